@@ -1,0 +1,38 @@
+PYTHON ?= python3.11
+VENV := .venv
+PEERS := .peers-venv
+RUN := $(VENV)/bin
+
+.PHONY: demo test test-fast lint peers clean
+
+# The main job on data that is already there: the documentation inside the installed packages.
+demo: $(VENV)/installed
+	$(RUN)/keras-roberta demo --out demo-out
+
+# Everything, the slow ones included.
+test: $(VENV)/installed lint
+	$(RUN)/python -m pytest --durations=10
+
+test-fast: $(VENV)/installed
+	$(RUN)/python -m pytest -m "not slow"
+
+lint: $(VENV)/installed
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+
+# PyTorch and Transformers, for benchmarks alone, apart from the library's own environment.
+peers: $(PEERS)/installed
+
+$(VENV)/installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/python -m pip install --upgrade "pip>=24"
+	$(RUN)/python -m pip install -e ".[test]"
+	touch $@
+
+$(PEERS)/installed: Makefile
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install "torch==2.13.0" "transformers>=5.23,<6" safetensors numpy onnx onnxruntime onnxscript
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(PEERS) build dist *.egg-info demo-out

@@ -1,0 +1,181 @@
+"""The tensors of a checkpoint by name, each read from disk when asked for.
+
+Reads `model.safetensors` and `pytorch_model.bin`, whole or in shards, without PyTorch. The
+safetensors format: 8 bytes, the length of a JSON header (little-endian); the header, tensor name
+to `{"dtype", "shape", "data_offsets"}`; then the data that the offsets count from
+(https://github.com/huggingface/safetensors#format).
+"""
+
+import dataclasses
+import json
+import math
+import os
+import pathlib
+from collections.abc import Iterator
+from collections.abc import Mapping
+
+import ml_dtypes
+import numpy as np
+
+from keras_roberta.atomic_write import atomic_file
+from keras_roberta.checkpoints.torch_pickle import TensorView
+from keras_roberta.checkpoints.torch_pickle import read_torch_file
+from keras_roberta.errors import InputError
+
+_DTYPES = {
+    "F64": np.dtype("<f8"),
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "BF16": np.dtype(ml_dtypes.bfloat16),
+    "I64": np.dtype("<i8"),
+    "I32": np.dtype("<i4"),
+    "I16": np.dtype("<i2"),
+    "I8": np.dtype("i1"),
+    "U8": np.dtype("u1"),
+    "BOOL": np.dtype("?"),
+}
+_FLOATS = {_DTYPES[name] for name in ("F64", "F32", "F16", "BF16")}
+_LONGEST_HEADER = 100_000_000  # the safetensors library's own limit
+
+
+class StateDict(Mapping[str, np.ndarray]):
+    """Tensor name to array, read at every access and not kept.
+
+    Floating-point tensors of any width come as float32, others as they are stored. The shapes are
+    those of the file: a PyTorch `Linear.weight` is (out, in).
+    """
+
+    def __init__(self, views: Mapping[str, TensorView]):
+        self._views = dict(views)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        view = self._views[name]
+        array = view.read()
+        return array.astype(np.float32, copy=False) if view.dtype in _FLOATS else array
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._views)
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._views
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """A tensor's shape, from the header alone."""
+        return self._views[name].shape
+
+
+def open_state_dict(directory: str | os.PathLike) -> StateDict:
+    """Opens the weights in a Hugging Face checkpoint's directory.
+
+    Of several forms the first of these is taken: `model.safetensors`,
+    `model.safetensors.index.json`, `pytorch_model.bin`, `pytorch_model.bin.index.json`.
+
+    Raises:
+        InputError: none is there, a shard is missing, a file is cut short or mangled, or a
+            `.bin` holds anything but tensors. Reading a tensor later raises it too.
+    """
+    directory = pathlib.Path(directory)
+    for name, read in (("model.safetensors", read_safetensors), ("pytorch_model.bin", _read_bin)):
+        path = directory / name
+        if path.is_file():
+            return StateDict(read(path))
+        index = directory / f"{name}.index.json"
+        if index.is_file():
+            return StateDict(_read_shards(index, read))
+    raise InputError(
+        f"{directory}: no weights here; expected model.safetensors or pytorch_model.bin"
+    )
+
+
+def read_safetensors(path: str | os.PathLike) -> dict[str, TensorView]:
+    """The tensors that a safetensors file's header lists, each checked against the file's size."""
+    path = pathlib.Path(path)
+    try:
+        size = path.stat().st_size
+        with open(path, "rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if size < 8 or length > min(size - 8, _LONGEST_HEADER):
+                raise InputError(
+                    f"{path}: not a safetensors file or cut short ({size} bytes); download it again"
+                )
+            header = json.loads(file.read(length).decode("utf-8"))
+        if not isinstance(header, dict):
+            raise ValueError("no object")
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{path}: its safetensors header is mangled ({error}); download it again"
+        ) from None
+    header.pop("__metadata__", None)
+    views = {}
+    for name, entry in header.items():
+        views[name] = _safetensors_view(path, name, entry, 8 + length, size)
+    return views
+
+
+def _safetensors_view(path, name, entry, data_start, size) -> TensorView:
+    try:
+        dtype, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
+    except (TypeError, KeyError, ValueError):
+        raise InputError(f"{path}: the header's entry for {name} is mangled") from None
+    if dtype not in _DTYPES:
+        raise InputError(f"{path}: {name} is stored as {dtype}, which is not supported")
+    dtype = _DTYPES[dtype]
+    if not all(type(n) is int and 0 <= n < 2**48 for n in (*shape, begin, end)):
+        raise InputError(f"{path}: the header's entry for {name} is mangled")
+    if end - begin != math.prod(shape) * dtype.itemsize:
+        raise InputError(f"{path}: {name} has {end - begin} bytes, which is not its shape {shape}")
+    if data_start + end > size:
+        raise InputError(f"{path}: cut short: {name} lies beyond its end; download it again")
+    return TensorView(path, data_start + begin, dtype, shape, name=name)
+
+
+def _read_bin(path: pathlib.Path) -> dict[str, TensorView]:
+    content = read_torch_file(path)
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds a {type(content).__name__}, expected tensors by name")
+    return {
+        name: dataclasses.replace(view, name=name)
+        for name, view in content.items()
+        if isinstance(name, str) and isinstance(view, TensorView)
+    }
+
+
+def _read_shards(index: pathlib.Path, read) -> dict[str, TensorView]:
+    """`{"weight_map": {tensor name: file name}}`."""
+    try:
+        weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        names = sorted(set(weight_map.values()))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise InputError(f"{index}: mangled; expected a JSON object with weight_map") from None
+    shards = {}
+    for name in names:
+        # A plain name: an index must not reach for files outside its directory.
+        if not isinstance(name, str) or pathlib.PurePath(name).name != name:
+            raise InputError(f"{index}: names {name!r}, which is not a file beside it")
+        path = index.parent / name
+        if not path.is_file():
+            raise InputError(f"{path}: missing, though {index.name} lists it; download it too")
+        shards[name] = read(path)
+    views = {}
+    for tensor, name in weight_map.items():
+        if tensor not in shards[name]:
+            raise InputError(f"{index.parent / name}: lacks {tensor}, which {index.name} lists")
+        views[tensor] = shards[name][tensor]
+    return views
+
+
+def write_safetensors(path: str | os.PathLike, tensors: Mapping[str, np.ndarray]) -> None:
+    """Writes tensors by name to a file that appears whole or not at all."""
+    from safetensors.numpy import save_file
+
+    # The library writes the buffer as it lies, so a transposed view would come out wrong.
+    tensors = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    with atomic_file(path) as temporary:
+        save_file(tensors, temporary, metadata={"format": "pt"})  # Transformers asks for "pt"

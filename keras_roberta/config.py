@@ -1,0 +1,209 @@
+"""The shape of a RoBERTa model: one frozen, validated record."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Mapping
+
+from keras_roberta.errors import InputError
+
+INITIALIZERS = ("normal", "truncated_normal", "glorot_uniform")
+
+# `layers, heads, hidden, intermediate`: tiny, mini and small are the compact BERTs of Turc et al.
+# (2019, table 1), base and large RoBERTa's (Liu et al., 2019, section 4), xlm-* XLM-R's (Conneau
+# et al., 2020, section 3).
+_NAMED = {
+    "tiny": dict(num_layers=2, num_heads=2, hidden_dim=128, intermediate_dim=512),
+    "mini": dict(num_layers=4, num_heads=4, hidden_dim=256, intermediate_dim=1024),
+    "small": dict(num_layers=4, num_heads=8, hidden_dim=512, intermediate_dim=2048),
+    "base": dict(num_layers=12, num_heads=12, hidden_dim=768, intermediate_dim=3072),
+    "large": dict(num_layers=24, num_heads=16, hidden_dim=1024, intermediate_dim=4096),
+}
+_NAMED["xlm-base"] = {**_NAMED["base"], "vocabulary_size": 250_002}
+_NAMED["xlm-large"] = {**_NAMED["large"], "vocabulary_size": 250_002}
+
+# Ours -> the key in Hugging Face's config.json.
+_HUGGING_FACE_KEYS = {
+    "vocabulary_size": "vocab_size",
+    "num_layers": "num_hidden_layers",
+    "num_heads": "num_attention_heads",
+    "hidden_dim": "hidden_size",
+    "intermediate_dim": "intermediate_size",
+    "num_token_types": "type_vocab_size",
+    "dropout": "hidden_dropout_prob",
+    "attention_dropout": "attention_probs_dropout_prob",
+    "layer_norm_epsilon": "layer_norm_eps",
+    "initializer_range": "initializer_range",
+    "start_token_id": "bos_token_id",
+    "pad_token_id": "pad_token_id",
+    "end_token_id": "eos_token_id",
+}
+_HUGGING_FACE_MODEL_TYPES = ("roberta", "xlm-roberta", "camembert")
+
+
+@dataclasses.dataclass(frozen=True)
+class RobertaConfig:
+    """Hyper-parameters of a RoBERTa encoder. The defaults are roberta-base.
+
+    Attributes:
+        vocabulary_size: rows of the token embedding.
+        num_layers: encoder blocks.
+        num_heads: attention heads; must divide `hidden_dim`.
+        hidden_dim: width of the residual stream.
+        intermediate_dim: width of the feed-forward layer.
+        max_sequence_length: longest input in tokens, specials included. The position table has
+            `max_sequence_length + pad_token_id + 1` rows, since positions count from there.
+        num_token_types: rows of the token type table; RoBERTa has one, which is always added.
+        dropout: rate on embeddings and on the output of each sub-layer.
+        attention_dropout: rate on attention probabilities.
+        layer_norm_epsilon: added to the variance.
+        initializer: "normal" (RoBERTa's), "truncated_normal" (BERT's) or "glorot_uniform"
+            (fairseq's for the linear layers; embeddings stay normal).
+        initializer_range: standard deviation of the two normal ones.
+        seed: seeds every initialiser, each weight by its own name; None draws from
+            `keras.utils.set_random_seed`.
+        start_token_id, pad_token_id, end_token_id: `<s>`, `<pad>`, `</s>`.
+
+    Raises:
+        InputError: names the field and the value that does not fit.
+    """
+
+    vocabulary_size: int = 50_265
+    num_layers: int = 12
+    num_heads: int = 12
+    hidden_dim: int = 768
+    intermediate_dim: int = 3072
+    max_sequence_length: int = 512
+    num_token_types: int = 1
+    dropout: float = 0.1
+    attention_dropout: float = 0.1
+    layer_norm_epsilon: float = 1e-5
+    initializer: str = "normal"
+    initializer_range: float = 0.02
+    seed: int | None = None
+    start_token_id: int = 0
+    pad_token_id: int = 1
+    end_token_id: int = 2
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.type in ("int", "int | None") and value is not None:
+                self._check(field.name, _is_integer(value), "an integer")
+                object.__setattr__(self, field.name, int(value))
+            elif field.type == "float":
+                self._check(field.name, _is_number(value), "a number")
+                object.__setattr__(self, field.name, float(value))
+        for name in (
+            "vocabulary_size num_layers num_heads hidden_dim intermediate_dim max_sequence_length"
+        ).split():
+            self._check(name, getattr(self, name) > 0, "at least 1")
+        self._check("num_token_types", self.num_token_types >= 0, "at least 0")
+        for name in ("dropout", "attention_dropout"):
+            self._check(name, 0 <= getattr(self, name) < 1, "in [0, 1)")
+        for name in ("layer_norm_epsilon", "initializer_range"):
+            self._check(name, getattr(self, name) > 0, "positive")
+        self._check("initializer", self.initializer in INITIALIZERS, f"one of {INITIALIZERS}")
+        self._check(
+            "hidden_dim",
+            self.hidden_dim % self.num_heads == 0,
+            f"divisible by num_heads={self.num_heads}",
+        )
+        for name in ("start_token_id", "pad_token_id", "end_token_id"):
+            self._check(
+                name,
+                0 <= getattr(self, name) < self.vocabulary_size,
+                f"an id below vocabulary_size={self.vocabulary_size}",
+            )
+
+    def _check(self, name: str, holds: bool, requirement: str):
+        if not holds:
+            raise InputError(f"RobertaConfig.{name} must be {requirement}; got {getattr(self, name)!r}")
+
+    @property
+    def head_dim(self) -> int:
+        """Width of one attention head."""
+        return self.hidden_dim // self.num_heads
+
+    @property
+    def num_positions(self) -> int:
+        """Rows of the position table; those up to `pad_token_id` stand for padding (fairseq)."""
+        return self.max_sequence_length + self.pad_token_id + 1
+
+    @classmethod
+    def named(cls, name: str, **changes) -> RobertaConfig:
+        """A known size, with `changes` to any field.
+
+        >>> RobertaConfig.named("base").hidden_dim
+        768
+        >>> RobertaConfig.named("tiny", vocabulary_size=8000).vocabulary_size
+        8000
+        """
+        if name not in _NAMED:
+            raise InputError(f"no RobertaConfig is named {name!r}; choose from {', '.join(_NAMED)}")
+        return cls.from_dict({**_NAMED[name], **changes})
+
+    def replace(self, **changes) -> RobertaConfig:
+        """A copy with some fields changed, validated again."""
+        return RobertaConfig.from_dict({**self.to_dict(), **changes})
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields as plain values; `from_dict` is its inverse."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RobertaConfig:
+        """The inverse of `to_dict`; unknown fields are an error."""
+        unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
+        if unknown:
+            raise InputError(f"RobertaConfig has no field {', '.join(unknown)}")
+        return cls(**values)
+
+    @classmethod
+    def from_hugging_face(cls, values: Mapping[str, Any]) -> RobertaConfig:
+        """From the content of a Hugging Face `config.json`; keys that it leaves out take RoBERTa's
+        defaults there (which are BERT's: epsilon 1e-12, two token types).
+
+        Raises:
+            InputError: for another architecture, or a setting that RoBERTa does not have.
+        """
+        model_type = values.get("model_type")
+        if model_type not in _HUGGING_FACE_MODEL_TYPES:
+            raise InputError(
+                f"config.json: model_type is {model_type!r}; this library reads "
+                f"{', '.join(_HUGGING_FACE_MODEL_TYPES)}"
+            )
+        for key, expected in (("hidden_act", "gelu"), ("position_embedding_type", "absolute")):
+            if values.get(key, expected) != expected:
+                raise InputError(f"config.json: {key} must be {expected!r}; got {values[key]!r}")
+        defaults = {"layer_norm_epsilon": 1e-12, "num_token_types": 2}
+        fields = {
+            ours: values.get(theirs, defaults.get(ours, getattr(cls, ours)))
+            for ours, theirs in _HUGGING_FACE_KEYS.items()
+        }
+        offset = fields["pad_token_id"] + 1 if _is_integer(fields["pad_token_id"]) else 0
+        positions = values.get("max_position_embeddings", 514)
+        if not _is_integer(positions) or positions <= offset:
+            raise InputError(
+                f"config.json: max_position_embeddings must be an integer above {offset}; "
+                f"got {positions!r}"
+            )
+        return cls(max_sequence_length=positions - offset, **fields)
+
+    def to_hugging_face(self) -> dict[str, Any]:
+        """The content of a `config.json` that Transformers reads as RobertaConfig."""
+        return {
+            "model_type": "roberta",
+            **{theirs: getattr(self, ours) for ours, theirs in _HUGGING_FACE_KEYS.items()},
+            "max_position_embeddings": self.num_positions,
+            "hidden_act": "gelu",
+            "position_embedding_type": "absolute",
+        }
+
+
+def _is_integer(value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

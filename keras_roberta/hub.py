@@ -1,0 +1,43 @@
+"""Where a preset lies: a local directory, or `hf://org/name` fetched into the local cache."""
+
+from pathlib import Path
+
+from keras_roberta.errors import InputError
+
+HF_SCHEME = "hf://"
+
+
+def local_directory(src: str | Path, patterns: list[str]) -> Path:
+    """The local directory that holds `src`.
+
+    Args:
+        src: a directory, or `hf://org/name`, of which only the files that match are fetched.
+        patterns: the file names wanted, with `*` and `?`.
+
+    Raises:
+        InputError: there is no such directory, or the hub does not give it.
+    """
+    if str(src).startswith(HF_SCHEME):
+        return _fetch(str(src), patterns)
+    directory = Path(src).expanduser()
+    if directory.is_dir():
+        return directory
+    found = "is a file, not a directory" if directory.exists() else "no such directory"
+    raise InputError(f"{src}: {found}; give a checkpoint's directory or hf://org/name")
+
+
+def _fetch(src: str, patterns: list[str]) -> Path:
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        raise InputError(
+            f"{src}: needs the hub's client; run pip install huggingface_hub"
+        ) from None
+    try:
+        return Path(snapshot_download(src.removeprefix(HF_SCHEME), allow_patterns=patterns))
+    except Exception as error:  # Network, permission and naming errors share no base class there.
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"{src}: cannot be fetched ({reason}); check the name, the network and "
+            "that you may read it"
+        ) from None

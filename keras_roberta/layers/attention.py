@@ -1,0 +1,85 @@
+"""Multi-head self-attention with one fused query-key-value product."""
+
+import keras
+from keras import ops
+
+from keras_roberta.layers.configured import ConfiguredLayer
+from keras_roberta.layers.initializers import make_initializer
+
+# Added to the score of a pair that may not attend. Finite, so that a row which may attend to
+# nothing gets even weights instead of NaN; below any real score even after a bfloat16 rounding.
+MASKED_SCORE = -1e9
+
+
+def attention_bias(padding_mask, segment_ids=None):
+    """What is added to the attention scores: 0 where a token may look, `MASKED_SCORE` elsewhere.
+
+    Args:
+        padding_mask: int (batch, length), 1 for tokens.
+        segment_ids: optional int (batch, length). Tokens then see only their own segment, so that
+            several documents share a row without knowing of each other.
+
+    Returns:
+        float32 (batch, 1, 1, length), or (batch, 1, length, length) with segments.
+    """
+    visible = ops.cast(padding_mask, "bool")[:, None, None, :]
+    if segment_ids is not None:
+        same = segment_ids[:, :, None] == segment_ids[:, None, :]  # (batch, length, length)
+        visible = ops.logical_and(visible, same[:, None])
+    return (1.0 - ops.cast(visible, "float32")) * MASKED_SCORE
+
+
+@keras.saving.register_keras_serializable(package="keras_roberta")
+class RobertaSelfAttention(ConfiguredLayer):
+    """Scaled dot-product self-attention (Vaswani et al., 2017, section 3.2).
+
+    `softmax(Q K^T / sqrt(head_dim) + bias) V`, the softmax in float32 whatever the compute dtype.
+
+    Call arguments:
+        x: float (batch, length, hidden_dim)
+        bias: float32, from `attention_bias`.
+
+    Returns:
+        float (batch, length, hidden_dim)
+    """
+
+    def __init__(self, config, **kwargs):
+        super().__init__(config, **kwargs)
+        self.query_key_value = keras.layers.Dense(
+            3 * self.config.hidden_dim,
+            kernel_initializer=make_initializer(self.config, f"{self.name}/query_key_value"),
+            dtype=self.dtype_policy,
+            name="query_key_value",
+        )
+        self.output_dense = keras.layers.Dense(
+            self.config.hidden_dim,
+            kernel_initializer=make_initializer(self.config, f"{self.name}/output"),
+            dtype=self.dtype_policy,
+            name="output_dense",
+        )
+        self.dropout = keras.layers.Dropout(
+            self.config.attention_dropout, dtype=self.dtype_policy, name="attention_dropout"
+        )
+
+    def build(self, input_shape):
+        self.query_key_value.build(input_shape)
+        self.output_dense.build(input_shape)
+
+    def call(self, x, bias, training=False):
+        batch, length = ops.shape(x)[0], ops.shape(x)[1]
+        heads, head_dim = self.config.num_heads, self.config.head_dim
+
+        x = self.query_key_value(x)  # (batch, length, 3 * hidden_dim)
+        x = ops.reshape(x, (batch, length, 3, heads, head_dim))
+        x = ops.transpose(x, (2, 0, 3, 1, 4))  # (3, batch, heads, length, head_dim)
+        query, key, value = x[0] * head_dim**-0.5, x[1], x[2]
+
+        scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
+        scores = ops.cast(scores, "float32") + bias  # (batch, heads, length, length)
+        weights = ops.cast(ops.softmax(scores, axis=-1), query.dtype)
+        weights = self.dropout(weights, training=training)
+
+        x = ops.matmul(weights, value)  # (batch, heads, length, head_dim)
+        x = ops.transpose(x, (0, 2, 1, 3))
+        x = ops.reshape(x, (batch, length, heads * head_dim))
+        return self.output_dense(x)

@@ -1,0 +1,29 @@
+"""The base of our layers: built from a RobertaConfig, and serialised as one."""
+
+import keras
+
+from keras_roberta.config import RobertaConfig
+
+
+class ConfiguredLayer(keras.layers.Layer):
+    """A layer whose hyper-parameters are a `RobertaConfig`.
+
+    Args:
+        config: a `RobertaConfig`, or its `to_dict()` when Keras deserialises the layer.
+        **kwargs: `name`, `dtype`, `trainable`.
+    """
+
+    def __init__(self, config, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(config, RobertaConfig):
+            config = RobertaConfig.from_dict(config)
+        self.config = config
+
+    def layer_norm(self, name):
+        """A layer norm of this model; Keras computes it in float32 also for half precision."""
+        return keras.layers.LayerNormalization(
+            epsilon=self.config.layer_norm_epsilon, dtype=self.dtype_policy, name=name
+        )
+
+    def get_config(self):
+        return {**super().get_config(), "config": self.config.to_dict()}

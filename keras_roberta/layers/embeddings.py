@@ -1,0 +1,96 @@
+"""From token ids to the first hidden states."""
+
+import keras
+from keras import ops
+
+from keras_roberta.layers.configured import ConfiguredLayer
+from keras_roberta.layers.initializers import make_initializer
+
+
+def position_ids(padding_mask, pad_token_id, segment_ids=None):
+    """Positions counted over the tokens that are not padding, from `pad_token_id + 1`.
+
+    fairseq's `make_positions`: padding itself sits at `pad_token_id`. With `segment_ids` the count
+    starts anew at the first token of each segment, so that a packed row sees the positions that
+    its documents would see alone.
+
+    Args:
+        padding_mask: int (batch, length), 1 for tokens, 0 for padding.
+        pad_token_id: int.
+        segment_ids: optional int (batch, length); equal neighbours belong together.
+
+    Returns:
+        int (batch, length)
+    """
+    mask = ops.cast(padding_mask, "int32")
+    count = ops.cumsum(mask, axis=1)  # (batch, length), 1 at the first token
+    if segment_ids is not None:
+        starts = segment_ids[:, 1:] != segment_ids[:, :-1]
+        before = ops.cast(starts, "int32") * count[:, :-1]  # tokens before each segment
+        before = ops.pad(before, [[0, 0], [1, 0]])
+        # `count` never falls, so the running maximum is the value at the latest start.
+        count = count - ops.associative_scan(ops.maximum, before, axis=1)
+    return count * mask + pad_token_id
+
+
+@keras.saving.register_keras_serializable(package="keras_roberta")
+class RobertaEmbeddings(ConfiguredLayer):
+    """Token, position and token type embeddings, summed, layer norm, dropout.
+
+    Call arguments:
+        token_ids: int (batch, length)
+        padding_mask: int (batch, length)
+        token_type_ids: optional int (batch, length); 0 everywhere when left out.
+        segment_ids: optional int (batch, length), see `position_ids`.
+
+    Returns:
+        float (batch, length, hidden_dim)
+    """
+
+    def __init__(self, config, **kwargs):
+        super().__init__(config, **kwargs)
+        self.token_embedding = keras.layers.ReversibleEmbedding(
+            self.config.vocabulary_size,
+            self.config.hidden_dim,
+            embeddings_initializer=make_initializer(self.config, "token", embedding=True),
+            dtype=self.dtype_policy,
+            name="token_embedding",
+        )
+        self.position_embedding = self._table("position", self.config.num_positions)
+        self.token_type_embedding = None
+        if self.config.num_token_types:
+            self.token_type_embedding = self._table("token_type", self.config.num_token_types)
+        self.norm = self.layer_norm("layer_norm")
+        self.dropout = keras.layers.Dropout(
+            self.config.dropout, dtype=self.dtype_policy, name="dropout"
+        )
+
+    def _table(self, name, rows):
+        return keras.layers.Embedding(
+            rows,
+            self.config.hidden_dim,
+            embeddings_initializer=make_initializer(self.config, name, embedding=True),
+            dtype=self.dtype_policy,
+            name=f"{name}_embedding",
+        )
+
+    def build(self, input_shape):
+        self.token_embedding.build(input_shape)
+        self.position_embedding.build(input_shape)
+        if self.token_type_embedding is not None:
+            self.token_type_embedding.build(input_shape)
+        self.norm.build((*input_shape, self.config.hidden_dim))
+
+    def call(
+        self, token_ids, padding_mask, token_type_ids=None, segment_ids=None, training=False
+    ):
+        positions = position_ids(padding_mask, self.config.pad_token_id, segment_ids)
+        x = self.token_embedding(token_ids)  # (batch, length, hidden_dim)
+        x = x + self.position_embedding(positions)
+        if self.token_type_embedding is not None:
+            if token_type_ids is None:
+                # One row for all: an add, not a gather.
+                x = x + ops.cast(self.token_type_embedding.embeddings[0], x.dtype)
+            else:
+                x = x + self.token_type_embedding(token_type_ids)
+        return self.dropout(self.norm(x), training=training)

@@ -1,0 +1,97 @@
+"""The encoder: attention and feed-forward blocks, each normalised after its residual."""
+
+import keras
+from keras import ops
+
+from keras_roberta.layers.attention import RobertaSelfAttention
+from keras_roberta.layers.attention import attention_bias
+from keras_roberta.layers.configured import ConfiguredLayer
+from keras_roberta.layers.initializers import make_initializer
+
+
+@keras.saving.register_keras_serializable(package="keras_roberta")
+class RobertaEncoderBlock(ConfiguredLayer):
+    """One post-norm transformer block with exact GELU, as in BERT and RoBERTa.
+
+        x = norm(x + dropout(attention(x)))
+        x = norm(x + dropout(W2 gelu(W1 x)))
+
+    Call arguments:
+        x: float (batch, length, hidden_dim)
+        bias: float32, from `attention_bias`.
+
+    Returns:
+        float (batch, length, hidden_dim)
+    """
+
+    def __init__(self, config, **kwargs):
+        super().__init__(config, **kwargs)
+        self.attention = RobertaSelfAttention(
+            self.config, dtype=self.dtype_policy, name=f"{self.name}_attention"
+        )
+        self.attention_norm = self.layer_norm("attention_layer_norm")
+        self.intermediate_dense = self._dense("intermediate", self.config.intermediate_dim)
+        self.output_dense = self._dense("output", self.config.hidden_dim)
+        self.output_norm = self.layer_norm("output_layer_norm")
+        self.dropout = keras.layers.Dropout(
+            self.config.dropout, dtype=self.dtype_policy, name="dropout"
+        )
+
+    def _dense(self, name, units):
+        return keras.layers.Dense(
+            units,
+            kernel_initializer=make_initializer(self.config, f"{self.name}/{name}"),
+            dtype=self.dtype_policy,
+            name=f"{name}_dense",
+        )
+
+    def build(self, input_shape):
+        self.attention.build(input_shape)
+        self.attention_norm.build(input_shape)
+        self.intermediate_dense.build(input_shape)
+        self.output_dense.build((*input_shape[:-1], self.config.intermediate_dim))
+        self.output_norm.build(input_shape)
+
+    def call(self, x, bias, training=False):
+        y = self.attention(x, bias, training=training)
+        x = self.attention_norm(x + self.dropout(y, training=training))
+        y = self.intermediate_dense(x)  # (batch, length, intermediate_dim)
+        y = self.output_dense(ops.gelu(y, approximate=False))
+        return self.output_norm(x + self.dropout(y, training=training))
+
+
+
+@keras.saving.register_keras_serializable(package="keras_roberta")
+class RobertaEncoder(ConfiguredLayer):
+    """A stack of `config.num_layers` blocks.
+
+    Call arguments:
+        x: float (batch, length, hidden_dim)
+        padding_mask: int (batch, length), 1 for tokens.
+        segment_ids: optional int (batch, length): attention stays inside a segment.
+        return_hidden_states: give the output of every block instead of the last.
+
+    Returns:
+        float (batch, length, hidden_dim), or a list of `num_layers` of them.
+    """
+
+    def __init__(self, config, **kwargs):
+        super().__init__(config, **kwargs)
+        self.blocks = [
+            RobertaEncoderBlock(self.config, dtype=self.dtype_policy, name=f"block_{i}")
+            for i in range(self.config.num_layers)
+        ]
+
+    def build(self, input_shape):
+        for block in self.blocks:
+            block.build(input_shape)
+
+    def call(
+        self, x, padding_mask, segment_ids=None, return_hidden_states=False, training=False
+    ):
+        bias = attention_bias(padding_mask, segment_ids)
+        hidden_states = []
+        for block in self.blocks:
+            x = block(x, bias, training=training)
+            hidden_states.append(x)
+        return hidden_states if return_hidden_states else x

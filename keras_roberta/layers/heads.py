@@ -1,0 +1,102 @@
+"""What sits on the encoder: a vector of the sentence to classes, a masked position to a token."""
+
+import keras
+from keras import ops
+
+from keras_roberta.layers.configured import ConfiguredLayer
+from keras_roberta.layers.initializers import make_initializer
+
+
+@keras.saving.register_keras_serializable(package="keras_roberta")
+class ClassificationHead(ConfiguredLayer):
+    """RoBERTa's sentence classifier: dropout, dense, tanh, dropout, dense, on `<s>`.
+
+    Call arguments:
+        hidden: float (batch, length, hidden_dim), the encoder's output.
+
+    Returns:
+        float32 logits (batch, num_classes)
+    """
+
+    def __init__(self, config, num_classes, dropout=None, **kwargs):
+        super().__init__(config, **kwargs)
+        self.num_classes = num_classes
+        self.dropout_rate = self.config.dropout if dropout is None else dropout
+        self.dropout = keras.layers.Dropout(
+            self.dropout_rate, dtype=self.dtype_policy, name="dropout"
+        )
+        self.dense = keras.layers.Dense(
+            self.config.hidden_dim,
+            activation="tanh",
+            kernel_initializer=make_initializer(self.config, f"{self.name}/dense"),
+            dtype=self.dtype_policy,
+            name="dense",
+        )
+        # Logits stay in float32: a bfloat16 logit has two or three digits.
+        self.logits = keras.layers.Dense(
+            num_classes,
+            kernel_initializer=make_initializer(self.config, f"{self.name}/logits"),
+            dtype=keras.DTypePolicy("float32"),
+            name="logits",
+        )
+
+    def build(self, input_shape):
+        self.dense.build((input_shape[0], self.config.hidden_dim))
+        self.logits.build((input_shape[0], self.config.hidden_dim))
+
+    def call(self, hidden, training=False):
+        x = hidden[:, 0, :]  # (batch, hidden_dim) at <s>
+        x = self.dense(self.dropout(x, training=training))
+        return self.logits(self.dropout(x, training=training))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "dropout": self.dropout_rate,
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_roberta")
+class MaskedLMHead(ConfiguredLayer):
+    """RoBERTa's language model head: dense, GELU, layer norm, projection tied to the embedding.
+
+    Only masked positions are projected onto the vocabulary: at 15% masking that is a seventh of
+    the largest product of the model.
+
+    Args:
+        token_embedding: the `ReversibleEmbedding` whose table the projection shares. Not saved
+            with the head.
+
+    Call arguments:
+        hidden: float (batch, length, hidden_dim)
+        mask_positions: int (batch, predictions)
+
+    Returns:
+        float32 logits (batch, predictions, vocabulary_size)
+    """
+
+    def __init__(self, config, token_embedding, **kwargs):
+        super().__init__(config, **kwargs)
+        self.token_embedding = token_embedding
+        self.dense = keras.layers.Dense(
+            self.config.hidden_dim,
+            kernel_initializer=make_initializer(self.config, f"{self.name}/dense"),
+            dtype=self.dtype_policy,
+            name="dense",
+        )
+        self.norm = self.layer_norm("layer_norm")
+
+    def build(self, hidden_shape, mask_positions_shape=None):
+        self.dense.build(hidden_shape)
+        self.norm.build(hidden_shape)
+        self.output_bias = self.add_weight(
+            shape=(self.config.vocabulary_size,), initializer="zeros", name="output_bias"
+        )
+
+    def call(self, hidden, mask_positions):
+        # (batch, predictions, hidden_dim)
+        x = ops.take_along_axis(hidden, ops.cast(mask_positions, "int32")[:, :, None], axis=1)
+        x = self.norm(ops.gelu(self.dense(x), approximate=False))
+        logits = self.token_embedding(x, reverse=True)
+        return ops.cast(logits, "float32") + ops.cast(self.output_bias, "float32")

@@ -1,0 +1,117 @@
+"""The RoBERTa encoder as a functional Keras model."""
+
+import keras
+import keras_hub
+
+from keras_roberta.config import RobertaConfig
+from keras_roberta.layers import RobertaEmbeddings
+from keras_roberta.layers import RobertaEncoder
+from keras_roberta.models.presets import PresetMixin
+from keras_roberta.models.presets import open_preset
+
+OPTIONAL_INPUTS = ("token_type_ids", "segment_ids")
+
+
+@keras.saving.register_keras_serializable(package="keras_roberta")
+class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
+    """RoBERTa (Liu et al., 2019): token ids in, one vector a token out.
+
+    Args:
+        config: a `RobertaConfig` (or its `to_dict()`).
+        optional_inputs: any of "token_type_ids" and "segment_ids", which the model then takes
+            too, as int (batch, length). With "segment_ids" several documents share a row: each
+            attends to itself alone and counts its own positions.
+        dtype: dtype policy, for example "mixed_bfloat16".
+
+    Call arguments:
+        inputs: dict of `token_ids` and `padding_mask`, both int (batch, length); the mask is 1
+            for tokens.
+
+    Returns:
+        float (batch, length, hidden_dim)
+
+    Example:
+    ```python
+    backbone = kr.RobertaBackbone(kr.RobertaConfig.named("tiny"))
+    backbone({"token_ids": [[0, 31414, 2]], "padding_mask": [[1, 1, 1]]})  # (1, 3, 128)
+    ```
+    """
+
+    def __init__(self, config, optional_inputs=(), dtype=None, **kwargs):
+        if not isinstance(config, RobertaConfig):
+            config = RobertaConfig.from_dict(config)
+        unknown = set(optional_inputs) - set(OPTIONAL_INPUTS)
+        if unknown:
+            raise ValueError(f"optional_inputs may hold {OPTIONAL_INPUTS}; got {sorted(unknown)}")
+
+        # === Layers ===
+        self.embeddings = RobertaEmbeddings(config, dtype=dtype, name="embeddings")
+        self.encoder = RobertaEncoder(config, dtype=dtype, name="encoder")
+        self.token_embedding = self.embeddings.token_embedding
+
+        # === Functional model ===
+        inputs = {
+            name: keras.Input((None,), dtype="int32", name=name)
+            for name in ("token_ids", "padding_mask", *optional_inputs)
+        }
+        x = self.embeddings(**inputs)  # (batch, length, hidden_dim)
+        packing = {k: v for k, v in inputs.items() if k == "segment_ids"}
+        x = self.encoder(x, inputs["padding_mask"], **packing)
+        super().__init__(inputs=inputs, outputs=x, dtype=dtype, **kwargs)
+
+        # === Config ===
+        self.config = config
+        self.optional_inputs = tuple(optional_inputs)
+        self.start_token_index = 0
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "config": self.config.to_dict(),
+            "optional_inputs": list(self.optional_inputs),
+        }
+
+    def default_lora_layer_names(self):
+        return ["query_key_value"]
+
+    def weights_by_name(self):
+        """Every weight under the name that `checkpoints` knows it by.
+
+        Returns:
+            dict of "embeddings/token", "encoder/block_0/attention/output/kernel", ... to variables.
+        """
+        e = self.embeddings
+        named = {
+            "embeddings/token": e.token_embedding.embeddings,
+            "embeddings/position": e.position_embedding.embeddings,
+        }
+        if e.token_type_embedding is not None:
+            named["embeddings/token_type"] = e.token_type_embedding.embeddings
+        layers = {"embeddings/layer_norm": e.norm}
+        for i, block in enumerate(self.encoder.blocks):
+            layers |= {
+                f"encoder/block_{i}/attention/query_key_value": block.attention.query_key_value,
+                f"encoder/block_{i}/attention/output": block.attention.output_dense,
+                f"encoder/block_{i}/attention_layer_norm": block.attention_norm,
+                f"encoder/block_{i}/intermediate": block.intermediate_dense,
+                f"encoder/block_{i}/output": block.output_dense,
+                f"encoder/block_{i}/output_layer_norm": block.output_norm,
+            }
+        for name, layer in layers.items():
+            named |= layer_weights(name, layer)
+        return named
+
+    @classmethod
+    def from_preset(cls, preset, load_weights=True, **kwargs):
+        """Builds the encoder from a preset; see `RobertaTask.from_preset`."""
+        source = open_preset(preset)
+        backbone = cls(source.config, **source.backbone_settings | kwargs)
+        if load_weights:
+            source.load_backbone_weights(backbone)
+        return backbone
+
+
+def layer_weights(name, layer):
+    """The two weights of a dense layer or layer norm, as "name/kernel", "name/bias" and so on."""
+    parts = ("gamma", "beta") if hasattr(layer, "gamma") else ("kernel", "bias")
+    return {f"{name}/{part}": getattr(layer, part) for part in parts}

@@ -1,0 +1,88 @@
+"""Masked language modelling: pre-training, and filling in `<mask>`."""
+
+import keras
+import keras_hub
+from tensorflow.data import AUTOTUNE
+
+from keras_roberta.checkpoints.hugging_face import load_masked_lm_head
+from keras_roberta.data.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
+from keras_roberta.layers import MaskedLMHead
+from keras_roberta.models.roberta_backbone import RobertaBackbone
+from keras_roberta.models.roberta_backbone import layer_weights
+from keras_roberta.models.task import RobertaTask
+
+
+@keras.saving.register_keras_serializable(package="keras_roberta")
+class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
+    """RoBERTa with its language model head, the projection tied to the token embedding.
+
+    `fit` takes raw strings without labels and masks them anew at every step. `predict` takes
+    strings with `<mask>` in them.
+
+    Args:
+        backbone: a `RobertaBackbone`.
+        preprocessor: a `RobertaMaskedLMPreprocessor`, or None to take token ids only.
+
+    Call arguments:
+        inputs: dict of `token_ids`, `padding_mask`, int (batch, length), and `mask_positions`, int
+            (batch, predictions).
+
+    Returns:
+        float32 logits (batch, predictions, vocabulary_size)
+    """
+
+    backbone_cls = RobertaBackbone
+    preprocessor_cls = RobertaMaskedLMPreprocessor
+
+    def __init__(self, backbone, preprocessor=None, **kwargs):
+        # === Layers ===
+        self.backbone = backbone
+        self.preprocessor = preprocessor
+        self.head = MaskedLMHead(
+            backbone.config,
+            backbone.token_embedding,
+            dtype=backbone.dtype_policy,
+            name="masked_lm_head",
+        )
+
+        # === Functional model ===
+        inputs = {
+            **backbone.input,
+            "mask_positions": keras.Input((None,), dtype="int32", name="mask_positions"),
+        }
+        logits = self.head(backbone(backbone.input), inputs["mask_positions"])
+        super().__init__(inputs=inputs, outputs=logits, **kwargs)
+
+    def compile(self, optimizer="auto", loss="auto", *, weighted_metrics="auto", **kwargs):
+        """`keras.Model.compile`; cross-entropy over the masked positions by default.
+
+        Args:
+            optimizer: see `RobertaTask.compile`.
+            loss: "auto" for the mean over masked positions, however few a row has.
+            weighted_metrics: "auto" for the accuracy at masked positions.
+        """
+        if loss == "auto":
+            # Keras would divide by all columns, the unused ones included.
+            loss = keras.losses.SparseCategoricalCrossentropy(
+                from_logits=True, reduction="mean_with_sample_weight"
+            )
+        if weighted_metrics == "auto":
+            weighted_metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+        super().compile(optimizer=optimizer, loss=loss, weighted_metrics=weighted_metrics, **kwargs)
+
+    def prepare_batches(self, dataset, predicting=False):
+        prepare = self.preprocessor.find_masks if predicting else self.preprocessor.mask
+        return dataset.map(prepare, num_parallel_calls=AUTOTUNE).prefetch(4)
+
+    def head_weights_by_name(self):
+        return {
+            **layer_weights("dense", self.head.dense),
+            **layer_weights("layer_norm", self.head.norm),
+            "bias": self.head.output_bias,
+        }
+
+    read_hugging_face_head = staticmethod(load_masked_lm_head)
+
+    @staticmethod
+    def settings_from_hugging_face(head, labels):
+        return {}

@@ -1,0 +1,269 @@
+"""What all tasks share: presets, and `fit`, `evaluate` and `predict` on raw strings."""
+
+import keras
+import numpy as np
+
+from keras_roberta.data.preprocessor import RobertaPreprocessor
+from keras_roberta.errors import InputError
+from keras_roberta.models.presets import PresetMixin
+from keras_roberta.models.presets import logger
+from keras_roberta.models.presets import open_preset
+from keras_roberta.models.roberta_backbone import RobertaBackbone
+from keras_roberta.training.optimizer import finetuning_optimizer
+from keras_roberta.training.schedules import LinearWarmupDecay
+
+
+class RobertaTask(PresetMixin):
+    """Mixed into a KerasHub task, before it in the bases.
+
+    KerasHub's own `fit` batches strings first and pads each batch to one length. Here texts are
+    tokenised first, so that a batch is padded to its own longest row and rows of like length can
+    share one.
+
+    A task defines `head_weights_by_name`, `read_hugging_face_head` and
+    `settings_from_hugging_face` so that presets can fill its head, and may override
+    `check_targets` and `prepare_batches`.
+    """
+
+    preprocessor_cls = RobertaPreprocessor
+
+    # === Presets ===
+
+    @classmethod
+    def from_preset(cls, preset, load_weights=True, **kwargs):
+        """Builds the task from a preset.
+
+        Args:
+            preset: a directory (ours, or a Hugging Face checkpoint as downloaded), or
+                "hf://organisation/name".
+            load_weights: False for a random start with the preset's shape and tokenizer.
+            **kwargs: constructor arguments of the task, of its preprocessor (`sequence_length`,
+                `labels`) and `dtype`. `num_classes` asks for a new head.
+
+        Raises:
+            InputError: names the file, tensor or field that is wrong.
+        """
+        source = open_preset(preset)
+        backbone = kwargs.pop("backbone", None) or RobertaBackbone.from_preset(
+            preset, load_weights=load_weights, dtype=kwargs.pop("dtype", None)
+        )
+        # A head of another size cannot be the saved one; KerasHub's rule is that giving
+        # `num_classes` at all means a new head.
+        saved = None if "num_classes" in kwargs else source.task_settings(cls)
+        settings = saved or {}
+        preprocessing = settings.pop("preprocessor", None) or {}
+        preprocessing |= {
+            name: kwargs.pop(name) for name in cls.preprocessor_cls.settings if name in kwargs
+        }
+        if "preprocessor" not in kwargs:
+            preprocessing.setdefault("sequence_length", source.config.max_sequence_length)
+            tokenizer = source.tokenizer()
+            check_vocabulary(tokenizer, source)
+            settings["preprocessor"] = cls.preprocessor_cls(tokenizer=tokenizer, **preprocessing)
+        cls.check_head(saved is not None, source, kwargs)
+        task = cls(backbone=backbone, **settings | kwargs)
+        if load_weights and saved is not None:
+            source.load_head(task)
+        elif load_weights and task.has_task_weights():
+            missing = ", ".join(task.head_weights_by_name())
+            logger.warning("%s: no weights for %s; they start random", source.directory, missing)
+        return task
+
+    @classmethod
+    def check_head(cls, found, source, kwargs):
+        """Called before building; raises where a task cannot do without a saved head."""
+
+    # === Training ===
+
+    def compile(self, optimizer="auto", *, jit_compile="auto", **kwargs):
+        """`keras.Model.compile` with the library's defaults.
+
+        Args:
+            optimizer: "auto" for `training.finetuning_optimizer()`, whose schedule `fit` spreads
+                over its own number of steps; or any Keras optimizer.
+            jit_compile: "auto" compiles the step on accelerators. On a CPU it is no faster, and
+                every length of batch would be compiled anew; the optimizer is compiled anyway.
+        """
+        if optimizer == "auto":
+            optimizer = finetuning_optimizer()
+        if jit_compile == "auto":
+            jit_compile = keras.distribution.list_devices("gpu") != []
+        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        sample_weight=None,
+        validation_data=None,
+        validation_split=0.0,
+        shuffle=True,
+        group_by_length=True,
+        steps_per_epoch=None,
+        initial_epoch=0,
+        **kwargs,
+    ):
+        """`keras.Model.fit` on raw strings.
+
+        Args:
+            x: texts: a list or array of strings, a pair `(firsts, seconds)` of them, or a dict of
+                `text` and `text_pair`; a `tf.data.Dataset` of `(texts, labels)`, batched or not;
+                or whatever `keras.Model.fit` takes, when tokenised already.
+            y: labels: class numbers, or names where the preprocessor has `labels`.
+            batch_size: rows a step; 32 by default.
+            group_by_length: put texts of like length into one batch. Order stays random otherwise;
+                off, batches are drawn from the whole data.
+            shuffle: False keeps the order of the data, without grouping.
+            Others: as in `keras.Model.fit`.
+
+        Returns:
+            `keras.callbacks.History`
+        """
+        if validation_split and validation_data is None:
+            (x, y, sample_weight), validation_data = _split(x, y, sample_weight, validation_split)
+        if validation_data is not None:
+            validation_data = self._validation_batches(validation_data, batch_size)
+        data = self._batches(x, y, sample_weight, batch_size)
+        if data is not None:
+            x = data.training(shuffle, group_by_length)
+            steps_per_epoch = steps_per_epoch or data.steps
+            if steps_per_epoch:
+                x = x.repeat()
+            x = self.prepare_batches(x)
+            y = sample_weight = batch_size = None
+        self._plan_schedule(steps_per_epoch, epochs - initial_epoch, x, batch_size)
+        return keras.Model.fit(
+            self,
+            x,
+            y,
+            batch_size=batch_size,
+            epochs=epochs,
+            sample_weight=sample_weight,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            steps_per_epoch=steps_per_epoch,
+            initial_epoch=initial_epoch,
+            **kwargs,
+        )
+
+    def evaluate(self, x=None, y=None, batch_size=None, sample_weight=None, **kwargs):
+        """`keras.Model.evaluate` on raw strings; see `fit` for the forms of `x`."""
+        data = None
+        if not kwargs.get("_use_cached_eval_dataset"):  # Keras: validation inside fit
+            data = self._batches(x, y, sample_weight, batch_size)
+        if data is not None:
+            x = self.prepare_batches(data.inference())
+            y = sample_weight = batch_size = None
+        return keras.Model.evaluate(self, x, y, batch_size, sample_weight=sample_weight, **kwargs)
+
+    def predict(self, x, batch_size=None, **kwargs):
+        """`keras.Model.predict` on raw strings; rows come back in the order of `x`."""
+        data = self._batches(x, None, None, batch_size)
+        if data is None:
+            return keras.Model.predict(self, x, batch_size, **kwargs)
+        features = self.prepare_batches(data.inference(), predicting=True)
+        outputs = keras.Model.predict(self, features, **kwargs)
+        return data.restore_order(outputs)
+
+    def preprocess_samples(self, x, y=None, sample_weight=None):
+        """KerasHub's hook behind `train_on_batch` and its kin: one batch, tokenised here."""
+        from keras_roberta.data.batches import is_text
+
+        if is_text(x):
+            x = self.preprocessor(x)
+            y = None if y is None else self.check_targets(np.asarray(y))
+        return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
+
+    def check_targets(self, y):
+        """Targets as this task's loss takes them, from a numpy array of labels.
+
+        Raises:
+            InputError: names the label that does not fit.
+        """
+        return y
+
+    def prepare_batches(self, dataset, predicting=False):
+        """A last step over batches of features, for tasks that make their own targets."""
+        return dataset
+
+    def _batches(self, x, y, sample_weight, batch_size):
+        """The texts as a source of batches, or None where `x` does not hold texts."""
+        # tf.data; here, so that the models themselves import without TensorFlow.
+        from keras_roberta.data.batches import text_batches
+
+        if self.preprocessor is None:
+            return None
+        return text_batches(
+            self.preprocessor, x, y, sample_weight, batch_size or 32, self.check_targets
+        )
+
+    def _validation_batches(self, validation_data, batch_size):
+        if isinstance(validation_data, (tuple, list)):
+            x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(tuple(validation_data))
+        else:
+            x, y, sample_weight = validation_data, None, None
+        data = self._batches(x, y, sample_weight, batch_size)
+        if data is None:
+            return validation_data
+        return self.prepare_batches(data.inference())
+
+    def _plan_schedule(self, steps_per_epoch, epochs, x, batch_size):
+        """Spreads the default schedule over this call of `fit`."""
+        schedule = getattr(self.optimizer, "_learning_rate", None)
+        if not isinstance(schedule, LinearWarmupDecay) or not schedule.follows_fit:
+            return
+        if steps_per_epoch is None:
+            steps_per_epoch = _count_steps(x, batch_size)
+        if steps_per_epoch is None:
+            logger.warning(
+                "the length of the data is unknown, so the learning rate stays at its peak after "
+                "the warm-up; give fit steps_per_epoch for the decay"
+            )
+        if schedule.plan(int(self.optimizer.iterations), steps_per_epoch, epochs):
+            self.train_function = None  # it holds the old plan
+
+
+def check_vocabulary(tokenizer, source):
+    """Raises an InputError if the tokenizer has ids that the embedding has no row for."""
+    largest = max(tokenizer.vocabulary.values())
+    if largest >= source.config.vocabulary_size:
+        raise InputError(
+            f"{source.directory}: the tokenizer's largest id is {largest}, but config.json has a "
+            f"vocabulary of {source.config.vocabulary_size}; they are not of one model"
+        )
+
+
+def _count_steps(x, batch_size):
+    if hasattr(x, "cardinality"):
+        count = int(x.cardinality())
+        return count if count > 0 else None
+    if hasattr(x, "__len__") and not isinstance(x, (dict, tuple, list, np.ndarray)):
+        return len(x)  # keras.utils.PyDataset
+    rows = len(keras.tree.flatten(x)[0])
+    return -(-rows // (batch_size or 32))
+
+
+def _split(x, y, sample_weight, fraction):
+    """The last `fraction` of the rows apart, as Keras does."""
+    if hasattr(x, "element_spec"):
+        raise InputError("validation_split needs data in memory; give validation_data instead")
+    arrays = [x, y, sample_weight]
+    first = keras.tree.flatten([np.asarray(part) for part in (x if isinstance(x, tuple) else [x])])
+    rows = len(first[0])
+    cut = int(rows * (1.0 - fraction))
+    if not 0 < cut < rows:
+        raise InputError(f"validation_split={fraction} of {rows} rows leaves one side empty")
+
+    def part(value, start, stop):
+        if value is None:
+            return None
+        if isinstance(value, dict):
+            return {key: part(item, start, stop) for key, item in value.items()}
+        if isinstance(value, tuple):
+            return tuple(part(item, start, stop) for item in value)
+        return value[start:stop]
+
+    train = tuple(part(value, 0, cut) for value in arrays)
+    return train, tuple(part(value, cut, rows) for value in arrays)

@@ -1,0 +1,46 @@
+"""Moves on vectors that the rest is written in: shift, keep some entries, repeat each.
+
+Each works with a length known only when the graph runs (size None: the batched tokenizer) and with a
+length fixed when it is traced (the static tokenizer, whose vectors end in zeros).
+"""
+
+import tensorflow as tf
+
+
+def previous(x, steps=1, fill=0):
+    """x[i - steps], and `fill` where there is none."""
+    return tf.concat([tf.fill([steps], tf.cast(fill, x.dtype)), x], 0)[:-steps]
+
+
+def following(x, steps=1, fill=0):
+    """x[i + steps], and `fill` where there is none."""
+    return tf.concat([x, tf.fill([steps], tf.cast(fill, x.dtype))], 0)[steps:]
+
+
+def covered(width, longest):
+    """Whether an entry lies behind one so wide (at most `longest`) that it reaches here: bool [n]."""
+    return tf.reduce_any([previous(width, d) > d for d in range(1, longest)], axis=0)
+
+
+def keep_where(keep, *columns, size=None):
+    """The entries of each int32 column [n] where bool `keep` [n] holds, in their order.
+
+    With a `size` the kept entries move to the front and zeros fill the rest, [size].
+    """
+    if size is None:
+        index = tf.cast(tf.where(keep)[:, 0], tf.int32)  # (kept,)
+        return [tf.gather(column, index) for column in columns]
+    place = tf.where(keep, tf.cumsum(tf.cast(keep, tf.int32)) - 1, size)  # the last is a bin
+    return [tf.scatter_nd(place[:, None], column, [size + 1])[:size] for column in columns]
+
+
+def repeat_index(counts, size=None):
+    """Index of each entry as often as `counts` [n] says: [2, 0, 3] -> [0, 0, 2, 2, 2].
+
+    With a `size` the result is cut or filled to it: what lies behind the end repeats the last index.
+    """
+    ends = tf.cumsum(counts)  # (n,)
+    total = tf.reduce_sum(counts) if size is None else size
+    # Entry i + 1 begins where entry i ends; entries of no length add up at the same place.
+    steps = tf.scatter_nd(tf.minimum(ends, total)[:, None], tf.ones_like(ends), [total + 1])
+    return tf.cumsum(steps)[:total]

@@ -1,0 +1,75 @@
+"""Trains a byte-level BPE on your own text."""
+
+import json
+import re
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+from tokenizers import Tokenizer
+from tokenizers import models
+from tokenizers import pre_tokenizers
+from tokenizers import trainers
+
+from keras_roberta.errors import InputError
+from keras_roberta.tokenizers.roberta_tokenizer import SPECIAL_TOKENS
+from keras_roberta.tokenizers.roberta_tokenizer import RobertaTokenizer
+
+_SPECIAL = re.compile("|".join(map(re.escape, SPECIAL_TOKENS)))
+_SMALLEST = 256 + len(SPECIAL_TOKENS)
+
+
+def train_byte_level_bpe(
+    texts: Iterable[str],
+    vocabulary_size: int = 50265,
+    min_frequency: int = 2,
+    progress: bool = False,
+) -> RobertaTokenizer:
+    """Learns the merges that occur most (Sennrich et al. 2016, algorithm 1, on bytes).
+
+    The same texts in the same order give the same tokenizer. `<s> <pad> </s> <unk>` take the ids
+    0 to 3, `<mask>` the last one, the 256 bytes and the merges what lies between.
+
+    Args:
+        texts: the corpus, read once, piece by piece; lines or whole documents.
+        vocabulary_size: ids in all, at least 261; fewer come out where the text is too small.
+        min_frequency: how often a pair occurs before it is merged.
+        progress: whether to show a bar on stderr.
+
+    Raises:
+        InputError: the vocabulary is too small, or there is no text.
+    """
+    if vocabulary_size < _SMALLEST:
+        raise InputError(
+            f"vocabulary_size {vocabulary_size}: the bytes and special tokens alone "
+            f"take {_SMALLEST}; give more"
+        )
+    if isinstance(texts, (str, bytes)):
+        raise InputError("texts: expected many strings, found a single one")
+    *front, mask = SPECIAL_TOKENS
+    rust = Tokenizer(models.BPE())
+    rust.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary_size - 1,
+        min_frequency=min_frequency,
+        special_tokens=front,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=progress,
+    )
+    rust.train_from_iterator(_pieces(texts), trainer)
+    model = json.loads(rust.to_str())["model"]  # The library offers no other way to the merges.
+    return RobertaTokenizer(model["vocab"] | {mask: len(model["vocab"])}, model["merges"])
+
+
+def _pieces(texts: Iterable[str]) -> Iterator[str]:
+    """The texts without special tokens, which encoding cuts out before it looks for merges.
+
+    Left in, frequent ones would be learnt as merges and clash with the special tokens' ids.
+    """
+    empty = True
+    for text in texts:
+        if not isinstance(text, str):
+            raise InputError(f"texts: expected strings, found {text!r:.80}")
+        empty = empty and not text
+        yield from _SPECIAL.split(text) if "<" in text else (text,)
+    if empty:
+        raise InputError("texts: there is no text to learn from")

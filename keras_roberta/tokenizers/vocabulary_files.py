@@ -1,0 +1,152 @@
+"""Reads a byte-level BPE's vocabulary and merges from the forms in which checkpoints carry them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from keras_roberta.errors import InputError
+
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "vocabulary.json",
+    "merges.txt",
+    "dict.txt",
+    "encoder.json",
+    "vocab.bpe",
+)
+
+
+@dataclass(frozen=True)
+class VocabularyFiles:
+    """What a checkpoint's files say, as yet unchecked, and the file to name in an error."""
+
+    path: Path
+    vocabulary: dict[str, int]
+    merges: list
+    add_prefix_space: bool = False
+
+
+def read_vocabulary(directory: Path) -> VocabularyFiles:
+    """Reads the tokenizer files in `directory`, or in its `assets/tokenizer/`.
+
+    Raises:
+        InputError: none are there, one of a set is missing, or one cannot be read.
+    """
+    for place in (directory, directory / "assets" / "tokenizer"):
+        if (place / "tokenizer.json").is_file():
+            return _read_tokenizer_json(place)
+        for name in ("vocab.json", "vocabulary.json"):
+            if (place / name).is_file():
+                return _read_two_files(place, name)
+        if (place / "dict.txt").is_file():
+            return _read_fairseq(place)
+    raise InputError(
+        f"{directory}: no tokenizer here; expected tokenizer.json, vocab.json and "
+        "merges.txt, or dict.txt, encoder.json and vocab.bpe"
+    )
+
+
+def _read_tokenizer_json(place: Path) -> VocabularyFiles:
+    """The `tokenizers` library's own format, which holds a tokenizer of any kind."""
+    path = place / "tokenizer.json"
+    content = _read_json(path)
+    model = _object(content.get("model"))
+    pre_tokenizer = _object(content.get("pre_tokenizer"))
+    # Old files name no model type; only BPE has merges.
+    kind = model.get("type") or ("BPE" if "merges" in model else "unknown")
+    if kind != "BPE":
+        raise InputError(f"{path}: holds a {kind} tokenizer; RoBERTa's is a byte-level BPE")
+    if pre_tokenizer.get("type") != "ByteLevel" or not pre_tokenizer.get("use_regex", True):
+        found = pre_tokenizer.get("type") or "none"
+        raise InputError(f"{path}: splits text by {found}; RoBERTa's tokenizer splits by ByteLevel")
+    for field in ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "ignore_merges"):
+        if model.get(field):
+            raise InputError(f"{path}: sets model.{field}, which RoBERTa's tokenizer does not have")
+    if content.get("normalizer"):
+        raise InputError(f"{path}: has a normalizer, which RoBERTa's tokenizer does not have")
+    vocabulary, merges = model.get("vocab"), model.get("merges")
+    if not isinstance(vocabulary, dict) or not isinstance(merges, list):
+        raise InputError(f"{path}: model.vocab and model.merges are missing or mangled")
+    vocabulary = dict(vocabulary)
+    for token in map(_object, content.get("added_tokens") or []):
+        name, index = token.get("content"), token.get("id")
+        if name in ("<s>", "<pad>", "</s>", "<unk>", "<mask>"):
+            vocabulary.setdefault(name, index)  # Some files keep <mask> here alone.
+        else:
+            raise InputError(
+                f"{path}: adds the token {name!r}, and only RoBERTa's five special "
+                "tokens can be added; remove it from added_tokens"
+            )
+    add_prefix_space = _prefix_space(place, bool(pre_tokenizer.get("add_prefix_space")))
+    return VocabularyFiles(path, vocabulary, merges, add_prefix_space)
+
+
+def _read_two_files(place: Path, name: str) -> VocabularyFiles:
+    merges = _read_merges(place / "merges.txt")
+    return VocabularyFiles(
+        place / "merges.txt", _read_json(place / name), merges, _prefix_space(place, False)
+    )
+
+
+def _read_fairseq(place: Path) -> VocabularyFiles:
+    """fairseq numbers tokens by their line in dict.txt, which names them by GPT-2's ids."""
+    gpt2_tokens = {str(index): token for token, index in _read_json(place / "encoder.json").items()}
+    path = place / "dict.txt"
+    vocabulary = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3}
+    for number, line in enumerate(_read_lines(path)):
+        symbol, _, count = line.partition(" ")
+        if not symbol or not count.split(" ")[0].isdigit():
+            raise InputError(
+                f"{path}: line {number + 1} ({line!r:.40}) is not a symbol and a count"
+            )
+        token = gpt2_tokens.get(symbol, symbol)
+        if token in vocabulary:
+            raise InputError(f"{path}: line {number + 1} names {symbol} a second time")
+        vocabulary[token] = len(vocabulary)
+    vocabulary["<mask>"] = len(vocabulary)
+    return VocabularyFiles(path, vocabulary, _read_merges(place / "vocab.bpe"))
+
+
+def _read_merges(path: Path) -> list[str]:
+    return [line for line in _read_lines(path) if not line.startswith("#version")]
+
+
+def _prefix_space(place: Path, default: bool) -> bool:
+    """Transformers lets tokenizer_config.json overrule tokenizer.json here."""
+    path = place / "tokenizer_config.json"
+    return bool(_read_json(path).get("add_prefix_space", default)) if path.is_file() else default
+
+
+def _object(value) -> dict:
+    return value if isinstance(value, dict) else {}
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        content = json.loads(_read_text(path))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: not JSON ({error}); is the download complete?") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected a JSON object, found a {type(content).__name__}")
+    return content
+
+
+def _read_lines(path: Path) -> list[str]:
+    # Not splitlines(): it would also split at characters that tokens may hold.
+    lines = (line.removesuffix("\r") for line in _read_text(path).split("\n"))
+    return [line for line in lines if line]
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: missing; it belongs to the files beside it") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8 text; is the download complete?") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None

@@ -1,0 +1,304 @@
+"""PyTorch's files, made here byte by byte: `torch.save` without PyTorch, and what an attacker adds.
+
+The writer follows torch/serialization.py; stand-ins for PyTorch's functions and storage classes
+give the pickles the names that PyTorch's have.
+"""
+
+import argparse
+import builtins
+import collections
+import io
+import os
+import pickle
+import random
+import sys
+import types
+import zipfile
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from keras_roberta.checkpoints.tensor_files import open_state_dict
+from keras_roberta.checkpoints.torch_pickle import TensorView
+from keras_roberta.checkpoints.torch_pickle import read_torch_file
+from keras_roberta.errors import InputError
+
+STORAGES = {
+    "float32": "FloatStorage",
+    "float64": "DoubleStorage",
+    "float16": "HalfStorage",
+    "bfloat16": "BFloat16Storage",
+    "int64": "LongStorage",
+    "int32": "IntStorage",
+    "uint8": "ByteStorage",
+    "bool": "BoolStorage",
+}
+
+
+@pytest.fixture(autouse=True)
+def torch_names(monkeypatch):
+    """What pickle looks up when it writes a name; the code under test never sees it."""
+    torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
+    for name in ("_rebuild_tensor_v2", "_rebuild_parameter"):
+        function = types.FunctionType((lambda *_: None).__code__, {}, name)
+        function.__module__, function.__qualname__ = "torch._utils", name
+        setattr(utils, name, function)
+    for name in STORAGES.values():
+        setattr(torch, name, type(name, (), {"__module__": "torch"}))
+    torch._utils = utils
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setitem(sys.modules, "torch._utils", utils)
+    return torch
+
+
+class Tensor:
+    """A view of a numpy array, which is its storage."""
+
+    def __init__(self, storage, offset=0, shape=None, strides=None, parameter=False):
+        self.storage = np.ascontiguousarray(storage)
+        self.offset = offset
+        self.shape = self.storage.shape if shape is None else shape
+        rows = [int(np.prod(self.shape[axis + 1 :])) for axis in range(len(self.shape))]
+        self.strides = tuple(rows) if strides is None else strides
+        self.parameter = parameter
+
+    def __reduce__(self):
+        utils = sys.modules["torch._utils"]
+        arguments = (self.storage.ravel(), self.offset, self.shape, self.strides, False, {})
+        if self.parameter:
+            return utils._rebuild_parameter, (Tensor(self.storage), True, {})
+        return utils._rebuild_tensor_v2, arguments
+
+
+class Writer(pickle.Pickler):
+    def __init__(self, file, protocol=2, legacy=False, size_change=0):
+        super().__init__(file, protocol)
+        self.storages, self.legacy, self.size_change = {}, legacy, size_change
+
+    def persistent_id(self, item):
+        if not isinstance(item, np.ndarray):
+            return None
+        key = str(self.storages.setdefault(id(item), (len(self.storages), item))[0])
+        kind = getattr(sys.modules["torch"], STORAGES[item.dtype.name])
+        size = item.size + self.size_change
+        return ("storage", kind, key, "cpu", size) + ((None,) if self.legacy else ())
+
+
+def save_zip(path, content, protocol=2, compression=zipfile.ZIP_STORED, **changes):
+    pickled = io.BytesIO()
+    writer = Writer(pickled, protocol, **changes)
+    writer.dump(content)
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("archive/data.pkl", pickled.getvalue())
+        archive.writestr("archive/byteorder", b"little")
+        for key, array in writer.storages.values():
+            archive.writestr(f"archive/data/{key}", array.tobytes())
+
+
+def save_legacy(path, content, **changes):
+    with open(path, "wb") as file:
+        pickle.dump(0x1950A86A20F9469CFC6C, file, 2)
+        pickle.dump(1001, file, 2)
+        pickle.dump(dict(protocol_version=1001, little_endian=True, type_sizes={}), file, 2)
+        writer = Writer(file, 2, legacy=True, **changes)
+        writer.dump(content)
+        pickle.dump([str(key) for key, _ in writer.storages.values()], file, 2)
+        for _, array in writer.storages.values():
+            file.write(array.size.to_bytes(8, "little") + array.tobytes())
+
+
+SAVERS = {"zip": save_zip, "legacy": save_legacy}
+both = pytest.mark.parametrize("save", SAVERS.values(), ids=SAVERS)
+
+ROWS = np.arange(24, dtype=np.float32)
+ARRAYS = {
+    "f64": np.arange(3, dtype=np.float64),
+    "f16": np.arange(3, dtype=np.float16) / 3,
+    "bf16": (np.arange(3) / 3).astype(ml_dtypes.bfloat16),
+    "i64": np.arange(5),
+    "bool": np.array([True, False]),
+}
+
+
+def tensors():
+    content = collections.OrderedDict({name: Tensor(array) for name, array in ARRAYS.items()})
+    content["rows"] = Tensor(ROWS, shape=(2, 3, 4), strides=(12, 4, 1))
+    content["transposed"] = Tensor(ROWS, shape=(4, 3, 2), strides=(1, 4, 12))
+    content["slice"] = Tensor(ROWS, 13, shape=(3, 2), strides=(4, 2))
+    content["scalar"] = Tensor(ROWS, 5, shape=(), strides=())
+    content["empty"] = Tensor(ROWS, shape=(0, 4), strides=(4, 1))
+    content["parameter"] = Tensor(ROWS, parameter=True)
+    return content
+
+
+@both
+def test_reads_tensors(tmp_path, save):
+    content = tensors()
+    content._metadata = collections.OrderedDict(version=1)
+    save(tmp_path / "pytorch_model.bin", content)
+    state = open_state_dict(tmp_path)
+    assert list(state) == list(content)
+    expected = ARRAYS | {
+        "rows": ROWS.reshape(2, 3, 4),
+        "transposed": ROWS.reshape(2, 3, 4).T,
+        "slice": ROWS.reshape(2, 3, 4)[1, :, 1::2],
+        "scalar": ROWS[5],
+        "empty": ROWS[:0].reshape(0, 4),
+        "parameter": ROWS,
+    }
+    for name, array in expected.items():
+        np.testing.assert_array_equal(state[name], array, strict=name in ("i64", "bool", "rows"))
+    assert state["bf16"].dtype == state["f16"].dtype == state["f64"].dtype == np.float32
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_reads_pickle_protocol(tmp_path, protocol):
+    save_zip(tmp_path / "pytorch_model.bin", tensors(), protocol)
+    assert set(open_state_dict(tmp_path)) == set(tensors())
+
+
+@both
+def test_reads_what_fairseq_saves(tmp_path, save):
+    content = {"args": argparse.Namespace(arch="roberta_base"), "model": tensors(), "n": [1, 2.5]}
+    save(tmp_path / "model.pt", content)
+    read = read_torch_file(tmp_path / "model.pt")
+    assert read["args"] == {"arch": "roberta_base"} and read["n"] == [1, 2.5]
+    assert isinstance(read["model"]["rows"], TensorView)
+
+
+class Calls:
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+@both
+@pytest.mark.parametrize(
+    ("attack", "name"),
+    [
+        (Calls(os.system, "touch pwned"), f"{os.name}.system"),
+        (Calls(eval, "open('pwned', 'w')"), "eval"),
+        (Calls(getattr, Calls(__import__, "os"), "system"), "__import__|getattr"),
+        (Calls(builtins.exec, "open('pwned', 'w')"), "exec"),
+        (Calls(pickle.loads, b""), "loads"),
+        (os.system, f"{os.name}.system"),
+        (Calls(collections.Counter, ()), "collections.Counter"),
+    ],
+)
+def test_refuses_code(tmp_path, monkeypatch, save, attack, name):
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "pytorch_model.bin", {**tensors(), "deep": [{"down": attack}]})
+    with pytest.raises(InputError, match=rf"contains code \([\w.]*({name})\): refusing"):
+        open_state_dict(tmp_path)
+    assert not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        b"cos\nsystem\n(S'touch pwned'\ntR.",
+        b"(S'touch pwned'\nios\nsystem\n.",
+        b"\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c\x0btouch pwned\x85R.",
+        b"ctorch._utils\n_rebuild_tensor_v2.__globals__\n.",
+        b"\x80\x04\x8c\x0ctorch._utils\x8c\x1e_rebuild_tensor_v2.__globals__\x93.",
+        b"ctorch.storage\n_load_from_bytes\n.",
+    ],
+)
+def test_refuses_hand_written_code(tmp_path, pickled):
+    with zipfile.ZipFile(tmp_path / "pytorch_model.bin", "w") as archive:
+        archive.writestr("archive/data.pkl", pickled)
+    with pytest.raises(InputError, match="refusing|mangled"):
+        open_state_dict(tmp_path)
+
+
+@pytest.mark.parametrize("as_key", [False, True])
+def test_a_small_bomb_does_not_go_off(tmp_path, as_key):
+    """A tuple of itself twice, 60 times over: 2**60 parts when walked naively."""
+    grow = b"q\x00h\x00\x86" * 60
+    pickled = b"}" + (b")" + grow + b"K\x01" if as_key else b"K\x01)" + grow) + b"s."
+    with zipfile.ZipFile(tmp_path / "pytorch_model.bin", "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02" + pickled)
+    if as_key:
+        with pytest.raises(InputError, match="tuple for a key"):
+            open_state_dict(tmp_path)
+    else:
+        assert not open_state_dict(tmp_path)
+
+
+@both
+@pytest.mark.parametrize(
+    ("tensor", "message"),
+    [
+        (dict(shape=(25,)), "beyond its storage"),
+        (dict(offset=1, shape=(24,)), "beyond its storage"),
+        (dict(shape=(2, 2), strides=(23, 1)), "beyond its storage"),
+        (dict(shape=(2**40, 2**40), strides=(0, 0)), "repeats its storage"),
+        (dict(offset=-1, shape=(2,)), "proper shape"),
+        (dict(shape=(2,), strides=(-1,)), "proper shape"),
+        (dict(shape=(2,), strides=(1, 1)), "proper shape"),
+        (dict(shape=(2.0,), strides=(1,)), "proper shape"),
+        (dict(shape=(1,) * 40), "proper shape"),
+    ],
+)
+def test_refuses_views_outside_the_storage(tmp_path, save, tensor, message):
+    save(tmp_path / "pytorch_model.bin", {"w": Tensor(ROWS, **tensor)})
+    with pytest.raises(InputError, match=message):
+        open_state_dict(tmp_path)
+
+
+@both
+def test_refuses_a_storage_of_another_size(tmp_path, save):
+    save(tmp_path / "pytorch_model.bin", {"w": Tensor(ROWS)}, size_change=1)
+    with pytest.raises(InputError, match="storage 0 has"):
+        open_state_dict(tmp_path)
+
+
+def test_refuses_a_compressed_archive(tmp_path):
+    path = tmp_path / "pytorch_model.bin"
+    save_zip(path, {"w": Tensor(np.zeros(10**6, np.float32))}, compression=zipfile.ZIP_DEFLATED)
+    with pytest.raises(InputError, match="compressed"):
+        open_state_dict(tmp_path)
+
+
+def test_refuses_big_endian(tmp_path):
+    path = tmp_path / "pytorch_model.bin"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({}, 2))
+        archive.writestr("archive/byteorder", b"big")
+    with pytest.raises(InputError, match="big-endian"):
+        open_state_dict(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\3\4", b"\x80", b"not a checkpoint", bytes(100)])
+def test_refuses_other_files(tmp_path, content):
+    (tmp_path / "pytorch_model.bin").write_bytes(content)
+    with pytest.raises(InputError, match="pytorch_model.bin: not a PyTorch file"):
+        open_state_dict(tmp_path)
+
+
+@both
+def test_a_broken_file_is_read_or_refused(tmp_path, save):
+    """Cut at every length and with bytes changed: never another exception."""
+    path = tmp_path / "pytorch_model.bin"
+    save(path, tensors())
+    whole = path.read_bytes()
+    rng = random.Random(0)
+    broken = [whole[:length] for length in range(0, len(whole), 7)]
+    for _ in range(600):
+        changed = bytearray(whole)
+        for _ in range(rng.randint(1, 4)):
+            changed[rng.randrange(len(whole))] = rng.randrange(256)
+        broken.append(bytes(changed))
+    refused = 0
+    for content in broken:
+        path.write_bytes(content)
+        try:
+            with np.errstate(all="ignore"):
+                dict(open_state_dict(tmp_path))
+        except InputError as error:
+            assert "\n" not in str(error)
+            refused += 1
+    assert refused >= len(whole) // 7
