@@ -74,7 +74,7 @@ def main():
 
 
 def perturb(model):
-    """Random biases and layer norms: fresh ones are 0 and 1, which hides one mistaken for another."""
+    """Random biases and layer norms: fresh ones, all 0 or 1, hide one mistaken for another."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             scale = 0.1 if name.endswith("bias") or "norm" in name.lower() else 0.05

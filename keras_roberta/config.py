@@ -88,7 +88,7 @@ class RobertaConfig:
     def __post_init__(self):
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.type in ("int", "int | None") and value is not None:
+            if field.type == "int" or (field.type == "int | None" and value is not None):
                 self._check(field.name, _is_integer(value), "an integer")
                 object.__setattr__(self, field.name, int(value))
             elif field.type == "float":

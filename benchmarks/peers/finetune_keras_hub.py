@@ -21,18 +21,19 @@ import keras
 import keras_hub
 import numpy as np
 import tensorflow as tf
-from recipe import BETA_2
-from recipe import CLIP_NORM
-from recipe import EPSILON
-from recipe import MAX_LENGTH
-from recipe import WARM_UP
-from recipe import WEIGHT_DECAY
-from recipe import parse_options
-from recipe import print_result
-from recipe import read_sentences
-from recipe import read_training
-from safetensors.numpy import load_file
-from safetensors.numpy import save_file
+from recipe import (
+    BETA_2,
+    CLIP_NORM,
+    EPSILON,
+    MAX_LENGTH,
+    WARM_UP,
+    WEIGHT_DECAY,
+    parse_options,
+    print_result,
+    read_sentences,
+    read_training,
+)
+from safetensors.numpy import load_file, save_file
 
 
 def main():
@@ -72,8 +73,9 @@ def prefixed_copy(preset, directory):
     tensors = load_file(preset / "model.safetensors")
     save_file(
         {
-            name if name.startswith(("roberta.", "classifier.", "lm_head.")) else f"roberta.{name}":
-            np.ascontiguousarray(tensor)
+            name
+            if name.startswith(("roberta.", "classifier.", "lm_head."))
+            else f"roberta.{name}": np.ascontiguousarray(tensor)
             for name, tensor in tensors.items()
         },
         directory / "model.safetensors",

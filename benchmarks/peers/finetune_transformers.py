@@ -11,16 +11,18 @@ import time
 
 import torch
 import transformers
-from recipe import BETA_2
-from recipe import CLIP_NORM
-from recipe import EPSILON
-from recipe import MAX_LENGTH
-from recipe import WARM_UP
-from recipe import WEIGHT_DECAY
-from recipe import parse_options
-from recipe import print_result
-from recipe import read_sentences
-from recipe import read_training
+from recipe import (
+    BETA_2,
+    CLIP_NORM,
+    EPSILON,
+    MAX_LENGTH,
+    WARM_UP,
+    WEIGHT_DECAY,
+    parse_options,
+    print_result,
+    read_sentences,
+    read_training,
+)
 
 
 def main():

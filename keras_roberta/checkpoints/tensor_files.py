@@ -11,15 +11,13 @@ import json
 import math
 import os
 import pathlib
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import ml_dtypes
 import numpy as np
 
 from keras_roberta.atomic_write import atomic_file
-from keras_roberta.checkpoints.torch_pickle import TensorView
-from keras_roberta.checkpoints.torch_pickle import read_torch_file
+from keras_roberta.checkpoints.torch_pickle import TensorView, read_torch_file
 from keras_roberta.errors import InputError
 
 _DTYPES = {
@@ -178,4 +176,7 @@ def write_safetensors(path: str | os.PathLike, tensors: Mapping[str, np.ndarray]
     # The library writes the buffer as it lies, so a transposed view would come out wrong.
     tensors = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     with atomic_file(path) as temporary:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         save_file(tensors, temporary, metadata={"format": "pt"})  # Transformers asks for "pt"
+        temporary.chmod(mode)  # The library leaves a file that only its owner can read.

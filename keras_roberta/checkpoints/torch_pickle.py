@@ -21,8 +21,7 @@ import os
 import pathlib
 import pickletools
 import zipfile
-from typing import Any
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import ml_dtypes
 import numpy as np

@@ -14,7 +14,8 @@ class ConfiguredLayer(keras.layers.Layer):
     """
 
     def __init__(self, config, **kwargs):
-        super().__init__(**kwargs)
+        # Keras would cast the float32 attention bias to half precision on the way in.
+        super().__init__(autocast=False, **kwargs)
         if not isinstance(config, RobertaConfig):
             config = RobertaConfig.from_dict(config)
         self.config = config

@@ -11,25 +11,26 @@ def position_ids(padding_mask, pad_token_id, segment_ids=None):
     """Positions counted over the tokens that are not padding, from `pad_token_id + 1`.
 
     fairseq's `make_positions`: padding itself sits at `pad_token_id`. With `segment_ids` the count
-    starts anew at the first token of each segment, so that a packed row sees the positions that
-    its documents would see alone.
+    starts anew for each segment, so that a packed row sees the positions that its documents would
+    see alone.
 
     Args:
         padding_mask: int (batch, length), 1 for tokens, 0 for padding.
         pad_token_id: int.
-        segment_ids: optional int (batch, length); equal neighbours belong together.
+        segment_ids: optional int (batch, length); equal ids belong together.
 
     Returns:
         int (batch, length)
     """
     mask = ops.cast(padding_mask, "int32")
-    count = ops.cumsum(mask, axis=1)  # (batch, length), 1 at the first token
-    if segment_ids is not None:
-        starts = segment_ids[:, 1:] != segment_ids[:, :-1]
-        before = ops.cast(starts, "int32") * count[:, :-1]  # tokens before each segment
-        before = ops.pad(before, [[0, 0], [1, 0]])
-        # `count` never falls, so the running maximum is the value at the latest start.
-        count = count - ops.associative_scan(ops.maximum, before, axis=1)
+    if segment_ids is None:
+        count = ops.cumsum(mask, axis=1)  # (batch, length), 1 at the first token
+    else:
+        index = ops.arange(ops.shape(mask)[1])
+        earlier = index[:, None] >= index[None, :]  # (length, length)
+        same = segment_ids[:, :, None] == segment_ids[:, None, :]  # (batch, length, length)
+        earlier = ops.cast(ops.logical_and(same, earlier), "int32")
+        count = ops.sum(earlier * mask[:, None, :], axis=-1)
     return count * mask + pad_token_id
 
 

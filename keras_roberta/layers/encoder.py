@@ -53,6 +53,7 @@ class RobertaEncoderBlock(ConfiguredLayer):
         self.output_norm.build(input_shape)
 
     def call(self, x, bias, training=False):
+        x = ops.cast(x, self.compute_dtype)
         y = self.attention(x, bias, training=training)
         x = self.attention_norm(x + self.dropout(y, training=training))
         y = self.intermediate_dense(x)  # (batch, length, intermediate_dim)

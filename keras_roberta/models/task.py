@@ -90,6 +90,11 @@ class RobertaTask(PresetMixin):
             jit_compile = keras.distribution.list_devices("gpu") != []
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
 
+    def compile_from_config(self, config):
+        """Restores the compilation of a `.keras` file; Keras skips it for a `compile` of our own."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
     def fit(
         self,
         x=None,
@@ -133,6 +138,7 @@ class RobertaTask(PresetMixin):
                 x = x.repeat()
             x = self.prepare_batches(x)
             y = sample_weight = batch_size = None
+            shuffle = False  # done; Keras would warn that it cannot
         self._plan_schedule(steps_per_epoch, epochs - initial_epoch, x, batch_size)
         return keras.Model.fit(
             self,

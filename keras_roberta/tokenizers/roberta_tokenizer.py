@@ -6,23 +6,17 @@ The vocabulary is GPT-2's byte-level BPE (Radford et al. 2019, section 2.2) renu
 
 import hashlib
 import json
-from collections.abc import Iterable
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from tokenizers import AddedToken
-from tokenizers import Tokenizer
-from tokenizers import decoders
-from tokenizers import models
-from tokenizers import pre_tokenizers
-from tokenizers import processors
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 
+from keras_roberta.atomic_write import atomic_directory
 from keras_roberta.errors import InputError
 from keras_roberta.hub import local_directory
-from keras_roberta.tokenizers.vocabulary_files import TOKENIZER_FILES
-from keras_roberta.tokenizers.vocabulary_files import read_vocabulary
+from keras_roberta.tokenizers.vocabulary_files import TOKENIZER_FILES, read_vocabulary
 
 SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 
@@ -95,6 +89,11 @@ class RobertaTokenizer:
             return cls(files.vocabulary, files.merges, files.add_prefix_space)
         except InputError as error:
             raise InputError(f"{files.path}: {error}") from None
+
+    @property
+    def special_token_ids(self) -> tuple[int, ...]:
+        """Ids of `<s>`, `<pad>`, `</s>`, `<unk>` and `<mask>`."""
+        return tuple(self._vocabulary[token] for token in SPECIAL_TOKENS)
 
     # Text to ids
 
@@ -203,15 +202,23 @@ class RobertaTokenizer:
     # Ids to text
 
     def decode(self, ids: Iterable[int], skip_special_tokens: bool = True) -> str:
-        """The text of some ids. Bytes that are not UTF-8 come out as U+FFFD."""
-        return self._rust.decode([int(i) for i in ids], skip_special_tokens=skip_special_tokens)
+        """The text of some ids. Bytes that are not UTF-8 come out as U+FFFD, unknown ids as "".
+
+        Raises:
+            InputError: an id is negative.
+        """
+        return self.decode_batch([ids], skip_special_tokens)[0]
 
     def decode_batch(
         self, rows: Iterable[Iterable[int]], skip_special_tokens: bool = True
     ) -> list[str]:
         """`decode` for many rows, in parallel."""
         rows = [[int(i) for i in ids] for ids in rows]
-        return self._rust.decode_batch(rows, skip_special_tokens=skip_special_tokens)
+        try:
+            return self._rust.decode_batch(rows, skip_special_tokens=skip_special_tokens)
+        except OverflowError:
+            worst = min(chain.from_iterable(rows))
+            raise InputError(f"{worst} is not an id; leave out what masks labels") from None
 
     # The vocabulary
 
@@ -247,8 +254,6 @@ class RobertaTokenizer:
 
         `from_preset` and Transformers' `AutoTokenizer.from_pretrained` read them back.
         """
-        directory = Path(directory)
-        directory.mkdir(parents=True, exist_ok=True)
         tokens = dict(sorted(self._vocabulary.items(), key=lambda item: item[1]))
         start, pad, end, unk, mask = SPECIAL_TOKENS
         config = {
@@ -263,13 +268,15 @@ class RobertaTokenizer:
             "mask_token": mask,
         }
         merges = "".join(f"{a} {b}\n" for a, b in self._merges)
-        for name, content in (
-            ("vocab.json", json.dumps(tokens, ensure_ascii=False)),
-            ("merges.txt", "#version: 0.2\n" + merges),
-            ("tokenizer.json", self._rust.to_str()),
-            ("tokenizer_config.json", json.dumps(config, indent=2) + "\n"),
-        ):
-            (directory / name).write_text(content, encoding="utf-8", newline="\n")
+        files = {
+            "vocab.json": json.dumps(tokens, ensure_ascii=False),
+            "merges.txt": "#version: 0.2\n" + merges,
+            "tokenizer.json": self._rust.to_str(),
+            "tokenizer_config.json": json.dumps(config, indent=2) + "\n",
+        }
+        with atomic_directory(directory) as temporary:
+            for name, content in files.items():
+                (temporary / name).write_text(content, encoding="utf-8", newline="\n")
 
     def __eq__(self, other) -> bool:
         if not isinstance(other, RobertaTokenizer):

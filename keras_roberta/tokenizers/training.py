@@ -2,17 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterable
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from tokenizers import Tokenizer
-from tokenizers import models
-from tokenizers import pre_tokenizers
-from tokenizers import trainers
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from keras_roberta.errors import InputError
-from keras_roberta.tokenizers.roberta_tokenizer import SPECIAL_TOKENS
-from keras_roberta.tokenizers.roberta_tokenizer import RobertaTokenizer
+from keras_roberta.tokenizers.roberta_tokenizer import SPECIAL_TOKENS, RobertaTokenizer
 
 _SPECIAL = re.compile("|".join(map(re.escape, SPECIAL_TOKENS)))
 _SMALLEST = 256 + len(SPECIAL_TOKENS)

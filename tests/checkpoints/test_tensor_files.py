@@ -5,11 +5,9 @@ import json
 import ml_dtypes
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
-from keras_roberta.checkpoints.tensor_files import open_state_dict
-from keras_roberta.checkpoints.tensor_files import write_safetensors
+from keras_roberta.checkpoints.tensor_files import open_state_dict, write_safetensors
 from keras_roberta.errors import InputError
 
 WEIGHTS = {
@@ -61,6 +59,7 @@ def test_writes_what_the_safetensors_library_reads(tmp_path):
     np.testing.assert_array_equal(read["t"], WEIGHTS["a"].T)
     np.testing.assert_array_equal(read["a"], WEIGHTS["a"])
     assert [p.name for p in path.parent.iterdir()] == [path.name]
+    assert path.stat().st_mode & 0o044 == path.parent.stat().st_mode & 0o044
 
 
 @pytest.mark.parametrize("kept", [0, 4, 8, 20, -1])

@@ -120,7 +120,10 @@ def test_generated_texts_with_roberta(roberta, roberta_library, text):
 @needs_data
 @pytest.mark.parametrize(
     "folder",
-    "csqa debian_handbook english_text lingua_sentences sick sst2 wnut17 xquad".split(),
+    [
+        *"csqa debian_handbook lingua_sentences sick sst2 wnut17 xquad".split(),
+        pytest.param("english_text", marks=pytest.mark.slow),
+    ],
 )
 def test_all_lines_of(roberta, roberta_library, folder):
     for path in sorted((DATA / folder).iterdir()):
@@ -221,7 +224,8 @@ def test_offsets_name_the_text_of_each_token(tiny):
     assert ids == tiny(text, add_special_tokens=False)
     assert len(offsets) == len(ids)
     covered = {i for start, end in offsets for i in range(start, end)}
-    assert [c for i, c in enumerate(text) if i in covered] == [c for c in text if not c.isspace()]
+    assert all(i in covered for i, character in enumerate(text) if not character.isspace())
+    assert text[slice(*offsets[-1])] == text[offsets[-1][0] :] != ""
 
 
 # Back to text
@@ -340,6 +344,7 @@ def test_training_refuses(arguments, message):
         (lambda tok: tok("a", max_length=1), "max_length 1"),
         (lambda tok: tok("a", "b", max_length=3), "max_length 3"),
         (lambda tok: tok.encode_batch("a"), "single"),
+        (lambda tok: tok.decode([0, -100]), "-100"),
     ],
 )
 def test_bad_texts(tiny, call, message):

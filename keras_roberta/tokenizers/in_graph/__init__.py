@@ -1,0 +1,7 @@
+"""Byte-level BPE inside the TensorFlow graph, equal to the host tokenizer on every string."""
+
+from keras_roberta.tokenizers.in_graph.batched import BatchedTokenizer
+from keras_roberta.tokenizers.in_graph.static import StaticTokenizer, fill_buffer
+from keras_roberta.tokenizers.in_graph.unicode_classes import UNICODE_VERSION
+
+__all__ = ["UNICODE_VERSION", "BatchedTokenizer", "StaticTokenizer", "fill_buffer"]

@@ -3,20 +3,20 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_roberta.errors import InputError
 from keras_roberta.tokenizers.in_graph.byte_pair_merges import merge_bytes
 from keras_roberta.tokenizers.in_graph.merge_table import MergeTable
-from keras_roberta.tokenizers.in_graph.pre_tokenization import spread
-from keras_roberta.tokenizers.in_graph.pre_tokenization import word_starts
+from keras_roberta.tokenizers.in_graph.pre_tokenization import spread, word_starts
 from keras_roberta.tokenizers.in_graph.special_tokens import SpecialTokens
-from keras_roberta.tokenizers.in_graph.unicode_classes import SPACE
-from keras_roberta.tokenizers.in_graph.unicode_classes import CodePointClasses
-from keras_roberta.tokenizers.in_graph.utf8 import REPLACEMENT
-from keras_roberta.tokenizers.in_graph.utf8 import characters
-from keras_roberta.tokenizers.in_graph.vectors import covered
-from keras_roberta.tokenizers.in_graph.vectors import following
-from keras_roberta.tokenizers.in_graph.vectors import keep_where
-from keras_roberta.tokenizers.in_graph.vectors import previous
-from keras_roberta.tokenizers.in_graph.vectors import repeat_index
+from keras_roberta.tokenizers.in_graph.unicode_classes import SPACE, CodePointClasses
+from keras_roberta.tokenizers.in_graph.utf8 import REPLACEMENT, characters
+from keras_roberta.tokenizers.in_graph.vectors import (
+    covered,
+    following,
+    keep_where,
+    previous,
+    repeat_index,
+)
 
 SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 
@@ -37,20 +37,31 @@ class ByteLevelBPE(tf.Module):
             vocabulary. `<mask>` takes the white space before it along. None: those of `<s>`,
             `<pad>`, `</s>`, `<unk>` and `<mask>` that the vocabulary has, as in RoBERTa's
             `tokenizer.json`. (): all text is plain text.
+        add_prefix_space: whether "a" is read as " a".
+
+    Raises:
+        InputError: the vocabulary lacks what it needs, or special tokens can overlap in a text.
     """
 
-    def __init__(self, vocabulary, merges, special_tokens=None, name="byte_level_bpe"):
+    def __init__(
+        self,
+        vocabulary,
+        merges,
+        special_tokens=None,
+        add_prefix_space=False,
+        name="byte_level_bpe",
+    ):
         super().__init__(name=name)
         alphabet = byte_alphabet()
         if special_tokens is None:
             special_tokens = [token for token in SPECIAL_TOKENS if token in vocabulary]
         missing = [token for token in (*alphabet, *special_tokens) if token not in vocabulary]
         if missing:
-            raise ValueError(f"the vocabulary lacks bytes or special tokens: {missing[:5]}")
+            raise InputError(f"the vocabulary lacks bytes or special tokens: {missing[:5]}")
         if len(set(vocabulary.values())) < len(vocabulary) or min(vocabulary.values()) < 0:
-            raise ValueError("the ids of the vocabulary must be distinct and not negative")
+            raise InputError("the ids of the vocabulary must be distinct and not negative")
 
-        self.vocabulary = dict(vocabulary)
+        self.add_prefix_space = add_prefix_space
         self.classes = CodePointClasses()
         self.table = MergeTable(vocabulary, merges)
         self.specials = SpecialTokens({token: vocabulary[token] for token in special_tokens})
@@ -78,60 +89,102 @@ class ByteLevelBPE(tf.Module):
             begins, ends: if `with_spans`, int32, same shape: the bytes of `utf8` that each token
                 stands for.
         """
-        # Characters and special tokens
         code_points, bad, width = characters(utf8)
         classes = spread(self.classes(code_points), width)  # (n,)
-        extent = tf.where(bad, width, 1)  # bytes that one symbol replaces
-        specials = tf.zeros_like(utf8)
-        if self.specials.longest:
-            specials = self.specials.find(utf8, size)  # (n,)
-            extent = tf.where(specials > 0, tf.gather(self.specials.lengths, specials), extent)
+        specials = self.specials.find(utf8, size)  # (n,)
 
-        # Symbols: a special token is one, a malformed subpart is the three bytes of U+FFFD
-        counts = tf.where(covered(extent, max(3, self.specials.longest)), 0, tf.where(bad, 3, 1))
-        source = repeat_index(counts, size)  # (symbols,) or (size,)
-        symbols = self._replace_bad(tf.gather(utf8, source), tf.gather(bad, source), source)
-        specials = tf.gather(specials, source)
-        texts = tf.gather(texts, source)
-        barriers = (texts == 0) | (specials > 0)
-        classes = tf.where(barriers, SPACE, tf.gather(classes, source))
+        def as_written():
+            place = tf.range(tf.size(utf8))
+            token_ids = tf.gather(self.byte_ids, utf8)
+            spaced = tf.where(texts == 0, SPACE, classes)
+            return utf8, token_ids, texts, spaced, texts == 0, place, place + 1
 
-        # Words and tokens
-        starts = word_starts(tf.where(barriers, 0, symbols), classes, barriers)
-        token_ids = tf.gather(self.byte_ids, symbols)
-        if self.specials.longest:
-            token_ids = tf.where(
-                specials > 0, tf.gather(self.specials.token_ids, specials), token_ids
-            )
-            strips = tf.gather(self.specials.strips_left, specials)
-            texts = tf.where(
-                words_before(strips, starts, (classes == SPACE) & ~barriers, size), 0, texts
-            )
+        def rewritten():
+            return self._rewrite(utf8, texts, classes, specials, bad, width, size)
+
+        if size is None and not self.add_prefix_space:  # most texts need no rewriting
+            written = tf.cond(tf.reduce_any(bad | (specials > 0)), rewritten, as_written)
+        else:
+            written = rewritten()
+        symbols, token_ids, texts, classes, barriers, begins, ends = written
+
+        starts = word_starts(symbols, classes, barriers)
         token_ids, texts = merge_bytes(token_ids, texts, starts, self.table, size)
-        if not with_spans:
-            return keep_where(texts > 0, token_ids, texts, size=size)
-        lengths = tf.gather(self.token_lengths, token_ids)
-        ends = tf.minimum(tf.cumsum(lengths), tf.size(source))  # (tokens,), in symbols
-        first, last = tf.gather(source, ends - lengths), tf.gather(source, ends - 1)
-        return keep_where(
-            texts > 0, token_ids, texts, first, last + tf.gather(extent, last), size=size
+        columns = [token_ids, texts]
+        if with_spans:
+            lengths = tf.gather(self.token_lengths, token_ids)
+            behind = tf.minimum(tf.cumsum(lengths), tf.size(symbols))  # (tokens,), in symbols
+            first = tf.maximum(behind - lengths, 0)
+            columns += [tf.gather(begins, first), tf.gather(ends, behind - 1)]
+        return keep_where(texts > 0, *columns, size=size)
+
+    def _rewrite(self, utf8, texts, classes, specials, bad, width, size):
+        """Bytes to symbols: a special token is one, a malformed subpart is the three of U+FFFD.
+
+        Returns the columns [symbols]: byte, token id, text, class, whether it is a barrier, and
+        the bytes of the input, from begin to end, that the symbol stands for.
+        """
+        # The first byte of a malformed subpart or a special token stands for all of its extent.
+        bad_extent = tf.where(bad, width, 1)  # (n,)
+        special_extent = tf.gather(self.specials.lengths, specials)
+        extent = tf.maximum(bad_extent, special_extent)
+        in_special = covered(special_extent, self.specials.longest)
+        hidden = covered(bad_extent, 3) | in_special
+        apart = (texts == 0) | (specials > 0) | in_special
+        strips_left = tf.gather(self.specials.strips_left, specials)
+        stripped = runs_before(strips_left, (classes == SPACE) & ~apart, size)
+        prefixed = tf.zeros_like(utf8)
+        if self.add_prefix_space:  # to each stretch of text between special tokens
+            visible = ~apart & ~stripped & (utf8 != ord(" "))
+            prefixed = tf.cast(visible & previous(apart, fill=True), tf.int32)
+        counts = tf.where(hidden | stripped, 0, prefixed + tf.where(bad, 3, 1))  # (n,), symbols
+
+        source = repeat_index(counts, size)  # (symbols,) or (size,)
+        copy = tf.range(tf.size(source)) - tf.gather(tf.cumsum(counts, exclusive=True), source)
+        copy -= tf.gather(prefixed, source)  # -1 for the space in front, else from 0
+        specials, texts, bad, extent = (
+            tf.gather(column, source) for column in (specials, texts, bad, extent)
         )
-
-    def _replace_bad(self, symbols, bad, source):
-        """The three bytes of U+FFFD in place of three copies of a bad byte."""
-        again = source == previous(source, fill=-1)
-        twice = source == previous(source, 2, fill=-1)
         first, second, third = REPLACEMENT
-        return tf.where(bad, tf.where(twice, third, tf.where(again, second, first)), symbols)
+        replacement = tf.where(copy == 0, first, tf.where(copy == 1, second, third))
+        symbols = tf.where(bad, replacement, tf.gather(utf8, source))
+        symbols = tf.where(copy < 0, ord(" "), symbols)
+        if size is not None:  # what is put in takes room: the end may be cut within a character
+            texts = tf.where(cut_characters(symbols, size), 0, texts)
+
+        special_ids = tf.gather(self.specials.token_ids, specials)
+        token_ids = tf.where(specials > 0, special_ids, tf.gather(self.byte_ids, symbols))
+        barriers = (texts == 0) | (specials > 0)
+        symbols = tf.where(barriers, 0, symbols)
+        classes = tf.where(barriers | (copy < 0), SPACE, tf.gather(classes, source))
+        ends = source + tf.where(copy < 0, 0, extent)
+        return symbols, token_ids, texts, classes, barriers, source, ends
 
 
-def words_before(marks, starts, eligible, size):
-    """Bytes of the words that end right before a mark, if their last byte is eligible: bool [n]."""
-    words = tf.cumsum(tf.cast(starts, tf.int32))  # (n,)
-    last = following(marks, fill=False) & eligible
-    count = (tf.size(words) if size is None else size) + 1
-    chosen = tf.math.unsorted_segment_max(tf.cast(last, tf.int32), words, count)
-    return tf.gather(chosen, words) > 0
+def runs_before(marks, members, size):
+    """The members of runs of members that end right before a mark: bool [n]."""
+    runs = tf.cumsum(tf.cast(members != previous(members, fill=False), tf.int32))  # (n,)
+    last = members & following(marks, fill=False)
+    count = (tf.size(runs) if size is None else size) + 1
+    chosen = tf.math.unsorted_segment_max(tf.cast(last, tf.int32), runs, count)
+    return members & (tf.gather(chosen, runs) > 0)
+
+
+def cut_characters(utf8, size):
+    """The bytes of a character that does not end before `size`: bool [size]."""
+    width = 1 + sum(tf.cast(utf8 >= lead, tf.int32) for lead in (0xC0, 0xE0, 0xF0))
+    width = tf.where(tf.range(size) + width > size, width, 1)
+    return (width > 1) | covered(width, 4)
+
+
+def spellings(vocabulary, skip=()):
+    """The bytes of each id, a list; empty for ids without a token and for tokens to skip."""
+    bytes_of = {letter: bytes([byte]) for byte, letter in enumerate(byte_alphabet())}
+    spelt = [b""] * (max(vocabulary.values()) + 1)
+    for token, token_id in vocabulary.items():
+        if token not in skip:
+            spelt[token_id] = b"".join(bytes_of.get(letter, letter.encode()) for letter in token)
+    return spelt
 
 
 def byte_alphabet():

@@ -23,9 +23,7 @@ lower rank (`MergeTable.out_of_order`): these go one at a time.
 
 import tensorflow as tf
 
-from keras_roberta.tokenizers.in_graph.vectors import following
-from keras_roberta.tokenizers.in_graph.vectors import keep_where
-from keras_roberta.tokenizers.in_graph.vectors import previous
+from keras_roberta.tokenizers.in_graph.vectors import following, keep_where, previous
 
 
 def merge_bytes(token_ids, texts, starts, table, size=None):

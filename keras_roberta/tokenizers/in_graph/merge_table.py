@@ -17,6 +17,8 @@ first fits; the search looks at a block of displacements at once.
 import numpy as np
 import tensorflow as tf
 
+from keras_roberta.errors import InputError
+
 SEARCH_BLOCK = 1024  # displacements tried at once
 
 
@@ -42,7 +44,7 @@ class MergeTable(tf.Module):
         super().__init__(name=name)
         missing = {token for pair in merges for token in (*pair, "".join(pair))} - set(vocabulary)
         if missing:
-            raise ValueError(f"merges use tokens that the vocabulary lacks: {sorted(missing)[:5]}")
+            raise InputError(f"merges use tokens that the vocabulary lacks: {sorted(missing)[:5]}")
         merges = list({pair: rank for rank, pair in enumerate(merges)}.items())
         merges = [pair for pair, _ in sorted(merges, key=lambda item: item[1])]
         lefts = np.array([vocabulary[left] for left, _ in merges], np.int32)

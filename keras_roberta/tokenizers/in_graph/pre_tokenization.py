@@ -16,10 +16,8 @@ Source: Radford et al., "Language models are unsupervised multitask learners", 2
 
 import tensorflow as tf
 
-from keras_roberta.tokenizers.in_graph.unicode_classes import OTHER
-from keras_roberta.tokenizers.in_graph.unicode_classes import SPACE
-from keras_roberta.tokenizers.in_graph.vectors import following
-from keras_roberta.tokenizers.in_graph.vectors import previous
+from keras_roberta.tokenizers.in_graph.unicode_classes import OTHER, SPACE
+from keras_roberta.tokenizers.in_graph.vectors import following, previous
 
 
 def word_starts(utf8, classes, barriers):

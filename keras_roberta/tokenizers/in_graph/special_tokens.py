@@ -3,12 +3,14 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_roberta.errors import InputError
+
 
 class SpecialTokens(tf.Module):
     """Finds special tokens among bytes.
 
     Args:
-        token_ids: dict, special token -> id. Matches cannot overlap: raises ValueError if one
+        token_ids: dict, special token -> id. Matches cannot overlap: raises InputError if one
             token ends as another begins, or holds another.
         strip_left: the tokens that take the white space before them along, as RoBERTa's `<mask>`.
     """
@@ -33,6 +35,8 @@ class SpecialTokens(tf.Module):
             utf8: int32 [n]
             size: n, if it is static.
         """
+        if not self.longest:
+            return tf.zeros_like(utf8)
         if size is None:  # looks closer at the few places where one may begin
             candidate = tf.reduce_any([utf8 == byte for byte in self.first_bytes], axis=0)
             place = tf.cast(tf.where(candidate)[:, 0], tf.int32)  # (candidates,)
@@ -47,9 +51,9 @@ class SpecialTokens(tf.Module):
 
 
 def check_distinct(tokens):
-    """Raises ValueError if occurrences of two of the tokens can overlap."""
+    """Raises InputError if occurrences of two of the tokens can overlap."""
     for a in tokens:
         for b in tokens:
             overlap = any(a[-n:] == b[:n] for n in range(1, min(len(a), len(b)) + (a != b)))
             if not a or overlap or (a != b and a in b):
-                raise ValueError(f"special tokens {a!r} and {b!r} can overlap in a text")
+                raise InputError(f"special tokens {a!r} and {b!r} can overlap in a text")

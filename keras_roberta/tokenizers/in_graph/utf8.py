@@ -9,8 +9,7 @@ from its next three bytes alone.
 
 import tensorflow as tf
 
-from keras_roberta.tokenizers.in_graph.vectors import covered
-from keras_roberta.tokenizers.in_graph.vectors import following
+from keras_roberta.tokenizers.in_graph.vectors import covered, following
 
 REPLACEMENT = tuple("\ufffd".encode())  # EF BF BD
 

@@ -18,8 +18,11 @@ def following(x, steps=1, fill=0):
 
 
 def covered(width, longest):
-    """Whether an entry lies behind one so wide (at most `longest`) that it reaches here: bool [n]."""
-    return tf.reduce_any([previous(width, d) > d for d in range(1, longest)], axis=0)
+    """Whether an entry lies within the width, at most `longest`, of one before it: bool [n]."""
+    reached = tf.zeros_like(width, tf.bool)
+    for distance in range(1, longest):
+        reached |= previous(width, distance) > distance
+    return reached
 
 
 def keep_where(keep, *columns, size=None):
@@ -43,4 +46,5 @@ def repeat_index(counts, size=None):
     total = tf.reduce_sum(counts) if size is None else size
     # Entry i + 1 begins where entry i ends; entries of no length add up at the same place.
     steps = tf.scatter_nd(tf.minimum(ends, total)[:, None], tf.ones_like(ends), [total + 1])
-    return tf.cumsum(steps)[:total]
+    index = tf.cumsum(steps)[:total]
+    return index if size is None else tf.minimum(index, tf.size(counts) - 1)

@@ -1,0 +1,238 @@
+"""Tables of texts and labels from TSV, CSV and JSON lines, with errors that name the line."""
+
+import csv
+import dataclasses
+import gzip
+import io
+import json
+import math
+import sys
+import zlib
+from pathlib import Path
+
+from keras_roberta.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Rows of a file, column by column.
+
+    Attributes:
+        path: the file, for messages.
+        columns: name to values, one a row: strings, or from JSON whatever stood there.
+        lines: the line of the file that each row ends on, counted from 1.
+    """
+
+    path: Path
+    columns: dict[str, list]
+    lines: list[int]
+
+    def __len__(self):
+        return len(self.lines)
+
+    def head(self, rows):
+        """The first `rows` rows; all of them where `rows` is None."""
+        columns = {name: values[:rows] for name, values in self.columns.items()}
+        return Table(self.path, columns, self.lines[:rows])
+
+    def column(self, name, option=None):
+        """The values of a column, as they are.
+
+        Args:
+            option: how the user would name another column, for the message.
+        """
+        if name not in self.columns:
+            hint = f"; name one with {option}" if option else ""
+            raise InputError(f"{self.path}: no column {name!r}; there are {self.names}{hint}")
+        return self.columns[name]
+
+    def texts(self, name, option=None):
+        """A column of strings."""
+        for value, line in zip(self.column(name, option), self.lines, strict=True):
+            if not isinstance(value, str):
+                raise self.error(line, name, f"expected text, found {_short(value)}")
+        return self.columns[name]
+
+    def numbers(self, name, option=None):
+        """A column of finite floats."""
+        numbers = []
+        for value, line in zip(self.column(name, option), self.lines, strict=True):
+            try:
+                number = math.nan if isinstance(value, bool) else float(value)
+            except (TypeError, ValueError):
+                number = math.nan
+            if not math.isfinite(number):
+                raise self.error(line, name, f"expected a number, found {_short(value)}")
+            numbers.append(number)
+        return numbers
+
+    def classes(self, name, option=None):
+        """A column of class labels: integers where all values are, else strings.
+
+        >>> Table(Path("a.tsv"), {"label": ["1", "0"]}, [2, 3]).classes("label")
+        [1, 0]
+        >>> Table(Path("a.tsv"), {"label": ["1", "no"]}, [2, 3]).classes("label")
+        ['1', 'no']
+        """
+        values = self.column(name, option)
+        for value, line in zip(values, self.lines, strict=True):
+            if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
+                raise self.error(line, name, f"expected a class label, found {_short(value)}")
+        if all(_is_integer(value) for value in values):
+            return [int(value) for value in values]
+        return [str(value) for value in values]
+
+    def class_numbers(self, name, labels=None, num_classes=None, option=None):
+        """A column of class labels as class numbers.
+
+        Args:
+            labels: names of the classes in the order of their numbers, or None for numbers only.
+            num_classes: numbers must be below it; by default as many as there are `labels`.
+        """
+        number_of = {label: number for number, label in enumerate(labels or ())}
+        num_classes = num_classes or len(number_of)
+        numbers = []
+        for value, line in zip(self.classes(name, option), self.lines, strict=True):
+            number = number_of.get(str(value), value)
+            if isinstance(number, str):
+                known = f"none of {_listed(labels)}" if labels else "not a class number"
+                raise self.error(line, name, f"label {_short(value)} is {known}")
+            if not 0 <= number < num_classes:
+                raise self.error(line, name, f"label {number} is outside 0..{num_classes - 1}")
+            numbers.append(number)
+        return numbers
+
+    def error(self, line, column, message):
+        """An InputError about one cell, to raise."""
+        return InputError(f"{self.path}, line {line}, column {column!r}: {message}")
+
+    @property
+    def names(self):
+        """The columns' names as text."""
+        return _listed(self.columns)
+
+
+def read_table(path):
+    """Reads a table by its suffix: `.tsv`, `.csv`, `.jsonl` or `.json`, each also with `.gz`.
+
+    The first line of a TSV or CSV names the columns. TSV is GLUE's: no quoting, a quote is a
+    character. CSV is quoted after RFC 4180. JSON is one object a line, with the keys of the first
+    as columns.
+
+    Returns:
+        `Table`
+
+    Raises:
+        InputError: names the file and the line that cannot be read.
+    """
+    path = Path(path)
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    compressed = suffixes[-1:] == [".gz"]
+    suffix = (suffixes[:-1] if compressed else suffixes)[-1:]
+    read = {".tsv": _tsv, ".csv": _csv, ".jsonl": _json_lines, ".json": _json_lines}.get(
+        "".join(suffix)
+    )
+    if read is None:
+        raise InputError(
+            f"{path}: unknown kind of table; name it .tsv, .csv or .jsonl (or with .gz)"
+        )
+    text = _read_text(path, compressed)
+    if not text.strip():
+        raise InputError(f"{path}: the file is empty")
+    names, rows, lines = read(path, text)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"{path}, line 1: the column {twice[0]!r} is named twice")
+    if not rows:
+        raise InputError(f"{path}: there is a header, but no rows")
+    return Table(path, dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)), lines)
+
+
+def _read_text(path, compressed):
+    try:
+        data = path.read_bytes()
+        data = gzip.decompress(data) if compressed else data
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, EOFError, zlib.error) as error:  # A directory, no permission, broken gzip.
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot be read ({reason})") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InputError(f"{path}, line {line}: not UTF-8; convert the file to UTF-8") from None
+
+
+def _tsv(path, text):
+    # Not splitlines: texts may hold the other characters it would split at.
+    lines = enumerate((line.removesuffix("\r") for line in text.split("\n")), 1)
+    return _with_header(path, ((number, line.split("\t")) for number, line in lines if line))
+
+
+def _csv(path, text):
+    csv.field_size_limit(sys.maxsize)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+
+    def rows():
+        try:
+            for row in reader:
+                if row:
+                    yield reader.line_num, row
+        except csv.Error as error:
+            raise InputError(f"{path}, line {reader.line_num}: not valid CSV ({error})") from None
+
+    return _with_header(path, rows())
+
+
+def _with_header(path, numbered):
+    _, names = next(numbered)
+    rows, lines = [], []
+    for line, row in numbered:
+        if len(row) != len(names):
+            raise InputError(
+                f"{path}, line {line}: {len(row)} fields, but the header has {len(names)} "
+                f"({_listed(names)})"
+            )
+        rows.append(row)
+        lines.append(line)
+    return names, rows, lines
+
+
+def _json_lines(path, text):
+    names, rows, lines = None, [], []
+    for line, content in enumerate(text.split("\n"), 1):
+        if not content.strip():
+            continue
+        try:
+            record = json.loads(content)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise InputError(f"{path}, line {line}: not valid JSON ({error})") from None
+        if not isinstance(record, dict):
+            raise InputError(
+                f"{path}, line {line}: expected one JSON object a line, found {_short(record)}"
+            )
+        names = names or list(record)
+        missing = next((name for name in names if name not in record), None)
+        if missing is not None:
+            raise InputError(f"{path}, line {line}: no {missing!r}, which the first line has")
+        rows.append([record[name] for name in names])
+        lines.append(line)
+    return names, rows, lines
+
+
+def _is_integer(value):
+    try:
+        int(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _listed(names):
+    return ", ".join(map(str, names))
+
+
+def _short(value):
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

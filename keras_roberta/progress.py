@@ -1,0 +1,81 @@
+"""Progress of a training run in the terminal."""
+
+import keras
+from rich.console import Console
+from rich.progress import BarColumn
+from rich.progress import MofNCompleteColumn
+from rich.progress import Progress
+from rich.progress import SpinnerColumn
+from rich.progress import TextColumn
+from rich.progress import TimeElapsedColumn
+from rich.progress import TimeRemainingColumn
+
+# Results go to stdout, which may be a pipe; what is for the eye goes here.
+console = Console(stderr=True)
+
+
+def progress_bar(*columns):
+    """A bar with its time spent and left; `columns` come before those."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        *columns,
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(compact=True),
+        console=console,
+    )
+
+
+def waiting(description):
+    """A spinner for work of unknown length."""
+    return Progress(SpinnerColumn(), TextColumn(description), TimeElapsedColumn(), console=console)
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """One bar an epoch: steps, steps a second, time left, loss and metrics.
+
+    Args:
+        description: what is going on, in a word or two.
+    """
+
+    def __init__(self, description="training"):
+        super().__init__()
+        self.description = description
+
+    def on_train_begin(self, logs=None):
+        self._bar = progress_bar(
+            TextColumn("{task.fields[rate]}"), TextColumn("[cyan]{task.fields[results]}")
+        )
+        self._bar.start()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        epochs = self.params["epochs"]
+        name = f"{self.description} {epoch + 1}/{epochs}" if epochs > 1 else self.description
+        self._task = self._bar.add_task(name, total=self.params.get("steps"), rate="", results="")
+
+    def on_train_batch_end(self, batch, logs=None):
+        speed = self._bar.tasks[self._task].speed
+        self._bar.update(
+            self._task,
+            advance=1,
+            rate=f"{speed:.1f}/s" if speed else "",
+            results=_formatted(logs, ("loss",)),
+        )
+
+    def on_epoch_end(self, epoch, logs=None):
+        task = self._bar.tasks[self._task]
+        self._bar.update(self._task, total=task.completed, results=_formatted(logs))
+
+    def on_train_end(self, logs=None):
+        self.close()
+
+    def close(self):
+        """Gives the terminal back; Keras does not call `on_train_end` after an exception."""
+        self._bar.stop()
+
+
+def _formatted(logs, names=None):
+    logs = logs or {}
+    return " ".join(f"{name} {float(logs[name]):.3f}" for name in names or logs if name in logs)

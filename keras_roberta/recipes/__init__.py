@@ -1,0 +1,1 @@
+"""Whole jobs, from files to files: what the command line runs."""

@@ -1,0 +1,58 @@
+"""What many tests need: a seed, a tiny tokenizer, a tiny model and where the real data lies."""
+
+import os
+import pathlib
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import pytest
+
+from keras_roberta import RobertaConfig
+from keras_roberta.tokenizers.training import train_byte_level_bpe
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+
+GOOD = ["a fine film", "a warm and lovely film", "fine , warm and funny", "lovely , simply lovely"]
+BAD = ["a dull film", "a cold and tedious film", "dull , cold and flat", "tedious , simply tedious"]
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    keras.utils.set_random_seed(11)
+
+
+@pytest.fixture(scope="session")
+def data_directory():
+    """Real checkpoints and data sets; tests that need them skip without."""
+    directory = pathlib.Path(
+        os.environ.get("KERAS_ROBERTA_DATA", ROOT.parent / "shared" / "data")
+    )
+    if not directory.is_dir():
+        pytest.skip(f"no data at {directory}; set KERAS_ROBERTA_DATA")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def tokenizer():
+    return train_byte_level_bpe((GOOD + BAD) * 4, vocabulary_size=300)
+
+
+@pytest.fixture
+def config(tokenizer):
+    return RobertaConfig(
+        vocabulary_size=tokenizer.vocabulary_size,
+        num_layers=2,
+        num_heads=4,
+        hidden_dim=32,
+        intermediate_dim=64,
+        max_sequence_length=32,
+        seed=5,
+    )
+
+
+@pytest.fixture
+def sentiment():
+    """Texts and labels that a tiny model tells apart after a few epochs."""
+    return (GOOD + BAD) * 8, ([1] * len(GOOD) + [0] * len(BAD)) * 8

@@ -1,0 +1,39 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_roberta.layers import RobertaEmbeddings
+from keras_roberta.layers import position_ids
+
+
+@pytest.mark.parametrize(
+    ("padding_mask", "segment_ids", "expected"),
+    [
+        ([[1, 1, 1, 0, 0]], None, [[2, 3, 4, 1, 1]]),
+        ([[0, 0, 1, 1, 1]], None, [[1, 1, 2, 3, 4]]),  # padding before the text
+        ([[1, 0, 1, 1, 0]], None, [[2, 1, 3, 4, 1]]),
+        ([[1, 1, 1, 1, 1, 0]], [[7, 7, 8, 8, 8, 0]], [[2, 3, 2, 3, 4, 1]]),
+        ([[1, 1, 1]], [[1, 2, 1]], [[2, 2, 3]]),
+    ],
+)
+def test_positions_count_tokens_from_behind_the_padding_id(padding_mask, segment_ids, expected):
+    segments = None if segment_ids is None else np.array(segment_ids)
+    np.testing.assert_array_equal(position_ids(np.array(padding_mask), 1, segments), expected)
+
+
+def test_token_types_default_to_row_zero(config):
+    layer = RobertaEmbeddings(config.replace(num_token_types=2))
+    ids, mask = np.array([[0, 5, 6, 2]]), np.ones((1, 4), int)
+    plain = layer(ids, mask)
+    np.testing.assert_allclose(plain, layer(ids, mask, token_type_ids=np.zeros((1, 4), int)))
+    assert not np.allclose(plain, layer(ids, mask, token_type_ids=np.ones((1, 4), int)))
+
+
+def test_config_round_trip_and_mixed_precision(config):
+    layer = RobertaEmbeddings(config, dtype="mixed_float16")
+    copy = RobertaEmbeddings.from_config(layer.get_config())
+    assert copy.config == config and copy.dtype_policy.name == "mixed_float16"
+    out = copy(np.array([[0, 5, 2]]), np.ones((1, 3), int))
+    assert out.dtype == "float16"
+    assert {v.dtype for v in copy.weights} == {"float32"}
+    assert keras.saving.get_registered_name(type(copy)) == "keras_roberta>RobertaEmbeddings"

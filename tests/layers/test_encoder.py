@@ -1,0 +1,107 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_roberta.layers import RobertaEncoder
+from keras_roberta.layers import RobertaSelfAttention
+from keras_roberta.layers import attention_bias
+
+
+def reference_attention(x, mask, layer, heads):
+    """Softmax(QK'/sqrt(d))V head by head, in float64 numpy."""
+    kernel = np.asarray(layer.query_key_value.kernel, "float64")
+    query, key, value = np.split(
+        x @ kernel + np.asarray(layer.query_key_value.bias, "float64"), 3, axis=-1
+    )
+    width = x.shape[-1] // heads
+    out = np.zeros_like(x, "float64")
+    for head in range(heads):
+        part = slice(head * width, (head + 1) * width)
+        scores = query[..., part] @ key[..., part].transpose(0, 2, 1) / np.sqrt(width)
+        scores = np.where(mask, scores, -np.inf)
+        weights = np.exp(scores - scores.max(-1, keepdims=True))
+        weights /= weights.sum(-1, keepdims=True)
+        out[..., part] = weights @ value[..., part]
+    return out @ np.asarray(layer.output_dense.kernel) + np.asarray(layer.output_dense.bias)
+
+
+@pytest.mark.parametrize("segments", [None, [[1, 1, 2, 2, 2, 3], [1, 1, 1, 1, 0, 0]]])
+def test_attention_equals_the_formula(config, segments):
+    layer = RobertaSelfAttention(config)
+    x = np.random.default_rng(0).normal(size=(2, 6, 32))
+    padding = np.array([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]])
+    mask = np.broadcast_to(padding[:, None, :] == 1, (2, 6, 6))
+    if segments is not None:
+        segments = np.array(segments)
+        mask = mask & (segments[:, :, None] == segments[:, None, :])
+    out = layer(x.astype("float32"), attention_bias(padding, segments))
+    real = padding == 1
+    expected = reference_attention(x, np.where(real[:, :, None], mask, True), layer, 4)
+    np.testing.assert_allclose(np.asarray(out)[real], expected[real], atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_float16", "mixed_bfloat16"])
+def test_a_row_that_may_see_nothing_stays_finite(config, dtype):
+    layer = RobertaSelfAttention(config, dtype=dtype)
+    out = layer(np.ones((1, 3, 32), "float32"), attention_bias(np.zeros((1, 3), int)))
+    assert np.isfinite(np.asarray(out, "float32")).all()
+
+
+def test_padding_does_not_change_the_text(config):
+    encoder = RobertaEncoder(config)
+    x = np.random.default_rng(1).normal(size=(1, 8, 32)).astype("float32")
+    short = encoder(x[:, :5], np.ones((1, 5), int))
+    long = encoder(x, np.array([[1] * 5 + [0] * 3]))
+    np.testing.assert_allclose(short, np.asarray(long)[:, :5], atol=1e-5)
+
+
+def test_packed_segments_do_not_see_each_other(config):
+    encoder = RobertaEncoder(config)
+    x = np.random.default_rng(2).normal(size=(1, 7, 32)).astype("float32")
+    packed = encoder(x, np.ones((1, 7), int), segment_ids=np.array([[1, 1, 1, 2, 2, 2, 2]]))
+    for part in (slice(0, 3), slice(3, 7)):
+        alone = encoder(x[:, part], np.ones((1, x[:, part].shape[1]), int))
+        np.testing.assert_allclose(np.asarray(packed)[:, part], alone, atol=1e-5)
+
+
+def test_half_precision_is_near_float32(config):
+    encoders = [RobertaEncoder(config, dtype=d) for d in ("float32", "mixed_bfloat16")]
+    x = np.random.default_rng(3).normal(size=(2, 8, 32)).astype("float32")
+    out = [np.asarray(e(x, np.ones((2, 8), int)), "float32") for e in encoders]
+    np.testing.assert_allclose(out[0], out[1], atol=0.05)
+
+
+def test_hidden_states_end_in_the_output(config):
+    encoder = RobertaEncoder(config)
+    x = np.ones((1, 4, 32), "float32")
+    states = encoder(x, np.ones((1, 4), int), return_hidden_states=True)
+    assert len(states) == config.num_layers
+    np.testing.assert_allclose(states[-1], encoder(x, np.ones((1, 4), int)))
+
+
+@pytest.mark.parametrize("initializer", ["normal", "truncated_normal", "glorot_uniform"])
+def test_initialisers_are_seeded_and_differ_between_weights(config, initializer):
+    config = config.replace(initializer=initializer)
+
+    def weights(config):
+        encoder = RobertaEncoder(config)
+        encoder.build((None, None, config.hidden_dim))
+        return [np.asarray(w) for w in encoder.weights if len(w.shape) == 2]
+
+    first, second = weights(config), weights(config)
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+    other = weights(config.replace(seed=6))
+    assert not any(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+    half = len(first) // 2  # the second block has the same shapes
+    assert not any(np.array_equal(a, b) for a, b in zip(first[:half], first[half:], strict=True))
+    if initializer != "glorot_uniform":
+        assert np.std(first[0]) == pytest.approx(0.02, rel=0.15)
+
+
+def test_dropout_follows_the_training_flag(config):
+    encoder = RobertaEncoder(config.replace(dropout=0.5))
+    x, mask = np.ones((1, 4, 32), "float32"), np.ones((1, 4), int)
+    np.testing.assert_array_equal(encoder(x, mask), encoder(x, mask))
+    assert not np.allclose(encoder(x, mask, training=True), encoder(x, mask, training=True))
+    assert keras.ops.shape(encoder(x, mask)) == (1, 4, 32)

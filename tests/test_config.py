@@ -1,0 +1,101 @@
+import json
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from keras_roberta import RobertaConfig
+from keras_roberta.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("num_layers", 0),
+        ("num_layers", 2.0),
+        ("num_layers", True),
+        ("hidden_dim", 100),  # not divisible by 12 heads
+        ("vocabulary_size", "big"),
+        ("dropout", 1.0),
+        ("attention_dropout", -0.1),
+        ("layer_norm_epsilon", 0),
+        ("initializer", "zeros"),
+        ("initializer_range", -1.0),
+        ("pad_token_id", 50265),
+        ("num_token_types", -1),
+        ("max_sequence_length", 0),
+    ],
+)
+def test_an_invalid_field_is_named(field, value):
+    with pytest.raises(InputError, match=field):
+        RobertaConfig(**{field: value})
+
+
+def test_is_frozen():
+    with pytest.raises(AttributeError):
+        RobertaConfig().num_layers = 3
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters_of_encoder"),
+    [
+        ("tiny", (2, 128)),
+        ("mini", (4, 256)),
+        ("small", (4, 512)),
+        ("base", (12, 768)),
+        ("large", (24, 1024)),
+        ("xlm-base", (12, 768)),
+        ("xlm-large", (24, 1024)),
+    ],
+)
+def test_named_sizes(name, parameters_of_encoder):
+    config = RobertaConfig.named(name)
+    assert (config.num_layers, config.hidden_dim) == parameters_of_encoder
+    assert config.head_dim == 64
+    assert config.vocabulary_size == (250_002 if name.startswith("xlm") else 50_265)
+
+
+def test_unknown_name_and_field():
+    with pytest.raises(InputError, match="gigantic.*tiny"):
+        RobertaConfig.named("gigantic")
+    with pytest.raises(InputError, match="width"):
+        RobertaConfig.from_dict({"width": 3})
+
+
+@given(
+    heads=st.integers(1, 16),
+    head_dim=st.integers(1, 64),
+    length=st.integers(1, 4096),
+    pad=st.integers(0, 5),
+    types=st.integers(0, 3),
+    dropout=st.floats(0, 0.9),
+)
+def test_round_trips(heads, head_dim, length, pad, types, dropout):
+    config = RobertaConfig(
+        num_heads=heads,
+        hidden_dim=heads * head_dim,
+        max_sequence_length=length,
+        pad_token_id=pad,
+        num_token_types=types,
+        dropout=dropout,
+    )
+    assert RobertaConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    hugging_face = json.loads(json.dumps(config.to_hugging_face()))
+    assert RobertaConfig.from_hugging_face(hugging_face) == config
+
+
+def test_hugging_face_defaults_and_errors():
+    config = RobertaConfig.from_hugging_face({"model_type": "roberta"})
+    assert config.max_sequence_length == 512 and config.layer_norm_epsilon == 1e-12
+    for changes, named in [
+        ({"model_type": "bert"}, "model_type"),
+        ({"model_type": None}, "model_type"),
+        ({"hidden_act": "relu"}, "hidden_act"),
+        ({"position_embedding_type": "relative_key"}, "position_embedding_type"),
+        ({"max_position_embeddings": 2}, "max_position_embeddings"),
+        ({"max_position_embeddings": "many"}, "max_position_embeddings"),
+        ({"hidden_size": 100}, "hidden_dim"),
+        ({"num_hidden_layers": None}, "num_layers"),
+    ]:
+        with pytest.raises(InputError, match=named):
+            RobertaConfig.from_hugging_face({"model_type": "roberta", **changes})
