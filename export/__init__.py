@@ -1,0 +1,24 @@
+"""Models for phones and servers: `.tflite` files and SavedModels, checked before they appear."""
+
+import importlib
+
+# Name -> module. Loaded when first asked for: running a `.tflite` needs no TensorFlow.
+_PUBLIC = {
+    "to_tflite": "tflite",
+    "to_saved_model": "saved_model",
+    "load": "runtime",
+    "read_metadata": "metadata",
+    "report": "comparison",
+    "ExportMismatch": "verify",
+}
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name):
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return [*globals(), *__all__]

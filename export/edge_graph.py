@@ -77,7 +77,7 @@ class EdgeGraph(tf.Module):
         # Tokens lie in one axis: XNNPACK's matrix product is a 2-D one, and a third axis would
         # bring reshapes with it.
         x = tf.gather(self.weights["embeddings/token"], tf.reshape(token_ids, (-1,)))
-        x += self._positions(batch, length, positions)  # (batch * length, hidden_dim)
+        x += self._positions(batch, length, positions)
         x = self._layer_norm(x, "embeddings/layer_norm")
         for i in range(self.config.num_layers):
             x = self._block(x, bias, batch, length, i)

@@ -9,10 +9,7 @@ import traceback
 
 import typer
 
-from keras_roberta.cli import demo
-from keras_roberta.cli import evaluate
-from keras_roberta.cli import export
-from keras_roberta.cli import finetune
+from keras_roberta.cli import demo, evaluate, export, finetune
 from keras_roberta.cli.startup import DEBUG_VARIABLE
 from keras_roberta.errors import InputError
 

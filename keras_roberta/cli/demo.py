@@ -6,6 +6,7 @@ from typing import Annotated
 from typer import Option
 
 from keras_roberta.cli.startup import start_tensorflow
+from keras_roberta.errors import InputError
 
 
 def demo(
@@ -26,6 +27,9 @@ def demo(
     dev_text_column: Annotated[
         str | None, Option(help="The dev file's name for it, if another.")
     ] = None,
+    epochs: Annotated[
+        int | None, Option(min=1, help="Times to go over --train.", show_default="1")
+    ] = None,
     seed: Annotated[int, Option(help="Seeds everything.")] = 0,
     limit: Annotated[
         int | None, Option(min=1, help="Use only the first rows of each file.")
@@ -37,3 +41,23 @@ def demo(
     Without options, on the documentation inside the installed Python packages: which library was a
     docstring written for?
     """
+    given = {"--preset": preset, "--train": train, "--dev": dev}
+    missing = [option for option, value in given.items() if value is None]
+    if missing and len(missing) < len(given):
+        raise InputError(f"--preset, --train and --dev go together; give {', '.join(missing)}")
+    if missing and (epochs or limit):
+        raise InputError("--epochs and --limit go with --preset, --train and --dev")
+    start_tensorflow()
+    from rich.console import Console
+
+    from keras_roberta.recipes.columns import Columns
+    from keras_roberta.recipes.demo import demo_on_docstrings, demo_on_tables
+
+    if missing:
+        tables = demo_on_docstrings(out, seed, overwrite)
+    else:
+        columns = Columns(text_column, label=label_column, dev_text=dev_text_column)
+        tables = demo_on_tables(preset, train, dev, out, columns, seed, limit, epochs, overwrite)
+    for table in tables:
+        Console().print(table)
+    Console().print(f"models, picture and JSON: {out}")

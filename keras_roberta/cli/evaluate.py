@@ -4,15 +4,14 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from typer import Argument
-from typer import Option
+from typer import Argument, Option
 
 from keras_roberta.cli.startup import start_tensorflow
 from keras_roberta.errors import InputError
 
 Model = Annotated[str, Option(help="A preset, a .tflite file or a SavedModel's directory.")]
 Tokenizer = Annotated[
-    str | None, Option(help="Preset with the tokenizer and labels of an exported model.")
+    str | None, Option(help="Preset that an exported model came from, for its tokenizer.")
 ]
 TextColumn = Annotated[
     str | None, Option(help="Column of the texts.", show_default="the one that is not the label")
@@ -36,8 +35,8 @@ def evaluate(
     """Measure a model: accuracy and macro F1, or mean squared error and correlation."""
     start_tensorflow()
     from keras_roberta.cli.tables import print_values
+    from keras_roberta.recipes.columns import Columns
     from keras_roberta.recipes.evaluate import evaluate
-    from keras_roberta.recipes.finetune import Columns
 
     columns = Columns(text_column, text_pair_column, label_column)
     print_values(evaluate(model, data, columns, tokenizer, limit, threads), as_json)
@@ -70,11 +69,11 @@ def predict(
         if not texts:
             raise InputError("standard input holds no texts")
     start_tensorflow()
-    from keras_roberta.recipes.evaluate import predict
-    from keras_roberta.recipes.finetune import Columns
+    from keras_roberta.recipes.columns import Columns
+    from keras_roberta.recipes.evaluate import predict, tab_separated
 
     columns = Columns(text_column, text_pair_column)
-    for line in predict(
-        model, (texts or [])[:limit], data, columns, tokenizer, out, limit, threads
-    ):
-        print(line)
+    rows = predict(model, texts and texts[:limit], columns, data, tokenizer, out, limit, threads)
+    if out is None:
+        for row in rows:
+            print(tab_separated(row))

@@ -1,11 +1,9 @@
 """`keras-roberta export` and `keras-roberta report`"""
 
 from pathlib import Path
-from typing import Annotated
-from typing import Literal
+from typing import Annotated, Literal
 
-from typer import Argument
-from typer import Option
+from typer import Argument, Option
 
 from keras_roberta.cli.startup import start_tensorflow
 from keras_roberta.errors import InputError
@@ -18,9 +16,6 @@ def export(
     quantization: Annotated[
         Literal["none", "float16", "int8"], Option(help="Precision of the weights, for TFLite.")
     ] = "int8",
-    inputs: Annotated[
-        Literal["tokens", "text"], Option(help="What the TFLite model takes.")
-    ] = "tokens",
     sequence_lengths: Annotated[
         str, Option(help="Lengths in tokens that the TFLite model takes, with commas.")
     ] = "32,64,128",
@@ -32,7 +27,7 @@ def export(
     from keras_roberta.cli.tables import print_values
     from keras_roberta.recipes.export import export
 
-    print_values(export(preset, out, format, quantization, inputs, lengths, overwrite))
+    print_values(export(preset, out, format, quantization, lengths, overwrite))
 
 
 def report(
@@ -51,11 +46,13 @@ def report(
 ):
     """Compare exported models with the preset: accuracy, agreement, size and latency."""
     start_tensorflow()
-    from keras_roberta.recipes.finetune import Columns
+    from rich.console import Console
+
+    from keras_roberta.recipes.columns import Columns
     from keras_roberta.recipes.report import report
 
     columns = Columns(text_column, text_pair_column, label_column)
-    report(models, preset, data, out, columns, limit, threads)
+    Console().print(report(models, preset, data, out, columns, limit, threads))
 
 
 def _lengths(text):

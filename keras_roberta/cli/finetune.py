@@ -1,8 +1,7 @@
 """`keras-roberta finetune`"""
 
 from pathlib import Path
-from typing import Annotated
-from typing import Literal
+from typing import Annotated, Literal
 
 from typer import Option
 
@@ -61,6 +60,7 @@ def finetune(
     start_tensorflow()
     from keras_roberta.cli.tables import print_values
     from keras_roberta.recipes import finetune as recipe
+    from keras_roberta.recipes.columns import Columns
 
     _, metrics = recipe.finetune(
         preset,
@@ -68,7 +68,7 @@ def finetune(
         dev,
         out,
         task=task,
-        columns=recipe.Columns(
+        columns=Columns(
             text_column,
             text_pair_column,
             label_column,

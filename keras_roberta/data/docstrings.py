@@ -273,7 +273,7 @@ def _name_remover(libraries):
     names |= {alias for library in libraries for alias in _ALIASES.get(library, ())}
     inside = tuple(name for name in names if len(name) >= _LONG_ENOUGH and name in _ALIASES)
 
-    @functools.lru_cache(maxsize=None)
+    @functools.cache
     def replacement(word):
         lower = word.lower()
         named = not names.isdisjoint(lower.split(".")) or any(name in lower for name in inside)

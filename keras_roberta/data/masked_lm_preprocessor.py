@@ -1,6 +1,7 @@
 """Strings for masked language modelling."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_roberta.data.masking import mask_tokens
@@ -34,7 +35,7 @@ class RobertaMaskedLMPreprocessor(RobertaPreprocessor):
 
     def __call__(self, texts):
         features = self.find_masks(super().__call__(texts))
-        return {name: tensor.numpy() for name, tensor in features.items()}
+        return {name: np.asarray(array) for name, array in features.items()}
 
     def find_masks(self, features):
         """Adds `mask_positions` to a batch of features."""

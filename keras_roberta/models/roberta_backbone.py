@@ -74,6 +74,17 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
     def default_lora_layer_names(self):
         return ["query_key_value"]
 
+    def enable_lora(self, rank, target_layer_names=None):
+        """Freezes the encoder but for low-rank adapters (Hu et al., 2021) of its
+        query-key-value kernels, or of the layers named.
+
+        Biases are frozen too, unlike in KerasHub, whose adapter files do not hold them.
+        """
+        super().enable_lora(rank, target_layer_names)
+        for layer in self._flatten_layers(include_self=False):
+            if getattr(layer, "lora_enabled", False) and getattr(layer, "bias", None) is not None:
+                layer.bias.trainable = False
+
     def weights_by_name(self):
         """Every weight under the name that `checkpoints` knows it by.
 

@@ -217,18 +217,21 @@ class RobertaTask(PresetMixin):
 
     def _plan_schedule(self, steps_per_epoch, epochs, x, batch_size):
         """Spreads the default schedule over this call of `fit`."""
-        schedule = getattr(self.optimizer, "_learning_rate", None)
+        # In float16 Keras wraps the optimizer for loss scaling.
+        optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        schedule = getattr(optimizer, "_learning_rate", None)
         if not isinstance(schedule, LinearWarmupDecay) or not schedule.follows_fit:
             return
         if steps_per_epoch is None:
             steps_per_epoch = _count_steps(x, batch_size)
         if steps_per_epoch is None:
             logger.warning(
-                "the length of the data is unknown, so the learning rate stays at its peak after "
-                "the warm-up; give fit steps_per_epoch for the decay"
+                "the length of the data is unknown, so the learning rate stays at its peak; give "
+                "fit steps_per_epoch for the warm-up and decay"
             )
-        if schedule.plan(int(self.optimizer.iterations), steps_per_epoch, epochs):
-            self.train_function = None  # it holds the old plan
+        schedule.plan(int(optimizer.iterations), steps_per_epoch and steps_per_epoch * epochs)
+        if keras.backend.backend() != "tensorflow":
+            self.train_function = None  # its trace holds the old plan
 
 
 def check_vocabulary(tokenizer, source):

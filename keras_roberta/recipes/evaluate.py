@@ -1,84 +1,63 @@
-"""Labels and scores from a preset, a TFLite file or a SavedModel, and how good they are."""
+"""Measures a model on a table, and labels texts with it."""
 
-import dataclasses
-from collections.abc import Callable
+import json
+import math
 from pathlib import Path
 
 import numpy as np
 
-from keras_roberta.errors import InputError
+from keras_roberta.atomic_write import atomic_file
+from keras_roberta.data.tables import read_table
+from keras_roberta.recipes.columns import labels_of, text_columns
+from keras_roberta.recipes.predictor import open_predictor
 
 
-@dataclasses.dataclass(frozen=True)
-class Predictor:
-    """A model, whatever it is kept in.
-
-    Attributes:
-        logits: function of texts (a list, or a pair of lists), giving float (rows, classes).
-        labels: names of the classes, in their order; None for a regression.
-        num_classes: columns of the logits.
-    """
-
-    logits: Callable
-    labels: tuple[str, ...] | None
-    num_classes: int
-
-    def predict(self, texts):
-        """One dict a text: `label` and `score`, its probability; for a regression the `score`."""
-        logits = self.logits(texts)
-        if self.num_classes == 1:
-            return [{"score": float(value)} for value in logits[:, 0]]
-        best = logits.argmax(axis=-1)
-        probabilities = softmax(logits)
-        return [
-            {"label": self.labels[i], "score": float(row[i])}
-            for i, row in zip(best, probabilities, strict=True)
-        ]
-
-
-def open_model(path, tokenizer=None, threads=1):
-    """The model at `path`.
+def evaluate(model, data, columns, tokenizer=None, limit=None, threads=1):
+    """Measures a model on a table.
 
     Args:
-        path: a preset (directory or hf://), a `.tflite` file, or a SavedModel's directory.
-        tokenizer: the preset whose tokenizer and labels an exported model goes with, where the
-            model takes token ids.
-        threads: for TFLite.
+        model, tokenizer, threads: see `open_predictor`.
+        data: a table; see `read_table`.
+        columns: `Columns`
+        limit: rows to use, or None for all.
 
     Returns:
-        `Predictor`
+        dict of `rows` and the `scores`.
     """
-    if is_exported(path):
-        from keras_roberta import export
-
-        runner = export.load(str(path), tokenizer=tokenizer, threads=threads)
-        probe = runner.predict(["a"])["logits"]
-        labels = getattr(runner, "labels", None)
-        return _predictor(lambda texts: runner.predict(texts)["logits"], labels, probe.shape[-1])
-    from keras_roberta.models.roberta_text_classifier import RobertaTextClassifier
-
-    task = RobertaTextClassifier.from_preset(path)
-    return _predictor(lambda texts: task.predict(texts, verbose=0), task.labels, task.num_classes)
+    table = read_table(data).head(limit)
+    texts = text_columns(table, columns)
+    predictor = open_predictor(model, tokenizer, threads)
+    targets = labels_of(table, columns.label, predictor.num_classes, predictor.labels)
+    return {"rows": len(table), **scores(predictor.logits(texts), targets)}
 
 
-def is_exported(path):
-    """Whether `path` is a TFLite file or a SavedModel, rather than a preset."""
-    path = Path(path)
-    if path.suffix == ".tflite":
-        if not path.is_file():
-            raise InputError(f"{path}: no such file")
-        return True
-    return (path / "saved_model.pb").is_file()
+def predict(model, texts, columns, data=None, tokenizer=None, out=None, limit=None, threads=1):
+    """Labels texts.
 
+    Args:
+        texts: a list, used where `data` is None.
+        out: a `.jsonl` or `.tsv` file to write, or None.
+        Others: as `evaluate`.
 
-def _predictor(logits, labels, num_classes):
-    if num_classes == 1:
-        labels = None
-    return Predictor(
-        logits,
-        tuple(labels or map(str, range(num_classes))) if num_classes > 1 else None,
-        num_classes,
-    )
+    Returns:
+        list of dicts of `label`, `score` and `text`, and `text_pair` where there is one; without
+        `label` for a regression.
+    """
+    if data is not None:
+        texts = text_columns(read_table(data).head(limit), columns)
+    predictor = open_predictor(model, tokenizer, threads)
+    firsts, seconds = texts if isinstance(texts, tuple) else (texts, None)
+    rows = [
+        {**found, "text": text}
+        for found, text in zip(predictor.predict(texts), firsts, strict=True)
+    ]
+    for row, second in zip(rows, seconds or (), strict=False):
+        row["text_pair"] = second
+    if out is not None:
+        as_lines = _tsv if Path(out).suffix == ".tsv" else _json_lines
+        with atomic_file(out) as path:
+            path.write_text("".join(f"{line}\n" for line in as_lines(rows)), encoding="utf-8")
+    return rows
 
 
 def scores(logits, targets):
@@ -89,16 +68,16 @@ def scores(logits, targets):
         targets: class numbers, or floats.
 
     Returns:
-        dict of `accuracy` and `macro_f1`; or of `mse` and `pearson` (nan where either side is
+        dict of `accuracy` and `macro_f1`; or of `mse` and `pearson` (None where either side is
         constant).
     """
     logits, targets = np.asarray(logits), np.asarray(targets)
     if logits.shape[-1] == 1:
         outputs = logits[:, 0].astype("float64")
-        constant = np.ptp(outputs) == 0 or np.ptp(targets) == 0
+        varied = np.ptp(outputs) > 0 and np.ptp(targets) > 0
         return {
             "mse": float(np.mean((outputs - targets) ** 2)),
-            "pearson": float("nan") if constant else float(np.corrcoef(outputs, targets)[0, 1]),
+            "pearson": float(np.corrcoef(outputs, targets)[0, 1]) if varied else None,
         }
     from sklearn.metrics import f1_score
 
@@ -109,7 +88,18 @@ def scores(logits, targets):
     }
 
 
-def softmax(logits):
-    """Probabilities along the last axis."""
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)
+def tab_separated(row):
+    """A prediction on one line: what was found, then the text."""
+    cells = (
+        f"{value:.4f}" if isinstance(value, float) and math.isfinite(value) else str(value)
+        for value in row.values()
+    )
+    return "\t".join(" ".join(cell.split()) for cell in cells)
+
+
+def _tsv(rows):
+    return ["\t".join(rows[0]), *map(tab_separated, rows)] if rows else []
+
+
+def _json_lines(rows):
+    return [json.dumps(row, ensure_ascii=False) for row in rows]

@@ -9,45 +9,16 @@ from pathlib import Path
 import keras
 
 from keras_roberta.atomic_write import atomic_directory
-from keras_roberta.data.tables import Table
 from keras_roberta.data.tables import read_table
 from keras_roberta.errors import InputError
 from keras_roberta.models.roberta_text_classifier import RobertaTextClassifier
 from keras_roberta.progress import ProgressBar
+from keras_roberta.recipes.columns import Columns, labels_of, text_columns
 from keras_roberta.recipes.evaluate import scores
 from keras_roberta.training.optimizer import finetuning_optimizer
 
 # Class numbers further apart than this are codes, not numbers of classes.
 _LARGEST_NUM_CLASSES = 1000
-
-
-@dataclasses.dataclass(frozen=True)
-class Columns:
-    """Which columns of the tables to read.
-
-    Attributes:
-        text: the texts; None for the only column that is not the label.
-        text_pair: the second sentences, or None.
-        label: the labels.
-        dev_text, dev_text_pair, dev_label: the same in the dev file, where it names them otherwise.
-    """
-
-    text: str | None = None
-    text_pair: str | None = None
-    label: str = "label"
-    dev_text: str | None = None
-    dev_text_pair: str | None = None
-    dev_label: str | None = None
-
-    @property
-    def of_dev(self):
-        """The columns of the dev file. One that is found without a name is found there too."""
-        return dataclasses.replace(
-            self,
-            text=self.dev_text or self.text,
-            text_pair=self.dev_text_pair or self.text_pair,
-            label=self.dev_label or self.label,
-        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,8 +54,8 @@ def finetune(
     dev,
     out,
     task="classify",
-    columns=Columns(),
-    options=TrainingOptions(),
+    columns=None,
+    options=None,
     num_classes=None,
     limit=None,
     overwrite=False,
@@ -98,8 +69,8 @@ def finetune(
         train, dev: tables; see `read_table`. `dev` may be None.
         out: directory to write.
         task: "classify" or "regress".
-        columns: `Columns`
-        options: `TrainingOptions`
+        columns: `Columns`, or None for the defaults.
+        options: `TrainingOptions`, or None for the defaults.
         num_classes: where the labels are numbers; by default the largest of them and one more.
         limit: rows of each file to use, or None for all.
         overwrite: replace files in `out`, if there are any.
@@ -110,10 +81,14 @@ def finetune(
     Raises:
         InputError: names the file, line, column or option that does not fit.
     """
+    columns, options = columns or Columns(), options or TrainingOptions()
     check_output_directory(out, overwrite)
     train, dev = (path and read_table(path).head(limit) for path in (train, dev))
     texts = text_columns(train, columns)
-    num_classes, labels, targets = _targets(train, columns.label, task, num_classes)
+    if task == "regress":
+        num_classes, labels, targets = 1, None, train.numbers(columns.label, "--label-column")
+    else:
+        num_classes, labels, targets = class_targets(train, columns.label, num_classes)
     validation = None
     if dev:
         of_dev = columns.of_dev
@@ -194,57 +169,22 @@ def check_output_directory(out, overwrite):
         raise InputError(f"{out}: exists and is not empty; give another --out, or --overwrite")
 
 
-def text_columns(table: Table, columns: Columns, prefix="--"):
-    """The texts of a table as the task takes them: a list, or a pair of lists.
-
-    Args:
-        prefix: "--" or "--dev-", for the option's name in messages.
-    """
-    option = f"{prefix}text-column"
-    name = columns.text
-    if name is None:
-        others = [n for n in table.columns if n not in (columns.label, columns.text_pair)]
-        if len(others) != 1:
-            raise InputError(
-                f"{table.path}: which column holds the texts? say {option} (one of {table.names})"
-            )
-        (name,) = others
-    texts = table.texts(name, option)
-    if columns.text_pair is None:
-        return texts
-    return texts, table.texts(columns.text_pair, f"{prefix}text-pair-column")
-
-
-def labels_of(table, column, num_classes, labels, option="--label-column"):
-    """The labels of a table as numbers of a model with so many classes; 1 for regression."""
-    if num_classes == 1:
-        return table.numbers(column, option)
-    return table.class_numbers(column, labels, num_classes, option)
-
-
-def _targets(table, column, task, num_classes):
-    """Number of classes, their names or None, and the labels as numbers."""
+def class_targets(table, column, num_classes=None):
+    """Number of classes, their names (None where labels are numbers), and the labels as numbers."""
     option = "--label-column"
-    if task == "regress":
-        return 1, None, table.numbers(column, option)
-    values = table.classes(column, option)
-    distinct = sorted(set(values))
-    if isinstance(values[0], str):
-        if num_classes not in (None, len(distinct)):
-            raise InputError(
-                f"{table.path}: {len(distinct)} labels, but --num-classes is {num_classes}"
-            )
-        num_classes, names = len(distinct), distinct
-    else:
-        if num_classes is None and distinct[-1] >= _LARGEST_NUM_CLASSES:
-            raise InputError(
-                f"{table.path}: labels go up to {distinct[-1]}; number the classes from 0, or "
-                "give --num-classes if you mean it"
-            )
-        num_classes, names = num_classes or distinct[-1] + 1, None
-    if num_classes < 2:
+    distinct = sorted(set(table.classes(column, option)))
+    names = tuple(distinct) if isinstance(distinct[0], str) else None
+    if names and num_classes not in (None, len(names)):
+        raise InputError(f"{table.path}: {len(names)} labels, but --num-classes is {num_classes}")
+    if not names and num_classes is None and distinct[-1] >= _LARGEST_NUM_CLASSES:
         raise InputError(
-            f"{table.path}: column {column!r} holds one label, {distinct[0]!r}; a classifier needs "
-            "two or more"
+            f"{table.path}: labels go up to {distinct[-1]}; number the classes from 0, or give "
+            "--num-classes if you mean it"
         )
+    if len(distinct) < 2:
+        raise InputError(
+            f"{table.path}: column {column!r} holds a single label, {distinct[0]!r}; a classifier "
+            "needs two or more"
+        )
+    num_classes = num_classes or (len(names) if names else max(2, distinct[-1] + 1))
     return num_classes, names, table.class_numbers(column, names, num_classes, option)

@@ -26,6 +26,7 @@ class RobertaAdamW(keras.optimizers.AdamW):
         super().__init__(*args, **kwargs)
         self.not_decayed = tuple(not_decayed)
         self.exclude_from_weight_decay(var_names=list(self.not_decayed))
+        self._compiled = {}
 
     def apply(self, grads, trainable_variables=None):
         if keras.backend.backend() != "tensorflow":
@@ -34,20 +35,27 @@ class RobertaAdamW(keras.optimizers.AdamW):
 
         if tf.distribute.has_strategy():
             return super().apply(grads, trainable_variables)
-        if trainable_variables is not None:
-            trainable_variables = list(trainable_variables)
-            if not self.built:
-                self.build(trainable_variables)
+        if trainable_variables is None:
+            trainable_variables = self._trainable_variables
+        trainable_variables = list(trainable_variables)
+        if not self.built:
+            self.build(trainable_variables)
         # Dense here: the rows of a sparse gradient differ from batch to batch, and each number of
         # rows would be compiled anew.
         grads = [g if g is None else tf.convert_to_tensor(g) for g in grads]
-        apply = super().apply
+        self._compiled_update(trainable_variables)(grads)
 
-        @tf.function(jit_compile=True, autograph=False)
-        def compiled(grads):
-            apply(grads, trainable_variables)
+    def _compiled_update(self, variables):
+        """The update of these variables as one XLA program, kept between traces of the step."""
+        import tensorflow as tf
 
-        compiled(grads)
+        key = tuple(map(id, variables))
+        if key not in self._compiled:
+            apply = super().apply
+            self._compiled[key] = tf.function(
+                lambda grads: apply(grads, variables), jit_compile=True, autograph=False
+            )
+        return self._compiled[key]
 
     def get_config(self):
         return {**super().get_config(), "not_decayed": list(self.not_decayed)}

@@ -33,29 +33,28 @@ class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
         self.peak = peak
         self.total_steps = total_steps
         self.warmup = warmup
-        self.follows_fit = total_steps is None
-        self._first_step = 0
+        # [first step, total steps], 0 for an unknown total. A variable, so that a new plan does
+        # not compile the training step anew.
+        self._plan = keras.Variable([0.0, float(total_steps or 0)], trainable=False, name="plan")
 
-    def plan(self, first_step, steps_per_epoch, epochs):
-        """Spreads the schedule over a run that begins at optimizer step `first_step`.
+    @property
+    def follows_fit(self):
+        """Whether `fit` fills in the number of steps."""
+        return self.total_steps is None
 
-        Returns:
-            True if the plan changed.
-        """
-        total = steps_per_epoch and steps_per_epoch * epochs
-        changed = (first_step, total) != (self._first_step, self.total_steps)
-        self._first_step, self.total_steps = first_step, total
-        return changed
+    def plan(self, first_step, total_steps):
+        """Spreads the schedule over a run of `total_steps` that begins at optimizer step
+        `first_step`; with None the rate stays at the peak."""
+        self._plan.assign([float(first_step), float(total_steps or 0)])
 
     def __call__(self, step):
-        if self.total_steps is None:
-            return ops.convert_to_tensor(self.peak, "float32")
-        warmup = self.warmup * self.total_steps if self.warmup < 1 else self.warmup
-        step = ops.cast(step, "float32") - self._first_step + 1.0
-        rising = step / max(warmup, 1.0)
-        falling = (self.total_steps - step) / max(self.total_steps - warmup, 1.0)
-        return self.peak * ops.clip(ops.minimum(rising, falling), 0.0, 1.0)
+        first, total = self._plan[0], self._plan[1]
+        warmup = self.warmup * total if self.warmup < 1 else float(self.warmup)
+        step = ops.cast(step, "float32") - first + 1.0
+        rising = step / ops.maximum(warmup, 1.0)
+        falling = (total - step) / ops.maximum(total - warmup, 1.0)
+        share = ops.clip(ops.minimum(rising, falling), 0.0, 1.0)
+        return self.peak * ops.where(total > 0, share, 1.0)
 
     def get_config(self):
-        total = None if self.follows_fit else self.total_steps
-        return {"peak": self.peak, "total_steps": total, "warmup": self.warmup}
+        return {"peak": self.peak, "total_steps": self.total_steps, "warmup": self.warmup}

@@ -17,8 +17,10 @@ def classifier(config, tokenizer):
     return make_classifier(config, tokenizer)
 
 
-def make_classifier(config, tokenizer, num_classes=2, labels=None, **kwargs):
-    preprocessor = kr.RobertaPreprocessor(tokenizer, sequence_length=24, labels=labels)
+def make_classifier(
+    config, tokenizer, num_classes=2, labels=None, sequence_length=24, **kwargs
+):
+    preprocessor = kr.RobertaPreprocessor(tokenizer, sequence_length, labels=labels)
     return kr.RobertaTextClassifier(
         kr.RobertaBackbone(config), num_classes, preprocessor=preprocessor, **kwargs
     )
@@ -51,13 +53,14 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_fit_takes_texts_in_any_form(classifier, sentiment, form):
-    history = classifier.fit(**FORMS[form](sentiment), batch_size=8, epochs=2, verbose=0)
-    steps = 6 if form == "validation_split" else 8
-    assert int(classifier.optimizer.iterations) == 2 * steps
-    assert np.isfinite(history.history["loss"]).all()
-    assert ("val_accuracy" in history.history) == ("validation" in form)
+def test_fit_takes_texts_in_any_form(classifier, sentiment):
+    for form, arguments in FORMS.items():
+        before = int(classifier.optimizer.iterations)
+        history = classifier.fit(**arguments(sentiment), batch_size=8, epochs=2, verbose=0)
+        steps = 6 if form == "validation_split" else 8
+        assert int(classifier.optimizer.iterations) - before == 2 * steps, form
+        assert np.isfinite(history.history["loss"]).all(), form
+        assert ("val_accuracy" in history.history) == ("validation" in form), form
 
 
 def test_fit_learns_and_predict_keeps_the_order(classifier, sentiment):
@@ -143,11 +146,9 @@ def test_odd_texts(classifier):
 def test_schedule_spans_each_fit(classifier, sentiment):
     classifier.fit(*sentiment, batch_size=8, epochs=2, verbose=0)
     schedule = classifier.optimizer._learning_rate
-    assert schedule.total_steps == 16
-    assert float(schedule(15)) == 0.0
-    classifier.fit(*sentiment, batch_size=16, verbose=0)
-    assert schedule.total_steps == 4
-    assert float(schedule(19)) == 0.0 and float(schedule(16)) > 0.0
+    assert float(schedule(15)) == 0.0 and float(schedule(14)) > 0.0
+    classifier.fit(*sentiment, batch_size=16, verbose=0)  # 4 steps more
+    assert float(schedule(19)) == 0.0 and float(schedule(18)) > 0.0
 
 
 def test_masked_lm_learns_and_fills_in(masked_lm, sentiment, tokenizer):
@@ -276,9 +277,9 @@ def test_lora_fine_tuning_moves_only_the_adapter(classifier, sentiment):
 def test_the_same_seed_gives_the_same_run(config, tokenizer, sentiment, jit_compile):
     def run():
         keras.utils.set_random_seed(3)
-        task = make_classifier(config, tokenizer)
+        task = make_classifier(config, tokenizer, sequence_length=8)  # one length to compile
         task.compile(jit_compile=jit_compile)
-        history = task.fit(*sentiment, batch_size=8, epochs=1, verbose=0)
+        history = task.fit(*sentiment, batch_size=32, epochs=2, verbose=0)
         return history.history["loss"]
 
     assert run() == run()

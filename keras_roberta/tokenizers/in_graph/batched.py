@@ -84,7 +84,6 @@ class BatchedTokenizer(tf.Module):
         token_ids, counts = self._tokens[False](tf.convert_to_tensor(texts, tf.string))
         return tf.RaggedTensor.from_row_lengths(token_ids, counts, validate=False)
 
-    @tf.function(autograph=False, reduce_retracing=True)
     def detokenize(self, token_ids, skip_special_tokens=True):
         """Texts of ids: int32 [batch, length], dense or ragged -> tf.string [batch].
 
@@ -96,7 +95,7 @@ class BatchedTokenizer(tf.Module):
             return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
 
     def _tokenize_all(self, texts, with_offsets):
-        """Token ids [tokens] of all texts, their counts [batch], and perhaps offsets [tokens, 2]."""
+        """Ids [tokens] of all tokens, their counts [batch], and perhaps offsets [tokens, 2]."""
         with tf.device("CPU"):
             num_texts = tf.size(texts)
             # Every text with a barrier behind it: a NUL that belongs to no text.

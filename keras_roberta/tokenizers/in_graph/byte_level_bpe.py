@@ -14,6 +14,7 @@ from keras_roberta.tokenizers.in_graph.vectors import (
     covered,
     following,
     keep_where,
+    look_up,
     previous,
     repeat_index,
 )
@@ -95,7 +96,7 @@ class ByteLevelBPE(tf.Module):
 
         def as_written():
             place = tf.range(tf.size(utf8))
-            token_ids = tf.gather(self.byte_ids, utf8)
+            token_ids = look_up(self.byte_ids, utf8)
             spaced = tf.where(texts == 0, SPACE, classes)
             return utf8, token_ids, texts, spaced, texts == 0, place, place + 1
 
@@ -109,14 +110,13 @@ class ByteLevelBPE(tf.Module):
         symbols, token_ids, texts, classes, barriers, begins, ends = written
 
         starts = word_starts(symbols, classes, barriers)
-        token_ids, texts = merge_bytes(token_ids, texts, starts, self.table, size)
-        columns = [token_ids, texts]
+        tokens = merge_bytes(token_ids, starts, self.table, size)  # (symbols,), 1 + id or 0
+        columns = [tokens - 1, texts]
         if with_spans:
-            lengths = tf.gather(self.token_lengths, token_ids)
-            behind = tf.minimum(tf.cumsum(lengths), tf.size(symbols))  # (tokens,), in symbols
-            first = tf.maximum(behind - lengths, 0)
-            columns += [tf.gather(begins, first), tf.gather(ends, behind - 1)]
-        return keep_where(texts > 0, *columns, size=size)
+            place = tf.range(tf.size(tokens))
+            last = place + look_up(self.token_lengths, tf.maximum(tokens - 1, 0)) - 1
+            columns += [begins, look_up(ends, tf.minimum(last, tf.size(tokens) - 1))]
+        return keep_where((tokens > 0) & (texts > 0), *columns, size=size)
 
     def _rewrite(self, utf8, texts, classes, specials, bad, width, size):
         """Bytes to symbols: a special token is one, a malformed subpart is the three of U+FFFD.
@@ -126,12 +126,12 @@ class ByteLevelBPE(tf.Module):
         """
         # The first byte of a malformed subpart or a special token stands for all of its extent.
         bad_extent = tf.where(bad, width, 1)  # (n,)
-        special_extent = tf.gather(self.specials.lengths, specials)
+        special_extent = look_up(self.specials.lengths, specials)
         extent = tf.maximum(bad_extent, special_extent)
         in_special = covered(special_extent, self.specials.longest)
         hidden = covered(bad_extent, 3) | in_special
         apart = (texts == 0) | (specials > 0) | in_special
-        strips_left = tf.gather(self.specials.strips_left, specials)
+        strips_left = look_up(self.specials.strips_left, specials)
         stripped = runs_before(strips_left, (classes == SPACE) & ~apart, size)
         prefixed = tf.zeros_like(utf8)
         if self.add_prefix_space:  # to each stretch of text between special tokens
@@ -140,23 +140,23 @@ class ByteLevelBPE(tf.Module):
         counts = tf.where(hidden | stripped, 0, prefixed + tf.where(bad, 3, 1))  # (n,), symbols
 
         source = repeat_index(counts, size)  # (symbols,) or (size,)
-        copy = tf.range(tf.size(source)) - tf.gather(tf.cumsum(counts, exclusive=True), source)
-        copy -= tf.gather(prefixed, source)  # -1 for the space in front, else from 0
+        copy = tf.range(tf.size(source)) - look_up(tf.cumsum(counts, exclusive=True), source)
+        copy -= look_up(prefixed, source)  # -1 for the space in front, else from 0
         specials, texts, bad, extent = (
-            tf.gather(column, source) for column in (specials, texts, bad, extent)
+            look_up(column, source) for column in (specials, texts, bad, extent)
         )
         first, second, third = REPLACEMENT
         replacement = tf.where(copy == 0, first, tf.where(copy == 1, second, third))
-        symbols = tf.where(bad, replacement, tf.gather(utf8, source))
+        symbols = tf.where(bad, replacement, look_up(utf8, source))
         symbols = tf.where(copy < 0, ord(" "), symbols)
         if size is not None:  # what is put in takes room: the end may be cut within a character
             texts = tf.where(cut_characters(symbols, size), 0, texts)
 
-        special_ids = tf.gather(self.specials.token_ids, specials)
-        token_ids = tf.where(specials > 0, special_ids, tf.gather(self.byte_ids, symbols))
+        special_ids = look_up(self.specials.token_ids, specials)
+        token_ids = tf.where(specials > 0, special_ids, look_up(self.byte_ids, symbols))
         barriers = (texts == 0) | (specials > 0)
         symbols = tf.where(barriers, 0, symbols)
-        classes = tf.where(barriers | (copy < 0), SPACE, tf.gather(classes, source))
+        classes = tf.where(barriers | (copy < 0), SPACE, look_up(classes, source))
         ends = source + tf.where(copy < 0, 0, extent)
         return symbols, token_ids, texts, classes, barriers, source, ends
 
@@ -167,7 +167,7 @@ def runs_before(marks, members, size):
     last = members & following(marks, fill=False)
     count = (tf.size(runs) if size is None else size) + 1
     chosen = tf.math.unsorted_segment_max(tf.cast(last, tf.int32), runs, count)
-    return members & (tf.gather(chosen, runs) > 0)
+    return members & (look_up(chosen, runs) > 0)
 
 
 def cut_characters(utf8, size):
@@ -191,5 +191,6 @@ def byte_alphabet():
     """GPT-2's letter for each byte: itself if printable, else one from U+0100 on."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
-    letters = dict(zip(printable + others, map(chr, [*printable, *range(256, 324)])))
+    letters = map(chr, [*printable, *range(256, 324)])
+    letters = dict(zip(printable + others, letters, strict=True))
     return [letters[byte] for byte in range(256)]

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_roberta.errors import InputError
+from keras_roberta.tokenizers.in_graph.vectors import look_up
 
 SEARCH_BLOCK = 1024  # displacements tried at once
 
@@ -68,13 +69,13 @@ class MergeTable(tf.Module):
                 self.out_of_order = tf.constant(np.append(out_of_order, False))
 
     def rank(self, left, right):
-        """Ranks of the pairs (left, right), int32 of any shape; `no_merge` where they do not."""
-        rank = tf.gather(self.ranks, tf.gather(self.displacements, left) + right)
-        return tf.where(tf.gather(self.lefts, rank) == left, rank, self.no_merge)
+        """Ranks of the pairs (left, right), int32 [n]; `no_merge` where they do not merge."""
+        rank = look_up(self.ranks, look_up(self.displacements, left) + right)
+        return tf.where(look_up(self.lefts, rank) == left, rank, self.no_merge)
 
     def product(self, rank):
         """The token that a merge of this rank produces."""
-        return tf.gather(self.products, rank)
+        return look_up(self.products, rank)
 
 
 def displace_rows(lefts, rights, num_ids):

@@ -52,7 +52,7 @@ def layout(counts, firsts, max_length, length=None):
     place = tf.range(length)[None]  # (1, length)
     rows = tf.where(place < lengths[:, None], END, PAD)  # (batch, length)
     begin = tf.ones_like(lengths)[:, None]  # (batch, 1), of the tokens of the text, then the pair
-    for count, first in zip(counts, firsts):
+    for count, first in zip(counts, firsts, strict=True):
         offset, end = first[:, None] - begin, begin + count[:, None]
         rows = tf.where((place >= begin) & (place < end), TOKENS + offset + place, rows)
         begin = end + 2

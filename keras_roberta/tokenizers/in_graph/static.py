@@ -66,7 +66,7 @@ class StaticTokenizer(tf.Module):
 
         # All buffers behind one another, with a barrier behind each.
         columns = [lay_out_bytes(*side, 1 + batch * i) for i, side in enumerate(sides)]
-        utf8, texts = (tf.concat(column, 0) for column in zip(*columns))  # (size,)
+        utf8, texts = (tf.concat(column, 0) for column in zip(*columns, strict=True))  # (size,)
         size = utf8.shape[0]
         token_ids, texts, *spans = self.bpe(utf8, texts, size, self.with_offsets)  # (size,)
 
@@ -115,7 +115,7 @@ def fill_buffer(texts, num_bytes):
         num_bytes: int, the size of each buffer.
     """
     buffer = np.zeros([len(texts), num_bytes], np.int32)
-    for row, text in zip(buffer, texts):
+    for row, text in zip(buffer, texts, strict=True):
         if isinstance(text, str):  # surrogates: pairs are joined, lone ones become U+FFFD
             text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         else:

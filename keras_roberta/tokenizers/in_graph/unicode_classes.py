@@ -12,6 +12,8 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
+from keras_roberta.tokenizers.in_graph.vectors import look_up
+
 UNICODE_VERSION = "16.0.0"
 OTHER, LETTER, NUMBER, SPACE = range(4)
 BLOCK = 256
@@ -50,7 +52,7 @@ _RUNS = (
 def code_point_classes():
     """The class of every code point, uint8 [0x110000]."""
     runs = zlib.decompress(base64.b85decode(_RUNS)).decode()
-    classes, lengths = zip(*re.findall("([OLNS])([0-9a-f]+)", runs))
+    classes, lengths = zip(*re.findall("([OLNS])([0-9a-f]+)", runs), strict=True)
     return np.repeat(
         np.array(["OLNS".index(name) for name in classes], np.uint8),
         [int(length, 16) for length in lengths],
@@ -75,7 +77,7 @@ class CodePointClasses(tf.Module):
         self.nbytes = blocks.size + 4 * index.size
 
     def __call__(self, code_points):
-        """OTHER, LETTER, NUMBER or SPACE, int32, for each of int32 `code_points` below 0x110000."""
+        """OTHER, LETTER, NUMBER or SPACE, int32, for int32 `code_points` [n], below 0x110000."""
         block = code_points // BLOCK
         offset = code_points - block * BLOCK
-        return tf.cast(tf.gather(self.blocks, tf.gather(self.index, block) + offset), tf.int32)
+        return tf.cast(look_up(self.blocks, look_up(self.index, block) + offset), tf.int32)

@@ -1,0 +1,68 @@
+"""What exported files say about themselves, and what foreign and damaged ones lead to."""
+
+import json
+
+import pytest
+import tensorflow as tf
+
+from keras_roberta import export
+from keras_roberta.errors import InputError
+
+
+def test_round_trip(exported, classifier):
+    assert export.read_metadata(exported["int8"]) == {
+        "format_version": 1,
+        "task": "RobertaTextClassifier",
+        "num_classes": 3,
+        "labels": ["bad", "fair", "good"],
+        "quantization": "int8",
+        "sequence_lengths": [16, 32],
+        "max_sequence_length": 32,
+        "start_token_id": 0,
+        "pad_token_id": 1,
+        "end_token_id": 2,
+        "tokenizer_fingerprint": classifier.preprocessor.tokenizer.fingerprint,
+    }
+
+
+def test_saved_model(saved_model):
+    values = export.read_metadata(saved_model)
+    assert values["sequence_lengths"] is None and values["max_sequence_length"] == 40
+    assert (saved_model / "assets" / "labels.txt").read_text() == "bad\nfair\ngood\n"
+
+
+def test_missing_and_foreign_files(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        export.read_metadata(tmp_path / "absent.tflite")
+    for content in (b"", b"PK\x03\x04 a zip file"):
+        (tmp_path / "foreign.tflite").write_bytes(content)
+        with pytest.raises(InputError, match="is not a TFLite model"):
+            export.read_metadata(tmp_path / "foreign.tflite")
+    with pytest.raises(InputError, match="holds no saved_model.pb"):
+        export.read_metadata(tmp_path)
+
+
+def test_a_tflite_file_of_someone_else(tmp_path):
+    function = tf.function(lambda x: x + 1).get_concrete_function(tf.TensorSpec((1,), tf.float32))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    (tmp_path / "other.tflite").write_bytes(converter.convert())
+    with pytest.raises(InputError, match="not one that keras_roberta exported"):
+        export.read_metadata(tmp_path / "other.tflite")
+
+
+@pytest.mark.parametrize("kept", [9, 100, 0.001, 0.1, 0.5, 0.99])
+def test_truncated_files(exported, tmp_path, kept):
+    content = exported["int8"].read_bytes()
+    cut = content[: kept if kept > 1 else int(kept * len(content))]
+    (tmp_path / "cut.tflite").write_bytes(cut)
+    with pytest.raises(InputError, match="cut short or damaged"):
+        export.load(tmp_path / "cut.tflite")
+
+
+def test_a_later_format(saved_model, tmp_path):
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "saved_model.pb").touch()
+    values = export.read_metadata(saved_model) | {"format_version": 2}
+    (tmp_path / "assets" / "keras_roberta.json").write_text(json.dumps(values))
+    with pytest.raises(InputError, match="has format 2, this version reads 1"):
+        export.read_metadata(tmp_path)

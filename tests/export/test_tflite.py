@@ -1,0 +1,101 @@
+"""`.tflite` files: numbers, size, operations, errors."""
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from keras_roberta.export import tflite, verify
+
+from keras_roberta import export
+from keras_roberta.errors import InputError
+
+ROWS = [[0, 2], [0, 9, 2], [0, *range(5, 19), 2], [0, *range(1000, 1014), 2]]
+
+
+@pytest.mark.parametrize("name", ["none", "float16", "int8", "regression_none", "regression_int8"])
+def test_equals_keras(name, exported, classifier, regressor):
+    task = regressor if "regression" in name else classifier
+    runner = export.load(exported[name])
+    assert runner.metadata["quantization"] in name
+    out = runner.predict(verify.as_features(ROWS, 1))
+    # Each row alone and unpadded: what padding a signature adds must not show.
+    expected = np.concatenate([verify._keras_logits(task, row) for row in ROWS])
+    bound = verify.BOUNDS[runner.metadata["quantization"]]
+    assert verify.relative_deviation(out["logits"], expected) <= bound
+    if task is regressor:
+        assert set(out) == {"logits", "value"}
+        np.testing.assert_array_equal(out["value"], out["logits"][:, 0])
+    else:
+        assert set(out) == {"logits", "probabilities", "label", "score"}
+        assert out["label"].dtype == np.int32
+
+
+def test_all_lengths_agree(exported):
+    none, one = export.load(exported["none"]), export.load(exported["one_length"])
+    features = verify.as_features(ROWS, 1)
+    assert none.lengths == [16, 32] and one.lengths == [32]
+    np.testing.assert_allclose(
+        none.predict(features)["logits"], one.predict(features)["logits"], rtol=1e-4, atol=1e-5
+    )
+
+
+def test_sizes(exported):
+    size = {name: path.stat().st_size for name, path in exported.items()}
+    assert size["int8"] < 0.3 * size["none"]
+    assert size["float16"] < 0.55 * size["none"]
+    assert size["none"] < 1.1 * size["one_length"]
+
+
+@pytest.mark.parametrize("name", ["none", "float16", "int8", "regression_int8"])
+def test_one_partition_of_builtin_operations(name, exported):
+    assert tflite.xnnpack_partitions(exported[name]) == 1
+    model = schema.Model.GetRootAs(exported[name].read_bytes())
+    assert not any(model.OperatorCodes(i).CustomCode() for i in range(model.OperatorCodesLength()))
+
+
+def test_a_damaged_weight_is_noticed(classifier, tmp_path, monkeypatch):
+    def damaged(task):
+        weights = tflite.EdgeGraph.__init__.__globals__["inference_weights"].original(task)
+        weights["encoder/block_0/value/kernel"] = weights["encoder/block_0/value/kernel"].T.copy()
+        return weights
+
+    damaged.original = tflite.EdgeGraph.__init__.__globals__["inference_weights"]
+    monkeypatch.setattr("keras_roberta.export.edge_graph.inference_weights", damaged)
+    with pytest.raises(export.ExportMismatch, match="off by .* the bound is 0.35"):
+        export.to_tflite(classifier, tmp_path / "model.tflite", sequence_lengths=[8])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_that_are_not_finite_are_noticed(make_task, tmp_path):
+    task = make_task()
+    task.head.logits.bias.assign([np.nan, 0, 0])
+    with pytest.raises(export.ExportMismatch, match="off by nan"):
+        export.to_tflite(task, tmp_path / "model.tflite", "none", sequence_lengths=[8])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_split_graph_is_noticed(exported, monkeypatch):
+    monkeypatch.setattr(tflite, "xnnpack_partitions", lambda path: 26)
+    with pytest.raises(export.ExportMismatch, match="26 partitions"):
+        tflite.check_operations(exported["int8"])
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (
+            dict(quantization="int3"),
+            "quantization: expected one of none, float16, int8; got 'int3'",
+        ),
+        (dict(inputs="audio"), "inputs: expected one of"),
+        (dict(sequence_lengths=(16, 41)), "41 is outside 3..40"),
+        (dict(sequence_lengths=(2,)), "2 is outside 3..40"),
+        (dict(sequence_lengths=()), "expected whole numbers"),
+        (dict(sequence_lengths=(16.5,)), "expected whole numbers"),
+        (dict(sequence_lengths=16), "expected whole numbers"),
+        (dict(sequence_lengths="long"), "expected whole numbers"),
+    ],
+)
+def test_bad_arguments(classifier, tmp_path, arguments, message):
+    with pytest.raises(InputError, match=message):
+        export.to_tflite(classifier, tmp_path / "model.tflite", **arguments)
+    assert list(tmp_path.iterdir()) == []
