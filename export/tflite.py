@@ -46,9 +46,9 @@ def to_tflite(task, path, quantization="int8", inputs="tokens", sequence_lengths
         ExportMismatch: the file computes something else than the task, or would be slow because
             XNNPACK does not run it in one piece. Nothing is written.
     """
-    lengths = check_lengths(sequence_lengths, task.backbone.config.max_sequence_length)
     check_choice("quantization", quantization, QUANTIZATIONS)
     check_choice("inputs", inputs, INPUTS)
+    lengths = check_lengths(sequence_lengths, task.backbone.config.max_sequence_length)
     graph = EdgeGraph(task)
     content = convert(graph, lengths, quantization, describe(task, quantization, lengths))
     with atomic_file(path) as temporary:

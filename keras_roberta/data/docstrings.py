@@ -271,7 +271,7 @@ def _name_remover(libraries):
     `np.ndarray`, `KerasTensor`, `sklearn.svm.SVC`."""
     names = {library.lower() for library in libraries}
     names |= {alias for library in libraries for alias in _ALIASES.get(library, ())}
-    inside = tuple(name for name in names if len(name) >= _LONG_ENOUGH and name in _ALIASES)
+    inside = tuple(name for name in names if len(name) >= _LONG_ENOUGH)
 
     @functools.cache
     def replacement(word):

@@ -1,0 +1,69 @@
+"""The wheel holds all packages, `export/` among them."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from keras_roberta.atomic_write import atomic_directory
+from keras_roberta.atomic_write import atomic_file
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+PROBE = """
+import pathlib, keras_roberta, keras_roberta.export, keras_roberta.cli
+import keras_roberta.models.roberta_backbone
+print(pathlib.Path(keras_roberta.__file__).parents[1])
+print(pathlib.Path(keras_roberta.export.__file__).parents[2])
+"""
+
+
+def test_the_wheel_alone_imports(tmp_path):
+    source, site = tmp_path / "source", tmp_path / "site"
+    source.mkdir()
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for name in ("keras_roberta", "export"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run(
+        [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", tmp_path, source], check=True
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    subprocess.run([*pip, "install", "--no-deps", "--target", site, wheel], check=True)
+    packages = {p.parent.relative_to(site).as_posix() for p in site.rglob("__init__.py")}
+    sources = {
+        p.parent.relative_to(ROOT).as_posix() for p in (ROOT / "keras_roberta").rglob("__init__.py")
+    }
+    assert packages == sources | {"keras_roberta/export"}
+    environment = {**os.environ, "PYTHONPATH": str(site), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    output = subprocess.run(
+        [sys.executable, "-c", PROBE], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert output.stdout.split() == [str(site)] * 2, output.stderr
+
+
+def test_atomic_writes_leave_nothing_behind(tmp_path):
+    with pytest.raises(RuntimeError), atomic_file(tmp_path / "a.bin") as path:
+        path.write_text("half")
+        raise RuntimeError
+    with pytest.raises(RuntimeError), atomic_directory(tmp_path / "d") as path:
+        (path / "x").write_text("half")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+    with atomic_directory(tmp_path / "d") as path:
+        (path / "sub").mkdir()
+        (path / "sub" / "x").write_text("1")
+    (tmp_path / "d" / "mine").write_text("kept")
+    with atomic_directory(tmp_path / "d") as path:
+        (path / "sub").mkdir()
+        (path / "sub" / "x").write_text("2")
+    assert (tmp_path / "d" / "sub" / "x").read_text() == "2"
+    assert (tmp_path / "d" / "mine").read_text() == "kept"
+    with atomic_file(tmp_path / "new" / "a.bin") as path:
+        path.write_text("whole")
+    assert (tmp_path / "new" / "a.bin").read_text() == "whole"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["d", "new"]
