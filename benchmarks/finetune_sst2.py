@@ -68,7 +68,7 @@ def write_files(options, directory):
     written = []
     for name in ("train", "dev"):
         with open(options.data / "sst2" / f"{name}.tsv", encoding="utf-8", newline="") as file:
-            rows = [line.rstrip("\n").split("\t") for line in file][1:]
+            rows = [line.rstrip("\r\n").split("\t") for line in file][1:]
         if name == "train":
             random.Random(0).shuffle(rows)
             rows = rows[: options.sentences]
@@ -92,7 +92,7 @@ def run(command, options, train, dev, rate, seed):
         arguments["--limit-steps"] = options.limit_steps
     flat = [str(part) for pair in arguments.items() for part in pair]
     output = subprocess.run(
-        [*map(str, command), *flat], check=True, capture_output=True, text=True
+        [*map(str, command), *flat], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
     return json.loads(output.strip().splitlines()[-1])
 

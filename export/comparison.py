@@ -132,7 +132,9 @@ def print_table(rows):
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("file", "weights")
+    table = Table()
+    table.add_column("file", no_wrap=True)
+    table.add_column("weights")
     for name in ("MB", "tokens", "threads", "median ms", "p95 ms", "agreement", "accuracy"):
         table.add_column(name, justify="right")
     for row in rows:
@@ -235,7 +237,7 @@ def _numbers(labels, names):
         return labels
     unknown = next((label for label in labels if label not in names), None)
     if unknown is not None:
-        raise InputError(f"label {unknown!r} is none of {', '.join(names)}")
+        raise InputError(f"label {str(unknown)!r} is none of {', '.join(names)}")
     return np.array([names.index(label) for label in labels])
 
 

@@ -17,15 +17,13 @@ console = Console(stderr=True)
 
 
 def progress_bar(*columns):
-    """A bar with its time spent and left; `columns` come before those."""
+    """A bar with the time left, at the end the time spent; `columns` come before that."""
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=16),
         MofNCompleteColumn(),
         *columns,
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(compact=True),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
         console=console,
     )
 

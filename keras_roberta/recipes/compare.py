@@ -88,7 +88,7 @@ def tf_idf(texts, targets, test_texts, test_targets):
     ).fit(texts, targets)
     predicted = model.predict(test_texts)
     return Measured(
-        "TF-IDF + logistic regression",
+        "TF-IDF, logistic",
         **scores(np.eye(max(predicted.max(), max(test_targets)) + 1)[predicted], test_targets),
         megabytes=len(pickle.dumps(model)) / 1e6,
         milliseconds=latency(model.predict_proba, test_texts),

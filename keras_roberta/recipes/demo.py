@@ -33,7 +33,7 @@ VOCABULARY_SIZE = 8000
 SEQUENCE_LENGTH = 128
 LENGTHS = (32, 64, 128)  # of the TFLite signatures
 # A small encoder that starts near nothing needs larger steps than a checkpoint does.
-SMALL = TrainingOptions(epochs=6, learning_rate=1e-3, weight_decay=0.01)
+SMALL = TrainingOptions(epochs=4, learning_rate=1e-3, weight_decay=0.01)
 CHECKPOINT = TrainingOptions(epochs=1, learning_rate=5e-5)
 
 

@@ -40,17 +40,17 @@ def _curve(axes, points):
     axes.set_title("pre-training: masked LM loss", fontsize=9, loc="left")
     axes.set_xlabel("step", fontsize=8, color=_MUTED)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
     _plain(axes)
 
 
 def _bars(axes, rows, field, title, form, named=False):
     rows = rows[::-1]  # barh counts from the bottom
-    values = [getattr(row, field) or 0 for row in rows]
+    found = [getattr(row, field) for row in rows]
+    values = [value or 0 for value in found]
     colors = [_PALE if row.agreement is None else _INK for row in rows]
     bars = axes.barh([row.name for row in rows], values, color=colors, height=0.65)
-    texts = [
-        "–" if getattr(row, field) is None else format(getattr(row, field), form) for row in rows
-    ]
+    texts = ["–" if value is None else format(value, form) for value in found]
     axes.bar_label(bars, texts, padding=3, fontsize=8)
     axes.set_title(title, fontsize=9, loc="left")
     axes.set_xlim(0, 1.3 * max(values, default=1) or 1)

@@ -3,6 +3,7 @@
 import time
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_roberta.data.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
@@ -47,11 +48,13 @@ def pretrain(
         raise InputError(
             f"{len(rows)} rows of {sequence_length} tokens are too few to pre-train on"
         )
+    # Shuffled once, here: a minute sees few of the rows twice.
+    random = np.random.default_rng(config.seed)
     model = RobertaMaskedLM(RobertaBackbone(config), preprocessor)
     model.compile(finetuning_optimizer(learning_rate, weight_decay=0.01, warmup=0.1))
 
     training = model.prepare_batches(
-        _features(rows[held_out:]).shuffle(len(rows)).repeat().batch(batch_size)
+        _features(random.permutation(rows[held_out:])).repeat().batch(batch_size)
     )
     # Cached: hidden once, so that the losses before and after are about the same tokens.
     validation = _features(rows[:held_out]).batch(batch_size, drop_remainder=True)

@@ -15,7 +15,9 @@ def site_packages(tmp_path):
         (package / "tests").mkdir(parents=True)
         lines = ['"""A module of this library, which is documented."""']
         for i in range(100):
-            doc = f"Does {library} thing number {i} to the {library}.thing and gives {i} back to it."
+            doc = (
+                f"Does {library} thing number {i} to the {library}.thing and gives {i} back to it."
+            )
             lines.append(f'def f{i}():\n    """{doc}\n\n    >>> f{i}()\n    """\n')
         (package / "things.py").write_text("\n".join(lines))
         (package / "broken.py").write_text("def (:")

@@ -68,7 +68,8 @@ def merge_bytes(token_ids, starts, table, size=None):
         before = tf.where(continues, previous(lowest), no_merge)
         after = tf.where(is_continued, following(lowest), no_merge)
         lowest = tf.minimum(lowest, tf.minimum(before, after))
-        lowest = tf.where(whole_word & (lowest == no_merge), finished, lowest)
+        if size is None:
+            lowest = tf.where(whole_word & (lowest == no_merge), finished, lowest)
         limit = look_up(lowest, segments)  # (symbols,)
 
         merges = (ranks == limit) & (ranks < no_merge)
@@ -87,7 +88,7 @@ def merge_bytes(token_ids, starts, table, size=None):
         if size is None:  # words without a pair need not go through the rounds of the others
             leaves = limit == finished
             leaving, leaving_from = keep_where(leaves, token_ids, places)
-            done = tf.tensor_scatter_nd_update(done, leaving_from[:, None], leaving + 1)
+            done = tf.tensor_scatter_nd_update(done, tf.expand_dims(leaving_from, 1), leaving + 1)
             keep &= ~leaves
         token_ids, places = keep_where(keep, token_ids, places, size=size)
         return token_ids, places, *rank_pairs(token_ids, places), done
@@ -101,8 +102,8 @@ def merge_bytes(token_ids, starts, table, size=None):
         [token_ids, places, *rank_pairs(token_ids, places), done],
         shape_invariants=[symbols] * 4 + [done.shape],
     )
-    done += tf.scatter_nd(places[:, None], token_ids + 1, [n + 1])
-    return done[1:]
+    done += tf.scatter_nd(tf.expand_dims(places, 1), token_ids + 1, [n + 1])
+    return tf.slice(done, [1], [n])
 
 
 def every_other(ranks, merges):

@@ -1,0 +1,195 @@
+"""Latency of our `.tflite` files beside those of `keras.Model.export` on a KerasHub model.
+
+Both hold the same weights: those of a RoBERTa-base size model with random ones, or of a fine-tuned
+preset of ours. The peer is KerasHub's `RobertaTextClassifier` written by its own
+`export(format="litert")` at the same fixed shape, (1, length) token ids and mask; its int8 form is
+the same TF converter with the same dynamic range quantization, which `export` takes as
+`optimizations`. All run in `ai-edge-litert`'s interpreter, in turns.
+
+    python benchmarks/tflite_latency.py
+    python benchmarks/tflite_latency.py --preset my-sst2-model --data sst2/dev.tsv
+"""
+
+import argparse
+import csv
+import json
+import pathlib
+import tempfile
+
+import keras
+import keras_hub
+import numpy as np
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+from keras_roberta.export.comparison import latencies
+from keras_roberta.export.tflite import xnnpack_partitions
+
+import keras_roberta as kr
+from keras_roberta import export
+
+
+def main():
+    options = parse_options()
+    keras.utils.set_random_seed(0)
+    if options.preset:
+        task = kr.RobertaTextClassifier.from_preset(options.preset)
+    else:
+        task = kr.RobertaTextClassifier(
+            kr.RobertaBackbone(kr.RobertaConfig.named("base")), num_classes=2
+        )
+    with tempfile.TemporaryDirectory() as directory:
+        files = write_files(task, pathlib.Path(directory), options.length)
+        for threads in options.threads:
+            compare(files, options, threads)
+        if options.data:
+            print_accuracy(task, files, options)
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--preset", help="directory of a fine-tuned preset; base size without")
+    parser.add_argument("--data", help="TSV of label and text, to measure accuracy on")
+    parser.add_argument("--length", type=int, default=128, help="tokens")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--repeats", type=int, default=30)
+    return parser.parse_args()
+
+
+def write_files(task, directory, length):
+    """Paths by (who, quantization)."""
+    files = {}
+    peer = keras_hub_twin(task)
+    signature = [
+        {name: tf.TensorSpec((1, length), tf.int32, name) for name in ("token_ids", "padding_mask")}
+    ]
+    for quantization in ("none", "int8"):
+        path = directory / f"ours_{quantization}.tflite"
+        export.to_tflite(task, path, quantization, sequence_lengths=[length])
+        files["ours", quantization] = path
+        path = directory / f"peer_{quantization}.tflite"
+        settings = {"optimizations": [tf.lite.Optimize.DEFAULT]} if quantization == "int8" else {}
+        peer.export(
+            str(path), format="litert", input_signature=signature, verbose=False, **settings
+        )
+        files["keras_hub", quantization] = path
+    return files
+
+
+def keras_hub_twin(task):
+    """KerasHub's classifier with the task's weights, checked to compute the same."""
+    config = task.backbone.config
+    backbone = keras_hub.models.RobertaBackbone(
+        vocabulary_size=config.vocabulary_size,
+        num_layers=config.num_layers,
+        num_heads=config.num_heads,
+        hidden_dim=config.hidden_dim,
+        intermediate_dim=config.intermediate_dim,
+        # Its positions start at 0; the rows before ours are for padding.
+        max_sequence_length=config.max_sequence_length,
+    )
+    peer = keras_hub.models.RobertaTextClassifier(
+        backbone, num_classes=task.num_classes, hidden_dim=config.hidden_dim
+    )
+    ours = task.backbone.weights_by_name()
+    ours = {name: keras.ops.convert_to_numpy(value) for name, value in ours.items()}
+    positions = ours["embeddings/position"][config.pad_token_id + 1 :]
+    embeddings = backbone.embeddings
+    embeddings.token_embedding.embeddings.assign(ours["embeddings/token"])
+    embeddings.position_embedding.position_embeddings.assign(
+        positions + ours["embeddings/token_type"][0]
+    )
+    assign_norm(backbone.embeddings_layer_norm, ours, "embeddings/layer_norm", config)
+    width = (config.hidden_dim, config.num_heads, config.head_dim)
+    for i, layer in enumerate(backbone.transformer_layers):
+        name = f"encoder/block_{i}"
+        attention = layer._self_attention_layer
+        kernels = np.split(ours[f"{name}/attention/query_key_value/kernel"], 3, axis=-1)
+        biases = np.split(ours[f"{name}/attention/query_key_value/bias"], 3)
+        denses = (attention.query_dense, attention.key_dense, attention.value_dense)
+        for dense, kernel, bias in zip(denses, kernels, biases, strict=True):
+            dense.kernel.assign(kernel.reshape(width))
+            dense.bias.assign(bias.reshape(width[1:]))
+        output = ours[f"{name}/attention/output/kernel"]
+        attention.output_dense.kernel.assign(output.reshape(*width[1:], width[0]))
+        attention.output_dense.bias.assign(ours[f"{name}/attention/output/bias"])
+        for dense, part in (
+            (layer._feedforward_intermediate_dense, "intermediate"),
+            (layer._feedforward_output_dense, "output"),
+        ):
+            dense.kernel.assign(ours[f"{name}/{part}/kernel"])
+            dense.bias.assign(ours[f"{name}/{part}/bias"])
+        assign_norm(layer._self_attention_layer_norm, ours, f"{name}/attention_layer_norm", config)
+        assign_norm(layer._feedforward_layer_norm, ours, f"{name}/output_layer_norm", config)
+    head = task.head_weights_by_name()
+    for dense, part in ((peer.pooled_dense, "dense"), (peer.output_dense, "out")):
+        dense.kernel.assign(head[f"{part}/kernel"])
+        dense.bias.assign(head[f"{part}/bias"])
+    inputs = {"token_ids": np.array([[0, 9, 8, 2, 1]]), "padding_mask": np.array([[1, 1, 1, 1, 0]])}
+    difference = np.abs(np.asarray(peer(inputs)) - np.asarray(task(inputs))).max()
+    if difference > 1e-2:  # its GELU is the tanh approximation
+        raise SystemExit(f"KerasHub's twin differs by {difference}: the comparison would be unfair")
+    return peer
+
+
+def assign_norm(layer, ours, name, config):
+    """A layer norm's weights and its epsilon, which KerasHub does not let one choose."""
+    layer.gamma.assign(ours[f"{name}/gamma"])
+    layer.beta.assign(ours[f"{name}/beta"])
+    layer.epsilon = config.layer_norm_epsilon
+
+
+def compare(files, options, threads):
+    """Prints one line a quantization and number of threads."""
+    calls = {key: one_call(path, options.length, threads) for key, path in files.items()}
+    times = latencies(calls, options.repeats)
+    for quantization in ("none", "int8"):
+        ours, peer = (np.median(times[who, quantization]) for who in ("ours", "keras_hub"))
+        partitions = [xnnpack_partitions(files[who, quantization]) for who in ("ours", "keras_hub")]
+        megabytes = [files[who, quantization].stat().st_size / 1e6 for who in ("ours", "keras_hub")]
+        result = dict(
+            quantization=quantization,
+            length=options.length,
+            threads=threads,
+            ours_ms=round(ours, 1),
+            keras_hub_ms=round(peer, 1),
+            ratio=round(peer / ours, 2),
+            partitions=partitions,
+            megabytes=[round(size, 1) for size in megabytes],
+        )
+        print(json.dumps(result), flush=True)
+
+
+def one_call(path, length, threads):
+    """A function that runs the file on one full text."""
+    interpreter = Interpreter(str(path), num_threads=threads)
+    runner = interpreter.get_signature_runner()
+    inputs = {
+        name: np.ones(details["shape"], details["dtype"])
+        for name, details in runner.get_input_details().items()
+    }
+    return lambda: runner(**inputs)
+
+
+def print_accuracy(task, files, options):
+    """Accuracy of Keras and of our files, and how often they agree with Keras."""
+    with open(options.data, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    texts = [row.get("content") or row["sentence"] for row in rows]
+    labels = np.array([int(row["label"]) for row in rows])
+    keras_says = task.predict(texts, verbose=0).argmax(axis=-1)
+    print(json.dumps({"accuracy": "keras", "share": round((keras_says == labels).mean(), 4)}))
+    for quantization in ("none", "int8"):
+        runner = export.load(files["ours", quantization], task.preprocessor.tokenizer)
+        said = runner.predict(texts)["label"]
+        result = {
+            "accuracy": quantization,
+            "share": round((said == labels).mean(), 4),
+            "agreement": round((said == keras_says).mean(), 4),
+        }
+        print(json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    main()

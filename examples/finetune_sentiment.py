@@ -1,0 +1,38 @@
+"""Fine-tunes a checkpoint on a TSV file of texts and labels, and exports it for a phone.
+
+    python examples/finetune_sentiment.py PRESET train.tsv OUT
+
+PRESET is a Hugging Face directory as downloaded, or one of ours; the TSV has the columns
+`sentence` and `label` (0 or 1).
+"""
+
+import csv
+import pathlib
+import sys
+
+import keras_roberta as kr
+from keras_roberta import export
+
+
+def main(preset, train, out):
+    with open(train, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    texts = [row["sentence"] for row in rows]
+    labels = [int(row["label"]) for row in rows]
+
+    task = kr.RobertaTextClassifier.from_preset(
+        preset, num_classes=2, labels=["negative", "positive"]
+    )
+    task.fit(texts, labels, batch_size=32, epochs=1, validation_split=0.1)
+
+    out = pathlib.Path(out)
+    task.save_to_preset(out / "preset")
+    export.to_tflite(task, out / "sentiment.tflite", quantization="int8", sequence_lengths=(32,))
+
+    phone = export.load(out / "sentiment.tflite", tokenizer=task.preprocessor.tokenizer)
+    answer = phone.predict(["a gob of drivel"])
+    print(task.labels[answer["label"][0]], f"{answer['score'][0]:.0%}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,5 @@
+"""`python -m keras_roberta.cli`."""
+
+from keras_roberta.cli import main
+
+main()

@@ -1,0 +1,66 @@
+"""Every snippet of the README and every example runs."""
+
+import os
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+
+import pytest
+import tensorflow as tf
+from conftest import ROOT
+
+import keras_roberta as kr
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def workplace(config, tokenizer, sentiment, tmp_path, monkeypatch):
+    """A directory with what the README speaks of: a checkpoint, train.tsv and dev.tsv."""
+    monkeypatch.chdir(tmp_path)
+    preprocessor = kr.RobertaPreprocessor(tokenizer, sequence_length=128)
+    backbone = kr.RobertaBackbone(config.replace(max_sequence_length=128))
+    kr.RobertaTextClassifier(backbone, 2, preprocessor=preprocessor).save_to_preset("granite-30m")
+    for name in ("train.tsv", "dev.tsv"):
+        rows = "".join(f"{label}\t{text}\n" for text, label in zip(*sentiment, strict=True))
+        (tmp_path / name).write_text("label\tsentence\n" + rows)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_python_of_the_readme(workplace, sentiment):
+    (code,) = blocks("python")
+    data = tf.data.Dataset.from_tensor_slices(sentiment).batch(16)
+    exec(compile(code, "README.md", "exec"), {"train": data, "dev": data})
+    assert (workplace / "sst2.tflite").exists()
+    assert (workplace / "serving/sst2/1/saved_model.pb").exists()
+
+
+@pytest.mark.slow
+def test_commands_of_the_readme(workplace):
+    commands = [
+        line
+        for block in blocks("")
+        for line in block.replace("\\\n", " ").splitlines()
+        if line.startswith("keras-roberta ")
+    ]
+    assert len(commands) == 5
+    for command in commands:
+        arguments = [sys.executable, "-m", "keras_roberta.cli", *shlex.split(command)[1:]]
+        subprocess.run(arguments, check=True, env={**os.environ, "COLUMNS": "120"})
+    assert (workplace / "run/config.json").exists() and (workplace / "sst2.tflite").exists()
+    assert list((workplace / "report").glob("*.png"))
+
+
+@pytest.mark.slow
+def test_example_of_fine_tuning(workplace, monkeypatch, capsys):
+    script = ROOT / "examples/finetune_sentiment.py"
+    monkeypatch.setattr(sys, "argv", [str(script), "granite-30m", "train.tsv", "out"])
+    runpy.run_path(str(script), run_name="__main__")
+    assert re.search(r"(negative|positive) \d+%", capsys.readouterr().out)
