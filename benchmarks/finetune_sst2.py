@@ -54,9 +54,7 @@ def main():
         for turn in range(options.turns):
             for rate in options.learning_rates:
                 for name in options.contestants:
-                    results.append(
-                        run(commands[name], options, train, dev, rate, seed=turn)
-                    )
+                    results.append(run(commands[name], options, train, dev, rate, seed=turn))
                     if options.out:
                         options.out.write_text(json.dumps(results, indent=1))
                     print(json.dumps(results[-1]), flush=True)

@@ -21,11 +21,11 @@ import keras_hub
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from keras_roberta.export.comparison import latencies
-from keras_roberta.export.tflite import xnnpack_partitions
 
 import keras_roberta as kr
 from keras_roberta import export
+from keras_roberta.export.comparison import latencies
+from keras_roberta.export.tflite import xnnpack_partitions
 
 
 def main():

@@ -7,10 +7,10 @@ import time
 
 import keras
 import numpy as np
-from keras_roberta.export.runtime import load
 
 from keras_roberta.atomic_write import atomic_file
 from keras_roberta.errors import InputError
+from keras_roberta.export.runtime import load
 
 WARM_UP = 3  # calls before the clock counts: the first ones allocate
 

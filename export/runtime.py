@@ -3,9 +3,9 @@
 import pathlib
 
 import numpy as np
-from keras_roberta.export.metadata import read_metadata
 
 from keras_roberta.errors import InputError
+from keras_roberta.export.metadata import read_metadata
 
 
 def load(path, tokenizer=None, threads=None):

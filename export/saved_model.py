@@ -5,13 +5,13 @@ import pathlib
 import shutil
 
 import tensorflow as tf
+
+from keras_roberta.atomic_write import atomic_directory
+from keras_roberta.errors import InputError
 from keras_roberta.export import metadata
 from keras_roberta.export.edge_graph import EdgeGraph
 from keras_roberta.export.runtime import SavedModelRunner
 from keras_roberta.export.verify import verify
-
-from keras_roberta.atomic_write import atomic_directory
-from keras_roberta.errors import InputError
 
 
 def to_saved_model(task, directory, overwrite=False):

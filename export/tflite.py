@@ -8,13 +8,13 @@ import flatbuffers
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
+
+from keras_roberta.atomic_write import atomic_file
+from keras_roberta.errors import InputError
 from keras_roberta.export.edge_graph import EdgeGraph
 from keras_roberta.export.metadata import TFLITE_IDENTIFIER, add_metadata, describe
 from keras_roberta.export.runtime import TFLiteRunner
 from keras_roberta.export.verify import ExportMismatch, verify
-
-from keras_roberta.atomic_write import atomic_file
-from keras_roberta.errors import InputError
 
 QUANTIZATIONS = ("none", "float16", "int8")
 INPUTS = ("tokens",)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from keras_roberta.errors import InputError
 
@@ -118,7 +119,9 @@ class RobertaConfig:
 
     def _check(self, name: str, holds: bool, requirement: str):
         if not holds:
-            raise InputError(f"RobertaConfig.{name} must be {requirement}; got {getattr(self, name)!r}")
+            raise InputError(
+                f"RobertaConfig.{name} must be {requirement}; got {getattr(self, name)!r}"
+            )
 
     @property
     def head_dim(self) -> int:

@@ -26,9 +26,7 @@ def seeded():
 @pytest.fixture(scope="session")
 def data_directory():
     """Real checkpoints and data sets; tests that need them skip without."""
-    directory = pathlib.Path(
-        os.environ.get("KERAS_ROBERTA_DATA", ROOT.parent / "shared" / "data")
-    )
+    directory = pathlib.Path(os.environ.get("KERAS_ROBERTA_DATA", ROOT.parent / "shared" / "data"))
     if not directory.is_dir():
         pytest.skip(f"no data at {directory}; set KERAS_ROBERTA_DATA")
     return directory

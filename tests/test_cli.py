@@ -188,6 +188,7 @@ def test_usage_errors(run):
     assert code == 2 and stderr.startswith("error: none.tsv: no such file")
 
 
+@pytest.mark.slow
 def test_finetune_evaluate_predict_export_report(run, preset, train, dev, tmp_path):
     out = tmp_path / "out"
     code, stdout, stderr = run(

@@ -18,7 +18,7 @@ FEATURES = {
 BATCHES_A_GROUP = 50
 
 
-def text_batches(preprocessor, x, y, sample_weight, batch_size, check_targets):
+def text_batches(preprocessor, x, y, sample_weight, batch_size, check_targets, few_lengths=True):
     """The texts in `x` as a source of batches, or None where `x` does not hold texts.
 
     Args:
@@ -28,6 +28,7 @@ def text_batches(preprocessor, x, y, sample_weight, batch_size, check_targets):
         y, sample_weight: one value a text, or None; a dataset brings its own.
         batch_size: rows; a batched dataset keeps its own size.
         check_targets: function on an array of labels, giving those for the loss.
+        few_lengths: see `RobertaPreprocessor.pad`.
 
     Returns:
         `InMemoryTexts`, `TextStream` or None.
@@ -39,10 +40,11 @@ def text_batches(preprocessor, x, y, sample_weight, batch_size, check_targets):
             return None
         if y is not None or sample_weight is not None:
             raise InputError("labels and weights of a tf.data.Dataset come from the dataset itself")
-        return TextStream(preprocessor, x, batch_size, check_targets)
+        return TextStream(preprocessor, x, batch_size, check_targets, few_lengths)
     if not is_text(x):
         return None
-    return InMemoryTexts(_Rows.tokenize(preprocessor, x, y, sample_weight, check_targets), batch_size)
+    rows = _Rows.tokenize(preprocessor, x, y, sample_weight, check_targets, few_lengths)
+    return InMemoryTexts(rows, batch_size)
 
 
 def is_text(x):
@@ -67,9 +69,10 @@ class _Rows:
     values: np.ndarray  # int32 (total tokens)
     lengths: np.ndarray  # int64 (rows)
     columns: tuple  # y, then sample_weight, where there are any; (rows, ...)
+    few_lengths: bool
 
     @classmethod
-    def tokenize(cls, preprocessor, x, y, sample_weight, check_targets):
+    def tokenize(cls, preprocessor, x, y, sample_weight, check_targets, few_lengths):
         values, lengths = preprocessor.tokenize(x)
         if y is not None:
             y = check_targets(np.asarray(y))
@@ -77,7 +80,7 @@ class _Rows:
         for column in columns:
             if len(column) != len(lengths):
                 raise InputError(f"{len(lengths)} texts, but {len(column)} labels or weights")
-        return cls(preprocessor, values, lengths, columns)
+        return cls(preprocessor, values, lengths, columns, few_lengths)
 
     def __post_init__(self):
         self._starts = np.concatenate([[0], np.cumsum(self.lengths)])
@@ -85,7 +88,9 @@ class _Rows:
     def batch(self, rows):
         """The rows of these numbers, padded: features, or (features, *columns)."""
         values = [self.values[self._starts[row] : self._starts[row + 1]] for row in rows]
-        features = self.preprocessor.pad(np.concatenate(values), self.lengths[rows])
+        features = self.preprocessor.pad(
+            np.concatenate(values), self.lengths[rows], self.few_lengths
+        )
         return (features, *(c[rows] for c in self.columns)) if self.columns else features
 
     def by_length(self, order):
@@ -128,7 +133,9 @@ class InMemoryTexts:
                 return cut(everything, size)
             random = np.random.default_rng(np.random.randint(2**31))
             everything = random.permutation(everything)
-            return rows.grouped(everything, size, random) if group_by_length else cut(everything, size)
+            return (
+                rows.grouped(everything, size, random) if group_by_length else cut(everything, size)
+            )
 
         return self._dataset(order)
 
@@ -159,8 +166,9 @@ class TextStream:
         steps: batches an epoch, or None where the dataset does not know.
     """
 
-    def __init__(self, preprocessor, dataset, batch_size, check_targets):
+    def __init__(self, preprocessor, dataset, batch_size, check_targets, few_lengths):
         self._preprocessor = preprocessor
+        self._few_lengths = few_lengths
         self._check_targets = check_targets
         if tf.nest.flatten(dataset.element_spec)[0].shape.rank == 0:
             dataset = dataset.batch(batch_size)
@@ -201,7 +209,9 @@ class TextStream:
 
     def _tokenize(self, element):
         x, y, weight = (*(element if isinstance(element, tuple) else (element,)), None, None)[:3]
-        return _Rows.tokenize(self._preprocessor, x, y, weight, self._check_targets)
+        return _Rows.tokenize(
+            self._preprocessor, x, y, weight, self._check_targets, self._few_lengths
+        )
 
 
 def _signature(columns):

@@ -70,4 +70,9 @@ def mask_tokens(
     rows = tf.broadcast_to(tf.range(batch)[:, None], tf.shape(positions))
     target = tf.stack([rows, tf.where(used, positions, length)], axis=-1)
     masked = tf.tensor_scatter_nd_update(tf.pad(token_ids, [[0, 0], [0, 1]]), target, replacement)
-    return masked[:, :length], positions, labels * tf.cast(used, tf.int32), tf.cast(used, tf.float32)
+    return (
+        masked[:, :length],
+        positions,
+        labels * tf.cast(used, tf.int32),
+        tf.cast(used, tf.float32),
+    )

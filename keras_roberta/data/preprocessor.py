@@ -56,10 +56,16 @@ class RobertaPreprocessor(keras.layers.Layer):
         firsts, seconds = text_columns(texts)
         return self.tokenizer.encode_ragged(firsts, seconds, max_length=self.sequence_length)
 
-    def pad(self, values, row_lengths):
-        """Ragged token ids as the encoder's inputs."""
-        longest = int(row_lengths.max(initial=2))
-        length = padded_length(longest, self.sequence_length)
+    def pad(self, values, row_lengths, few_lengths=True):
+        """Ragged token ids as the encoder's inputs.
+
+        Args:
+            few_lengths: pad to one of `LENGTHS`; else to the longest row, which is less work where
+                nothing is compiled for each shape.
+        """
+        length = int(row_lengths.max(initial=2))
+        if few_lengths:
+            length = padded_length(length, self.sequence_length)
         mask = np.arange(length) < row_lengths[:, None]  # (batch, length)
         token_ids = np.full(mask.shape, self.tokenizer.pad_token_id, "int32")
         token_ids[mask] = values

@@ -82,9 +82,7 @@ class RobertaEmbeddings(ConfiguredLayer):
             self.token_type_embedding.build(input_shape)
         self.norm.build((*input_shape, self.config.hidden_dim))
 
-    def call(
-        self, token_ids, padding_mask, token_type_ids=None, segment_ids=None, training=False
-    ):
+    def call(self, token_ids, padding_mask, token_type_ids=None, segment_ids=None, training=False):
         positions = position_ids(padding_mask, self.config.pad_token_id, segment_ids)
         x = self.token_embedding(token_ids)  # (batch, length, hidden_dim)
         x = x + self.position_embedding(positions)

@@ -3,8 +3,7 @@
 import keras
 from keras import ops
 
-from keras_roberta.layers.attention import RobertaSelfAttention
-from keras_roberta.layers.attention import attention_bias
+from keras_roberta.layers.attention import RobertaSelfAttention, attention_bias
 from keras_roberta.layers.configured import ConfiguredLayer
 from keras_roberta.layers.initializers import make_initializer
 
@@ -61,7 +60,6 @@ class RobertaEncoderBlock(ConfiguredLayer):
         return self.output_norm(x + self.dropout(y, training=training))
 
 
-
 @keras.saving.register_keras_serializable(package="keras_roberta")
 class RobertaEncoder(ConfiguredLayer):
     """A stack of `config.num_layers` blocks.
@@ -87,9 +85,7 @@ class RobertaEncoder(ConfiguredLayer):
         for block in self.blocks:
             block.build(input_shape)
 
-    def call(
-        self, x, padding_mask, segment_ids=None, return_hidden_states=False, training=False
-    ):
+    def call(self, x, padding_mask, segment_ids=None, return_hidden_states=False, training=False):
         bias = attention_bias(padding_mask, segment_ids)
         hidden_states = []
         for block in self.blocks:

@@ -10,8 +10,7 @@ import logging
 import keras
 
 from keras_roberta.atomic_write import atomic_directory
-from keras_roberta.checkpoints.hugging_face import load_encoder_weights
-from keras_roberta.checkpoints.hugging_face import read_config
+from keras_roberta.checkpoints.hugging_face import load_encoder_weights, read_config
 from keras_roberta.checkpoints.tensor_files import open_state_dict
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
@@ -131,9 +130,7 @@ class HuggingFacePreset:
         return self._tensors
 
     def load_backbone_weights(self, backbone):
-        assign_weights(
-            backbone.weights_by_name(), load_encoder_weights(self.tensors, self.config)
-        )
+        assign_weights(backbone.weights_by_name(), load_encoder_weights(self.tensors, self.config))
 
     def task_settings(self, cls):
         """Constructor arguments for a `cls` that the checkpoint has a head of, else None."""

@@ -4,10 +4,8 @@ import keras
 import keras_hub
 
 from keras_roberta.config import RobertaConfig
-from keras_roberta.layers import RobertaEmbeddings
-from keras_roberta.layers import RobertaEncoder
-from keras_roberta.models.presets import PresetMixin
-from keras_roberta.models.presets import open_preset
+from keras_roberta.layers import RobertaEmbeddings, RobertaEncoder
+from keras_roberta.models.presets import PresetMixin, open_preset
 
 OPTIONAL_INPUTS = ("token_type_ids", "segment_ids")
 

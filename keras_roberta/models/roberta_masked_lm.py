@@ -7,8 +7,7 @@ from tensorflow.data import AUTOTUNE
 from keras_roberta.checkpoints.hugging_face import load_masked_lm_head
 from keras_roberta.data.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
 from keras_roberta.layers import MaskedLMHead
-from keras_roberta.models.roberta_backbone import RobertaBackbone
-from keras_roberta.models.roberta_backbone import layer_weights
+from keras_roberta.models.roberta_backbone import RobertaBackbone, layer_weights
 from keras_roberta.models.task import RobertaTask
 
 

@@ -7,8 +7,7 @@ from keras_roberta.checkpoints.hugging_face import load_classifier_head
 from keras_roberta.data.labels import class_numbers
 from keras_roberta.errors import InputError
 from keras_roberta.layers import ClassificationHead
-from keras_roberta.models.roberta_backbone import RobertaBackbone
-from keras_roberta.models.roberta_backbone import layer_weights
+from keras_roberta.models.roberta_backbone import RobertaBackbone, layer_weights
 from keras_roberta.models.task import RobertaTask
 
 

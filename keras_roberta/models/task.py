@@ -5,9 +5,7 @@ import numpy as np
 
 from keras_roberta.data.preprocessor import RobertaPreprocessor
 from keras_roberta.errors import InputError
-from keras_roberta.models.presets import PresetMixin
-from keras_roberta.models.presets import logger
-from keras_roberta.models.presets import open_preset
+from keras_roberta.models.presets import PresetMixin, logger, open_preset
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.training.optimizer import finetuning_optimizer
 from keras_roberta.training.schedules import LinearWarmupDecay
@@ -91,7 +89,7 @@ class RobertaTask(PresetMixin):
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
 
     def compile_from_config(self, config):
-        """Restores the compilation of a `.keras` file; Keras skips it for a `compile` of our own."""
+        """Restores what a `.keras` file says; Keras skips it where `compile` is overridden."""
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
@@ -202,7 +200,13 @@ class RobertaTask(PresetMixin):
         if self.preprocessor is None:
             return None
         return text_batches(
-            self.preprocessor, x, y, sample_weight, batch_size or 32, self.check_targets
+            self.preprocessor,
+            x,
+            y,
+            sample_weight,
+            batch_size or 32,
+            self.check_targets,
+            few_lengths=self.jit_compile,  # else no shape costs anything
         )
 
     def _validation_batches(self, validation_data, batch_size):

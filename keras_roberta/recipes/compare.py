@@ -113,9 +113,9 @@ def as_table(rows, title):
     return table
 
 
-def write_json(path, rows, **more):
+def write_json(path, models, **more):
     """The same as JSON, with `more` beside it."""
-    values = {"models": [dataclasses.asdict(row) for row in rows], **more}
+    values = {"models": [dataclasses.asdict(row) for row in models], **more}
     with atomic_file(path) as temporary:
         temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 

@@ -2,12 +2,10 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
-from hypothesis import settings
+from hypothesis import given, settings
 
 from keras_roberta.data.batches import text_batches
-from keras_roberta.data.preprocessor import LENGTHS
-from keras_roberta.data.preprocessor import RobertaPreprocessor
+from keras_roberta.data.preprocessor import LENGTHS, RobertaPreprocessor
 from keras_roberta.errors import InputError
 
 
@@ -65,9 +63,7 @@ def test_grouping_saves_padding_and_epochs_differ(tokenizer):
         return 1 - sum(m.sum() for m in masks) / sum(m.size for m in masks)
 
     assert padding(group=True) < 0.6 * padding(group=False)
-    first, second = (
-        np.concatenate([y.numpy() for _, y in batches.training()]) for _ in range(2)
-    )
+    first, second = (np.concatenate([y.numpy() for _, y in batches.training()]) for _ in range(2))
     assert not np.array_equal(first, second)
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_roberta.data.masking import mask_tokens
 from keras_roberta.data.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
+from keras_roberta.data.masking import mask_tokens
 
 MASK, VOCABULARY, SPECIALS = 4, 500, (0, 1, 2, 3)
 

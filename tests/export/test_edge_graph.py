@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras_roberta.export.edge_graph import EdgeGraph, inference_weights
-from keras_roberta.export.verify import as_features, float32_task
 
 import keras_roberta as kr
 from keras_roberta.errors import InputError
+from keras_roberta.export.edge_graph import EdgeGraph, inference_weights
+from keras_roberta.export.verify import as_features, float32_task
 
 ROWS = [[0, 2], [0, 7, 2], [0, *range(5, 25), 2], [0, *range(300, 310), 2]]
 

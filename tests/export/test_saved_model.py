@@ -6,10 +6,10 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras_roberta.export import verify
 
 from keras_roberta import export
 from keras_roberta.errors import InputError
+from keras_roberta.export import verify
 
 ROWS = [[0, 2], [0, 9, 2], [0, *range(5, 35), 2]]
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from keras_roberta.export import tflite, verify
 
 from keras_roberta import export
 from keras_roberta.errors import InputError
+from keras_roberta.export import tflite, verify
 
 ROWS = [[0, 2], [0, 9, 2], [0, *range(5, 19), 2], [0, *range(1000, 1014), 2]]
 

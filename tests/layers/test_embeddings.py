@@ -2,8 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_roberta.layers import RobertaEmbeddings
-from keras_roberta.layers import position_ids
+from keras_roberta.layers import RobertaEmbeddings, position_ids
 
 
 @pytest.mark.parametrize(

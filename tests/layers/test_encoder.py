@@ -2,9 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_roberta.layers import RobertaEncoder
-from keras_roberta.layers import RobertaSelfAttention
-from keras_roberta.layers import attention_bias
+from keras_roberta.layers import RobertaEncoder, RobertaSelfAttention, attention_bias
 
 
 def reference_attention(x, mask, layer, heads):

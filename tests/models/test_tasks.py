@@ -17,9 +17,7 @@ def classifier(config, tokenizer):
     return make_classifier(config, tokenizer)
 
 
-def make_classifier(
-    config, tokenizer, num_classes=2, labels=None, sequence_length=24, **kwargs
-):
+def make_classifier(config, tokenizer, num_classes=2, labels=None, sequence_length=24, **kwargs):
     preprocessor = kr.RobertaPreprocessor(tokenizer, sequence_length, labels=labels)
     return kr.RobertaTextClassifier(
         kr.RobertaBackbone(config), num_classes, preprocessor=preprocessor, **kwargs

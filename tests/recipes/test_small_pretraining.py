@@ -13,6 +13,7 @@ def test_packed_rows_hold_the_texts_one_after_the_other(tokenizer):
     assert len(ids) - rows.size < 16
 
 
+@pytest.mark.slow
 def test_loss_falls(tokenizer, config):
     _, found = pretrain(TEXTS, tokenizer, config, max_steps=60, batch_size=8, sequence_length=16)
     assert found["steps"] == 60 and found["tokens"] == 60 * 8 * 16

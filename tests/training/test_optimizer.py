@@ -4,8 +4,7 @@ import pytest
 import tensorflow as tf
 
 from keras_roberta.errors import InputError
-from keras_roberta.training.optimizer import RobertaAdamW
-from keras_roberta.training.optimizer import finetuning_optimizer
+from keras_roberta.training.optimizer import RobertaAdamW, finetuning_optimizer
 from keras_roberta.training.schedules import LinearWarmupDecay
 
 
@@ -29,9 +28,7 @@ def reference_adamw(weights, gradients, decayed, rate, beta_1=0.9, beta_2=0.98, 
 def test_steps_equal_the_formula(inside_a_function):
     random = np.random.default_rng(0)
     start = [random.normal(size=(4, 3)).astype("float32"), random.normal(size=3).astype("float32")]
-    variables = [
-        keras.Variable(w, name=n) for w, n in zip(start, ("kernel", "bias"), strict=True)
-    ]
+    variables = [keras.Variable(w, name=n) for w, n in zip(start, ("kernel", "bias"), strict=True)]
     gradients = [[random.normal(size=w.shape).astype("float32") for w in start] for _ in range(5)]
     schedule = LinearWarmupDecay(0.1, total_steps=5, warmup=2)
     optimizer = finetuning_optimizer(schedule)
