@@ -66,7 +66,7 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         task = self._bar.tasks[self._task]
-        self._bar.update(self._task, total=task.completed, results=_formatted(logs))
+        self._bar.update(self._task, total=task.completed, results=_formatted(_at_the_end(logs)))
 
     def on_train_end(self, logs=None):
         self.close()
@@ -79,3 +79,12 @@ class ProgressBar(keras.callbacks.Callback):
 def _formatted(logs, names=None):
     logs = logs or {}
     return " ".join(f"{name} {float(logs[name]):.3f}" for name in names or logs if name in logs)
+
+
+def _at_the_end(logs):
+    """The loss, and of each metric the value on the validation data where there is one."""
+    return {
+        name: value
+        for name, value in (logs or {}).items()
+        if name != "val_loss" and (name == "loss" or f"val_{name}" not in logs)
+    }

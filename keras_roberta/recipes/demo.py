@@ -33,7 +33,7 @@ VOCABULARY_SIZE = 8000
 SEQUENCE_LENGTH = 128
 LENGTHS = (32, 64, 128)  # of the TFLite signatures
 # A small encoder that starts near nothing needs larger steps than a checkpoint does.
-SMALL = TrainingOptions(epochs=4, learning_rate=1e-3, weight_decay=0.01)
+SMALL = TrainingOptions(epochs=3, learning_rate=1e-3, weight_decay=0.01)
 CHECKPOINT = TrainingOptions(epochs=1, learning_rate=5e-5)
 
 
@@ -65,7 +65,7 @@ def demo_on_docstrings(out, seed=0, overwrite=False, pretraining_seconds=60, sit
         found = collect(
             site_packages, on_progress=lambda n, of: bar.update(line, completed=n, total=of)
         )
-        data = library_of_docstring(found)
+        data = library_of_docstring(found, per_library=1200)
     console.print(
         f"{len(data.corpus):,} docstrings to pre-train on; {len(data.train[0]):,} to fine-tune and "
         f"{len(data.test[0]):,} held out, of {', '.join(data.labels)}"

@@ -49,18 +49,16 @@ def pretrain(
             f"{len(rows)} rows of {sequence_length} tokens are too few to pre-train on"
         )
     # Shuffled once, here: a minute sees few of the rows twice.
-    random = np.random.default_rng(config.seed)
+    rows = np.random.default_rng(config.seed).permutation(rows)
     model = RobertaMaskedLM(RobertaBackbone(config), preprocessor)
-    model.compile(finetuning_optimizer(learning_rate, weight_decay=0.01, warmup=0.1))
-
-    training = model.prepare_batches(
-        _features(random.permutation(rows[held_out:])).repeat().batch(batch_size)
-    )
+    training = model.prepare_batches(_features(rows[held_out:]).repeat().batch(batch_size))
     # Cached: hidden once, so that the losses before and after are about the same tokens.
     validation = _features(rows[:held_out]).batch(batch_size, drop_remainder=True)
     validation = validation.map(preprocessor.mask).cache()
-    before = model.evaluate(validation, verbose=0)[0]
+    model.compile(finetuning_optimizer(0.0))  # Timed with a rate of 0: nothing is learnt yet.
     steps = min(max_steps, max(_TRIAL_STEPS, int(seconds / _seconds_a_step(model, training))))
+    model.compile(finetuning_optimizer(learning_rate, weight_decay=0.01, warmup=0.1))
+    before = model.evaluate(validation, verbose=0)[0]
     curve, bar = _LossCurve(), ProgressBar("pre-training")
     try:
         model.fit(training, steps_per_epoch=steps, callbacks=[bar, curve], verbose=0, shuffle=False)
@@ -87,7 +85,7 @@ def _features(rows):
 
 
 def _seconds_a_step(model, dataset):
-    """Trains for a few steps at the smallest rates of the warm-up, after one that compiles."""
+    """Time of a training step, after one that compiles."""
     batches = iter(dataset)
     model.train_on_batch(*next(batches))
     started = time.monotonic()

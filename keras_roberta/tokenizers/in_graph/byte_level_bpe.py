@@ -68,9 +68,8 @@ class ByteLevelBPE(tf.Module):
         self.specials = SpecialTokens({token: vocabulary[token] for token in special_tokens})
         lengths = np.zeros(max(vocabulary.values()) + 1, np.int32)
         lengths[list(vocabulary.values())] = [len(token) for token in vocabulary]
-        lengths[[vocabulary[token] for token in special_tokens]] = (
-            1  # one symbol, whatever its bytes
-        )
+        # A special token is one symbol, whatever its bytes.
+        lengths[[vocabulary[token] for token in special_tokens]] = 1
         with tf.init_scope(), tf.device("CPU"):
             self.byte_ids = tf.constant([vocabulary[letter] for letter in alphabet], tf.int32)
             self.token_lengths = tf.constant(lengths)  # (num_ids,)
@@ -83,6 +82,7 @@ class ByteLevelBPE(tf.Module):
             texts: int32 [n], the number of each byte's text, from 1, ascending; 0 at barriers,
                 of which there is one behind every text, and at padding.
             size: n, if it is static.
+            with_spans: whether to return begins and ends as well.
 
         Returns:
             token_ids: int32 [tokens], no special tokens around; with a `size` zeros behind.
