@@ -12,7 +12,6 @@ from keras_roberta import RobertaConfig
 from keras_roberta.tokenizers.training import train_byte_level_bpe
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-GOLDEN = pathlib.Path(__file__).parent / "golden"
 
 GOOD = ["a fine film", "a warm and lovely film", "fine , warm and funny", "lovely , simply lovely"]
 BAD = ["a dull film", "a cold and tedious film", "dull , cold and flat", "tedious , simply tedious"]

@@ -1,6 +1,7 @@
 """Every snippet of the README and every example runs."""
 
 import os
+import pathlib
 import re
 import runpy
 import shlex
@@ -9,10 +10,10 @@ import sys
 
 import pytest
 import tensorflow as tf
-from conftest import ROOT
 
 import keras_roberta as kr
 
+ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -1,14 +1,15 @@
 """Parity with Transformers: arrays that it computed from the same weights."""
 
 import json
+import pathlib
 
 import keras
 import numpy as np
 import pytest
-from conftest import GOLDEN
 
 import keras_roberta as kr
 
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 TOLERANCE = 1e-4
 
 
