@@ -7,7 +7,7 @@ RUN := $(VENV)/bin
 
 # The main job on data that is already there: the documentation inside the installed packages.
 demo: $(VENV)/installed
-	$(RUN)/keras-roberta demo --out demo-out
+	$(RUN)/keras-roberta demo --out demo-out --overwrite
 
 # Everything, the slow ones included.
 test: $(VENV)/installed lint

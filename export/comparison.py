@@ -129,14 +129,16 @@ def latencies(calls, repeats):
 
 def print_table(rows):
     """The rows as a table on the terminal."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    table = Table()
+    # Short heads, so that names and numbers fit a terminal of 80 columns.
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
     table.add_column("file", no_wrap=True)
-    table.add_column("weights")
-    for name in ("MB", "tokens", "threads", "median ms", "p95 ms", "agreement", "accuracy"):
-        table.add_column(name, justify="right")
+    table.add_column("weights", no_wrap=True)
+    for name in ("MB", "tokens", "threads", "ms", "p95", "agree", "accur."):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         shares = ["" if x is None else f"{x:.1%}" for x in (row.agreement, row.accuracy)]
         numbers = (f"{row.megabytes:.1f}", row.sequence_length, row.threads or "TF")
@@ -175,9 +177,11 @@ def draw(rows, path):
             spread = [np.zeros(len(rows)), [row.p95_ms - row.median_ms for row in rows]]
         elif unit == "%":
             values = [100 * value for value in values]
-        bars = axis.barh(range(len(rows)), values, xerr=spread, color="#4477aa", ecolor="#999999")
-        labels = [form.format(value) for value in values]
-        axis.bar_label(bars, labels, label_type="center", color="white")
+        axis.barh(range(len(rows)), values, xerr=spread, color="#a6c8e8", ecolor="#4477aa")
+        for i, value in enumerate(values):
+            axis.annotate(
+                form.format(value), (0, i), (4, 0), textcoords="offset points", va="center"
+            )
         axis.set(title=title, xlabel=unit)
         axis.title.set_fontsize(10)
         axis.spines[["top", "right"]].set_visible(False)
@@ -193,12 +197,11 @@ def _timed_rows(files, tokenizer, length, threads, repeats):
         directory = pathlib.Path(file).is_dir()
         for count in [None] if directory else threads:
             runner = load(file, tokenizer, count)
-            if length > runner.max_length:
-                continue
-            call = _one_text(runner, length)
+            used = min(length, runner.max_length)
+            call = _one_text(runner, used)
             calls[len(rows)] = call
             row = Row(
-                str(file), runner.metadata["quantization"], _megabytes(file), length, count, 0, 0
+                str(file), runner.metadata["quantization"], _megabytes(file), used, count, 0, 0
             )
             rows.append(row)
     for i, times in latencies(calls, repeats).items():

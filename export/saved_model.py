@@ -39,6 +39,9 @@ def to_saved_model(task, directory, overwrite=False):
         raise InputError(
             f"{directory}: exists; choose a new version directory or give overwrite=True"
         )
+    if directory.is_dir() and any(directory.iterdir()):
+        if not (directory / "saved_model.pb").is_file():
+            raise InputError(f"{directory}: is something else than a SavedModel; remove it first")
     module = ServingModule(task)
     with atomic_directory(directory) as temporary:
         module.save(temporary, metadata.describe(task, "none", sequence_lengths=None))

@@ -43,6 +43,7 @@ class ProgressBar(keras.callbacks.Callback):
     def __init__(self, description="training"):
         super().__init__()
         self.description = description
+        self._bar = None
 
     def on_train_begin(self, logs=None):
         self._bar = progress_bar(
@@ -73,7 +74,8 @@ class ProgressBar(keras.callbacks.Callback):
 
     def close(self):
         """Gives the terminal back; Keras does not call `on_train_end` after an exception."""
-        self._bar.stop()
+        if self._bar is not None:
+            self._bar.stop()
 
 
 def _formatted(logs, names=None):

@@ -64,6 +64,12 @@ def predict(
         raise InputError("--text-pair-column goes with --data")
     if out and out.suffix not in (".jsonl", ".tsv"):
         raise InputError(f"{out}: name it .jsonl or .tsv")
+    for stream in (
+        sys.stdin,
+        sys.stdout,
+    ):  # what is not UTF-8 becomes U+FFFD, or "?" on the way out
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     if not texts and not data:
         texts = [line.rstrip("\r\n") for line in sys.stdin]
         if not texts:

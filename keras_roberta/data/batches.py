@@ -54,6 +54,8 @@ def is_text(x):
     first, _ = text_columns(x)
     if hasattr(first, "dtype") and not isinstance(first, np.ndarray):
         first = np.asarray(first)  # tf.Tensor, pandas.Series
+    if isinstance(first, list) and not first:
+        return True
     if isinstance(first, np.ndarray) and first.dtype.kind != "O":
         return first.dtype.kind in "US"
     return isinstance(first, (list, tuple, np.ndarray)) and all(
@@ -74,6 +76,8 @@ class _Rows:
     @classmethod
     def tokenize(cls, preprocessor, x, y, sample_weight, check_targets, few_lengths):
         values, lengths = preprocessor.tokenize(x)
+        if not len(lengths):
+            raise InputError("there are no texts")
         if y is not None:
             y = check_targets(np.asarray(y))
         columns = tuple(np.asarray(c) for c in (y, sample_weight) if c is not None)
@@ -205,7 +209,8 @@ class TextStream:
                 for batch in rows.grouped(order, size, random) if grouping else [order]:
                     yield rows.batch(batch)
 
-        return _dataset(batches, _signature(columns), self.steps)
+        # No cardinality: batches of unequal sizes are cut anew.
+        return _dataset(batches, _signature(columns), None)
 
     def _tokenize(self, element):
         x, y, weight = (*(element if isinstance(element, tuple) else (element,)), None, None)[:3]

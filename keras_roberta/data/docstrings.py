@@ -7,6 +7,7 @@ set of them: which library was this written for?
 import ast
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
 import gzip
@@ -18,6 +19,7 @@ import os
 import re
 import sysconfig
 import time
+import zlib
 from pathlib import Path
 
 from keras_roberta.atomic_write import atomic_file
@@ -70,12 +72,13 @@ def collect(site_packages=None, cache=None, seconds=45, on_progress=None):
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:
             return [tuple(json.loads(line)) for line in file]
-    except (OSError, EOFError, ValueError):
+    except (OSError, EOFError, ValueError, zlib.error):
         pass  # Not there, or cut off: read anew.
     found, complete = _read_all(directory, seconds, on_progress or (lambda *_: None))
     if complete and found:
-        with atomic_file(path) as temporary, gzip.open(temporary, "wt", encoding="utf-8") as file:
-            file.writelines(json.dumps(pair) + "\n" for pair in found)
+        with contextlib.suppress(OSError):  # A cache that cannot be written is none.
+            with atomic_file(path) as temporary, gzip.open(temporary, "wt", encoding="utf-8") as f:
+                f.writelines(json.dumps(pair) + "\n" for pair in found)
     return found
 
 

@@ -37,10 +37,15 @@ class RobertaMaskedLMPreprocessor(RobertaPreprocessor):
         features = self.find_masks(super().__call__(texts))
         return {name: np.asarray(array) for name, array in features.items()}
 
-    def find_masks(self, features):
-        """Adds `mask_positions` to a batch of features."""
+    def count_masks(self, features):
+        """The most `<mask>` in a row of a batch; at least 1."""
         is_mask = tf.cast(features["token_ids"] == self.tokenizer.mask_token_id, tf.int32)
-        width = tf.maximum(tf.reduce_max(tf.reduce_sum(is_mask, axis=1)), 1)
+        return tf.maximum(tf.reduce_max(tf.reduce_sum(is_mask, axis=1)), 1)
+
+    def find_masks(self, features, width=None):
+        """Adds `mask_positions`, int32 (batch, width), to a batch of features."""
+        is_mask = tf.cast(features["token_ids"] == self.tokenizer.mask_token_id, tf.int32)
+        width = self.count_masks(features) if width is None else width
         found, positions = tf.math.top_k(is_mask, k=width)  # of equals the first comes first
         return {**features, "mask_positions": positions * found}
 

@@ -212,7 +212,7 @@ def _json_lines(path, text):
             raise InputError(
                 f"{path}, line {line}: expected one JSON object a line, found {_short(record)}"
             )
-        names = names or list(record)
+        names = list(record) if names is None else names
         missing = next((name for name in names if name not in record), None)
         if missing is not None:
             raise InputError(f"{path}, line {line}: no {missing!r}, which the first line has")

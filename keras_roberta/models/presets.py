@@ -6,6 +6,7 @@ reads.
 
 import json
 import logging
+import pathlib
 
 import keras
 
@@ -18,7 +19,10 @@ from keras_roberta.hub import local_directory
 from keras_roberta.tokenizers import RobertaTokenizer
 
 # What to download of a repository.
-PRESET_FILES = ["*.json", "*.txt", "*.safetensors", "pytorch_model*.bin", "*.h5", "assets/*"]
+PRESET_FILES = ["*.json", "*.txt", "*.safetensors", "pytorch_model*.bin", "*.weights.h5"]
+PRESET_FILES += ["assets/tokenizer/*"]
+# What a preset consists of, depending on its kind and size.
+PRESET_PARTS = {"task.json", "task.weights.h5", "model.weights.h5", "model.weights.json"}
 
 logger = logging.getLogger("keras_roberta")
 
@@ -98,7 +102,7 @@ class KerasPreset:
             _load_weights(task.load_task_weights, self.directory / "task.weights.h5")
 
     def tokenizer(self):
-        return RobertaTokenizer.from_preset(self.directory)
+        return RobertaTokenizer.from_preset(self.directory / "assets" / "tokenizer")
 
 
 def _load_weights(load, path):
@@ -179,5 +183,11 @@ class PresetMixin:
             preset_dir: path of the directory; other files in it stay.
             max_shard_size: GB a weight file may have.
         """
+        preset_dir = pathlib.Path(preset_dir)
+        replaces = (preset_dir / "config.json").exists()
         with atomic_directory(preset_dir) as directory:
             super().save_to_preset(str(directory), max_shard_size=max_shard_size)
+            written = {path.name for path in directory.iterdir()}
+        if replaces:  # A part that only the old preset had would be read with the new ones.
+            for name in PRESET_PARTS - written:
+                (preset_dir / name).unlink(missing_ok=True)

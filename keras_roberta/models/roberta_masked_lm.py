@@ -2,7 +2,7 @@
 
 import keras
 import keras_hub
-from tensorflow.data import AUTOTUNE
+import tensorflow as tf
 
 from keras_roberta.checkpoints.hugging_face import load_masked_lm_head
 from keras_roberta.data.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
@@ -70,8 +70,17 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
         super().compile(optimizer=optimizer, loss=loss, weighted_metrics=weighted_metrics, **kwargs)
 
     def prepare_batches(self, dataset, predicting=False):
-        prepare = self.preprocessor.find_masks if predicting else self.preprocessor.mask
-        return dataset.map(prepare, num_parallel_calls=AUTOTUNE).prefetch(4)
+        if isinstance(dataset.element_spec, tuple):
+            dataset = dataset.map(lambda features, *_: features)  # the targets are made here
+        prepare = self.preprocessor.mask
+        if predicting:
+            # One width for all batches, since Keras stacks their outputs.
+            width = dataset.map(self.preprocessor.count_masks).reduce(1, tf.maximum)
+
+            def prepare(features):
+                return self.preprocessor.find_masks(features, width)
+
+        return dataset.map(prepare, num_parallel_calls=tf.data.AUTOTUNE).prefetch(4)
 
     def head_weights_by_name(self):
         return {

@@ -36,7 +36,8 @@ class RobertaTask(PresetMixin):
                 "hf://organisation/name".
             load_weights: False for a random start with the preset's shape and tokenizer.
             **kwargs: constructor arguments of the task, of its preprocessor (`sequence_length`,
-                `labels`) and `dtype`. `num_classes` asks for a new head.
+                `labels`) and `dtype`. `num_classes` asks for a new head; a `sequence_length` beyond
+                the model's positions is cut to them.
 
         Raises:
             InputError: names the file, tensor or field that is wrong.
@@ -54,7 +55,10 @@ class RobertaTask(PresetMixin):
             name: kwargs.pop(name) for name in cls.preprocessor_cls.settings if name in kwargs
         }
         if "preprocessor" not in kwargs:
-            preprocessing.setdefault("sequence_length", source.config.max_sequence_length)
+            longest = source.config.max_sequence_length  # there is no position beyond
+            preprocessing["sequence_length"] = min(
+                preprocessing.get("sequence_length", longest), longest
+            )
             tokenizer = source.tokenizer()
             check_vocabulary(tokenizer, source)
             settings["preprocessor"] = cls.preprocessor_cls(tokenizer=tokenizer, **preprocessing)
@@ -254,8 +258,10 @@ def _count_steps(x, batch_size):
         return count if count > 0 else None
     if hasattr(x, "__len__") and not isinstance(x, (dict, tuple, list, np.ndarray)):
         return len(x)  # keras.utils.PyDataset
-    rows = len(keras.tree.flatten(x)[0])
-    return -(-rows // (batch_size or 32))
+    first = keras.tree.flatten(x)[0]
+    if not hasattr(first, "__len__"):
+        return None  # a generator
+    return -(-len(first) // (batch_size or 32))
 
 
 def _split(x, y, sample_weight, fraction):
@@ -263,8 +269,8 @@ def _split(x, y, sample_weight, fraction):
     if hasattr(x, "element_spec"):
         raise InputError("validation_split needs data in memory; give validation_data instead")
     arrays = [x, y, sample_weight]
-    first = keras.tree.flatten([np.asarray(part) for part in (x if isinstance(x, tuple) else [x])])
-    rows = len(first[0])
+    first = next(iter(x.values())) if isinstance(x, dict) else x[0] if isinstance(x, tuple) else x
+    rows = len(first)
     cut = int(rows * (1.0 - fraction))
     if not 0 < cut < rows:
         raise InputError(f"validation_split={fraction} of {rows} rows leaves one side empty")

@@ -83,7 +83,9 @@ def tf_idf(texts, targets, test_texts, test_targets):
     from sklearn.pipeline import make_pipeline
 
     model = make_pipeline(
-        TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True),
+        TfidfVectorizer(
+            ngram_range=(1, 2), min_df=2 if len(targets) > 1000 else 1, sublinear_tf=True
+        ),
         LogisticRegression(C=10, tol=1e-3, max_iter=300),
     ).fit(texts, targets)
     predicted = model.predict(test_texts)

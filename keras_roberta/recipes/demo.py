@@ -129,9 +129,11 @@ def _finetune_and_compare(preset, out, task, options, stages, pretraining=None):
         history = fit(model, *task.train, None, options)
         save(model, out / "finetuned", {"train_rows": len(task.train[1])}, history)
     exported = [out / "float32.tflite", out / "int8.tflite", out / "saved_model"]
+    longest = model.preprocessor.sequence_length
+    lengths = [length for length in LENGTHS if length < longest] + [longest]
     with stages("export"), waiting("exporting to TFLite and SavedModel"):
-        to_tflite(model, exported[0], quantization="none", sequence_lengths=LENGTHS)
-        to_tflite(model, exported[1], quantization="int8", sequence_lengths=LENGTHS)
+        to_tflite(model, exported[0], quantization="none", sequence_lengths=lengths)
+        to_tflite(model, exported[1], quantization="int8", sequence_lengths=lengths)
         to_saved_model(model, exported[2], overwrite=True)
     with stages("compare"), waiting("running all of them on the held-out texts"):
         rows = [

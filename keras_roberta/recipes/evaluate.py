@@ -56,7 +56,9 @@ def predict(model, texts, columns, data=None, tokenizer=None, out=None, limit=No
     if out is not None:
         as_lines = _tsv if Path(out).suffix == ".tsv" else _json_lines
         with atomic_file(out) as path:
-            path.write_text("".join(f"{line}\n" for line in as_lines(rows)), encoding="utf-8")
+            path.write_text(
+                "".join(f"{line}\n" for line in as_lines(rows)), encoding="utf-8", errors="replace"
+            )
     return rows
 
 

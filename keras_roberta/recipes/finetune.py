@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import os
 import time
 from pathlib import Path
 
@@ -165,6 +166,9 @@ def check_output_directory(out, overwrite):
     out = Path(out)
     if out.is_file():
         raise InputError(f"{out}: is a file; --out names a directory")
+    parent = next(path for path in out.absolute().parents if path.exists())
+    if not parent.is_dir() or not os.access(out if out.is_dir() else parent, os.W_OK):
+        raise InputError(f"{out}: cannot be written there; give another --out")
     if not overwrite and out.is_dir() and any(out.iterdir()):
         raise InputError(f"{out}: exists and is not empty; give another --out, or --overwrite")
 

@@ -49,7 +49,8 @@ def _bars(axes, rows, field, title, form, named=False):
     found = [getattr(row, field) for row in rows]
     values = [value or 0 for value in found]
     colors = [_PALE if row.agreement is None else _INK for row in rows]
-    bars = axes.barh([row.name for row in rows], values, color=colors, height=0.65)
+    bars = axes.barh(range(len(rows)), values, color=colors, height=0.65)
+    axes.set_yticks(range(len(rows)), [row.name for row in rows])
     texts = ["–" if value is None else format(value, form) for value in found]
     axes.bar_label(bars, texts, padding=3, fontsize=8)
     axes.set_title(title, fontsize=9, loc="left")

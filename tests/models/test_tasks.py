@@ -158,6 +158,49 @@ def test_masked_lm_learns_and_fills_in(masked_lm, sentiment, tokenizer):
     assert logits.shape == (2, 1, tokenizer.vocabulary_size)
 
 
+def test_masks_differ_in_number_from_batch_to_batch(masked_lm, tokenizer):
+    texts = ["a<mask>"] * 3 + ["a longer<mask> and<mask> more<mask> film film"]
+    logits = masked_lm.predict(texts, batch_size=2, verbose=0)
+    assert logits.shape == (4, 3, tokenizer.vocabulary_size)
+    alone = masked_lm.predict(texts[3:], verbose=0)
+    np.testing.assert_allclose(logits[3:], alone, atol=1e-4)
+    labelled = tf.data.Dataset.from_tensor_slices((texts, [0] * 4)).batch(2)
+    masked_lm.evaluate(labelled, verbose=0)
+
+
+def test_batches_of_unequal_sizes(classifier, sentiment):
+    texts, labels = sentiment[0][:37], sentiment[1][:37]
+    data = tf.data.Dataset.from_tensor_slices((texts, labels))
+    data = data.take(5).batch(8).concatenate(data.skip(5).batch(8))
+    classifier.fit(data, verbose=0)
+    assert len(classifier.predict(data.map(lambda text, _: text), verbose=0)) == 37
+
+
+def test_other_sources(classifier, sentiment):
+    texts, labels = sentiment
+    classifier.fit({"text": texts}, labels, validation_split=0.5, verbose=0)
+    features = classifier.preprocessor(texts[:8])
+    classifier.fit(((features, np.array(labels[:8])) for _ in range(2)), verbose=0)
+    for nothing in (lambda: classifier.predict([]), lambda: classifier.fit([], [])):
+        with pytest.raises(InputError, match="no texts"):
+            nothing()
+
+
+def test_lengths_beyond_the_positions_are_cut(classifier, tmp_path):
+    classifier.save_to_preset(tmp_path / "preset")
+    again = kr.RobertaTextClassifier.from_preset(tmp_path / "preset", sequence_length=1000)
+    assert again.preprocessor.sequence_length == 32
+    assert np.isfinite(again.predict(["film " * 99], verbose=0)).all()
+
+
+def test_an_encoder_saved_over_a_task_takes_its_head_along(classifier, tmp_path):
+    classifier.save_to_preset(tmp_path / "preset")
+    (tmp_path / "preset" / "notes.txt").write_text("mine")
+    classifier.backbone.save_to_preset(tmp_path / "preset")
+    assert not (tmp_path / "preset" / "task.json").exists()
+    assert (tmp_path / "preset" / "notes.txt").exists()
+
+
 @pytest.mark.parametrize("task", ["classifier", "masked_lm"])
 def test_preset_and_keras_file_round_trips(task, sentiment, tmp_path, request):
     task = request.getfixturevalue(task)
