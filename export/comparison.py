@@ -137,7 +137,7 @@ def print_table(rows):
     table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
     table.add_column("file", no_wrap=True)
     table.add_column("weights", no_wrap=True)
-    for name in ("MB", "tokens", "threads", "ms", "p95", "agree", "accur."):
+    for name in ("MB", "tokens", "thr.", "ms", "p95", "agree", "accur."):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         shares = ["" if x is None else f"{x:.1%}" for x in (row.agreement, row.accuracy)]

@@ -64,10 +64,8 @@ def predict(
         raise InputError("--text-pair-column goes with --data")
     if out and out.suffix not in (".jsonl", ".tsv"):
         raise InputError(f"{out}: name it .jsonl or .tsv")
-    for stream in (
-        sys.stdin,
-        sys.stdout,
-    ):  # what is not UTF-8 becomes U+FFFD, or "?" on the way out
+    # What is not UTF-8 becomes U+FFFD on the way in, and "?" on the way out.
+    for stream in (sys.stdin, sys.stdout):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     if not texts and not data:

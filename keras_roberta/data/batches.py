@@ -209,8 +209,9 @@ class TextStream:
                 for batch in rows.grouped(order, size, random) if grouping else [order]:
                     yield rows.batch(batch)
 
-        # No cardinality: batches of unequal sizes are cut anew.
-        return _dataset(batches, _signature(columns), None)
+        # Grouping cuts batches of unequal sizes anew: their number is not known then.
+        steps = self.steps if batches_a_group == 1 else None
+        return _dataset(batches, _signature(columns), steps)
 
     def _tokenize(self, element):
         x, y, weight = (*(element if isinstance(element, tuple) else (element,)), None, None)[:3]
