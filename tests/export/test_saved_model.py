@@ -67,6 +67,10 @@ def test_a_directory_is_kept_unless_told(classifier, tmp_path):
     with pytest.raises(InputError, match="exists; choose a new version"):
         export.to_saved_model(classifier, target)
     assert (target / "precious").exists()
+    with pytest.raises(InputError, match="something else than a SavedModel"):
+        export.to_saved_model(classifier, target, overwrite=True)
+    assert (target / "precious").exists()
+    (target / "saved_model.pb").touch()  # an older model of which nothing is to stay
     export.to_saved_model(classifier, target, overwrite=True)
     assert not (target / "precious").exists()
     assert sorted(p.name for p in (target / "assets").iterdir()) == [
