@@ -1,5 +1,7 @@
 """What all tasks share: presets, and `fit`, `evaluate` and `predict` on raw strings."""
 
+import contextlib
+
 import keras
 import numpy as np
 
@@ -68,12 +70,31 @@ class RobertaTask(PresetMixin):
             source.load_head(task)
         elif load_weights and task.has_task_weights():
             missing = ", ".join(task.head_weights_by_name())
-            logger.warning("%s: no weights for %s; they start random", source.directory, missing)
+            logger.warning(
+                "%s: the head starts random (%s); train it before use", source.directory, missing
+            )
         return task
 
     @classmethod
     def check_head(cls, found, source, kwargs):
         """Called before building; raises where a task cannot do without a saved head."""
+
+    def save_task_weights(self, filepath):
+        with self._without_optimizer():
+            super().save_task_weights(filepath)
+
+    def load_task_weights(self, filepath):
+        with self._without_optimizer():
+            super().load_task_weights(filepath)
+
+    @contextlib.contextmanager
+    def _without_optimizer(self):
+        """Keras would put the moments into the file, twice the size of the model."""
+        optimizer, self.optimizer = self.optimizer, None
+        try:
+            yield
+        finally:
+            self.optimizer = optimizer
 
     # === Training ===
 

@@ -26,7 +26,7 @@ def pretrain(
     max_steps=800,
     batch_size=16,
     sequence_length=128,
-    learning_rate=2e-3,
+    learning_rate=5e-4,
 ):
     """Trains a new encoder to fill in hidden tokens.
 

@@ -279,6 +279,15 @@ def test_a_tokenizer_of_another_model_is_refused(classifier, tmp_path):
         kr.RobertaTextClassifier.from_preset(tmp_path / "preset")
 
 
+def test_presets_hold_no_optimizer_state(classifier, sentiment, tmp_path):
+    classifier.save_to_preset(tmp_path / "before")
+    classifier.fit(*sentiment, verbose=0)
+    classifier.save_to_preset(tmp_path / "after")
+    sizes = [(tmp_path / d / "task.weights.h5").stat().st_size for d in ("before", "after")]
+    assert sizes[0] == sizes[1]
+    classifier.fit(*sentiment, verbose=0)  # the optimizer is still there
+
+
 def test_a_preset_without_a_head_needs_num_classes(config, tokenizer, tmp_path):
     kr.RobertaBackbone(config).save_to_preset(tmp_path / "preset")
     tokenizer.save(tmp_path / "preset/assets/tokenizer")

@@ -15,7 +15,9 @@ def test_packed_rows_hold_the_texts_one_after_the_other(tokenizer):
 
 @pytest.mark.slow
 def test_loss_falls(tokenizer, config):
-    _, found = pretrain(TEXTS, tokenizer, config, max_steps=60, batch_size=8, sequence_length=16)
+    _, found = pretrain(
+        TEXTS, tokenizer, config, max_steps=60, batch_size=8, sequence_length=16, learning_rate=2e-3
+    )
     assert found["steps"] == 60 and found["tokens"] == 60 * 8 * 16
     assert found["loss_after"] < found["loss_before"] - 0.5
     assert [step for step, _ in found["loss_curve"]] == [20, 40, 60]
