@@ -1,16 +1,12 @@
-"""AdamW's update as TensorFlow runs it fastest: in few passes over memory, in place where it can.
+"""AdamW's update as TensorFlow runs it fastest: in few passes over memory.
 
-An update does so little arithmetic on each number that memory decides its time. Two cases:
+An update does so little arithmetic on each number that memory decides its time. One XLA program
+updates all variables together and in place, so that each weight, moment and gradient is read once.
 
-- *Weights of layers*: one XLA program for all of them together, so that each weight, moment and
-  gradient is read once.
-- *Tables*, such as the token embedding, two thirds of a small model: a step touches a few hundred
-  of its rows. Rows that never had a gradient have moments of zero, and for them AdamW is weight
-  decay alone; the moments of other rows decay at every step. Rows are updated in blocks that fit
-  the cache, and in place: a new table would cost more in page faults than in arithmetic.
-
-Both are exact. Nothing here is an approximation like "lazy Adam", which skips rows without a
-gradient.
+Tables, such as the token embedding, are two thirds of a small model, and a step of fine-tuning
+touches a few hundred of their rows. Rows that never had a gradient have moments of zero: for them
+AdamW is weight decay alone. Where the gradient is sparse, only the other rows are read, in blocks
+that fit the cache. This is exact, unlike "lazy Adam", which skips all rows without a gradient.
 """
 
 import dataclasses
@@ -45,11 +41,6 @@ class Slot:
     decays: bool
     touched: tf.Variable | None = None
 
-    @property
-    def rows(self):
-        """Rows of a table; 0 for what is updated whole."""
-        return 0 if self.touched is None else self.weight.shape[0]
-
 
 class Constants(NamedTuple):
     """The numbers of one step, float32 scalars; see `adamw`."""
@@ -62,16 +53,15 @@ class Constants(NamedTuple):
     keep: tf.Tensor  # what weight decay leaves of a weight
 
 
-def adamw(weight, m, v, gradient, c, decays):
-    """AdamW (Loshchilov and Hutter, 2019, algorithm 2) on arrays of one shape.
+def adamw(weight, m, v, gradient, c):
+    """AdamW (Loshchilov and Hutter, 2019, algorithm 2) after its decay, on arrays of one shape.
 
     m = beta_1 m + (1 - beta_1) g,  v = beta_2 v + (1 - beta_2) g^2
-    weight = keep * weight - rate * m / (sqrt(v) + epsilon)
+    weight = weight - rate * m / (sqrt(v) + epsilon)
     """
     gradient = gradient * c.gradient_scale
     m = m + (gradient - m) * (1 - c.beta_1)
     v = v + (gradient * gradient - v) * (1 - c.beta_2)
-    weight = weight * c.keep if decays else weight
     return weight - c.rate * m / (tf.sqrt(v) + c.epsilon), m, v
 
 
@@ -101,7 +91,7 @@ class AdamWUpdate:
 
     def __init__(self, slots):
         self._slots = slots
-        self._compiled = tf.function(self._layers, jit_compile=True, autograph=False)
+        self._whole = tf.function(self._update_whole, jit_compile=True, autograph=False)
 
     def __call__(self, gradients, c):
         """Updates.
@@ -110,51 +100,43 @@ class AdamWUpdate:
             gradients: one a slot, after `merge_rows`.
             c: `Constants`.
         """
-        self._compiled([g for s, g in zip(self._slots, gradients, strict=True) if not s.rows], c)
+        by_rows = [isinstance(g, tf.IndexedSlices) for g in gradients]
+        self._whole([None if rows else g for g, rows in zip(gradients, by_rows, strict=True)], c)
+        for slot, gradient, rows in zip(self._slots, gradients, by_rows, strict=True):
+            if rows:
+                update_touched_rows(slot, gradient, c)
+            elif slot.touched is not None:
+                slot.touched.assign(tf.ones_like(slot.touched))
+
+    def _update_whole(self, gradients, c):
         for slot, gradient in zip(self._slots, gradients, strict=True):
-            if slot.rows:
-                update_table(slot, gradient, c)
-
-    def _layers(self, gradients, c):
-        slots = (slot for slot in self._slots if not slot.rows)
-        for slot, gradient in zip(slots, gradients, strict=True):
-            update = adamw(slot.weight, slot.m, slot.v, gradient, c, slot.decays)
-            for variable, value in zip((slot.weight, slot.m, slot.v), update, strict=True):
-                variable.assign(value)
+            if slot.decays:
+                slot.weight.assign(slot.weight * c.keep)
+            if gradient is not None:
+                update = adamw(slot.weight, slot.m, slot.v, gradient, c)
+                for variable, value in zip((slot.weight, slot.m, slot.v), update, strict=True):
+                    variable.assign(value)
 
 
-def update_table(slot, gradient, c):
-    """Updates the rows of a table that have moments, and lets the others decay."""
-    if not isinstance(gradient, tf.IndexedSlices):
-        slot.touched.assign(tf.ones_like(slot.touched))
-        for_each_block(tf.range(slot.rows), lambda rows: update_rows(slot, rows, gradient, c, rows))
-        return
+def update_touched_rows(slot, gradient, c):
+    """Updates the rows of a table that have moments, in place."""
     slot.touched.scatter_update(tf.IndexedSlices(True, gradient.indices))
-    touched = slot.touched.read_value()
     # Where the gradient of a row stands in `values`: behind a row of zeros for those without.
     place = tf.scatter_nd(
-        tf.expand_dims(gradient.indices, 1), 1 + tf.range(tf.size(gradient.indices)), [slot.rows]
+        tf.expand_dims(gradient.indices, 1),
+        1 + tf.range(tf.size(gradient.indices)),
+        slot.touched.shape,
     )
     values = tf.pad(gradient.values, [[1, 0], [0, 0]])
+    variables = slot.weight, slot.m, slot.v
 
     def update(rows):
-        update_rows(slot, rows, values, c, tf.gather(place, rows))
+        before = [tf.gather(variable, rows) for variable in variables]  # each (rows, dim)
+        after = _adamw_block(*before, tf.gather(values, tf.gather(place, rows)), c)
+        for variable, value in zip(variables, after, strict=True):
+            variable.scatter_update(tf.IndexedSlices(value, rows))
 
-    def decay(rows):
-        slot.weight.scatter_update(tf.IndexedSlices(tf.gather(slot.weight, rows) * c.keep, rows))
-
-    for_each_block(tf.where(touched)[:, 0], update)
-    if slot.decays:
-        for_each_block(tf.where(~touched)[:, 0], decay)
-
-
-def update_rows(slot, rows, gradient, c, place):
-    """Updates some rows of a table in place; the gradient of each is a row of `gradient`."""
-    variables = slot.weight, slot.m, slot.v
-    before = [tf.gather(variable, rows) for variable in variables]  # each (rows, dim)
-    after = _adamw_block(*before, tf.gather(gradient, place), c, slot.decays)
-    for variable, value in zip(variables, after, strict=True):
-        variable.scatter_update(tf.IndexedSlices(value, rows))
+    for_each_block(tf.where(slot.touched)[:, 0], update)
 
 
 _adamw_block = tf.function(adamw, jit_compile=True, autograph=False)
