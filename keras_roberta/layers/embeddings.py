@@ -96,10 +96,11 @@ class RobertaEmbeddings(ConfiguredLayer):
 
     @staticmethod
     def _look_up(layer, token_ids):
-        table = layer.embeddings
         # A TensorFlow variable is read by row: after an update in place, reading it whole copies
-        # it. In other backends, in compiled steps and with adapters it is a tensor.
-        rows = getattr(getattr(table, "value", None), "sparse_read", None)
-        if rows is None:
+        # it. In other backends, in compiled steps and with adapters the table is a tensor; a
+        # variable on several devices (it has `values`) is updated whole.
+        table = getattr(layer.embeddings, "value", None)
+        rows = getattr(table, "sparse_read", None)
+        if rows is None or hasattr(table, "values"):
             return layer(token_ids)
         return ops.cast(rows(token_ids), layer.compute_dtype)

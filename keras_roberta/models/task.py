@@ -111,7 +111,22 @@ class RobertaTask(PresetMixin):
             optimizer = finetuning_optimizer()
         if jit_compile == "auto":
             jit_compile = keras.distribution.list_devices("gpu") != []
+        self._gradients = None
+        if jit_compile and keras.backend.backend() == "tensorflow":
+            from keras_roberta.training.gradients import CompiledGradients
+
+            self._gradients = CompiledGradients(self)
+            jit_compile = False  # of Keras's own step, which fails under a strategy
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+
+    def train_step(self, data, *args):
+        if self._gradients is None:
+            return super().train_step(data, *args)
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        scale = self.optimizer.scale_loss(1.0)
+        gradients = self._gradients(x, y, sample_weight, scale)
+        self.optimizer.apply(gradients, self.trainable_variables)
+        return self.get_metrics_result()
 
     def compile_from_config(self, config):
         """Restores what a `.keras` file says; Keras skips it where `compile` is overridden."""
@@ -164,7 +179,8 @@ class RobertaTask(PresetMixin):
             shuffle = False  # done; Keras would warn that it cannot
         self._plan_schedule(steps_per_epoch, epochs - initial_epoch, x, batch_size)
         if not self.optimizer.built:  # inside the step it would be traced twice
-            self.optimizer.build(self.trainable_variables)
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
         return keras.Model.fit(
             self,
             x,
@@ -233,7 +249,7 @@ class RobertaTask(PresetMixin):
             sample_weight,
             batch_size or 32,
             self.check_targets,
-            few_lengths=self.jit_compile,  # else no shape costs anything
+            few_lengths=self.jit_compile or self._gradients is not None,  # each shape is compiled
         )
 
     def _validation_batches(self, validation_data, batch_size):
@@ -260,7 +276,10 @@ class RobertaTask(PresetMixin):
                 "the length of the data is unknown, so the learning rate stays at its peak; give "
                 "fit steps_per_epoch for the warm-up and decay"
             )
-        schedule.plan(int(optimizer.iterations), steps_per_epoch and steps_per_epoch * epochs)
+        schedule.plan(
+            int(keras.ops.convert_to_numpy(optimizer.iterations)),
+            steps_per_epoch and steps_per_epoch * epochs,
+        )
         if keras.backend.backend() != "tensorflow":
             self.train_function = None  # its trace holds the old plan
 

@@ -1,5 +1,8 @@
 """AdamW as RoBERTa's recipes use it, updated in one compiled pass."""
 
+import dataclasses
+import functools
+
 import keras
 
 from keras_roberta.training.schedules import LinearWarmupDecay
@@ -72,16 +75,73 @@ class RobertaAdamW(keras.optimizers.AdamW):
     def _apply_fast(self, gradients, variables):
         import tensorflow as tf
 
-        from keras_roberta.training import adamw_update
+        from keras_roberta.training.adamw_update import Slot
 
-        update = self._update_of(variables)
-        gradients = list(map(adamw_update.merge_rows, gradients, variables))
-        norm = adamw_update.global_norm(gradients)
+        slots = [
+            Slot(
+                variable.value,
+                self._momentums[i].value,
+                self._velocities[i].value,
+                bool(self.weight_decay) and self._use_weight_decay(variable),
+                self._touched[i].value if i in self._touched else None,
+            )
+            for variable in variables
+            for i in [self._get_variable_index(variable)]
+        ]
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            merge = functools.partial(self._apply_in_replicas, slots=slots)
+            tf.distribute.get_replica_context().merge_call(merge, args=(gradients,))
+        else:
+            self._update(slots, gradients, self.skipped_steps.value)
+            self._iterations.assign_add(1)
+
+    def _apply_in_replicas(self, strategy, gradients, slots):
+        """Adds up the replicas' gradients and updates each replica's copy of the variables."""
+        import tensorflow as tf
+
+        weights = [slot.weight for slot in slots]
+        gradients = strategy.extended.batch_reduce_to(
+            tf.distribute.ReduceOp.SUM, list(zip(gradients, weights, strict=True))
+        )
+        moments = [(slot.m, slot.v) for slot in slots]
+        touched = [slot.touched for slot in slots]
+
+        def update(_, weights, moments, touched, gradients, skipped_steps):
+            local = [
+                dataclasses.replace(slot, weight=w, m=m, v=v, touched=t)
+                for slot, w, (m, v), t in zip(slots, weights, moments, touched, strict=True)
+            ]
+            self._update(local, gradients, skipped_steps)
+
+        strategy.extended.update(
+            weights[0],
+            update,
+            args=(weights, moments, touched, gradients, self.skipped_steps.value),
+        )
+        self._iterations.assign_add(1)
+
+    def _update(self, slots, gradients, skipped_steps):
+        """Updates variables of one device from their whole gradients."""
+        import tensorflow as tf
+
+        from keras_roberta.training.adamw_update import (
+            AdamWUpdate,
+            Constants,
+            global_norm,
+            merge_rows,
+        )
+
+        # Kept between traces of the step: what is compiled does not depend on a batch's shape.
+        key = tuple(id(slot.weight) for slot in slots)
+        if key not in self._updates:
+            self._updates[key] = AdamWUpdate(slots)
+        gradients = [merge_rows(g, slot.weight) for g, slot in zip(gradients, slots, strict=True)]
+        norm = global_norm(gradients)
         step = tf.cast(self.iterations + 1, "float32")
         rate = tf.cast(self.learning_rate, "float32")
         correction = tf.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
         clip = self.global_clipnorm
-        constants = adamw_update.Constants(
+        constants = Constants(
             self.beta_1,
             self.beta_2,
             self.epsilon,
@@ -91,30 +151,9 @@ class RobertaAdamW(keras.optimizers.AdamW):
         )
 
         def skip():
-            self.skipped_steps.assign_add(1)
+            skipped_steps.assign_add(1)
 
-        tf.cond(tf.math.is_finite(norm), lambda: update(gradients, constants), skip)
-        self._iterations.assign_add(1)
-
-    def _update_of(self, variables):
-        """The `AdamWUpdate` of these variables, kept between traces of the step: what it compiles
-        does not depend on the shapes of a batch."""
-        from keras_roberta.training.adamw_update import AdamWUpdate, Slot
-
-        indices = tuple(map(self._get_variable_index, variables))
-        if indices not in self._updates:
-            slots = [
-                Slot(
-                    variable.value,
-                    self._momentums[i].value,
-                    self._velocities[i].value,
-                    bool(self.weight_decay) and self._use_weight_decay(variable),
-                    self._touched[i].value if i in self._touched else None,
-                )
-                for i, variable in zip(indices, variables, strict=True)
-            ]
-            self._updates[indices] = AdamWUpdate(slots)
-        return self._updates[indices]
+        tf.cond(tf.math.is_finite(norm), lambda: self._updates[key](gradients, constants), skip)
 
     def get_config(self):
         return {**super().get_config(), "not_decayed": list(self.not_decayed)}

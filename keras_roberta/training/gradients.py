@@ -1,0 +1,94 @@
+"""Forward and backward pass as one XLA program, under any distribution strategy.
+
+Keras compiles the whole step, which fails under MirroredStrategy: a compiled program cannot reach
+another device's variables (Keras issues 18145, 19005, 20763). Here the program gets the values of
+the variables and gives back gradients and new values, so that it knows of no variables at all; the
+optimizer, with its reduction over the replicas, runs outside.
+"""
+
+import keras
+import tensorflow as tf
+
+# A replica's dropout draws from Keras's seed plus its number times this.
+_SEEDS_APART = 1_000_003
+# More shapes than this cost more to compile than they save.
+_MANY_SHAPES = 12
+
+
+class CompiledGradients:
+    """Gradients of a model's loss by one XLA program for each shape of batch.
+
+    Args:
+        model: a compiled `keras.Model`.
+    """
+
+    def __init__(self, model):
+        self._model = model
+        self._program = tf.function(self._run, jit_compile=True, autograph=False)
+
+    def __call__(self, x, y, sample_weight, loss_scale):
+        """Gradients of a batch, in a replica; the model's metrics are counted on the way.
+
+        Args:
+            x, y, sample_weight: the batch.
+            loss_scale: float32 scalar that the gradients are multiplied by.
+
+        Returns:
+            list of dense tensors, one a trainable variable.
+        """
+        model = self._model
+        with tf.init_scope():  # metrics make their variables at first use
+            model._symbolic_build(data_batch=(x, y, sample_weight))
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        weights = [tf.convert_to_tensor(v.value) for v in model.trainable_variables]
+        states = model.non_trainable_variables + model.metrics_variables
+        values = [tf.convert_to_tensor(v.value) for v in states]
+        gradients, changed = self._program(
+            weights, values, x, y, sample_weight, loss_scale, tf.convert_to_tensor(replica)
+        )
+        for variable, value in zip(states, changed, strict=True):
+            if value is not None:
+                variable.value.assign(value)
+        return gradients
+
+    def _run(self, weights, values, x, y, sample_weight, loss_scale, replica):
+        model = self._model
+        states = model.non_trainable_variables + model.metrics_variables
+        seeds = [_apart(v, replica) for v in states]
+        given = [value + s for value, s in zip(values, seeds, strict=True)]
+        scope = keras.StatelessScope(
+            [
+                *zip(model.trainable_variables, weights, strict=True),
+                *zip(states, given, strict=True),
+            ]
+        )
+        with scope, tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            loss = loss_and_metrics(model, x, y, sample_weight) * loss_scale
+        gradients = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        changed = [scope.get_current_value(v) for v in states]
+        changed = [
+            None if new is old else new - s
+            for new, old, s in zip(changed, given, seeds, strict=True)
+        ]
+        return [tf.convert_to_tensor(g) for g in gradients], changed
+
+
+def loss_and_metrics(model, x, y, sample_weight):
+    """The loss of a batch, for this replica; counts it and the model's metrics."""
+    y_pred = model(x, training=True)
+    loss = model.compute_loss(x, y, y_pred, sample_weight, training=True)
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    rows = tf.shape(tf.nest.flatten(x)[0])[0]
+    for metric in model.metrics:
+        if metric.name == "loss":
+            metric.update_state(loss * replicas, sample_weight=rows)
+    model.compute_metrics(x, y, y_pred, sample_weight)
+    return loss
+
+
+def _apart(variable, replica):
+    """What to add to a variable in a replica: 0, but for the seeds of dropout."""
+    if variable.name != "seed_generator_state":
+        return tf.zeros((), variable.dtype)
+    return tf.cast(replica, variable.dtype) * tf.constant([_SEEDS_APART, 0], variable.dtype)

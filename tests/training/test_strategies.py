@@ -1,0 +1,40 @@
+"""Compiled steps, on one device and two: the same training."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="module")
+def runs():
+    script = pathlib.Path(__file__).with_name("strategy_runs.py")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("run", "like", "bound"),
+    [
+        ("one, XLA", "one", 1e-5),
+        ("two", "one", 1e-5),
+        ("two, XLA", "one", 1e-5),
+        ("two, XLA, bfloat16", "one, XLA, bfloat16", 3e-2),
+        ("one, XLA, bfloat16", "one", 3e-2),
+        ("one, XLA, float16", "one", 3e-2),
+    ],
+)
+def test_runs_agree(runs, run, like, bound):
+    for name in ("loss", "weights"):
+        np.testing.assert_allclose(runs[run][name], runs[like][name], atol=bound)
+    assert runs[run]["steps"] == 20
+
+
+@pytest.mark.slow
+def test_dropout_is_drawn_in_compiled_steps(runs):
+    assert not np.allclose(runs["two, XLA, dropout"]["loss"], runs["two, XLA"]["loss"], atol=1e-3)
