@@ -33,12 +33,9 @@ def check_lengths(lengths, longest, name="sequence_lengths"):
     if not whole or not is_whole:
         raise InputError(f"{name}: expected whole numbers such as (32, 128); got {lengths!r}")
     for length in whole:
-        if length < 3:
-            raise InputError(f"{name}: {length} is less than 3")
-        if longest is not None and length > longest:
-            raise InputError(
-                f"{name}: {length} is outside 3..{longest}, the model's max_sequence_length"
-            )
+        if length < 3 or length > (longest or length):
+            end = f"{longest}, the model's max_sequence_length" if longest else ""
+            raise InputError(f"{name}: {length} is outside 3..{end}")
     return whole
 
 

@@ -4,10 +4,10 @@ import pathlib
 
 import numpy as np
 
+from keras_roberta import byte_buffer
 from keras_roberta.errors import InputError
 from keras_roberta.export.metadata import read_metadata
 from keras_roberta.text_columns import text_columns
-from keras_roberta.tokenizers import byte_buffer
 
 # A text goes first to the signature that holds it at this many bytes a token, as English has, and
 # on to a longer one where it turns out to have more tokens.

@@ -11,8 +11,9 @@ import tensorflow as tf
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors, trainers
 
+from keras_roberta import byte_buffer
 from keras_roberta.errors import InputError
-from keras_roberta.tokenizers.in_graph import BatchedTokenizer, StaticTokenizer, fill_buffer
+from keras_roberta.tokenizers.in_graph import BatchedTokenizer, StaticTokenizer
 from keras_roberta.tokenizers.in_graph.byte_level_bpe import SPECIAL_TOKENS, byte_alphabet
 from keras_roberta.tokenizers.in_graph.merge_table import MergeTable
 from keras_roberta.tokenizers.in_graph.unicode_classes import SPACE, code_point_classes
@@ -131,20 +132,24 @@ def batched(vocabulary_and_merges):
 @pytest.fixture(scope="module")
 def static(vocabulary_and_merges):
     """The static tokenizer for pairs, as a function of two buffers."""
-    return static_function(StaticTokenizer(*vocabulary_and_merges, LENGTH, with_offsets=True), 2)
+    return static_function(StaticTokenizer(*vocabulary_and_merges), 2, with_offsets=True)
 
 
 @pytest.fixture(scope="module")
 def tflite(vocabulary_and_merges):
     """The static tokenizer as a TFLite interpreter, of built-in ops alone."""
-    tokenizer = StaticTokenizer(*vocabulary_and_merges, LENGTH)
+    tokenizer = StaticTokenizer(*vocabulary_and_merges)
     return tflite_interpreter(tokenizer, static_function(tokenizer, 1))
 
 
-def static_function(tokenizer, num_sides, num_bytes=NUM_BYTES):
+def static_function(tokenizer, num_sides, **kwargs):
     names = ["utf8", "utf8_pair"][:num_sides]
-    signature = [tf.TensorSpec([1, num_bytes], tf.int32, name) for name in names]
-    return tf.function(lambda *sides: tokenizer(*sides), signature, autograph=False)
+    signature = [tf.TensorSpec([1, NUM_BYTES], tf.uint8, name) for name in names]
+
+    def run(*sides):
+        return tokenizer(*sides, sequence_length=LENGTH, **kwargs)
+
+    return tf.function(run, signature, autograph=False)
 
 
 def tflite_interpreter(tokenizer, function):
@@ -348,8 +353,8 @@ def fits(text):
 @hypothesis.given(st.tuples(strings | malformed, strings | malformed))
 def test_static_is_batched(static, batched, pair):
     hypothesis.assume(all(map(fits, pair)))
-    # Zeros at the end are padding there.
-    texts, pairs = [[t.rstrip("\0" if isinstance(t, str) else b"\0")] for t in pair]
+    # Zeros at the end are padding there, and FF before them ends the text.
+    texts, pairs = [[t.rstrip("\0" if isinstance(t, str) else b"\0\xff")] for t in pair]
     found = static(*(np_bytes(side[0]) for side in (texts, pairs)))
     expected = batched(texts, pairs, max_length=LENGTH, with_offsets=True)
     longest = expected["token_ids"].shape[1]
@@ -361,15 +366,15 @@ def test_static_is_batched(static, batched, pair):
 def np_bytes(text):
     """Bytes as they are, malformed or not, in a buffer."""
     text = text.encode() if isinstance(text, str) else text
-    return np.array([list(text) + [0] * (NUM_BYTES - len(text))], np.int32)
+    return np.array([list(text) + [0] * (NUM_BYTES - len(text))], np.uint8)
 
 
 def test_static_lengths(vocabulary_and_merges, reference):
     """With lengths, zeros at the end belong to the text; bytes behind it do not."""
-    tokenizer = StaticTokenizer(*vocabulary_and_merges, LENGTH)
+    tokenizer = StaticTokenizer(*vocabulary_and_merges)
     texts = ["a\0\0", "dog fox", ""]
     buffers = np.concatenate([np_bytes(text + "dog")[:, :8] for text in texts])
-    found = tokenizer(tf.constant(buffers, tf.uint8), lengths=tf.constant([3, 7, 0]))
+    found = tokenizer(buffers, lengths=tf.constant([3, 7, 0]), sequence_length=LENGTH)
     assert rows(found) == library_ids(reference, texts)
 
 
@@ -382,19 +387,13 @@ def test_static_buffer_overflow(static, reference):
     assert rows(found) == [expected[:LENGTH]]
 
 
-@pytest.mark.parametrize(
-    "text, expected",
-    [
-        ("abcdef", b"abcd"),
-        ("ab\u65e5x", b"ab\0\0"),
-        ("a\u65e5\u672c", b"a\xe6\x97\xa5"),
-        (b"a\xffbcd", b"a\xef\xbf\xbd"),
-        ("\ud83d\ude00", b"\xf0\x9f\x98\x80"),
-        ("\ud83d", b"\xef\xbf\xbd\0"),
-    ],
-)
-def test_fill_buffer(text, expected):
-    assert bytes(fill_buffer([text], 4)[0].tolist()) == expected
+def test_static_terminator(static, reference):
+    """NULs at the end of a text, told from the zeros behind it."""
+    for text in ("a\0\0", "\0", "", "dog"):
+        found = static(byte_buffer.fill([text], NUM_BYTES), byte_buffer.fill([""], NUM_BYTES))
+        ids = reference.encode(text, add_special_tokens=False).ids
+        assert rows(found) == [[0, *ids, 2, 2, 2]]
+        assert found["num_tokens"] == len(ids) + 4
 
 
 def test_tflite(tflite, reference):

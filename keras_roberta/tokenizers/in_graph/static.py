@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_roberta.tokenizers import byte_buffer
+from keras_roberta import byte_buffer
 from keras_roberta.tokenizers.in_graph.byte_level_bpe import ByteLevelBPE
 from keras_roberta.tokenizers.in_graph.packing import PAD, TOKENS, layout
 
