@@ -2,7 +2,9 @@
 
     python benchmarks/tokenization.py --data DIR
 
-DIR holds `roberta-base-tokenizer/` (vocab.json, merges.txt, tokenizer.json) and `sst2/train.tsv`.
+DIR holds `roberta-base-tokenizer/` (vocab.json, merges.txt, tokenizer.json) and three corpora:
+`sst2/train.tsv`, phrases of nine words; `english_text/*.txt`, lines of English books and reviews;
+`lingua_sentences/*.txt`, sentences in ten languages.
 The contestants take turns, so that what else the machine does hits them alike; medians are printed.
 Every turn has sentences of its own. The library and KerasHub keep the words that they have seen:
 "cold" has a new tokenizer at each turn, "warm" one that has seen all sentences of the turns before.
@@ -25,25 +27,36 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     default = os.environ.get("KERAS_ROBERTA_DATA", ROOT.parent / "shared" / "data")
     parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path(default))
-    parser.add_argument("--batches", type=int, nargs="+", default=[32, 1024, 6000])
-    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--batches", type=int, nargs="+", default=[32, 2500])
+    parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--longest", type=int, default=10**6, help="bytes of the longest word")
     options = parser.parse_args()
 
     from keras_roberta import RobertaTokenizer
 
     tokenizer = RobertaTokenizer.from_preset(options.data / "roberta-base-tokenizer")
-    sst2 = (options.data / "sst2" / "train.tsv").read_text("utf-8").splitlines()[1:]
-    texts = [line.split("\t")[-1] for line in sst2]
-
     measure_table(tokenizer)
     contestants = Contestants(tokenizer, options.data / "roberta-base-tokenizer/tokenizer.json")
     print(f"TFLite: one text at a time, {NUM_BYTES} bytes in, {LENGTH} tokens out, one thread")
-    for size in options.batches:
-        turns = [texts[size * turn :][:size] for turn in range(1 + options.turns)]
-        print_times(f"batches of {size}, cold", turns[1:], contestants.cold(turns[1:]))
-        print_times(f"batches of {size}, warm", turns[1:], contestants.warm(turns))
+    for name, texts in corpora(options.data).items():
+        for size in options.batches:
+            turns = [texts[size * turn :][:size] for turn in range(1 + options.turns)]
+            print_times(f"{name}, {size}, cold", turns[1:], contestants.cold(turns[1:]))
+            print_times(f"{name}, {size}, warm", turns[1:], contestants.warm(turns))
     measure_long_words(contestants, tokenizer, options.longest)
+
+
+def corpora(directory):
+    """Lists of texts by name, in a random order."""
+    sst2 = (directory / "sst2" / "train.tsv").read_text("utf-8").splitlines()[1:]
+    found = {"phrases": [line.split("\t")[-1] for line in sst2]}
+    for name, folder in (("English lines", "english_text"), ("ten languages", "lingua_sentences")):
+        paths = sorted((directory / folder).glob("*.txt"))
+        lines = [line for path in paths for line in path.read_text("utf-8").splitlines()]
+        found[name] = [line for line in lines if len(line) > 40]
+    for texts in found.values():
+        random.Random(0).shuffle(texts)
+    return found
 
 
 def measure_table(tokenizer):

@@ -452,23 +452,99 @@ def roberta(data_directory):
 
 
 def real_texts(directory):
-    """Sentences, lines and whole documents in ten languages."""
-    for path in sorted((directory / "lingua_sentences").glob("*.txt")):
-        yield from path.read_text("utf-8").splitlines()
-    for path in sorted((directory / "xquad").glob("*.json")):
-        for article in json.loads(path.read_text("utf-8"))["data"]:
-            yield from (paragraph["context"] for paragraph in article["paragraphs"])
-    for path in sorted((directory / "debian_handbook").glob("*.txt")):
-        yield path.read_text("utf-8")[:200_000]
+    """All text of the data sets: ten languages, tables, JSON, whole documents."""
+    for path in sorted(directory.rglob("*")):
+        if path.suffix in (".txt", ".tsv", ".csv", ".conll", ".json", ".jsonl", ".md"):
+            text = path.read_bytes()
+            lines = text.splitlines(keepends=True)
+            yield from lines
+            if path.suffix == ".txt":
+                yield from (text[i : i + 10_000] for i in range(0, len(text), 500_000))
 
 
-def test_real_texts(roberta, data_directory):
-    vocabulary, merges, reference = roberta
-    texts = list(real_texts(data_directory))
-    tokenizer = BatchedTokenizer(vocabulary, merges)
+@pytest.fixture(scope="module")
+def roberta_in_graph(roberta):
+    return BatchedTokenizer(*roberta[:2])
+
+
+@pytest.mark.slow
+def test_real_texts(roberta, roberta_in_graph, data_directory):
+    """Every distinct line, byte for byte, newline included."""
+    texts = list(dict.fromkeys(real_texts(data_directory)))
+    assert len(texts) > 100_000
+    differ = []
+    for begin in range(0, len(texts), 8000):
+        batch = texts[begin : begin + 8000]
+        found = roberta_in_graph.tokenize(batch).to_list()
+        expected = library_ids(roberta[2], batch, add_special_tokens=False)
+        differ += [text for text, a, b in zip(batch, found, expected, strict=True) if a != b]
+    assert differ == []
+
+
+def generated_texts(count, seed=0):
+    """Strings of what tells tokenizers apart: white space, contractions, scripts, emoji, digits,
+    signs, control characters, special tokens."""
+    chance = random.Random(seed)
+    alphabets = [
+        " ", " \t\n\r\u00a0\u2003\u3000\u2028\x0b\x0c\x85", "etaoinshrdlu", "0123456789",
+        "\u00b2\u00bd\u0663\u0967\u2167", "'\u2019", "-=_.,!?#*~/", "\x00\x01\x1b\x1f\x7f\u200b",
+        "\u00e9\u00df\u0301\u0308", "\u0430\u0431\u0432\u044f", "\u65e5\u672c\u8a9e\uac00",
+        "\u0939\u093f\u0928\u094d\u0e01\u0e33\u0627\u0644", "\U0001f468\u200d\U0001f469\ufe0f\U0001f1e9",
+        "\u0378\ufffe\U000e0fff\U0010ffff",
+    ]  # fmt: skip
+    words = [
+        "'s",
+        "'ll",
+        "'RE",
+        "can't",
+        "I'd've",
+        " the",
+        "The",
+        " <mask>",
+        *SPECIAL_TOKENS,
+        "http",
+    ]
+    for _ in range(count):
+        yield "".join(
+            chance.choice(words)
+            if chance.random() < 0.2
+            else "".join(chance.choices(chance.choice(alphabets), k=chance.randrange(1, 7)))
+            for _ in range(chance.randrange(12))
+        )
+
+
+@pytest.mark.parametrize("kind", ["roberta", "trained here"])
+def test_generated_texts(kind, request):
+    """20,000 of them; hypothesis looks for the smallest that differ, above."""
+    if kind == "roberta":
+        tokenizer = request.getfixturevalue("roberta_in_graph")
+        reference = request.getfixturevalue("roberta")[2]
+    else:
+        tokenizer, reference = map(request.getfixturevalue, ("batched", "reference"))
+    texts = list(generated_texts(20_000))
     found = tokenizer.tokenize(texts).to_list()
     expected = library_ids(reference, texts, add_special_tokens=False)
     assert [text for text, a, b in zip(texts, found, expected, strict=True) if a != b] == []
+
+
+def test_real_and_generated_texts_in_tflite(roberta, data_directory):
+    """A sample of them: one text at a time takes a millisecond each."""
+    tokenizer = StaticTokenizer(*roberta[:2])
+    run = tflite_interpreter(tokenizer, static_function(tokenizer, 1)).get_signature_runner()
+    lines = (
+        path.read_text("utf-8") for path in (data_directory / "lingua_sentences").glob("*.txt")
+    )
+    real = [line for text in lines for line in text.splitlines()[:100]]
+    texts = [t for t in [*real, *generated_texts(3000, seed=1)] if fits(t)]
+    texts = [t.rstrip("\0") for t in texts]
+    assert len(texts) > 3000
+    roberta[2].enable_truncation(LENGTH)
+    expected = library_ids(roberta[2], texts)
+    roberta[2].no_truncation()
+    for text, ids in zip(texts, expected, strict=True):
+        found = run(utf8=np_bytes(text))
+        assert found["token_ids"][0, : len(ids)].tolist() == ids, text
+        assert found["padding_mask"].sum() == len(ids)
 
 
 def test_table_of_real_size(roberta):
