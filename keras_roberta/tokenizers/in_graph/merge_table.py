@@ -34,8 +34,8 @@ class MergeTable(tf.Module):
 
     Attributes:
         no_merge: int, the rank of a pair that does not merge; larger than every other rank.
-        reach: int32 [num_ids], for the token of each byte the length in bytes of the longest product
-            that it is part of, at least 1. Merges in a word that are further apart than the
+        reach: int32 [num_ids], for the token of each byte the length of the longest product that it
+            is part of, in bytes, at least 1. Merges in a word that are further apart than the
             longest reach of its bytes cannot influence one another.
         out_of_order: bool [no_merge + 1], the ranks whose product takes part in a merge of lower
             rank; None if there are none. Training can bring them forth: a token that two pairs
