@@ -22,9 +22,10 @@ def main(path, *texts):
     lengths = sorted(int(name.removeprefix("text_")) for name in signatures)
     runners = {length: interpreter.get_signature_runner(f"text_{length}") for length in lengths}
     for text in texts:
-        for length in lengths:  # a text of more tokens than a signature has goes to the next
-            outputs = runners[length](utf8=fill(text, runners[length]))
-            if outputs["num_tokens"][0] <= length:
+        for length in lengths:  # a text of more bytes or tokens than a signature has: the next
+            buffer, fits = fill(text, runners[length])
+            outputs = runners[length](utf8=buffer)
+            if fits and outputs["num_tokens"][0] <= length:
                 break
         if "value" in outputs:
             print(f"{outputs['value'][0]:.4f}\t{text}")
@@ -33,11 +34,13 @@ def main(path, *texts):
 
 
 def fill(text, runner):
-    """The text's UTF-8, cut at the end of a character, zeros behind it: uint8 (1, num_bytes)."""
+    """The text's UTF-8, cut at the end of a character, zeros behind it: uint8 (1, num_bytes); and
+    whether all of it fits."""
     buffer = np.zeros(runner.get_input_details()["utf8"]["shape"], np.uint8)
-    utf8 = text.encode()[: buffer.shape[1]].decode(errors="ignore").encode()
+    whole = text.encode(errors="replace")
+    utf8 = whole[: buffer.shape[1]].decode(errors="ignore").encode()
     buffer[0, : len(utf8)] = list(utf8)
-    return buffer
+    return buffer, utf8 == whole
 
 
 def read_labels(path):

@@ -81,6 +81,8 @@ def sample_texts(metadata):
     texts = ["", " ", "\n\n two  lines\0", "a <mask> b", *SENTENCES]
     for length in metadata["sequence_lengths"] or [metadata["max_sequence_length"]]:
         texts += [" ".join(SENTENCES * length)[: 3 * length], " \u65e5" * length]
+    room = max(metadata["num_bytes"] or [10**6])  # what does not fit is cut, and has other ids
+    texts = [text for text in texts if len(text.encode()) < room]
     return texts, texts[::-1] if metadata["pairs"] else None
 
 
