@@ -18,7 +18,7 @@ def fill(texts, num_bytes):
     Returns:
         uint8 array (texts, num_bytes)
 
-    >>> fill(["ab", "\u00e9\u00e9", "\0"], 3).tolist()
+    >>> fill(["ab", "éé", chr(0)], 3).tolist()
     [[97, 98, 0], [195, 169, 0], [0, 255, 0]]
     """
     buffer = np.zeros([len(texts), num_bytes], np.uint8)
