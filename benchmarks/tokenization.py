@@ -2,13 +2,16 @@
 
     python benchmarks/tokenization.py --data DIR
 
-DIR holds `roberta-base-tokenizer/` (vocab.json, merges.txt, tokenizer.json) and `sst2/train.tsv`.
+DIR holds `roberta-base-tokenizer/` (vocab.json, merges.txt, tokenizer.json) and three corpora:
+`sst2/train.tsv`, phrases of nine words; `english_text/*.txt`, lines of English books and reviews;
+`lingua_sentences/*.txt`, sentences in ten languages.
 The contestants take turns, so that what else the machine does hits them alike; medians are printed.
-Every turn has sentences of its own: the library and KerasHub keep the words that they have seen.
+Every turn has sentences of its own. The library and KerasHub keep the words that they have seen:
+"cold" has a new tokenizer at each turn, "warm" one that has seen all sentences of the turns before.
+At the end the worst inputs, as a curve of time against bytes.
 """
 
 import argparse
-import json
 import os
 import pathlib
 import random
@@ -24,122 +27,170 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     default = os.environ.get("KERAS_ROBERTA_DATA", ROOT.parent / "shared" / "data")
     parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path(default))
-    parser.add_argument("--sentences", type=int, default=6000)
-    parser.add_argument("--batches", type=int, nargs="+", default=[32, 1024], help="smaller ones")
-    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--batches", type=int, nargs="+", default=[32, 2500])
+    parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--longest", type=int, default=10**6, help="bytes of the longest word")
     options = parser.parse_args()
 
-    directory = options.data / "roberta-base-tokenizer"
-    vocabulary = json.loads((directory / "vocab.json").read_text("utf-8"))
-    lines = (directory / "merges.txt").read_text("utf-8").splitlines()
-    merges = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
-    sst2 = (options.data / "sst2" / "train.tsv").read_text("utf-8").splitlines()[1:]
-    texts = [line.split("\t")[-1] for line in sst2]
+    from keras_roberta import RobertaTokenizer
 
-    measure_table(vocabulary, merges)
-    from tokenizers import Tokenizer
-
-    from keras_roberta.tokenizers.in_graph import BatchedTokenizer
-
-    host = Tokenizer.from_file(str(directory / "tokenizer.json"))
-    graph = BatchedTokenizer(vocabulary, merges)
-    print(f"TFLite: {NUM_BYTES} bytes in, {LENGTH} tokens out")
-    for size in sorted({*options.batches, options.sentences}):
-        turns = [texts[size * turn :][:size] for turn in range(1 + options.turns)]
-        compare(turns, vocabulary, merges, host, graph)
-    measure_long_words(graph, host, merges, options.longest)
+    tokenizer = RobertaTokenizer.from_preset(options.data / "roberta-base-tokenizer")
+    measure_table(tokenizer)
+    contestants = Contestants(tokenizer, options.data / "roberta-base-tokenizer/tokenizer.json")
+    print(f"TFLite: one text at a time, {NUM_BYTES} bytes in, {LENGTH} tokens out, one thread")
+    for name, texts in corpora(options.data).items():
+        for size in options.batches:
+            turns = [texts[size * turn :][:size] for turn in range(1 + options.turns)]
+            print_times(f"{name}, {size}, cold", turns[1:], contestants.cold(turns[1:]))
+            print_times(f"{name}, {size}, warm", turns[1:], contestants.warm(turns))
+    measure_long_words(contestants, tokenizer, options.longest)
 
 
-def measure_table(vocabulary, merges):
+def corpora(directory):
+    """Lists of texts by name, in a random order."""
+    sst2 = (directory / "sst2" / "train.tsv").read_text("utf-8").splitlines()[1:]
+    found = {"phrases": [line.split("\t")[-1] for line in sst2]}
+    for name, folder in (("English lines", "english_text"), ("ten languages", "lingua_sentences")):
+        paths = sorted((directory / folder).glob("*.txt"))
+        lines = [line for path in paths for line in path.read_text("utf-8").splitlines()]
+        found[name] = [line for line in lines if len(line) > 40]
+    for texts in found.values():
+        random.Random(0).shuffle(texts)
+    return found
+
+
+def measure_table(tokenizer):
     from keras_roberta.tokenizers.in_graph.merge_table import MergeTable
 
     MergeTable({"a": 0, "aa": 1}, [("a", "a")])  # starts TensorFlow
     begin = time.perf_counter()
-    table = MergeTable(vocabulary, merges)
+    table = MergeTable(tokenizer.vocabulary, tokenizer.merges)
     seconds = time.perf_counter() - begin
-    print(f"merge table: {len(merges)} merges, {seconds:.2f} s, {table.nbytes / 1e6:.2f} MB")
+    print(f"merge table: {table.no_merge} merges, {seconds:.2f} s, {table.nbytes / 1e6:.2f} MB")
 
 
-def compare(turns, vocabulary, merges, host, graph):
-    """Sentences and megabytes a second of everyone, a batch a turn."""
-    import keras_hub
+class Contestants:
+    """Functions of a list of texts and the same as a tensor, made anew or kept."""
+
+    def __init__(self, tokenizer, tokenizer_json):
+        from keras_roberta.tokenizers.in_graph import BatchedTokenizer, settings_of
+
+        self.tokenizer, self.tokenizer_json = tokenizer, str(tokenizer_json)
+        self.graph = BatchedTokenizer(**settings_of(tokenizer))
+        run_static = static_tokenizer(tokenizer)
+        self.makers = {
+            "Rust library: encode_batch": self.rust,
+            "host: RobertaTokenizer": self.host,
+            "graph: BatchedTokenizer": lambda: lambda _, batch: self.graph.tokenize(batch),
+            "TFLite: StaticTokenizer": lambda: run_static,
+            "graph: KerasHub's RobertaTokenizer": self.keras_hub,
+        }
+
+    def rust(self):
+        from tokenizers import Tokenizer
+
+        rust = Tokenizer.from_file(self.tokenizer_json)
+        return lambda texts, _: rust.encode_batch(texts, add_special_tokens=False)
+
+    def host(self):
+        make, arguments = self.tokenizer.__reduce__()
+        host = make(*arguments)
+        return lambda texts, _: host.encode_ragged(texts, add_special_tokens=False)
+
+    def keras_hub(self):
+        import keras_hub
+        import tensorflow as tf
+
+        merges = [" ".join(pair) for pair in self.tokenizer.merges]
+        hub = keras_hub.models.RobertaTokenizer(vocabulary=self.tokenizer.vocabulary, merges=merges)
+        run = tf.function(lambda texts: hub(texts), [tf.TensorSpec([None], tf.string)])
+        return lambda _, batch: run(batch)
+
+    def cold(self, turns):
+        """Seconds of each turn, by name; each turn with new tokenizers."""
+        times = {name: [] for name in self.makers}
+        for texts in turns:
+            for name, make in self.makers.items():
+                times[name] += timed(make(), [["trace"], texts])[1:]
+        return times
+
+    def warm(self, turns):
+        """Seconds of each turn but the first, by name, by the same tokenizers."""
+        runs = {name: make() for name, make in self.makers.items()}
+        times = {name: [] for name in runs}
+        for run in runs.values():
+            timed(run, [["trace"], turns[0]])
+        for texts in turns[1:]:
+            for name, run in runs.items():
+                times[name] += timed(run, [texts])
+            expected = self.tokenizer.encode_batch(texts, add_special_tokens=False)
+            assert self.graph.tokenize(texts).to_list() == expected, "the ids differ"
+        return times
+
+
+def timed(run, turns):
+    """Seconds that each of the turns takes."""
     import tensorflow as tf
 
-    hub = keras_hub.models.RobertaTokenizer(
-        vocabulary=vocabulary, merges=[" ".join(pair) for pair in merges]
-    )
-    hub_graph = tf.function(lambda texts: hub(texts), [tf.TensorSpec([None], tf.string)])
-    run_tflite = static_tokenizer(vocabulary, merges)
-    contestants = {
-        "host: tokenizers encode_batch": lambda texts, _: host.encode_batch(
-            texts, add_special_tokens=False
-        ),
-        "graph: BatchedTokenizer": lambda _, batch: graph.tokenize(batch),
-        "TFLite: StaticTokenizer, 1 thread": lambda texts, _: run_tflite(texts),
-        "KerasHub: RobertaTokenizer": lambda _, batch: hub_graph(batch),
-    }
-    for run in contestants.values():
-        run(["trace"], tf.constant(["trace"]))
-    times = {name: [] for name in contestants}
+    seconds = []
     for texts in turns:
         batch = tf.constant(texts)
-        for name, run in contestants.items():
-            begin = time.perf_counter()
-            run(texts, batch)
-            times[name].append(time.perf_counter() - begin)
-        expected = host.encode_batch(texts, add_special_tokens=False)
-        assert graph.tokenize(batch).to_list() == [row.ids for row in expected], "the ids differ"
+        begin = time.perf_counter()
+        run(texts, batch)
+        seconds.append(time.perf_counter() - begin)
+    return seconds
 
+
+def print_times(title, turns, times):
     size = len(turns[0])
     megabytes = statistics.median(len("".join(texts).encode()) for texts in turns) / 1e6
-    base = statistics.median(times["graph: BatchedTokenizer"][1:])
-    print(f"\nbatches of {size} sentences, {megabytes * 1e3:.0f} kB: the first, and the median of")
-    print(f"{f'{len(turns) - 1} more':34}{'first ms':>10}{'ms':>10}", end="")
-    print(f"{'sentences/s':>13}{'MB/s':>7}{'time / graph':>14}")
-    for name, (first, *more) in times.items():
-        seconds = statistics.median(more)
-        print(f"{name:34}{first * 1e3:10.2f}{seconds * 1e3:10.2f}", end="")
-        print(f"{size / seconds:13,.0f}{megabytes / seconds:7.2f}{seconds / base:14.2f}")
+    base = statistics.median(times["graph: BatchedTokenizer"])
+    print(f"\n{title:36}{'ms':>10}{'sentences/s':>13}{'MB/s':>8}{'time / graph':>14}")
+    for name, values in times.items():
+        seconds = statistics.median(values)
+        print(f"{name:36}{seconds * 1e3:10.2f}{size / seconds:13,.0f}", end="")
+        print(f"{megabytes / seconds:8.2f}{seconds / base:14.2f}", flush=True)
 
 
-def static_tokenizer(vocabulary, merges):
+def static_tokenizer(tokenizer):
     """A function that runs the static tokenizer, as TFLite, on one text after the other."""
     import tensorflow as tf
     from ai_edge_litert.interpreter import Interpreter
 
-    from keras_roberta.tokenizers.in_graph import StaticTokenizer, fill_buffer
+    from keras_roberta import byte_buffer
+    from keras_roberta.tokenizers.in_graph import StaticTokenizer, settings_of
 
-    tokenizer = StaticTokenizer(vocabulary, merges, LENGTH)
+    static = StaticTokenizer(**settings_of(tokenizer))
     function = tf.function(
-        lambda utf8: tokenizer(utf8),
-        [tf.TensorSpec([1, NUM_BYTES], tf.int32, "utf8")],
+        lambda utf8: static(utf8, sequence_length=LENGTH),
+        [tf.TensorSpec([1, NUM_BYTES], tf.uint8, "utf8")],
         autograph=False,
     )
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [function.get_concrete_function()], tokenizer
+        [function.get_concrete_function()], static
     )
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     model = converter.convert()
-    print(f"\nTFLite file: {len(model) / 1e6:.2f} MB")
+    print(f"TFLite file of the tokenizer alone: {len(model) / 1e6:.2f} MB")
     interpreter = Interpreter(model_content=model, num_threads=1)
     interpreter.allocate_tensors()
     place = interpreter.get_input_details()[0]["index"]
 
-    def run(texts):
-        for buffer in fill_buffer(texts, NUM_BYTES):
+    def run(texts, _):
+        for buffer in byte_buffer.fill(texts, NUM_BYTES):
             interpreter.set_tensor(place, buffer[None])
             interpreter.invoke()
 
     return run
 
 
-def measure_long_words(graph, host, merges, longest):
+def measure_long_words(contestants, tokenizer, longest):
     """The curve of time against bytes for single words without white space, the worst input."""
     import tensorflow as tf
 
     chance = random.Random(1)
-    tokens = [left + right for left, right in merges if (left + right).isalpha()]
+    graph = contestants.graph
+    tokens = [left + right for left, right in tokenizer.merges if (left + right).isalpha()]
     tokens = [token for token in tokens if token.isascii()]
     kinds = {
         "one letter": lambda n: "a" * n,
@@ -156,7 +207,7 @@ def measure_long_words(graph, host, merges, longest):
             begin = time.perf_counter()
             found = graph.tokenize(batch)
             middle = time.perf_counter()
-            expected = host.encode(text, add_special_tokens=False).ids
+            expected = tokenizer(text, add_special_tokens=False)
             end = time.perf_counter()
             assert found.to_list() == [expected], "the ids differ"
             print(

@@ -29,7 +29,7 @@ def main(preset, train, out):
     task.save_to_preset(out / "preset")
     export.to_tflite(task, out / "sentiment.tflite", quantization="int8", sequence_lengths=(32,))
 
-    phone = export.load(out / "sentiment.tflite", tokenizer=task.preprocessor.tokenizer)
+    phone = export.load(out / "sentiment.tflite")
     answer = phone.predict(["a gob of drivel"])
     print(task.labels[answer["label"][0]], f"{answer['score'][0]:.0%}")
 

@@ -87,7 +87,7 @@ class EdgeGraph(tf.Module):
         table = self.weights["embeddings/position"]
         if positions is not None:
             return tf.gather(table, tf.reshape(positions, (-1,)))
-        if batch == 1:
+        if isinstance(batch, int) and batch == 1:
             return table[:length]  # folded into a constant: no gather
         return tf.tile(table[:length], (batch, 1))
 

@@ -14,21 +14,25 @@ from ai_edge_litert import schema_py_generated as schema
 from keras_roberta.errors import InputError
 
 NAME = "keras_roberta"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 TFLITE_IDENTIFIER = b"TFL3"  # at byte 4, from the schema's file_identifier
 
 
-def describe(task, quantization, sequence_lengths):
+def describe(task, quantization, sequence_lengths, inputs="tokens", pairs=False, num_bytes=None):
     """The metadata of an exported task.
 
     Args:
         sequence_lengths: ascending list, or None where any length is taken.
+        inputs, pairs, num_bytes: see `read_metadata`.
 
     Returns:
         dict of plain values, see `read_metadata`.
     """
     config = task.backbone.config
     tokenizer = getattr(task.preprocessor, "tokenizer", None)
+    longest = config.max_sequence_length
+    if inputs == "text":
+        longest = task.preprocessor.sequence_length
     return {
         "format_version": FORMAT_VERSION,
         "task": type(task).__name__,
@@ -36,7 +40,10 @@ def describe(task, quantization, sequence_lengths):
         "labels": list(task.labels),
         "quantization": quantization,
         "sequence_lengths": sequence_lengths,
-        "max_sequence_length": max(sequence_lengths or [config.max_sequence_length]),
+        "max_sequence_length": max(sequence_lengths or [longest]),
+        "inputs": inputs,
+        "pairs": pairs,
+        "num_bytes": num_bytes,
         "start_token_id": config.start_token_id,
         "pad_token_id": config.pad_token_id,
         "end_token_id": config.end_token_id,
@@ -52,8 +59,11 @@ def read_metadata(path):
 
     Returns:
         dict of `format_version`, `task`, `num_classes`, `labels`, `quantization`,
-        `sequence_lengths` (None: any), `max_sequence_length`, `start_token_id`, `pad_token_id`,
-        `end_token_id` and `tokenizer_fingerprint` (None: exported without a tokenizer).
+        `sequence_lengths` (None: any), `max_sequence_length`, `inputs` ("text": the tokenizer is in
+        the file; or "tokens"), `pairs` (whether it takes two texts a row), `num_bytes` (of the
+        buffers for texts in a `.tflite`, one number for each of the lengths, else None),
+        `start_token_id`, `pad_token_id`, `end_token_id` and `tokenizer_fingerprint` (None:
+        exported without a tokenizer).
 
     Raises:
         InputError: no such file, not a model, cut short, or not from this package.

@@ -4,8 +4,14 @@ import pathlib
 
 import numpy as np
 
+from keras_roberta import byte_buffer
 from keras_roberta.errors import InputError
 from keras_roberta.export.metadata import read_metadata
+from keras_roberta.text_columns import text_columns
+
+# A text goes first to the signature that holds it at this many bytes a token, as English has, and
+# on to a longer one where it turns out to have more tokens.
+LIKELY_BYTES_PER_TOKEN = 4
 
 
 def load(path, tokenizer=None, threads=None):
@@ -13,7 +19,8 @@ def load(path, tokenizer=None, threads=None):
 
     Args:
         path: a `.tflite` file or a SavedModel directory that this package wrote.
-        tokenizer: the `RobertaTokenizer` of the model, for `predict` on texts.
+        tokenizer: the `RobertaTokenizer` of the model, for `predict` on texts where the file was
+            exported with `inputs="tokens"`; other files have it in them.
         threads: of a `.tflite`, 1 by default. A SavedModel runs on TensorFlow's own, which are
             set once a process.
 
@@ -34,6 +41,7 @@ class Runner:
         metadata: see `read_metadata`.
         labels: names of the classes in the order of their numbers.
         lengths: ascending lengths that it computes at; a shorter row is padded to one of them.
+        takes_text, takes_token_ids: what its signatures are for.
     """
 
     def __init__(self, path, tokenizer=None):
@@ -42,6 +50,8 @@ class Runner:
         self.labels = tuple(self.metadata["labels"])
         self.max_length = self.metadata["max_sequence_length"]
         self.lengths = self.metadata["sequence_lengths"] or [self.max_length]
+        self.takes_text = self.metadata["inputs"] == "text"
+        self.takes_token_ids = True
         self.tokenizer = tokenizer
         expected = self.metadata["tokenizer_fingerprint"]
         if tokenizer is not None and expected not in (None, tokenizer.fingerprint):
@@ -60,21 +70,43 @@ class Runner:
             dict of arrays (rows, ...): `logits`, `probabilities`, `label`, `score`; of a
             regression `logits` and `value`.
         """
-        rows = self.rows(x)
+        if isinstance(x, dict) and "token_ids" in x:
+            if not self.takes_token_ids:
+                raise InputError(
+                    f"{self.path}: takes texts; export it with inputs='tokens' for ids"
+                )
+            return self._run_if_any(self._rows_of_features(x))
+        texts, text_pairs = text_columns(x)
+        if not self.takes_text:
+            return self._run_if_any(self._tokenize(texts, text_pairs))
+        outputs = self.run_texts(*self._checked(texts, text_pairs))
+        return {k: v for k, v in outputs.items() if k not in ("token_ids", "num_tokens")}
+
+    def _checked(self, texts, text_pairs):
+        """The two as lists, or None, as the file takes them."""
+        if isinstance(texts, (str, bytes)):
+            raise InputError("texts: expected a sequence of strings, found a single one")
+        texts = list(texts)
+        if not texts:
+            raise InputError("there is nothing to predict: no rows")
+        if self.metadata["pairs"] != (text_pairs is not None):
+            wanted = "pairs of texts" if self.metadata["pairs"] else "single texts"
+            raise InputError(f"{self.path}: was exported for {wanted}")
+        text_pairs = text_pairs if text_pairs is None else list(text_pairs)
+        if text_pairs is not None and len(text_pairs) != len(texts):
+            raise InputError(f"text_pair: {len(text_pairs)} of them for {len(texts)} texts")
+        return texts, text_pairs
+
+    def _run_if_any(self, rows):
         if not rows:
             raise InputError("there is nothing to predict: no rows")
-        return self._run(rows)
+        return self.run_rows(rows)
 
-    def rows(self, x):
+    def _tokenize(self, texts, text_pairs):
         """Token ids of each row, a list of int32 arrays, none longer than `max_length`."""
-        if isinstance(x, dict) and "token_ids" in x:
-            return self._rows_of_features(x)
         if self.tokenizer is None:
             raise InputError(f"{self.path}: takes token ids; give load a tokenizer for texts")
-        from keras_roberta.data.preprocessor import text_columns  # brings Keras along
-
-        firsts, seconds = text_columns(x)
-        ids = self.tokenizer.encode_batch(firsts, seconds, max_length=self.max_length)
+        ids = self.tokenizer.encode_batch(texts, text_pairs, max_length=self.max_length)
         return [np.array(row, "int32") for row in ids]
 
     def _rows_of_features(self, features):
@@ -103,28 +135,50 @@ class Runner:
 
 
 class TFLiteRunner(Runner):
-    """A `.tflite` file in `ai-edge-litert`'s interpreter; on token ids it needs no TensorFlow."""
+    """A `.tflite` file in `ai-edge-litert`'s interpreter: it needs no TensorFlow, and for a file
+    that takes text no tokenizer."""
 
     def __init__(self, path, tokenizer=None, threads=None):
         from ai_edge_litert.interpreter import Interpreter
 
         super().__init__(path, tokenizer)
+        self.takes_token_ids = not self.takes_text
         try:
             self._interpreter = Interpreter(str(path), num_threads=threads or 1)
         except ValueError as error:
             raise InputError(f"{path}: TFLite cannot open it ({error})") from None
         self._signatures = {
-            length: self._interpreter.get_signature_runner(f"tokens_{length}")
+            length: self._interpreter.get_signature_runner(f"{self.metadata['inputs']}_{length}")
             for length in self.lengths
         }
 
-    def _run(self, rows):
+    def run_rows(self, rows):
+        """Outputs of rows of ids."""
         outputs = []
         for row in rows:
             # The shortest signature that holds the row.
             length = next(length for length in self.lengths if length >= len(row))
             outputs.append(self._signatures[length](**self.pad([row], length)))
-        return {name: np.concatenate([o[name] for o in outputs]) for name in outputs[0]}
+        return _stacked(outputs)
+
+    def run_texts(self, texts, text_pairs=None):
+        """Outputs of texts, `token_ids` a list of arrays and `num_tokens` among them."""
+        sides = {"utf8": texts} if text_pairs is None else {"utf8": texts, "utf8_pair": text_pairs}
+        return _stacked([
+            self._run_text(dict(zip(sides, row, strict=True)))
+            for row in zip(*sides.values(), strict=True)
+        ])  # fmt: skip
+
+    def _run_text(self, sides):
+        size = sum(len(byte_buffer.encode(text)) for text in sides.values())
+        for length, num_bytes in zip(self.lengths, self.metadata["num_bytes"], strict=True):
+            if size > LIKELY_BYTES_PER_TOKEN * length and length < self.max_length:
+                continue
+            utf8 = {name: byte_buffer.fill([text], num_bytes) for name, text in sides.items()}
+            outputs = self._signatures[length](**utf8)
+            if outputs["num_tokens"][0] <= length:
+                break
+        return outputs
 
 
 class SavedModelRunner(Runner):
@@ -141,20 +195,45 @@ class SavedModelRunner(Runner):
                 "threads: a SavedModel runs on TensorFlow's; set "
                 "tf.config.threading.set_intra_op_parallelism_threads at the start of the program"
             )
-        self._model = tf.saved_model.load(str(path))  # held: the signature refers to it weakly
-        self._serve = self._model.signatures["serving_default"]
+        self._model = tf.saved_model.load(str(path))  # held: a signature refers to it weakly
+        self._signatures = self._model.signatures
         self._constant = tf.constant
 
-    def _run(self, rows):
-        # Rows of like length share a batch, so that short ones are not padded to long ones.
-        order = np.argsort([len(row) for row in rows], kind="stable")
+    def run_rows(self, rows):
+        """Outputs of rows of ids."""
+        return self._run_batches(
+            "tokens", list(map(len, rows)),
+            lambda batch: self.pad([rows[i] for i in batch], max(len(rows[i]) for i in batch)),
+        )  # fmt: skip
+
+    def run_texts(self, texts, text_pairs=None):
+        """Outputs of texts."""
+        sides = {"text": texts} if text_pairs is None else {"text": texts, "text_pair": text_pairs}
+        sides = {name: [byte_buffer.encode(t) for t in side] for name, side in sides.items()}
+        return self._run_batches(
+            "serving_default",
+            [sum(map(len, row)) for row in zip(*sides.values(), strict=True)],
+            lambda batch: {name: [side[i] for i in batch] for name, side in sides.items()},
+        )
+
+    def _run_batches(self, signature, sizes, make_inputs):
+        # Rows of like size share a batch, so that short ones are not padded to long ones.
+        order = np.argsort(sizes, kind="stable")
         batches = []
-        for start in range(0, len(rows), self.batch_size):
-            batch = [rows[i] for i in order[start : start + self.batch_size]]
-            inputs = self.pad(batch, max(map(len, batch)))
-            batches.append(self._serve(**{k: self._constant(v) for k, v in inputs.items()}))
+        for start in range(0, len(sizes), self.batch_size):
+            inputs = make_inputs(order[start : start + self.batch_size])
+            inputs = {name: self._constant(value) for name, value in inputs.items()}
+            outputs = self._signatures[signature](**inputs)
+            batches.append({name: value.numpy() for name, value in outputs.items()})
         back = np.argsort(order)
-        return {
-            name: np.concatenate([batch[name].numpy() for batch in batches])[back]
-            for name in batches[0]
-        }
+        return {name: rows[back] for name, rows in _stacked(batches).items()}
+
+
+def _stacked(outputs):
+    """A list of dicts of arrays as one dict; rows of ids stay a list, as they differ in length."""
+    return {
+        name: [row for o in outputs for row in o[name]]
+        if name == "token_ids"
+        else np.concatenate([o[name] for o in outputs])
+        for name in outputs[0]
+    }

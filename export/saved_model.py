@@ -9,31 +9,58 @@ import tensorflow as tf
 from keras_roberta.atomic_write import atomic_directory
 from keras_roberta.errors import InputError
 from keras_roberta.export import metadata
+from keras_roberta.export.arguments import check_inputs, check_lengths
 from keras_roberta.export.edge_graph import EdgeGraph
 from keras_roberta.export.runtime import SavedModelRunner
+from keras_roberta.export.serving_warmup import write_warmup_requests
 from keras_roberta.export.verify import verify
+from keras_roberta.tokenizers.in_graph import BatchedTokenizer, settings_of
 
 
-def to_saved_model(task, directory, overwrite=False):
-    """Writes a task as a SavedModel of plain TensorFlow operations: nobody needs Keras to run it.
+def to_saved_model(
+    task,
+    directory,
+    inputs="text",
+    pairs=False,
+    warmup_batch_sizes=(1, 8, 32),
+    warmup_lengths=(32, 128),
+    jit_compile=False,
+    overwrite=False,
+):
+    """Writes a task as a SavedModel of plain TensorFlow operations: nobody needs Keras to run it,
+    nor a tokenizer.
 
-    The signature `serving_default` takes `token_ids` and `padding_mask`, int32 (batch, length) of
-    any two sizes, and gives the outputs of `EdgeGraph`. The assets `labels.txt` (a label a line)
-    and `keras_roberta.json` (see `read_metadata`) lie beside it. Before the directory appears the
+    The signature `serving_default` takes `text`, strings (batch), and with `pairs` also
+    `text_pair`; `tokens` takes `token_ids` and `padding_mask`, int32 (batch, length) of any two
+    sizes. Both give the outputs of `EdgeGraph`. Texts are tokenized as on the host, cut to the
+    preprocessor's `sequence_length` and padded to the longest of their batch.
+
+    Beside it lie the assets `labels.txt` (a label a line) and `keras_roberta.json` (see
+    `read_metadata`), and requests with which TF Serving warms up. Before the directory appears the
     model is loaded and compared with the task.
 
     Args:
         task: a `RobertaTextClassifier`.
         directory: where to write; for TF Serving a version, such as `models/sentiment/1`.
+        inputs: "text"; or "tokens", which leaves the tokenizer out and makes `serving_default` the
+            same as `tokens`.
+        pairs: whether `serving_default` takes pairs of texts.
+        warmup_batch_sizes, warmup_lengths: rows and tokens of the warm-up requests, each size with
+            each length.
+        jit_compile: compile the encoder with XLA. Every new pair of batch size and length is then
+            compiled when it first comes, so it is for servers that see few, all of them among the
+            warm-up requests.
         overwrite: replace the directory if there is one.
 
     Returns:
         `directory`
 
     Raises:
-        InputError: the directory exists, or the task is not supported.
+        InputError: the directory exists, or an argument or the task is not supported.
         ExportMismatch: the model computes something else than the task. Nothing is written.
     """
+    check_inputs(task, inputs, pairs)
+    lengths = check_lengths(warmup_lengths, None, "warmup_lengths")
     directory = pathlib.Path(directory)
     if directory.exists() and not overwrite:
         raise InputError(
@@ -42,9 +69,10 @@ def to_saved_model(task, directory, overwrite=False):
     if directory.is_dir() and any(directory.iterdir()):
         if not (directory / "saved_model.pb").is_file():
             raise InputError(f"{directory}: is something else than a SavedModel; remove it first")
-    module = ServingModule(task)
+    module = ServingModule(task, inputs, pairs, jit_compile)
     with atomic_directory(directory) as temporary:
-        module.save(temporary, metadata.describe(task, "none", sequence_lengths=None))
+        module.save(temporary, metadata.describe(task, "none", None, inputs, pairs))
+        write_warmup_requests(temporary, module.warmup_requests(warmup_batch_sizes, lengths))
         verify(task, SavedModelRunner(temporary), "none")
         if directory.is_dir():
             shutil.rmtree(directory)  # only now, when its successor is known to be right
@@ -54,22 +82,53 @@ def to_saved_model(task, directory, overwrite=False):
 
 
 class ServingModule(tf.Module):
-    """The graph with its signature and its assets."""
+    """The graph with its tokenizer, its signatures and its assets.
 
-    def __init__(self, task):
+    Args:
+        task, inputs, pairs, jit_compile: see `to_saved_model`.
+    """
+
+    def __init__(self, task, inputs="text", pairs=False, jit_compile=False):
         super().__init__(name="serving")
         self.graph = EdgeGraph(task)
+        self.classify = tf.function(self.graph.__call__, jit_compile=jit_compile, autograph=False)
+        self.longest = task.backbone.config.max_sequence_length
+        ids = tf.TensorSpec((None, None), tf.int32)
+        self.tokens = tf.function(self.serve_tokens, autograph=False).get_concrete_function(
+            token_ids=ids, padding_mask=ids
+        )
+        self.functions = {"tokens": self.tokens, "serving_default": self.tokens}
+        self.text_names = []
+        if inputs == "text":
+            self.tokenizer = BatchedTokenizer(**settings_of(task.preprocessor.tokenizer))
+            self.longest = task.preprocessor.sequence_length
+            self.text_names = ["text", "text_pair"] if pairs else ["text"]
+            self.functions["serving_default"] = tf.function(
+                self.serve_text, autograph=False
+            ).get_concrete_function(
+                **{name: tf.TensorSpec((None,), tf.string) for name in self.text_names}
+            )
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec((None, None), tf.int32, "token_ids"),
-            tf.TensorSpec((None, None), tf.int32, "padding_mask"),
-        ]
-    )
-    def serve(self, token_ids, padding_mask):
+    def serve_text(self, text, text_pair=None):
+        features = self.tokenizer(text, text_pair, max_length=self.longest)
+        return self.classify(features["token_ids"], features["padding_mask"])
+
+    def serve_tokens(self, token_ids, padding_mask):
         # A client may put padding anywhere, so positions count the tokens.
         positions = tf.maximum(tf.cumsum(padding_mask, axis=1) - 1, 0)
-        return self.graph(token_ids, padding_mask, positions)
+        return self.classify(token_ids, padding_mask, positions)
+
+    def warmup_requests(self, batch_sizes, lengths):
+        """Signatures and inputs, see `write_warmup_requests`."""
+        for length in sorted({min(length, self.longest) for length in lengths}):
+            for batch_size in batch_sizes:
+                ids = tf.ones((batch_size, length), tf.int32)
+                yield "tokens", {"token_ids": ids, "padding_mask": ids}
+                if self.text_names:
+                    # " a" is one token of nearly every vocabulary, and never less.
+                    count = max(length // len(self.text_names) - 2, 1)
+                    text = tf.fill((batch_size,), " a" * count)
+                    yield "serving_default", {name: text for name in self.text_names}
 
     def save(self, directory, values):
         """Writes the SavedModel.
@@ -87,5 +146,5 @@ class ServingModule(tf.Module):
         for name, content in assets.items():
             (source / name).write_text(content, encoding="utf-8")
         self.assets = [tf.saved_model.Asset(str(source / name)) for name in assets]
-        tf.saved_model.save(self, str(directory), signatures={"serving_default": self.serve})
+        tf.saved_model.save(self, str(directory), signatures=self.functions)
         shutil.rmtree(source)  # saving copied them to `assets`

@@ -1,4 +1,4 @@
-"""A task as one `.tflite` file: a signature for each length, one copy of the weights."""
+"""A task as one `.tflite` file: a signature for each length, one copy of weights and tables."""
 
 import collections
 import copy
@@ -10,23 +10,41 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_roberta.atomic_write import atomic_file
-from keras_roberta.errors import InputError
+from keras_roberta.export.arguments import check_choice, check_inputs, check_lengths
 from keras_roberta.export.edge_graph import EdgeGraph
 from keras_roberta.export.metadata import TFLITE_IDENTIFIER, add_metadata, describe
 from keras_roberta.export.runtime import TFLiteRunner
 from keras_roberta.export.verify import ExportMismatch, verify
+from keras_roberta.tokenizers.in_graph import StaticTokenizer, settings_of
 
 QUANTIZATIONS = ("none", "float16", "int8")
-INPUTS = ("tokens",)
+# Room for the UTF-8 of a text that fills a signature: English has four to five bytes a token.
+BYTES_PER_TOKEN = 8
 
 
-def to_tflite(task, path, quantization="int8", inputs="tokens", sequence_lengths=(32, 64, 128)):
+def to_tflite(
+    task,
+    path,
+    quantization="int8",
+    inputs="text",
+    sequence_lengths=(32, 64, 128),
+    pairs=False,
+):
     """Writes a task as a TFLite model for batches of one.
 
-    The file has one signature for each length, `tokens_32`, `tokens_64` and so on, since XNNPACK
-    is fastest on fixed shapes and a short text should not pay for a long one. The last is the
-    longest. Each takes `token_ids` and `padding_mask`, int32 (1, length), padding at the end, and
-    gives the outputs of `EdgeGraph`. Before the file appears it is run and compared with the task.
+    The file has one signature for each length, since XNNPACK is fastest on fixed shapes and a short
+    text should not pay for a long one. Before it appears it is run and compared with the task.
+
+    With `inputs="text"` the tokenizer is in the file. The signatures `text_32`, `text_64` and so on
+    take `utf8`, uint8 (1, num_bytes): the text's UTF-8, zeros behind it, `BYTES_PER_TOKEN` times as
+    long as the signature has tokens (see `StaticTokenizer`; `byte_buffer.fill` fills such
+    buffers, and cuts at the end of a character where a text is longer). With `pairs` there is
+    `utf8_pair` too. They give the outputs of `EdgeGraph`, and `token_ids`, int32 (1, length), and
+    `num_tokens`, int32 (1): where that is more than the length the text was cut, and a longer
+    signature sees more of it.
+
+    With `inputs="tokens"` the signatures `tokens_32` and so on take `token_ids` and `padding_mask`,
+    int32 (1, length), padding at the end, and give the outputs of `EdgeGraph`.
 
     Args:
         task: a `RobertaTextClassifier`.
@@ -34,9 +52,10 @@ def to_tflite(task, path, quantization="int8", inputs="tokens", sequence_lengths
         quantization: "none" keeps float32; "float16" stores weights in half precision and
             computes in float32; "int8" stores 8-bit weights, one scale a row or output, and
             multiplies in 8 bits, with activations scaled as they come (dynamic range): no
-            calibration data needed.
-        inputs: "tokens".
+            calibration data needed. The tokenizer's tables are whole numbers and stay as they are.
+        inputs: "text" or "tokens".
         sequence_lengths: lengths in tokens, specials included.
+        pairs: whether a row is two texts; with `inputs="text"`.
 
     Returns:
         `path`
@@ -44,13 +63,19 @@ def to_tflite(task, path, quantization="int8", inputs="tokens", sequence_lengths
     Raises:
         InputError: an argument that is not supported.
         ExportMismatch: the file computes something else than the task, or would be slow because
-            XNNPACK does not run it in one piece. Nothing is written.
+            XNNPACK does not run its encoder in one piece. Nothing is written.
     """
     check_choice("quantization", quantization, QUANTIZATIONS)
-    check_choice("inputs", inputs, INPUTS)
+    check_inputs(task, inputs, pairs)
     lengths = check_lengths(sequence_lengths, task.backbone.config.max_sequence_length)
-    graph = EdgeGraph(task)
-    content = convert(graph, lengths, quantization, describe(task, quantization, lengths))
+    num_bytes = [BYTES_PER_TOKEN * n for n in lengths] if inputs == "text" else None
+    module = PhoneModule(task, inputs)
+    if inputs == "text":
+        functions = {f"text_{n}": module.trace_text(n, pairs) for n in lengths}
+    else:
+        functions = {f"tokens_{n}": module.trace_tokens(n) for n in lengths}
+    values = describe(task, quantization, lengths, inputs, pairs, num_bytes)
+    content = convert(module, functions, quantization, values)
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)
         check_operations(temporary)
@@ -58,12 +83,55 @@ def to_tflite(task, path, quantization="int8", inputs="tokens", sequence_lengths
     return path
 
 
-def convert(graph, lengths, quantization, metadata):
-    """The content of the `.tflite` file."""
+class PhoneModule(tf.Module):
+    """The graph, and the tokenizer in front of it.
+
+    Args:
+        task, inputs: see `to_tflite`.
+    """
+
+    def __init__(self, task, inputs):
+        super().__init__(name="phone")
+        self.graph = EdgeGraph(task)
+        if inputs == "text":
+            self.tokenizer = StaticTokenizer(**settings_of(task.preprocessor.tokenizer))
+
+    def trace_tokens(self, length):
+        """The concrete function on token ids, padding at the end."""
+        return tf.function(
+            lambda token_ids, padding_mask: self.graph(token_ids, padding_mask), autograph=False
+        ).get_concrete_function(
+            token_ids=tf.TensorSpec((1, length), tf.int32, "token_ids"),
+            padding_mask=tf.TensorSpec((1, length), tf.int32, "padding_mask"),
+        )
+
+    def trace_text(self, length, pairs):
+        """The concrete function on the bytes of a text, or of two."""
+
+        def run(**utf8):
+            row = self.tokenizer(**utf8, sequence_length=length)
+            outputs = self.graph(row["token_ids"], row["padding_mask"])
+            return {**outputs, "token_ids": row["token_ids"], "num_tokens": row["num_tokens"]}
+
+        shape = (1, BYTES_PER_TOKEN * length)
+        return tf.function(run, autograph=False).get_concrete_function(
+            **{
+                name: tf.TensorSpec(shape, tf.uint8, name)
+                for name in (["utf8", "utf8_pair"] if pairs else ["utf8"])
+            }
+        )
+
+
+def convert(module, functions, quantization, metadata):
+    """The content of the `.tflite` file.
+
+    Args:
+        module: what the functions hold on to.
+        functions: the concrete functions of the signatures, by name.
+    """
     # Through a SavedModel: the converter takes several signatures from nothing else.
     with tempfile.TemporaryDirectory() as directory:
-        functions = {f"tokens_{length}": _trace(graph, length) for length in lengths}
-        tf.saved_model.save(graph, directory, signatures=functions)
+        tf.saved_model.save(module, directory, signatures=functions)
         converter = tf.lite.TFLiteConverter.from_saved_model(
             directory, signature_keys=list(functions)
         )
@@ -94,20 +162,34 @@ def gather_before_widening(model):
     """
     kinds = [code.builtinCode for code in model.operatorCodes]
     kind_of = schema.BuiltinOperator
-    for graph in model.subgraphs:
-        by_output = {op.outputs[0]: op for op in graph.operators}
-        gather = next(op for op in graph.operators if kinds[op.opcodeIndex] == kind_of.GATHER)
-        widen = by_output[gather.inputs[0]]
+    for graph in (model.subgraphs[signature.subgraphIndex] for signature in model.signatureDefs):
+        maker = {output: op for op in graph.operators for output in op.outputs}
+
+        def made_by(tensor, kind, maker=maker):
+            return tensor in maker and kinds[maker[tensor].opcodeIndex] == kind
+
+        gather = next(
+            op
+            for op in graph.operators
+            if kinds[op.opcodeIndex] == kind_of.GATHER and made_by(op.inputs[0], kind_of.DEQUANTIZE)
+        )
+        widen = maker[gather.inputs[0]]
         rows = copy.copy(graph.tensors[gather.outputs[0]])  # (length, hidden_dim)
         rows.type, rows.name = schema.TensorType.FLOAT16, b"rows"
         graph.tensors.append(rows)
         gather.inputs = [widen.inputs[0], *gather.inputs[1:]]
         widen.inputs = [len(graph.tensors) - 1]
         widen.outputs, gather.outputs = gather.outputs, widen.inputs
-        # Operations run in the order of the list.
-        first = [op for op in graph.operators if kinds[op.opcodeIndex] == kind_of.CAST]
-        first += [op for op in (by_output.get(gather.inputs[1]),) if op] + [gather, widen]
+        # Operations run in the order of the list. On whole numbers are those of the tokenizer, the
+        # look-up, and the mask's cast.
+        first = [op for op in graph.operators if not _on_floats(graph, op)] + [gather, widen]
         graph.operators = first + [op for op in graph.operators if op not in first]
+
+
+def _on_floats(graph, op):
+    """Whether an operation reads floating point numbers."""
+    floats = (schema.TensorType.FLOAT32, schema.TensorType.FLOAT16)
+    return any(i >= 0 and graph.tensors[i].type in floats for i in op.inputs)
 
 
 def check_operations(path):
@@ -123,7 +205,8 @@ def check_operations(path):
         raise ExportMismatch(f"the graph needs operations that TFLite lacks: {', '.join(custom)}")
     # The interpreter shows the first signature's partitions alone. The others have the same
     # operations in the same order, which is what XNNPACK goes by.
-    graphs = [_operations(model.Subgraphs(i)) for i in range(model.SubgraphsLength())]
+    signatures = [model.SignatureDefs(i) for i in range(model.SignatureDefsLength())]
+    graphs = [_operations(model.Subgraphs(s.SubgraphIndex())) for s in signatures]
     if any(graph != graphs[0] for graph in graphs):
         raise ExportMismatch("the signatures differ in more than their lengths")
     partitions = xnnpack_partitions(path)
@@ -138,42 +221,6 @@ def xnnpack_partitions(path):
     # Nodes that a delegate took over stay listed; each piece adds one node of this name.
     names = collections.Counter(node["op_name"] for node in interpreter._get_ops_details())
     return names["DELEGATE"]
-
-
-def check_lengths(sequence_lengths, longest):
-    """The lengths in ascending order, each once; an InputError names the one that does not fit."""
-    try:
-        lengths = sorted({int(length) for length in sequence_lengths})
-        whole = lengths == sorted({float(length) for length in sequence_lengths})
-    except (TypeError, ValueError):
-        lengths, whole = [], False
-    if not lengths or not whole:
-        raise InputError(
-            f"sequence_lengths: expected whole numbers such as (32, 128); got {sequence_lengths!r}"
-        )
-    for length in lengths:
-        if not 3 <= length <= longest:
-            raise InputError(
-                f"sequence_lengths: {length} is outside 3..{longest}, the model's "
-                "max_sequence_length"
-            )
-    return lengths
-
-
-def check_choice(name, value, choices):
-    """Raises an InputError that lists the choices unless `value` is among them."""
-    if value not in choices:
-        raise InputError(f"{name}: expected one of {', '.join(choices)}; got {value!r}")
-
-
-def _trace(graph, length):
-    def run(token_ids, padding_mask):
-        return graph(token_ids, padding_mask)
-
-    return tf.function(run).get_concrete_function(
-        token_ids=tf.TensorSpec((1, length), tf.int32, "token_ids"),
-        padding_mask=tf.TensorSpec((1, length), tf.int32, "padding_mask"),
-    )
 
 
 def _operations(subgraph):

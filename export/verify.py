@@ -31,7 +31,8 @@ def verify(task, runner, quantization):
     """Compares a written file with its task on a handful of rows.
 
     The rows are a few sentences, where the task has a preprocessor, and random ids: the shortest
-    text, a middle one and a full one for each length of the file.
+    text, a middle one and a full one for each length of the file. A file that has the tokenizer in
+    it is given the sentences as they are, and texts that fill each length.
 
     Args:
         task: the task that was exported.
@@ -39,18 +40,50 @@ def verify(task, runner, quantization):
         quantization: key of `BOUNDS`.
 
     Raises:
-        ExportMismatch: names the deviation and the bound.
+        ExportMismatch: names the deviation and the bound, or the text that became other ids.
     """
-    rows = sample_rows(task, runner.lengths)
     reference = float32_task(task)
+    if runner.takes_text:
+        texts = sample_texts(runner.metadata)
+        rows = task.preprocessor.tokenizer.encode_batch(*texts, max_length=runner.max_length)
+        outputs = runner.run_texts(*texts)
+        _check_ids(outputs.get("token_ids"), rows, texts)
+        _check_logits(outputs["logits"], rows, reference, quantization)
+    if runner.takes_token_ids:
+        rows = sample_rows(task, runner.lengths)
+        features = as_features(rows, task.backbone.config.pad_token_id)
+        _check_logits(runner.predict(features)["logits"], rows, reference, quantization)
+
+
+def _check_logits(logits, rows, reference, quantization):
     expected = np.concatenate([_keras_logits(reference, row) for row in rows])
-    logits = runner.predict(as_features(rows, task.backbone.config.pad_token_id))["logits"]
     deviation = relative_deviation(logits, expected)
     if not deviation <= BOUNDS[quantization]:  # also where it is NaN
         raise ExportMismatch(
             f"quantization {quantization!r}: logits are off by {deviation:.2g} of the largest one, "
             f"and the bound is {BOUNDS[quantization]:.2g}; nothing was written"
         )
+
+
+def _check_ids(found, rows, texts):
+    """`found`: list of int32 arrays, padded; None where a file does not tell."""
+    for i, ids in enumerate(found or ()):
+        if ids[: len(rows[i])].tolist() != rows[i]:
+            text = " | ".join(side[i] for side in texts if side is not None)
+            raise ExportMismatch(
+                f"the tokenizer in the file makes other ids of {text[:50]!r} than the task's; "
+                "nothing was written"
+            )
+
+
+def sample_texts(metadata):
+    """Texts for the check, and their pairs or None: two lists of str."""
+    texts = ["", " ", "\n\n two  lines\0", "a <mask> b", *SENTENCES]
+    for length in metadata["sequence_lengths"] or [metadata["max_sequence_length"]]:
+        texts += [" ".join(SENTENCES * length)[: 3 * length], " \u65e5" * length]
+    room = max(metadata["num_bytes"] or [10**6])  # what does not fit is cut, and has other ids
+    texts = [text for text in texts if len(text.encode()) < room]
+    return texts, texts[::-1] if metadata["pairs"] else None
 
 
 def relative_deviation(logits, expected):

@@ -215,10 +215,12 @@ def test_finetune_evaluate_predict_export_report(run, preset, train, dev, tmp_pa
     code, _, stderr = run(*export, "--out", tflite)
     assert code == 2 and "--overwrite" in stderr
 
-    code, _, stderr = run("evaluate", "--model", tflite, "--data", dev)
+    on_ids = tmp_path / "ids.tflite"
+    assert run(*export, "--out", on_ids, "--inputs", "tokens")[0] == 0
+    code, _, stderr = run("evaluate", "--model", on_ids, "--data", dev)
     assert code == 2 and "--tokenizer" in stderr
-    for model in (tflite, saved_model):
-        exported = ("--model", model, "--tokenizer", out, "--data", dev)
+    for model, *tokenizer in ((tflite,), (saved_model,), (on_ids, "--tokenizer", out)):
+        exported = ("--model", model, *tokenizer, "--data", dev)
         code, stdout, stderr = run("evaluate", *exported, "--json")
         assert code == 0, stderr
         assert json.loads(stdout)["accuracy"] == metrics["accuracy"]

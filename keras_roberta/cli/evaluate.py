@@ -11,7 +11,7 @@ from keras_roberta.errors import InputError
 
 Model = Annotated[str, Option(help="A preset, a .tflite file or a SavedModel's directory.")]
 Tokenizer = Annotated[
-    str | None, Option(help="Preset that an exported model came from, for its tokenizer.")
+    str | None, Option(help="Preset that a model on token ids came from, for its tokenizer.")
 ]
 TextColumn = Annotated[
     str | None, Option(help="Column of the texts.", show_default="the one that is not the label")

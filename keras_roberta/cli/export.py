@@ -19,6 +19,10 @@ def export(
     sequence_lengths: Annotated[
         str, Option(help="Lengths in tokens that the TFLite model takes, with commas.")
     ] = "32,64,128",
+    inputs: Annotated[
+        Literal["text", "tokens"], Option(help="Whether the tokenizer goes into the model.")
+    ] = "text",
+    pairs: Annotated[bool, Option("--pairs", help="The model takes pairs of texts.")] = False,
     overwrite: Annotated[bool, Option("--overwrite", help="Replace what --out names.")] = False,
 ):
     """Turn a fine-tuned preset into a file for phones or a directory for TF Serving."""
@@ -27,7 +31,7 @@ def export(
     from keras_roberta.cli.tables import print_values
     from keras_roberta.recipes.export import export
 
-    print_values(export(preset, out, format, quantization, lengths, overwrite))
+    print_values(export(preset, out, format, quantization, lengths, inputs, pairs, overwrite))
 
 
 def report(

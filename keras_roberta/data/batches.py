@@ -6,8 +6,8 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
-from keras_roberta.data.preprocessor import text_columns
 from keras_roberta.errors import InputError
+from keras_roberta.text_columns import text_columns
 
 FEATURES = {
     "token_ids": tf.TensorSpec((None, None), tf.int32),

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_roberta.errors import InputError
+from keras_roberta.text_columns import text_columns
 from keras_roberta.tokenizers import RobertaTokenizer
 
 # Rows are padded up to one of these, so that a compiled step meets a handful of shapes.
@@ -88,12 +89,3 @@ class RobertaPreprocessor(keras.layers.Layer):
 
     def save_to_preset(self, preset_dir):
         self.tokenizer.save(f"{preset_dir}/assets/tokenizer")
-
-
-def text_columns(texts):
-    """The first texts, and the second ones or None, of any form that a preprocessor takes."""
-    if isinstance(texts, dict):
-        return texts["text"], texts.get("text_pair")
-    if isinstance(texts, tuple) and len(texts) == 2 and not isinstance(texts[0], (str, bytes)):
-        return texts
-    return texts, None

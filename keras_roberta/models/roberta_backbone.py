@@ -4,6 +4,7 @@ import keras
 import keras_hub
 
 from keras_roberta.config import RobertaConfig
+from keras_roberta.errors import InputError
 from keras_roberta.layers import RobertaEmbeddings, RobertaEncoder
 from keras_roberta.models.presets import PresetMixin, open_preset
 
@@ -118,6 +119,17 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
         if load_weights:
             source.load_backbone_weights(backbone)
         return backbone
+
+
+def check_sequence_length(preprocessor, backbone):
+    """Raises an InputError if a preprocessor makes rows that the model has no positions for."""
+    length = getattr(preprocessor, "sequence_length", None)
+    longest = backbone.config.max_sequence_length
+    if length is not None and length > longest:
+        raise InputError(
+            f"sequence_length: the preprocessor cuts at {length} tokens, but the model has only "
+            f"{longest} positions; make it with sequence_length={longest} or less"
+        )
 
 
 def layer_weights(name, layer):

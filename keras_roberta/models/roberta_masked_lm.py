@@ -7,7 +7,11 @@ import tensorflow as tf
 from keras_roberta.checkpoints.hugging_face import load_masked_lm_head
 from keras_roberta.data.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
 from keras_roberta.layers import MaskedLMHead
-from keras_roberta.models.roberta_backbone import RobertaBackbone, layer_weights
+from keras_roberta.models.roberta_backbone import (
+    RobertaBackbone,
+    check_sequence_length,
+    layer_weights,
+)
 from keras_roberta.models.task import RobertaTask
 
 
@@ -34,6 +38,8 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
     preprocessor_cls = RobertaMaskedLMPreprocessor
 
     def __init__(self, backbone, preprocessor=None, **kwargs):
+        check_sequence_length(preprocessor, backbone)
+
         # === Layers ===
         self.backbone = backbone
         self.preprocessor = preprocessor

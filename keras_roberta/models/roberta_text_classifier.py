@@ -7,7 +7,11 @@ from keras_roberta.checkpoints.hugging_face import load_classifier_head
 from keras_roberta.data.labels import class_numbers
 from keras_roberta.errors import InputError
 from keras_roberta.layers import ClassificationHead
-from keras_roberta.models.roberta_backbone import RobertaBackbone, layer_weights
+from keras_roberta.models.roberta_backbone import (
+    RobertaBackbone,
+    check_sequence_length,
+    layer_weights,
+)
 from keras_roberta.models.task import RobertaTask
 
 
@@ -44,6 +48,8 @@ class RobertaTextClassifier(RobertaTask, keras_hub.models.TextClassifier):
         labels = getattr(preprocessor, "labels", None)
         if labels and len(labels) != num_classes:
             raise InputError(f"num_classes is {num_classes}, but {len(labels)} labels are named")
+
+        check_sequence_length(preprocessor, backbone)
 
         # === Layers ===
         self.backbone = backbone

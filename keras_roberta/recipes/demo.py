@@ -132,9 +132,10 @@ def _finetune_and_compare(preset, out, task, options, stages, pretraining=None):
     longest = model.preprocessor.sequence_length
     lengths = [length for length in LENGTHS if length < longest] + [longest]
     with stages("export"), waiting("exporting to TFLite and SavedModel"):
-        to_tflite(model, exported[0], quantization="none", sequence_lengths=lengths)
-        to_tflite(model, exported[1], quantization="int8", sequence_lengths=lengths)
-        to_saved_model(model, exported[2], overwrite=True)
+        pairs = isinstance(task.test[0], tuple)
+        for path, quantization in zip(exported, ("none", "int8"), strict=False):
+            to_tflite(model, path, quantization, sequence_lengths=lengths, pairs=pairs)
+        to_saved_model(model, exported[2], pairs=pairs, overwrite=True)
     with stages("compare"), waiting("running all of them on the held-out texts"):
         rows = [
             majority_class(task.train[1], task.test[1]),

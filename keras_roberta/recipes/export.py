@@ -9,13 +9,22 @@ from keras_roberta.models.roberta_text_classifier import RobertaTextClassifier
 from keras_roberta.recipes.predictor import bytes_on_disk
 
 
-def export(preset, out, format, quantization, sequence_lengths, overwrite=False):
+def export(
+    preset,
+    out,
+    format,
+    quantization,
+    sequence_lengths,
+    inputs="text",
+    pairs=False,
+    overwrite=False,
+):
     """Writes a `.tflite` file, or a SavedModel's directory.
 
     Args:
         preset: a fine-tuned preset.
         format: "tflite" or "saved-model".
-        quantization, sequence_lengths: see `to_tflite`.
+        quantization, sequence_lengths, inputs, pairs: see `to_tflite`.
         overwrite: replace what is there.
 
     Returns:
@@ -33,9 +42,9 @@ def export(preset, out, format, quantization, sequence_lengths, overwrite=False)
         raise InputError(f"{out}: is something else than a model of this format; remove it first")
     task = RobertaTextClassifier.from_preset(preset)
     if format == "tflite":
-        to_tflite(task, out, quantization=quantization, sequence_lengths=sequence_lengths)
+        to_tflite(task, out, quantization, inputs, sequence_lengths, pairs)
     else:
-        to_saved_model(task, out, overwrite=overwrite)
+        to_saved_model(task, out, inputs, pairs, overwrite=overwrite)
     return {"model": str(out), "megabytes": bytes_on_disk(out) / 1e6}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_roberta.errors import InputError
+from keras_roberta.export.metadata import read_metadata
 from keras_roberta.export.runtime import load
 from keras_roberta.models.roberta_text_classifier import RobertaTextClassifier
 from keras_roberta.tokenizers import RobertaTokenizer
@@ -46,7 +47,8 @@ def open_predictor(path, tokenizer=None, threads=1):
 
     Args:
         path: a preset (directory or hf://), a `.tflite` file, or a SavedModel's directory.
-        tokenizer: the preset that an exported model came from, for its tokenizer.
+        tokenizer: the preset that an exported model came from, for its tokenizer, where that is not
+            in the model.
         threads: for TFLite.
 
     Raises:
@@ -54,12 +56,14 @@ def open_predictor(path, tokenizer=None, threads=1):
     """
     if not is_exported(path):
         return task_predictor(RobertaTextClassifier.from_preset(path), bytes_on_disk(path))
-    if tokenizer is None:
+    if tokenizer is not None:
+        tokenizer = RobertaTokenizer.from_preset(tokenizer)
+    elif read_metadata(path)["inputs"] == "tokens":
         raise InputError(f"{path}: takes token ids; name the preset it came from as --tokenizer")
-    return runner_predictor(path, RobertaTokenizer.from_preset(tokenizer), threads)
+    return runner_predictor(path, tokenizer, threads)
 
 
-def runner_predictor(path, tokenizer, threads=1):
+def runner_predictor(path, tokenizer=None, threads=1):
     """An exported model as a `Predictor`."""
     is_tflite = Path(path).suffix == ".tflite"
     runner = load(path, tokenizer, threads if is_tflite else None)

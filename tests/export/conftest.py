@@ -66,24 +66,31 @@ def regressor(make_task):
 
 @pytest.fixture(scope="session")
 def exported(classifier, regressor, tmp_path_factory):
-    """Paths by name: the classifier in each quantization, with one length alone, the regressor."""
+    """Paths by name: the classifier in each quantization, with one length alone, the regressor, on
+    token ids; then with the tokenizer in the file, the regressor on pairs."""
     directory = tmp_path_factory.mktemp("exported")
     jobs = {
-        "none": (classifier, "none", LENGTHS),
-        "float16": (classifier, "float16", LENGTHS),
-        "int8": (classifier, "int8", LENGTHS),
-        "one_length": (classifier, "none", LENGTHS[-1:]),
-        "regression_none": (regressor, "none", LENGTHS[:1]),
-        "regression_int8": (regressor, "int8", LENGTHS[:1]),
+        "none": (classifier, "none", "tokens", LENGTHS),
+        "float16": (classifier, "float16", "tokens", LENGTHS[:1]),
+        "int8": (classifier, "int8", "tokens", LENGTHS),
+        "one_length": (classifier, "none", "tokens", LENGTHS[-1:]),
+        "regression_none": (regressor, "none", "tokens", LENGTHS[:1]),
+        "text_none": (classifier, "none", "text", LENGTHS),
+        "text_float16": (classifier, "float16", "text", LENGTHS),
+        "text_int8": (classifier, "int8", "text", LENGTHS),
+        "text_pairs": (regressor, "int8", "text", LENGTHS, True),
     }
     return {
-        name: export.to_tflite(
-            task, directory / f"{name}.tflite", quantization, sequence_lengths=lengths
-        )
-        for name, (task, quantization, lengths) in jobs.items()
+        name: export.to_tflite(task, directory / f"{name}.tflite", *arguments)
+        for name, (task, *arguments) in jobs.items()
     }
 
 
 @pytest.fixture(scope="session")
 def saved_model(classifier, tmp_path_factory):
     return export.to_saved_model(classifier, tmp_path_factory.mktemp("saved") / "1")
+
+
+@pytest.fixture(scope="session")
+def saved_model_of_pairs(regressor, tmp_path_factory):
+    return export.to_saved_model(regressor, tmp_path_factory.mktemp("pairs") / "1", pairs=True)

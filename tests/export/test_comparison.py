@@ -15,7 +15,7 @@ def test_report(exported, saved_model, classifier, tmp_path, capsys):
     truth = classifier.predict(TEXTS, verbose=0).argmax(axis=-1)
     labels = [classifier.labels[number] for number in truth]
     rows = export.report(
-        [exported["none"], exported["int8"], saved_model],
+        [exported["none"], exported["text_int8"], saved_model],
         TEXTS,
         labels,
         reference=classifier,
@@ -31,7 +31,7 @@ def test_report(exported, saved_model, classifier, tmp_path, capsys):
     assert {row.accuracy for row in rows if row.quantization == "none"} == {1.0}
     assert json.loads((tmp_path / "report.json").read_text())[0]["megabytes"] > 1
     assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
-    assert "int8.tflite" in capsys.readouterr().out
+    assert "text_int8.tflite" in capsys.readouterr().out
 
 
 def test_regression_is_judged_by_correlation(exported, regressor):

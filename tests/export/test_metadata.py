@@ -11,18 +11,26 @@ from keras_roberta.errors import InputError
 
 def test_round_trip(exported, classifier):
     assert export.read_metadata(exported["int8"]) == {
-        "format_version": 1,
+        "format_version": 2,
         "task": "RobertaTextClassifier",
         "num_classes": 3,
         "labels": ["bad", "fair", "good"],
         "quantization": "int8",
         "sequence_lengths": [16, 32],
         "max_sequence_length": 32,
+        "inputs": "tokens",
+        "pairs": False,
+        "num_bytes": None,
         "start_token_id": 0,
         "pad_token_id": 1,
         "end_token_id": 2,
         "tokenizer_fingerprint": classifier.preprocessor.tokenizer.fingerprint,
     }
+
+
+def test_of_a_file_that_takes_text(exported):
+    values = export.read_metadata(exported["text_pairs"])
+    assert (values["inputs"], values["pairs"], values["num_bytes"]) == ("text", True, [128, 256])
 
 
 def test_saved_model(saved_model):
@@ -62,7 +70,7 @@ def test_truncated_files(exported, tmp_path, kept):
 def test_a_later_format(saved_model, tmp_path):
     (tmp_path / "assets").mkdir()
     (tmp_path / "saved_model.pb").touch()
-    values = export.read_metadata(saved_model) | {"format_version": 2}
+    values = export.read_metadata(saved_model) | {"format_version": 3}
     (tmp_path / "assets" / "keras_roberta.json").write_text(json.dumps(values))
-    with pytest.raises(InputError, match="has format 2, this version reads 1"):
+    with pytest.raises(InputError, match="has format 3, this version reads 2"):
         export.read_metadata(tmp_path)

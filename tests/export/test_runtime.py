@@ -1,4 +1,4 @@
-"""One way to run both formats: texts, features, lengths, errors."""
+"""One way to run both formats on token ids: texts, features, lengths, errors."""
 
 import subprocess
 import sys
@@ -8,6 +8,7 @@ import pytest
 
 from keras_roberta import export
 from keras_roberta.errors import InputError
+from keras_roberta.export.verify import as_features
 from keras_roberta.tokenizers.training import train_byte_level_bpe
 
 TEXTS = ["a gem", "the film is a mess", "it makes up for much of that and " * 9, ""]
@@ -22,25 +23,30 @@ def runner(request, exported, saved_model, tokenizer):
 def test_texts(runner, classifier, tokenizer):
     rows = tokenizer(TEXTS, max_length=runner.max_length)
     assert max(map(len, rows)) == runner.max_length  # the long text is cut
-    from keras_roberta.export.verify import as_features
-
     expected = classifier(as_features(rows, 1)).numpy()
     out = runner.predict(TEXTS)
     np.testing.assert_allclose(out["logits"], expected, rtol=1e-4, atol=1e-5)
     assert runner.labels == ("bad", "fair", "good")
 
 
-def test_pairs(runner, tokenizer):
-    assert [row.tolist() for row in runner.rows((["a gem"], ["a mess"]))] == tokenizer(
-        ["a gem"], ["a mess"]
+def test_pairs_on_token_ids(exported, classifier, tokenizer):
+    rows = tokenizer(["a gem"], ["a mess"])
+    out = export.load(exported["none"], tokenizer).predict(
+        {"text": ["a gem"], "text_pair": ["a mess"]}
     )
-    assert len(runner.predict({"text": ["a"], "text_pair": ["b"]})["label"]) == 1
+    expected = classifier(as_features(rows, 1)).numpy()
+    np.testing.assert_allclose(out["logits"], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_long_features_keep_their_end(runner):
+def test_long_features_keep_their_end(runner, classifier):
     token_ids = np.full((1, 60), 9)
-    (row,) = runner.rows({"token_ids": token_ids})
-    assert len(row) == runner.max_length and row[-1] == 2 and set(row[:-1]) == {9}
+    cut = [[9] * (runner.max_length - 1) + [2]]
+    np.testing.assert_allclose(
+        runner.predict({"token_ids": token_ids})["logits"],
+        classifier(as_features(cut, 1)).numpy(),
+        rtol=1e-4,
+        atol=1e-5,
+    )
 
 
 def test_errors(runner, exported, saved_model, tokenizer):

@@ -1,7 +1,12 @@
-"""SavedModels: numbers, independence of Keras, what happens to directories."""
+"""SavedModels: numbers, independence of Keras, warm-up, servers, what happens to directories."""
 
+import json
+import os
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 
 import numpy as np
 import pytest
@@ -9,9 +14,11 @@ import tensorflow as tf
 
 from keras_roberta import export
 from keras_roberta.errors import InputError
-from keras_roberta.export import verify
+from keras_roberta.export import serving_warmup, verify
+from keras_roberta.export.saved_model import ServingModule
 
 ROWS = [[0, 2], [0, 9, 2], [0, *range(5, 35), 2]]
+TEXTS = ["a gem", "the film is a mess", ""]
 
 
 def test_equals_keras(saved_model, classifier):
@@ -21,12 +28,22 @@ def test_equals_keras(saved_model, classifier):
 
 
 def test_padding_may_stand_anywhere(saved_model, classifier):
-    features = {k: v[:, ::-1].copy() for k, v in verify.as_features(ROWS[2:], 1).items()}
     token_ids = np.array([[0, 1, 7, 8, 1, 2]], "int32")
     features = {"token_ids": token_ids, "padding_mask": np.int32(token_ids != 1)}
-    serve = tf.saved_model.load(str(saved_model)).signatures["serving_default"]
+    serve = tf.saved_model.load(str(saved_model)).signatures["tokens"]
     out = serve(**{k: tf.constant(v) for k, v in features.items()})
     np.testing.assert_allclose(out["logits"], classifier(features).numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_batches_are_padded_to_the_longest_only(classifier, tokenizer):
+    module = ServingModule(classifier)
+    module.classify = lambda token_ids, padding_mask: padding_mask
+    for texts in (["a gem", "a"], ["a gem", "the film is a mess", "a " * 400]):
+        padding_mask = module.serve_text(tf.constant(texts)).numpy()
+        assert padding_mask.sum(axis=1).tolist() == [
+            len(ids) for ids in tokenizer(texts, max_length=40)
+        ]
+        assert padding_mask.all(axis=1).any()
 
 
 def test_runs_without_keras(saved_model):
@@ -34,17 +51,16 @@ def test_runs_without_keras(saved_model):
 import sys
 sys.modules["keras"] = None  # TensorFlow itself imports Keras where it can
 import tensorflow as tf
-serve = tf.saved_model.load({str(saved_model)!r}).signatures["serving_default"]
+signatures = tf.saved_model.load({str(saved_model)!r}).signatures
+print(sorted(signatures["serving_default"](text=tf.constant(["a gem", "a mess"]))))
 ids = tf.constant([[0, 9, 2]])
-print(sorted(serve(token_ids=ids, padding_mask=tf.ones_like(ids))))
+print(sorted(signatures["tokens"](token_ids=ids, padding_mask=tf.ones_like(ids))))
 print([name for name in ("keras_hub", "tf_keras", "keras_roberta") if name in sys.modules])
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    assert run.stdout.splitlines()[-2:] == [
-        "['label', 'logits', 'probabilities', 'score']",
-        "[]",
-    ]
+    outputs = "['label', 'logits', 'probabilities', 'score']"
+    assert run.stdout.splitlines()[-3:] == [outputs, outputs, "[]"]
 
 
 def test_runs_in_the_loader_of_tensorflow_1(saved_model, classifier):
@@ -52,12 +68,122 @@ def test_runs_in_the_loader_of_tensorflow_1(saved_model, classifier):
     v1 = tf.compat.v1
     with v1.Session(graph=tf.Graph()) as session:
         loaded = v1.saved_model.loader.load(session, ["serve"], str(saved_model))
-        signature = loaded.signature_def["serving_default"]
-        logits = session.run(
-            signature.outputs["logits"].name,
-            {signature.inputs[name].name: value for name, value in features.items()},
-        )
-    np.testing.assert_allclose(logits, classifier(features).numpy(), rtol=1e-4, atol=1e-5)
+
+        def run(signature, inputs):
+            signature = loaded.signature_def[signature]
+            return session.run(
+                signature.outputs["logits"].name,
+                {signature.inputs[name].name: value for name, value in inputs.items()},
+            )
+
+        of_tokens, of_texts = run("tokens", features), run("serving_default", {"text": TEXTS})
+    expected = classifier(features).numpy()
+    np.testing.assert_allclose(of_tokens, expected, rtol=1e-4, atol=1e-5)
+    expected = classifier.predict(TEXTS, verbose=0)
+    np.testing.assert_allclose(of_texts, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_operations_of_a_stock_server(saved_model):
+    """TensorFlow's own kernels, and no resources but the weights."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    content = saved_model_pb2.SavedModel.FromString((saved_model / "saved_model.pb").read_bytes())
+    graph = content.meta_graphs[0].graph_def
+    nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
+    ops = sorted({node.op for node in nodes})
+    assert not [op for op in ops if "PyFunc" in op or "Table" in op]
+    program = f"""
+import sys
+sys.modules["tensorflow_text"] = None
+import tensorflow as tf
+from tensorflow.python.framework import op_def_registry
+print([op for op in {ops!r} if op_def_registry.get(op) is None])
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.stdout.splitlines()[-1:] == ["[]"], run.stderr
+
+
+@pytest.mark.parametrize("fixture", ["saved_model", "saved_model_of_pairs"])
+def test_warm_up_requests(fixture, request):
+    """The messages are those of TF Serving's own classes, and the model answers each."""
+    logs = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
+    directory = request.getfixturevalue(fixture)
+    signatures = tf.saved_model.load(str(directory)).signatures
+    seen = set()
+    for record in tf.data.TFRecordDataset(str(directory / serving_warmup.FILE)):
+        message = logs.PredictionLog.FromString(record.numpy())
+        predict = message.predict_log.request
+        name = predict.model_spec.signature_name
+        inputs = {key: tf.constant(tf.make_ndarray(v)) for key, v in predict.inputs.items()}
+        rows = len(next(iter(inputs.values())))
+        assert len(signatures[name](**inputs)["logits"]) == rows
+        seen.add((name, rows))
+    assert seen == {(name, n) for name in ("tokens", "serving_default") for n in (1, 8, 32)}
+
+
+def test_warm_up_bytes():
+    """PredictionLog { predict_log { request { model_spec { signature_name: "s" } } } }"""
+    assert serving_warmup.prediction_log("s", {}) == b"\x32\x07\x0a\x05\x0a\x03\x1a\x01s"
+
+
+def test_compiled(classifier, tmp_path):
+    export.to_saved_model(classifier, tmp_path / "1", jit_compile=True, warmup_batch_sizes=[2])
+    found = export.load(tmp_path / "1").predict(TEXTS)["logits"]
+    expected = classifier.predict(TEXTS, verbose=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_in_tensorflow_serving(saved_model, classifier):
+    """Over REST and gRPC, where TENSORFLOW_MODEL_SERVER names the server's binary."""
+    binary = os.environ.get("TENSORFLOW_MODEL_SERVER")
+    if not binary:
+        pytest.skip("TENSORFLOW_MODEL_SERVER names no tensorflow_model_server")
+    grpc = pytest.importorskip("grpc")
+    service = pytest.importorskip("tensorflow_serving.apis.prediction_service_pb2_grpc")
+    from tensorflow_serving.apis import predict_pb2
+
+    ports = [free_port(), free_port()]
+    server = subprocess.Popen([
+        binary, f"--port={ports[0]}", f"--rest_api_port={ports[1]}", "--model_name=m",
+        f"--model_base_path={saved_model.parent.absolute()}",
+    ])  # fmt: skip
+    try:
+        url = f"http://127.0.0.1:{ports[1]}/v1/models/m"
+        wait_for(url)
+        body = json.dumps({"instances": TEXTS}).encode()
+        with urllib.request.urlopen(urllib.request.Request(url + ":predict", body)) as answer:
+            of_rest = [row["logits"] for row in json.load(answer)["predictions"]]
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = "m"
+        request.inputs["text"].CopyFrom(tf.make_tensor_proto(TEXTS))
+        with grpc.insecure_channel(f"127.0.0.1:{ports[0]}") as channel:
+            answer = service.PredictionServiceStub(channel).Predict(request, timeout=60)
+        of_grpc = tf.make_ndarray(answer.outputs["logits"])
+    finally:
+        server.kill()
+        server.wait()
+    expected = classifier.predict(TEXTS, verbose=0)
+    np.testing.assert_allclose(of_rest, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(of_grpc, expected, rtol=1e-4, atol=1e-5)
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def wait_for(url, seconds=120):
+    """Until the server has loaded the model."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(url):
+                return
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.5)
 
 
 def test_a_directory_is_kept_unless_told(classifier, tmp_path):

@@ -11,7 +11,7 @@ from keras_roberta.export import tflite, verify
 ROWS = [[0, 2], [0, 9, 2], [0, *range(5, 19), 2], [0, *range(1000, 1014), 2]]
 
 
-@pytest.mark.parametrize("name", ["none", "float16", "int8", "regression_none", "regression_int8"])
+@pytest.mark.parametrize("name", ["none", "float16", "int8", "regression_none"])
 def test_equals_keras(name, exported, classifier, regressor):
     task = regressor if "regression" in name else classifier
     runner = export.load(exported[name])
@@ -45,7 +45,19 @@ def test_sizes(exported):
     assert size["none"] < 1.1 * size["one_length"]
 
 
-@pytest.mark.parametrize("name", ["none", "float16", "int8", "regression_int8"])
+def test_size_of_the_tokenizer(exported):
+    """Tables are there once, whatever the number of signatures, and never quantised."""
+    for quantization in ("none", "float16", "int8"):
+        added = (
+            exported[f"text_{quantization}"].stat().st_size - exported[quantization].stat().st_size
+        )
+        assert 0 < added < 400_000  # code point classes 40 kB, the graph 120 kB a signature
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["none", "float16", "int8", "text_none", "text_float16", "text_int8", "text_pairs"],
+)
 def test_one_partition_of_builtin_operations(name, exported):
     assert tflite.xnnpack_partitions(exported[name]) == 1
     model = schema.Model.GetRootAs(exported[name].read_bytes())
@@ -87,6 +99,7 @@ def test_a_split_graph_is_noticed(exported, monkeypatch):
             "quantization: expected one of none, float16, int8; got 'int3'",
         ),
         (dict(inputs="audio"), "inputs: expected one of"),
+        (dict(inputs="tokens", pairs=True), "pairs: goes with inputs='text'"),
         (dict(sequence_lengths=(16, 41)), "41 is outside 3..40"),
         (dict(sequence_lengths=(2,)), "2 is outside 3..40"),
         (dict(sequence_lengths=()), "expected whole numbers"),

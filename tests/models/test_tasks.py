@@ -333,3 +333,16 @@ def test_the_same_seed_gives_the_same_run(config, tokenizer, sentiment, jit_comp
         return history.history["loss"]
 
     assert run() == run()
+
+
+def test_a_preprocessor_longer_than_the_model_is_refused(config, tokenizer):
+    for make in (
+        lambda length: make_classifier(config, tokenizer, sequence_length=length),
+        lambda length: kr.RobertaMaskedLM(
+            kr.RobertaBackbone(config),
+            preprocessor=kr.RobertaMaskedLM.preprocessor_cls(tokenizer, sequence_length=length),
+        ),
+    ):
+        make(config.max_sequence_length)
+        with pytest.raises(InputError, match="cuts at 33 tokens, but the model has only 32"):
+            make(config.max_sequence_length + 1)

@@ -11,8 +11,9 @@ import tensorflow as tf
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors, trainers
 
+from keras_roberta import byte_buffer
 from keras_roberta.errors import InputError
-from keras_roberta.tokenizers.in_graph import BatchedTokenizer, StaticTokenizer, fill_buffer
+from keras_roberta.tokenizers.in_graph import BatchedTokenizer, StaticTokenizer
 from keras_roberta.tokenizers.in_graph.byte_level_bpe import SPECIAL_TOKENS, byte_alphabet
 from keras_roberta.tokenizers.in_graph.merge_table import MergeTable
 from keras_roberta.tokenizers.in_graph.unicode_classes import SPACE, code_point_classes
@@ -131,20 +132,24 @@ def batched(vocabulary_and_merges):
 @pytest.fixture(scope="module")
 def static(vocabulary_and_merges):
     """The static tokenizer for pairs, as a function of two buffers."""
-    return static_function(StaticTokenizer(*vocabulary_and_merges, LENGTH, with_offsets=True), 2)
+    return static_function(StaticTokenizer(*vocabulary_and_merges), 2, with_offsets=True)
 
 
 @pytest.fixture(scope="module")
 def tflite(vocabulary_and_merges):
     """The static tokenizer as a TFLite interpreter, of built-in ops alone."""
-    tokenizer = StaticTokenizer(*vocabulary_and_merges, LENGTH)
+    tokenizer = StaticTokenizer(*vocabulary_and_merges)
     return tflite_interpreter(tokenizer, static_function(tokenizer, 1))
 
 
-def static_function(tokenizer, num_sides, num_bytes=NUM_BYTES):
+def static_function(tokenizer, num_sides, **kwargs):
     names = ["utf8", "utf8_pair"][:num_sides]
-    signature = [tf.TensorSpec([1, num_bytes], tf.int32, name) for name in names]
-    return tf.function(lambda *sides: tokenizer(*sides), signature, autograph=False)
+    signature = [tf.TensorSpec([1, NUM_BYTES], tf.uint8, name) for name in names]
+
+    def run(*sides):
+        return tokenizer(*sides, sequence_length=LENGTH, **kwargs)
+
+    return tf.function(run, signature, autograph=False)
 
 
 def tflite_interpreter(tokenizer, function):
@@ -348,8 +353,8 @@ def fits(text):
 @hypothesis.given(st.tuples(strings | malformed, strings | malformed))
 def test_static_is_batched(static, batched, pair):
     hypothesis.assume(all(map(fits, pair)))
-    # Zeros at the end are padding there.
-    texts, pairs = [[t.rstrip("\0" if isinstance(t, str) else b"\0")] for t in pair]
+    # Zeros at the end are padding there, and FF before them ends the text.
+    texts, pairs = [[t.rstrip("\0" if isinstance(t, str) else b"\0\xff")] for t in pair]
     found = static(*(np_bytes(side[0]) for side in (texts, pairs)))
     expected = batched(texts, pairs, max_length=LENGTH, with_offsets=True)
     longest = expected["token_ids"].shape[1]
@@ -361,15 +366,15 @@ def test_static_is_batched(static, batched, pair):
 def np_bytes(text):
     """Bytes as they are, malformed or not, in a buffer."""
     text = text.encode() if isinstance(text, str) else text
-    return np.array([list(text) + [0] * (NUM_BYTES - len(text))], np.int32)
+    return np.array([list(text) + [0] * (NUM_BYTES - len(text))], np.uint8)
 
 
 def test_static_lengths(vocabulary_and_merges, reference):
     """With lengths, zeros at the end belong to the text; bytes behind it do not."""
-    tokenizer = StaticTokenizer(*vocabulary_and_merges, LENGTH)
+    tokenizer = StaticTokenizer(*vocabulary_and_merges)
     texts = ["a\0\0", "dog fox", ""]
     buffers = np.concatenate([np_bytes(text + "dog")[:, :8] for text in texts])
-    found = tokenizer(tf.constant(buffers, tf.uint8), lengths=tf.constant([3, 7, 0]))
+    found = tokenizer(buffers, lengths=tf.constant([3, 7, 0]), sequence_length=LENGTH)
     assert rows(found) == library_ids(reference, texts)
 
 
@@ -382,19 +387,13 @@ def test_static_buffer_overflow(static, reference):
     assert rows(found) == [expected[:LENGTH]]
 
 
-@pytest.mark.parametrize(
-    "text, expected",
-    [
-        ("abcdef", b"abcd"),
-        ("ab\u65e5x", b"ab\0\0"),
-        ("a\u65e5\u672c", b"a\xe6\x97\xa5"),
-        (b"a\xffbcd", b"a\xef\xbf\xbd"),
-        ("\ud83d\ude00", b"\xf0\x9f\x98\x80"),
-        ("\ud83d", b"\xef\xbf\xbd\0"),
-    ],
-)
-def test_fill_buffer(text, expected):
-    assert bytes(fill_buffer([text], 4)[0].tolist()) == expected
+def test_static_terminator(static, reference):
+    """NULs at the end of a text, told from the zeros behind it."""
+    for text in ("a\0\0", "\0", "", "dog"):
+        found = static(byte_buffer.fill([text], NUM_BYTES), byte_buffer.fill([""], NUM_BYTES))
+        ids = reference.encode(text, add_special_tokens=False).ids
+        assert rows(found) == [[0, *ids, 2, 2, 2]]
+        assert found["num_tokens"] == len(ids) + 4
 
 
 def test_tflite(tflite, reference):
@@ -453,23 +452,102 @@ def roberta(data_directory):
 
 
 def real_texts(directory):
-    """Sentences, lines and whole documents in ten languages."""
-    for path in sorted((directory / "lingua_sentences").glob("*.txt")):
-        yield from path.read_text("utf-8").splitlines()
-    for path in sorted((directory / "xquad").glob("*.json")):
-        for article in json.loads(path.read_text("utf-8"))["data"]:
-            yield from (paragraph["context"] for paragraph in article["paragraphs"])
-    for path in sorted((directory / "debian_handbook").glob("*.txt")):
-        yield path.read_text("utf-8")[:200_000]
+    """All text of the data sets: ten languages, tables, JSON, whole documents."""
+    for path in sorted(directory.rglob("*")):
+        if path.parent.name in ("roberta-base-tokenizer", "granite-30m"):
+            continue  # checkpoints
+        if path.suffix in (".txt", ".tsv", ".csv", ".conll", ".json", ".jsonl", ".md"):
+            text = path.read_bytes()
+            lines = text.splitlines(keepends=True)
+            yield from lines
+            if path.suffix == ".txt":
+                yield from (text[i : i + 10_000] for i in range(0, len(text), 500_000))
 
 
-def test_real_texts(roberta, data_directory):
-    vocabulary, merges, reference = roberta
-    texts = list(real_texts(data_directory))
-    tokenizer = BatchedTokenizer(vocabulary, merges)
+@pytest.fixture(scope="module")
+def roberta_in_graph(roberta):
+    return BatchedTokenizer(*roberta[:2])
+
+
+@pytest.mark.slow
+def test_real_texts(roberta, roberta_in_graph, data_directory):
+    """Every distinct line, byte for byte, newline included."""
+    texts = list(dict.fromkeys(real_texts(data_directory)))
+    assert len(texts) > 100_000
+    differ = []
+    for begin in range(0, len(texts), 8000):
+        batch = texts[begin : begin + 8000]
+        found = roberta_in_graph.tokenize(batch).to_list()
+        expected = library_ids(roberta[2], batch, add_special_tokens=False)
+        differ += [text for text, a, b in zip(batch, found, expected, strict=True) if a != b]
+    assert differ == []
+
+
+def generated_texts(count, seed=0):
+    """Strings of what tells tokenizers apart: white space, contractions, scripts, emoji, digits,
+    signs, control characters, special tokens."""
+    chance = random.Random(seed)
+    alphabets = [
+        " ", " \t\n\r\u00a0\u2003\u3000\u2028\x0b\x0c\x85", "etaoinshrdlu", "0123456789",
+        "\u00b2\u00bd\u0663\u0967\u2167", "'\u2019", "-=_.,!?#*~/", "\x00\x01\x1b\x1f\x7f\u200b",
+        "\u00e9\u00df\u0301\u0308", "\u0430\u0431\u0432\u044f", "\u65e5\u672c\u8a9e\uac00",
+        "\u0939\u093f\u0928\u094d\u0e01\u0e33\u0627\u0644",
+        "\U0001f468\u200d\U0001f469\ufe0f\U0001f1e9",
+        "\u0378\ufffe\U000e0fff\U0010ffff",
+    ]  # fmt: skip
+    words = [
+        "'s",
+        "'ll",
+        "'RE",
+        "can't",
+        "I'd've",
+        " the",
+        "The",
+        " <mask>",
+        *SPECIAL_TOKENS,
+        "http",
+    ]
+    for _ in range(count):
+        yield "".join(
+            chance.choice(words)
+            if chance.random() < 0.2
+            else "".join(chance.choices(chance.choice(alphabets), k=chance.randrange(1, 7)))
+            for _ in range(chance.randrange(12))
+        )
+
+
+@pytest.mark.parametrize("kind", ["roberta", "trained here"])
+def test_generated_texts(kind, request):
+    """20,000 of them; hypothesis looks for the smallest that differ, above."""
+    if kind == "roberta":
+        tokenizer = request.getfixturevalue("roberta_in_graph")
+        reference = request.getfixturevalue("roberta")[2]
+    else:
+        tokenizer, reference = map(request.getfixturevalue, ("batched", "reference"))
+    texts = list(generated_texts(20_000))
     found = tokenizer.tokenize(texts).to_list()
     expected = library_ids(reference, texts, add_special_tokens=False)
     assert [text for text, a, b in zip(texts, found, expected, strict=True) if a != b] == []
+
+
+def test_real_and_generated_texts_in_tflite(roberta, data_directory):
+    """A sample of them: one text at a time takes a millisecond each."""
+    tokenizer = StaticTokenizer(*roberta[:2])
+    run = tflite_interpreter(tokenizer, static_function(tokenizer, 1)).get_signature_runner()
+    lines = (
+        path.read_text("utf-8") for path in (data_directory / "lingua_sentences").glob("*.txt")
+    )
+    real = [line for text in lines for line in text.splitlines()[:100]]
+    texts = [t for t in [*real, *generated_texts(3000, seed=1)] if fits(t)]
+    texts = [t.rstrip("\0") for t in texts]
+    assert len(texts) > 3000
+    roberta[2].enable_truncation(LENGTH)
+    expected = library_ids(roberta[2], texts)
+    roberta[2].no_truncation()
+    for text, ids in zip(texts, expected, strict=True):
+        found = run(utf8=np_bytes(text))
+        assert found["token_ids"][0, : len(ids)].tolist() == ids, text
+        assert found["padding_mask"].sum() == len(ids)
 
 
 def test_table_of_real_size(roberta):

@@ -34,8 +34,9 @@ class MergeTable(tf.Module):
 
     Attributes:
         no_merge: int, the rank of a pair that does not merge; larger than every other rank.
-        reach: int, the length in bytes of the longest product. Merges further apart than this
-            cannot influence one another.
+        reach: int32 [num_ids], for the token of each byte the length of the longest product that it
+            is part of, in bytes, at least 1. Merges in a word that are further apart than the
+            longest reach of its bytes cannot influence one another.
         out_of_order: bool [no_merge + 1], the ranks whose product takes part in a merge of lower
             rank; None if there are none. Training can bring them forth: a token that two pairs
             produce may be used before the second of them is learned.
@@ -57,12 +58,12 @@ class MergeTable(tf.Module):
         out_of_order = find_out_of_order(lefts, rights, products, num_ids)
 
         self.no_merge = len(merges)
-        self.reach = max((len(left + right) for left, right in merges), default=1)
-        self.nbytes = 4 * (len(displacements) + len(ranks) + 2 * len(merges) + 2)
+        self.nbytes = 4 * (2 * num_ids + len(ranks) + 2 * len(merges) + 2)
         with tf.init_scope(), tf.device("CPU"):
             self.displacements = tf.constant(displacements)  # (num_ids,)
             self.ranks = tf.constant(ranks)  # (slots,)
             self.lefts = tf.constant(np.append(lefts, -1).astype(np.int32))  # (no_merge + 1,)
+            self.reach = tf.constant(find_reach(vocabulary, merges, num_ids))
             self.products = tf.constant(np.append(products, 0).astype(np.int32))  # (no_merge + 1,)
             self.out_of_order = None
             if out_of_order.any():
@@ -106,6 +107,17 @@ def displace_rows(lefts, rights, num_ids):
             used = np.flatnonzero(taken)[-1] + 1 if len(rows) else 0
             return displacements, ranks[: max(used, displacements.max() + num_ids)]
         num_blocks *= 2
+
+
+def find_reach(vocabulary, merges, num_ids):
+    """The longest product that the token of a single byte is part of: int32 [num_ids]."""
+    longest = {}
+    for product in sorted(map("".join, merges), key=len):
+        longest.update(dict.fromkeys(product, len(product)))
+    reach = np.ones(num_ids, np.int32)
+    for letter, length in longest.items():
+        reach[vocabulary[letter]] = length
+    return reach
 
 
 def find_out_of_order(lefts, rights, products, num_ids):

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_roberta import byte_buffer
 from keras_roberta.tokenizers.in_graph.byte_level_bpe import ByteLevelBPE
 from keras_roberta.tokenizers.in_graph.packing import PAD, TOKENS, layout
 
@@ -11,52 +12,59 @@ class StaticTokenizer(tf.Module):
     """RoBERTa's tokenizer on a buffer of bytes, for phones.
 
     Same ids as the batched and the host tokenizer. A text longer than the buffer has to be cut
-    before, at the end of a character: `fill_buffer` does it; what is cut within a character counts
-    as malformed. Malformed bytes become U+FFFD, three bytes: where that makes a text outgrow the
-    buffers, its end is cut.
+    before, at the end of a character: `byte_buffer.fill` does it; what is cut within a character
+    counts as malformed. Malformed bytes become U+FFFD, three bytes: where that makes a text outgrow
+    the buffers, its end is cut.
 
     Args:
         vocabulary: dict, token in the GPT-2 byte alphabet -> id.
         merges: list of (left, right), best first.
-        sequence_length: int, places in the output.
         special_tokens: those that become their id where a text spells them out. None: all of
             `<s>`, `<pad>`, `</s>`, `<unk>` and `<mask>`; see `ByteLevelBPE`.
         add_prefix_space: whether "a" is read as " a". RoBERTa's own tokenizer does not.
         start_id, pad_id, end_id: the ids around texts and behind them.
-        with_offsets: whether to tell which bytes a token stands for.
     """
 
     def __init__(
         self,
         vocabulary,
         merges,
-        sequence_length,
         special_tokens=None,
         add_prefix_space=False,
         start_id=0,
         pad_id=1,
         end_id=2,
-        with_offsets=False,
         name="static_tokenizer",
     ):
         super().__init__(name=name)
         self.bpe = ByteLevelBPE(vocabulary, merges, special_tokens, add_prefix_space)
-        self.sequence_length = sequence_length
         self.start_id, self.pad_id, self.end_id = start_id, pad_id, end_id
-        self.with_offsets = with_offsets
 
-    def __call__(self, utf8, utf8_pair=None, lengths=None, pair_lengths=None):
+    def __call__(
+        self,
+        utf8,
+        utf8_pair=None,
+        *,
+        sequence_length,
+        lengths=None,
+        pair_lengths=None,
+        with_offsets=False,
+    ):
         """Tokenizes.
 
         Args:
             utf8: int32 or uint8 [batch, bytes], static, zeros behind the text.
             utf8_pair: the same for the second text of a pair; may have another number of bytes.
+            sequence_length: int, places in the output.
             lengths, pair_lengths: int32 [batch], the bytes of each text. None: a text ends before
-                the zeros at the end of its buffer, so NULs at the end of a text are not seen.
+                the zeros at the end of its buffer. A text whose own end is NULs is followed by the
+                byte FF, which is in no UTF-8 and does not count.
+            with_offsets: whether to tell which bytes a token stands for.
 
         Returns:
-            dict of int32 tensors [batch, sequence_length]: `token_ids`, `padding_mask`; with
-            offsets also `offsets` [batch, sequence_length, 2], as in `BatchedTokenizer`.
+            dict of int32 tensors: `token_ids`, `padding_mask` [batch, sequence_length];
+            `num_tokens` [batch], the tokens of each row, special ones included, before it was cut;
+            with offsets also `offsets` [batch, sequence_length, 2], as in `BatchedTokenizer`.
         """
         sides = [(utf8, lengths)]
         if utf8_pair is not None:
@@ -68,21 +76,22 @@ class StaticTokenizer(tf.Module):
         columns = [lay_out_bytes(*side, 1 + batch * i) for i, side in enumerate(sides)]
         utf8, texts = (tf.concat(column, 0) for column in zip(*columns, strict=True))  # (size,)
         size = utf8.shape[0]
-        token_ids, texts, *spans = self.bpe(utf8, texts, size, self.with_offsets)  # (size,)
+        token_ids, texts, *spans = self.bpe(utf8, texts, size, with_offsets)  # (size,)
 
         counts = tf.math.unsorted_segment_sum(tf.ones_like(texts), texts, num_texts + 1)[1:]
         rows = layout(
             tf.split(counts, len(sides)),
             tf.split(tf.cumsum(counts, exclusive=True), len(sides)),
-            self.sequence_length,
-            length=self.sequence_length,
+            sequence_length,
+            length=sequence_length,
         )  # (batch, sequence_length)
         around = tf.constant([self.pad_id, self.start_id, self.end_id])  # as PAD, START, END
         outputs = {
             "token_ids": tf.gather(tf.concat([around, token_ids], 0), rows),
             "padding_mask": tf.cast(rows != PAD, tf.int32),
+            "num_tokens": sum(tf.split(counts, len(sides))) + 2 * len(sides),
         }
-        if self.with_offsets:
+        if with_offsets:
             widths = [side[0].shape[1] + 1 for side in sides for _ in range(batch)]
             begins = tf.constant([0, *np.cumsum([0, *widths[:-1]])], tf.int32)  # (1 + num_texts,)
             offsets = tf.stack(spans, 1) - tf.gather(begins, texts)[:, None]  # (size, 2)
@@ -101,25 +110,9 @@ def lay_out_bytes(utf8, lengths, first):
     place = tf.range(utf8.shape[1])[None]  # (1, bytes + 1)
     if lengths is None:
         lengths = tf.reduce_max(tf.where(utf8 > 0, place + 1, 0), axis=1)  # (batch,)
+        final = tf.reduce_max(tf.where(place == lengths[:, None] - 1, utf8, 0), axis=1)  # (batch,)
+        lengths -= tf.cast(final == byte_buffer.TERMINATOR, tf.int32)
     rows = first + tf.range(utf8.shape[0])[:, None]  # (batch, 1)
     inside = place < tf.minimum(lengths, utf8.shape[1] - 1)[:, None]
     texts = tf.where(inside, rows, 0)
     return tf.reshape(tf.where(inside, utf8, 0), [-1]), tf.reshape(texts, [-1])
-
-
-def fill_buffer(texts, num_bytes):
-    """UTF-8 of texts, cut at the end of a character where too long: int32 [batch, num_bytes].
-
-    Args:
-        texts: list of str, or of bytes, of which malformed ones are replaced by U+FFFD.
-        num_bytes: int, the size of each buffer.
-    """
-    buffer = np.zeros([len(texts), num_bytes], np.int32)
-    for row, text in zip(buffer, texts, strict=True):
-        if isinstance(text, str):  # surrogates: pairs are joined, lone ones become U+FFFD
-            text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-        else:
-            text = text.decode(errors="replace")
-        utf8 = text.encode()[:num_bytes].decode(errors="ignore").encode()
-        row[: len(utf8)] = list(utf8)
-    return buffer

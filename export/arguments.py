@@ -1,0 +1,45 @@
+"""Checks of what callers pass to the exporters."""
+
+from keras_roberta.errors import InputError
+
+INPUTS = ("text", "tokens")
+
+
+def check_inputs(task, inputs, pairs):
+    """Raises an InputError where the task cannot take what it is to take."""
+    check_choice("inputs", inputs, INPUTS)
+    if inputs == "tokens" and pairs:
+        raise InputError("pairs: goes with inputs='text'; token ids hold both texts already")
+    if inputs == "text" and getattr(task.preprocessor, "tokenizer", None) is None:
+        raise InputError(
+            "inputs: the task has no preprocessor to take the tokenizer from; give it one, or "
+            "export with inputs='tokens'"
+        )
+
+
+def check_lengths(lengths, longest, name="sequence_lengths"):
+    """The lengths in ascending order, each once; an InputError names the one that does not fit.
+
+    Args:
+        lengths: numbers of tokens, from 3 on.
+        longest: the model's `max_sequence_length`, or None where longer ones do no harm.
+        name: of the argument, for the message.
+    """
+    try:
+        whole = sorted({int(length) for length in lengths})
+        is_whole = whole == sorted({float(length) for length in lengths})
+    except (TypeError, ValueError):
+        whole, is_whole = [], False
+    if not whole or not is_whole:
+        raise InputError(f"{name}: expected whole numbers such as (32, 128); got {lengths!r}")
+    for length in whole:
+        if length < 3 or length > (longest or length):
+            end = f"{longest}, the model's max_sequence_length" if longest else ""
+            raise InputError(f"{name}: {length} is outside 3..{end}")
+    return whole
+
+
+def check_choice(name, value, choices):
+    """Raises an InputError that lists the choices unless `value` is among them."""
+    if value not in choices:
+        raise InputError(f"{name}: expected one of {', '.join(choices)}; got {value!r}")

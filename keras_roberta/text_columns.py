@@ -1,0 +1,10 @@
+"""The forms in which texts and pairs of texts come."""
+
+
+def text_columns(texts):
+    """The first texts, and the second ones or None, of any form that a preprocessor takes."""
+    if isinstance(texts, dict):
+        return texts["text"], texts.get("text_pair")
+    if isinstance(texts, tuple) and len(texts) == 2 and not isinstance(texts[0], (str, bytes)):
+        return texts
+    return texts, None
