@@ -87,12 +87,16 @@ class KerasPreset:
         _load_weights(backbone.load_weights, path)
 
     def task_settings(self, cls):
-        """Constructor arguments of the saved task if it is a `cls`, else None."""
+        """Constructor arguments of the saved task if it has the head of a `cls`, else None."""
         path = self.directory / "task.json"
         saved = read_json(path) if path.exists() else {}
-        if saved.get("registered_name") != keras.saving.get_registered_name(cls):
+        if not saved:
             return None
         settings = dict(saved["config"])
+        if saved["registered_name"] != keras.saving.get_registered_name(cls):
+            settings = cls.settings_from_other_task(saved["registered_name"], settings)
+            if settings is None:
+                return None
         preprocessor = settings.get("preprocessor")
         settings["preprocessor"] = preprocessor and preprocessor["config"]
         return {k: v for k, v in settings.items() if k not in ("backbone", "name")}

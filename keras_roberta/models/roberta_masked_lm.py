@@ -94,3 +94,9 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
     @staticmethod
     def settings_from_hugging_face(head, labels):
         return {}
+
+    @staticmethod
+    def settings_from_other_task(registered_name, settings):
+        if registered_name == "keras_roberta>RobertaPretrainer" and "mlm" in settings["objectives"]:
+            return {"preprocessor": settings["preprocessor"]}
+        return None
