@@ -9,7 +9,7 @@ import traceback
 
 import typer
 
-from keras_roberta.cli import demo, evaluate, export, finetune, pretrain
+from keras_roberta.cli import convert, demo, evaluate, export, finetune, pretrain
 from keras_roberta.cli.startup import DEBUG_VARIABLE
 from keras_roberta.errors import InputError
 
@@ -28,6 +28,7 @@ app.command()(evaluate.evaluate)
 app.command()(evaluate.predict)
 app.command()(export.export)
 app.command()(export.report)
+app.command()(convert.convert)
 
 
 def main(arguments=None):

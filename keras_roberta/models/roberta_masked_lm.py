@@ -89,6 +89,9 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
             "bias": self.head.output_bias,
         }
 
+    def hugging_face_head(self):
+        return "RobertaForMaskedLM", {}, {"masked_lm": self.head_weights_by_name()}
+
     read_hugging_face_head = staticmethod(load_masked_lm_head)
 
     @staticmethod

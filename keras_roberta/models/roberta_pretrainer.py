@@ -228,6 +228,11 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
             "bias": head.output_bias,
         }
 
+    def hugging_face_head(self):
+        if "mlm" not in self.heads:
+            return super().hugging_face_head()
+        return "RobertaForMaskedLM", {}, {"masked_lm": self.head_weights_by_name()}
+
     read_hugging_face_head = staticmethod(load_masked_lm_head)
 
     @staticmethod
