@@ -6,6 +6,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_roberta.checkpoints.hugging_face import load_masked_lm_head
+from keras_roberta.data.batch_options import OBJECTIVES
 from keras_roberta.data.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
 from keras_roberta.errors import InputError
 from keras_roberta.layers import ClassificationHead, MaskedLMHead, TokenClassificationHead
@@ -13,8 +14,6 @@ from keras_roberta.models.roberta_backbone import RobertaBackbone, layer_weights
 from keras_roberta.models.task import RobertaTask
 from keras_roberta.training.gradient_accumulation import mean_gradients
 from keras_roberta.training.pretraining_optimizer import pretraining_optimizer
-
-OBJECTIVES = ("mlm", "sop", "nsp", "choice", "tokens")
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")

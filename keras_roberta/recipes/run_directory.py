@@ -73,9 +73,9 @@ def _check_same(path, record):
             f"{path}: cannot be read; give another --out, or --overwrite to start anew"
         ) from None
     way_out = "give another --out, or --overwrite to start anew"
-    for name, found in fingerprints.items():
-        if found != record[name]:
-            raise InputError(f"{path.parent}: a run on another {name.rstrip('s')} set; {way_out}")
+    for name, what in (("tokenizer", "with another tokenizer"), ("shards", "on other shards")):
+        if fingerprints[name] != record[name]:
+            raise InputError(f"{path.parent}: a run {what}; {way_out}")
     for name in {**then, **now}:
         if name not in REPORTING and then.get(name) != now.get(name):
             raise InputError(

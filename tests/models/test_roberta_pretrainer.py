@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 import keras_roberta as kr
+from keras_roberta.data.batch_options import OBJECTIVES
 from keras_roberta.errors import InputError
-from keras_roberta.models.roberta_pretrainer import OBJECTIVES
 from keras_roberta.training.pretraining_optimizer import pretraining_optimizer
 
 BATCH, LENGTH, PREDICTIONS, CHOICES, LABELS = 8, 16, 3, 2, ("de", "en", "fr")
