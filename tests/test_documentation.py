@@ -12,6 +12,8 @@ import pytest
 import tensorflow as tf
 
 import keras_roberta as kr
+from keras_roberta.data.prepare_options import PrepareOptions
+from keras_roberta.recipes.prepare import prepare
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -66,3 +68,21 @@ def test_example_of_fine_tuning(workplace, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [str(script), "granite-30m", "train.tsv", "out"])
     runpy.run_path(str(script), run_name="__main__")
     assert re.search(r"(negative|positive) \d+%", capsys.readouterr().out)
+
+
+def test_example_of_pre_training(sentiment, tokenizer, tmp_path, monkeypatch):
+    (tmp_path / "text").mkdir()
+    text = "\n\n".join(f"{' , '.join(sentiment[0][i : i + 3])}. It is {i}." for i in range(60))
+    (tmp_path / "text/a.txt").write_text(text)
+    options = PrepareOptions(heldout=0.2, near_duplicates=0)
+    prepare(tmp_path / "text", tokenizer, tmp_path / "shards", options, processes=1)
+    script = str(ROOT / "examples/pretrain.py")
+    for steps in ("3", "5"):  # the second goes on from the first
+        monkeypatch.setattr(sys, "argv", [script, f"{tmp_path}/shards", f"{tmp_path}/out", steps])
+        runpy.run_path(script, run_name="__main__")
+    assert [path.name for path in sorted((tmp_path / "out/states").iterdir())][-1].endswith(
+        "5.safetensors"
+    )
+    assert len((tmp_path / "out/history.csv").read_text().splitlines()) == 3
+    for name in ("preset", "hugging-face"):
+        assert kr.RobertaMaskedLM.from_preset(tmp_path / "out" / name).backbone
