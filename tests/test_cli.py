@@ -10,7 +10,7 @@ import keras_roberta as kr
 from keras_roberta.cli import main
 from keras_roberta.data.preprocessor import RobertaPreprocessor
 
-COMMANDS = ("demo", "finetune", "evaluate", "predict", "export", "report")
+COMMANDS = ("demo", "pretrain", "finetune", "evaluate", "predict", "export", "report", "convert")
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import keras_roberta as kr
+from keras_roberta.cli import main
 from keras_roberta.errors import InputError
 from keras_roberta.recipes.pretrain import pretrain
 from keras_roberta.recipes.pretraining_options import recipe
@@ -209,6 +210,40 @@ def test_directories_that_are_no_run(shards, tmp_path):
     assert result.steps == 1 and (tmp_path / "mine.txt").read_text() == "keep"
     again = pretrain(shards, tmp_path, options(steps=2, seed=3), overwrite=True)
     assert again.steps == 2 and len(list((tmp_path / "states").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--batch-ramp", "0:8,x"), "--batch-ramp '0:8,x': give pairs such as"),
+        (("--loss-weights", "mlm"), "--loss-weights 'mlm': give pairs such as"),
+        (("--loss-weights", "sop:1"), "loss_weights names 'sop'"),
+        (("--evaluate-every", "70"), "--evaluate-every 70 is not a multiple of --log-every 50"),
+        (("--objectives", "mlm,clm"), "clm"),
+        (("--hours", "0"), "hours must be positive"),
+    ],
+)
+def test_options_of_the_command(shards, tmp_path, capsys, more, message):
+    with pytest.raises(SystemExit) as exit:
+        main(["pretrain", "--data", str(shards), "--out", str(tmp_path / "run"), *more])
+    stderr = capsys.readouterr().err
+    assert exit.value.code == 2 and message in stderr and stderr.count("\n") == 1
+
+
+def test_the_command_stops_and_goes_on(shards, tmp_path, capsys, monkeypatch):
+    command = ["pretrain", "--data", str(shards), "--out", str(tmp_path / "run"), "--size", "tiny"]
+    command += ["--steps", "6", "--batch-size", "8", "--sequence-length", "32", "--log-every", "2"]
+    command += ["--objectives", "mlm,sop", "--loss-weights", "sop:0.5"]
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as exit:
+        stop_at_first_row(patch, signal.SIGTERM)
+        main(command)
+    assert exit.value.code == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM after step 2; the same command goes on" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as exit:
+        main(command)
+    output = capsys.readouterr()
+    assert not exit.value.code and "going on from step 2" in output.err
+    assert "en mlm_loss" in output.out and "de sop_accuracy" in output.out
 
 
 COMMAND = [sys.executable, "-m", "keras_roberta.cli", "pretrain", "--size", "tiny"]
