@@ -73,7 +73,7 @@ def pack(num_sentences, sentence_lengths, packing, row_length):
 
 def used_tokens(segments, packing):
     """Tokens of the rows that are not padding, specials among them."""
-    # <s> … </s> around each segment, or </s> … </s> around the second of a pair; else one <s> a row.
+    # Two around each segment, or one behind each and one in front of them all.
     both_ends = packing in (*PAIRS, "block-diagonal")
     specials = 2 * len(segments.length) if both_ends else segments.num_rows + len(segments.length)
     return int(segments.length.sum()) + specials
