@@ -179,7 +179,7 @@ def make_manifest(tokenizer, options, shards, dropped):
         "languages": languages,
         "token_labels": options.label_description(languages),
         "counts": counts,
-        "dropped": dropped,
+        "dropped": {name: dropped[name] for name in ("exact_duplicates", "near_duplicates", "cut")},
         "shards": by_split,
     }
 

@@ -153,8 +153,6 @@ def _bands(row, with_near):
 def _find_duplicates(item, threshold):
     (band, _), members = item
     keys, numbers, signatures = zip(*members, strict=True)
-    if len(numbers) < 2:
-        return
     likeness = None
     if band >= 0:
         signatures = np.stack(signatures)
