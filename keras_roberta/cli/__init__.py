@@ -9,7 +9,16 @@ import traceback
 
 import typer
 
-from keras_roberta.cli import convert, demo, evaluate, export, finetune, pretrain
+from keras_roberta.cli import (
+    convert,
+    demo,
+    evaluate,
+    export,
+    finetune,
+    prepare,
+    pretrain,
+    tokenizer,
+)
 from keras_roberta.cli.startup import DEBUG_VARIABLE
 from keras_roberta.errors import InputError
 
@@ -22,6 +31,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(demo.demo)
+app.add_typer(tokenizer.app, name="tokenizer")
+app.command()(prepare.prepare)
 app.command()(pretrain.pretrain)
 app.command()(finetune.finetune)
 app.command()(evaluate.evaluate)

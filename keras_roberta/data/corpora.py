@@ -231,8 +231,11 @@ def _stretches(file, piece, separator, limit):
             if piece.end is not None and at + (last_line or position) >= piece.end:
                 return
         at, buffer = at + position, buffer[position:]
-        if not started and at + len(buffer) > piece.end:
-            return
+        if not started:
+            if at + len(buffer) > piece.end:
+                return
+            passed = len(buffer.rstrip())  # What may begin a separator stays.
+            at, buffer = at + passed, buffer[passed:]
         while started and len(buffer) > limit:
             place = _place_to_cut(buffer, limit)
             yield at, buffer[:place], is_cut

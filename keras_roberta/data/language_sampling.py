@@ -40,7 +40,7 @@ class LanguageSchedule:
         shares, self._seed = np.asarray(shares, np.float64), seed
         block = max(_BLOCK, 2 * len(shares))
         counts = np.where(shares > 0, np.maximum(1, np.floor(shares * block)), 0).astype(int)
-        # What rounding left goes to those that lost most by it, what it took comes from the largest.
+        # What rounding left goes to those that lost most by it; what it took, the largest gives.
         for language in np.argsort(counts - shares * block, kind="stable"):
             counts[language] += (shares[language] > 0) and counts.sum() < block
         counts[np.argmax(counts)] -= counts.sum() - block

@@ -57,15 +57,24 @@ def likeness(first, second):
     return (first == second).mean(axis=-1)
 
 
-def followers(keys, order):
-    """Pairs of (first, other) of what shares a key, the first by `order`: int64 places (n,) each.
+def duplicates(shared, keys, numbers, likeness, threshold):
+    """Which of some documents are to go.
 
     Args:
-        keys: (n,)
-        order: tuple of (n,) arrays, the most significant first.
+        shared: (n,) what only documents that may be alike share: a band's key, or the document's.
+        keys: uint64 (n, 2) documents' keys.
+        numbers: (n,) their places in the corpus, by which equal ones are told apart.
+        likeness: function of two arrays of places in [0, n), or None: only equal ones go.
+
+    Returns:
+        places of exact and of near duplicates, int64.
     """
-    by_key = np.lexsort((*reversed(order), keys))
-    sorted_keys = keys[by_key]
-    is_first = np.append(True, sorted_keys[1:] != sorted_keys[:-1])
-    first = by_key[np.flatnonzero(is_first)[np.cumsum(is_first) - 1]]
-    return first[~is_first], by_key[~is_first]
+    order = np.lexsort((numbers, keys[:, 1], keys[:, 0], shared))
+    is_first = np.append(True, shared[order][1:] != shared[order][:-1])
+    first = order[np.flatnonzero(is_first)[np.cumsum(is_first) - 1]][~is_first]
+    other = order[~is_first]
+    equal = (keys[first] == keys[other]).all(axis=1)
+    exact, first, other = other[equal], first[~equal], other[~equal]
+    if likeness is None:
+        return exact, other[:0]
+    return exact, other[likeness(first, other) >= threshold]

@@ -23,8 +23,10 @@ PACKINGS = (
     "block-diagonal",
 )
 PAIRS = ("segment-pair", "sentence-pair")
-# Places in a shard that a row can take a filling sentence from: enough that one fits most gaps.
-_NUM_LANES = 64
+# Places in a shard that a row can take its sentences from: so many that one mostly fits, and each
+# so long that rows hold connected text.
+_MOST_LANES = 1024
+_SENTENCES_A_LANE = 32
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def pack(num_sentences, sentence_lengths, packing, row_length):
 
 def used_tokens(segments, packing):
     """Tokens of the rows that are not padding, specials among them."""
-    # <s> … </s> around each segment, or </s> … </s> around the second of a pair; else one <s> a row.
+    # Two around each segment, or one behind each and one in front of them all.
     both_ends = packing in (*PAIRS, "block-diagonal")
     specials = 2 * len(segments.length) if both_ends else segments.num_rows + len(segments.length)
     return int(segments.length.sum()) + specials
@@ -96,20 +98,26 @@ def _sentences(num_sentences, sentence_lengths, limit):
 def _fill_rows(document, start, length, room, segment_cost):
     """Rows with next to no padding.
 
-    The sentences lie in lanes, stretches of the shard. A row takes successive sentences of one
-    lane while they fit, then fills its gap from the lane whose next sentence leaves least of it.
+    The sentences lie in lanes, stretches of the shard. Until nothing fits, a row takes the lane
+    with the longest next sentence that does, and of that lane what follows for as long as it fits,
+    or until the next sentence of another lane fills the row to the end.
     """
     document, start, length = document.tolist(), start.tolist(), length.tolist()
-    bounds = np.linspace(0, len(length), min(_NUM_LANES, len(length)) + 1).astype(int).tolist()
+    num_lanes = min(_MOST_LANES, -(-len(length) // _SENTENCES_A_LANE))
+    bounds = np.linspace(0, len(length), num_lanes + 1).astype(int).tolist()
     position, end = bounds[:-1], bounds[1:]
-    heads = [length[p] for p in position]  # length of each lane's next sentence, 0: none left
-    rows = _Rows()
-    lanes_left, main = len(heads), 0
-    while lanes_left:
-        while not heads[main]:
-            main = (main + 1) % len(heads)
-        left, lane = room, main
-        while lane is not None:
+    waiting = [[] for _ in range(room + 1)]  # the lanes, by the length of the next sentence
+    for lane, at in enumerate(position):
+        waiting[length[at]].append(lane)
+    rows, longest = _Rows(), room
+    while True:
+        while longest and not waiting[longest]:
+            longest -= 1
+        if not longest:
+            return rows.segments()
+        left, size = room, longest
+        while size:
+            lane = waiting[size].pop()
             at, stop, opened = position[lane], end[lane], None
             while at < stop:
                 cost = length[at] + (0 if document[at] == opened else segment_cost)
@@ -120,14 +128,16 @@ def _fill_rows(document, start, length, room, segment_cost):
                 else:
                     rows.add(document[at], start[at], length[at])
                 opened, left, at = document[at], left - cost, at + 1
+                if left > segment_cost and waiting[left - segment_cost]:
+                    break
             position[lane] = at
-            heads[lane] = length[at] if at < stop else 0
-            lanes_left -= not heads[lane]
-            best = max((head for head in heads if head <= left - segment_cost), default=0)
-            lane = heads.index(best) if best else None
+            if at < stop:
+                waiting[length[at]].append(lane)
+                longest = max(longest, length[at])
+            size = max(0, min(longest, left - segment_cost))
+            while size and not waiting[size]:
+                size -= 1
         rows.close()
-        main = (main + 1) % len(heads)
-    return rows.segments()
 
 
 def _runs(document, start, length, room):

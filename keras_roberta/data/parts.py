@@ -79,9 +79,14 @@ class Part:
         content = json.loads((self.directory / "content.json").read_text(encoding="utf-8"))
         self.languages = content["languages"]
         self.groups = {(split, language): (b, e) for split, language, b, e in content["groups"]}
+        self._arrays = {}
 
     def array(self, name):
-        return np.load(self.directory / f"{name}.npy", mmap_mode="r")
+        """One of the files, by the name before `.npy`; None where there is none."""
+        if name not in self._arrays:
+            path = self.directory / f"{name}.npy"
+            self._arrays[name] = np.load(path, mmap_mode="r") if path.exists() else None
+        return self._arrays[name]
 
     def places(self, split, language, first_key, last_key):
         """The range of documents of a split and language whose keys begin so (64 bits, inclusive).
@@ -99,18 +104,15 @@ class Part:
         end = bisect.bisect_right(within, last_key, key=first_bits)
         return within[begin:end]
 
-    def read(self, places):
-        """The `EncodedDocument`s at some places."""
-        table, tokens, sentences = (self.array(n) for n in ("documents", "token_ids", "sentences"))
-        has_labels = (self.directory / "labels.npy").exists()
-        labels = self.array("labels") if has_labels else None
-        for place in places:
-            row = table[place]
-            stretch = slice(row["token"], row["token"] + row["num_tokens"])
-            yield EncodedDocument(
-                row["key"].tobytes(),
-                self.languages[row["language"]],
-                np.array(tokens[stretch]),
-                np.array(sentences[row["sentence"] : row["sentence"] + row["num_sentences"]]),
-                None if labels is None else np.array(labels[stretch]),
-            )
+    def read(self, place):
+        """The `EncodedDocument` at a place."""
+        row, labels = self.array("documents")[place], self.array("labels")
+        tokens = slice(row["token"], row["token"] + row["num_tokens"])
+        sentences = slice(row["sentence"], row["sentence"] + row["num_sentences"])
+        return EncodedDocument(
+            row["key"].tobytes(),
+            self.languages[row["language"]],
+            np.array(self.array("token_ids")[tokens]),
+            np.array(self.array("sentences")[sentences]),
+            None if labels is None else np.array(labels[tokens]),
+        )

@@ -14,6 +14,7 @@ class Rows:
         shards: `Shards`
         packing, row_length: see `packing.pack`.
         pairs_only: leaves out rows of a single segment.
+        max_shards: those of the first shards alone.
 
     Attributes:
         num_rows: int
@@ -21,12 +22,14 @@ class Rows:
         padding: the share of padding in all rows of the packing.
     """
 
-    def __init__(self, shards, split, language, packing, row_length, pairs_only=False):
+    def __init__(
+        self, shards, split, language, packing, row_length, pairs_only=False, max_shards=None
+    ):
         self._packing = packing
         self._both_ends = packing in (*PAIRS, "block-diagonal")
         self._files, self._plans, self._chosen, self._offsets = [], [], [], [0]
         used = total = self.num_pairs = 0
-        for description in shards.descriptions(split, language):
+        for description in shards.descriptions(split, language)[:max_shards]:
             file = shards.open(description["name"])
             plan = pack(file.num_sentences, file.sentence_lengths, packing, row_length)
             is_pair = np.diff(plan.first) == 2

@@ -27,10 +27,38 @@ from keras_roberta.data.shards import FORMAT, MANIFEST, SPLITS, encode_shard, in
 from keras_roberta.errors import InputError
 from keras_roberta.tokenizers.roberta_tokenizer import RobertaTokenizer
 
-_PROGRESS = ".progress"  # in the output directory, while there is no manifest
+PROGRESS = ".progress"  # in the output directory, while there is no manifest
 _BATCH_CHARACTERS = 1 << 20  # encoded at a time
 _TOKENS_A_PART = 1 << 24
 _DOCUMENTS_AT_A_TIME = 1 << 22  # compared with each other
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every task needs; it travels to each process once."""
+
+    out: Path
+    tokenizer: RobertaTokenizer
+    options: PrepareOptions
+    units: list
+
+    @property
+    def parts(self):
+        return self.out / PROGRESS / "parts"
+
+    @property
+    def shards(self):
+        return self.out / PROGRESS / "shards"
+
+
+def describe(job):
+    """A job in a string that another job does not share: tokenizer, options, files."""
+    units = [
+        [(piece.name, piece.begin, piece.end, *_state(piece.path)) for piece in unit]
+        for unit in job.units
+    ]
+    digest = hashlib.sha256(json.dumps(units).encode()).hexdigest()
+    return json.dumps([job.tokenizer.fingerprint, job.options.to_dict(), digest])
 
 
 def prepare(corpus, tokenizer, out, options=None, overwrite=False, processes=None, progress=None):
@@ -56,9 +84,9 @@ def prepare(corpus, tokenizer, out, options=None, overwrite=False, processes=Non
     if not isinstance(tokenizer, RobertaTokenizer):
         tokenizer = RobertaTokenizer.from_preset(tokenizer)
     units = work_units(corpus, options.corpus)
-    job = _Job(out, tokenizer, options, units)
+    job = Job(out, tokenizer, options, units)
     with output_errors(out):
-        begin(out, _description(job), overwrite)
+        begin(out, describe(job), overwrite)
         manifest = _run(job, processes or _num_cores(), progress or (lambda *_: None))
         finish(out, tokenizer, manifest)
     return manifest
@@ -85,7 +113,7 @@ def begin(out, description, overwrite):
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; give a directory for the shards")
-    path = out / _PROGRESS / "job.json"
+    path = out / PROGRESS / "job.json"
     manifest = out / MANIFEST
     if not overwrite:
         if manifest.exists():
@@ -99,7 +127,7 @@ def begin(out, description, overwrite):
             raise InputError(f"{out}: is not empty; give another directory or add --overwrite")
     else:
         _remove_shards(out)
-        shutil.rmtree(out / _PROGRESS, ignore_errors=True)
+        shutil.rmtree(out / PROGRESS, ignore_errors=True)
     with atomic_file(path) as temporary:
         temporary.write_text(description, encoding="utf-8")
 
@@ -109,7 +137,7 @@ def finish(out, tokenizer, manifest):
     tokenizer.save(out / "tokenizer")
     with atomic_file(out / MANIFEST) as temporary:
         temporary.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    shutil.rmtree(out / _PROGRESS, ignore_errors=True)
+    shutil.rmtree(out / PROGRESS, ignore_errors=True)
 
 
 def make_manifest(tokenizer, options, shards, dropped):
@@ -151,13 +179,13 @@ def make_manifest(tokenizer, options, shards, dropped):
         "languages": languages,
         "token_labels": options.label_description(languages),
         "counts": counts,
-        "dropped": dropped,
+        "dropped": {name: dropped[name] for name in ("exact_duplicates", "near_duplicates", "cut")},
         "shards": by_split,
     }
 
 
 def encoded_batches(pieces, encoder, options):
-    """The documents of a work unit, encoded some at a time: lists of (document, is_cut)."""
+    """The documents of a work unit some at a time: (`EncodedDocument`s, how many are cut)."""
     batch, size = [], 0
     for document in read_documents(pieces, options.corpus):
         batch.append(document)
@@ -167,6 +195,11 @@ def encoded_batches(pieces, encoder, options):
             batch, size = [], 0
     if batch:
         yield encoder(batch), sum(document.is_cut for document in batch)
+
+
+def first_number(unit):
+    """The number of a work unit's first document, of which the others follow on."""
+    return unit << 32
 
 
 def num_shards(num_tokens, options):
@@ -180,33 +213,6 @@ def first_key(number, count):
 
 
 # On one machine
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What every task needs; it travels to each process once."""
-
-    out: Path
-    tokenizer: RobertaTokenizer
-    options: PrepareOptions
-    units: list
-
-    @property
-    def parts(self):
-        return self.out / _PROGRESS / "parts"
-
-    @property
-    def shards(self):
-        return self.out / _PROGRESS / "shards"
-
-
-def _description(job):
-    units = [
-        [(piece.name, piece.begin, piece.end, *_state(piece.path)) for piece in unit]
-        for unit in job.units
-    ]
-    digest = hashlib.sha256(json.dumps(units).encode()).hexdigest()
-    return json.dumps([job.tokenizer.fingerprint, job.options.to_dict(), digest])
 
 
 def _state(path):
@@ -301,9 +307,9 @@ def _encode_unit(unit):
     directory = job.parts / f"{unit:06}"
     record = directory / "cut.json"
     if not record.exists():
-        num_cut = number = 0
+        num_cut = 0
         with atomic_directory(directory) as temporary:
-            part = _PartInProgress(temporary, unit << 32, job.options)
+            part = _PartInProgress(temporary, first_number(unit), job.options)
             for documents, cut in encoded_batches(job.units[unit], encoder, job.options):
                 part.add(documents)
                 num_cut += cut
@@ -358,10 +364,6 @@ def _mark_duplicates(directories, threshold):
             else:
                 yield near_duplicates.band_keys(part_hashes, band)
 
-    def row(place):
-        part = np.searchsorted(offsets, place, side="right") - 1
-        return part, place - offsets[part]
-
     for band in (None, *range(bands)):
         for number in range(ranges):
             keys, places = [], []
@@ -370,18 +372,21 @@ def _mark_duplicates(directories, threshold):
                 keys.append(column[those])
                 places.append(those + offset)
             keys, places = np.concatenate(keys), np.concatenate(places)
-            order = _gather(tables, offsets, places)
-            first, other = near_duplicates.followers(
-                keys, (order["key"][:, 0], order["key"][:, 1], order["number"])
-            )
-            same = (order["key"][first] == order["key"][other]).all(axis=1)
-            exact[places[other[same]]] = True
-            if band is not None:
-                first, other = places[first[~same]], places[other[~same]]
-                alike = near_duplicates.likeness(
-                    _gather(hashes, offsets, first), _gather(hashes, offsets, other)
+            table = _gather(tables, offsets, places)
+
+            def likeness(first, other, places=places):
+                return near_duplicates.likeness(
+                    _gather(hashes, offsets, places[first]), _gather(hashes, offsets, places[other])
                 )
-                near[other[alike >= threshold]] = True
+
+            same, alike = near_duplicates.duplicates(
+                keys,
+                table["key"],
+                table["number"],
+                likeness if band is not None else None,
+                threshold,
+            )
+            exact[places[same]] = near[places[alike]] = True
     for directory, begin, end in zip(directories, offsets, offsets[1:], strict=False):
         with atomic_file(directory / "dropped.npy") as temporary:
             np.save(temporary, (exact | near)[begin:end])
@@ -437,9 +442,7 @@ def _write_shard(task):
                 for place in places
                 if not dropped[place]
             ]
-        documents = [
-            document for *_, i, place in sorted(found) for document in parts[i].read([place])
-        ]
+        documents = [parts[i].read(place) for *_, i, place in sorted(found)]
         description = write_shard(job.out, name, documents)
         with atomic_file(record) as temporary:
             temporary.write_text(
@@ -449,7 +452,7 @@ def _write_shard(task):
 
 
 def write_shard(out, name, documents):
-    """Writes a shard and its index, each whole, unless it is empty; what the manifest says of it."""
+    """Writes a shard and its index, unless it is empty; returns what the manifest says of it."""
     data, index, description = encode_shard(documents)
     if documents:
         for file, content in ((name, data), (index_name(name), index)):
