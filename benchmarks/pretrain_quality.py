@@ -1,17 +1,19 @@
 """What pre-training is worth: the held-out loss beside KerasHub's, SST-2 after it, ten languages.
 
-    python benchmarks/pretrain_quality.py --data DIR --out DIR [--stages compare …]
+    python benchmarks/pretrain_quality.py --data DIR --out DIR [--stages ours …]
 
-DIR holds `english_text/`, `sst2/`, `debian_handbook/` and `lingua_sentences/`. Stages, each a
-matter of minutes on two cores, and each going on from the files of those before:
+DIR holds `english_text/`, `sst2/`, `debian_handbook/` and `lingua_sentences/`. Stages, each a few
+minutes on two cores, and each going on from the files of those before:
 
-    prepare        a vocabulary of 8,000 and shards of english_text
-    compare        one model of 4 layers, 256 wide, the same text and recipe: this library for
-                   --tokens, KerasHub for as many tokens and for as many seconds; each a process
-    finetune       the result on SST-2, and the same architecture from scratch
-    multilingual   a run over ten languages, with the loss of each
+    prepare            a vocabulary of 8,000 and shards of english_text
+    ours               this library pre-trains 4 layers, 256 wide, on --tokens
+    keras_hub          KerasHub's RobertaMaskedLM: the same text, tokenizer, shape and recipe
+    keras_hub_in_time  the same with the seconds that `ours` took, its schedule spread over them
+    compare            the three, as a table and `curves.png`
+    finetune           what `ours` saved on SST-2, and the same architecture from scratch
+    multilingual       a run over ten languages, with the loss of each
 
-Writes `<stage>.json` and `curves.png`.
+Each writes `<stage>.json`.
 """
 
 import argparse
@@ -36,9 +38,9 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path(default))
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=list(STAGES))
-    parser.add_argument("--tokens", type=int, default=2_500_000)
+    parser.add_argument("--tokens", type=int, default=1_000_000)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--sentences", type=int, default=8000, help="of SST-2 to fine-tune on")
+    parser.add_argument("--sentences", type=int, default=4000, help="of SST-2 to fine-tune on")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=6, help="of the multilingual run")
     parser.add_argument("--seed", type=int, default=0)
@@ -72,44 +74,52 @@ def prepare(options):
     return counts
 
 
-def compare(options):
-    runs = [run("ours", options), run("keras_hub", options)]
-    seconds = runs[0]["points"][-1]["seconds"]
-    runs.append(run("keras_hub", options, seconds=seconds))
-    draw(options.out / "curves.png", runs)
-    ours, by_tokens, by_seconds = (r["points"][-1] for r in runs)
-    print("\n| | tokens | seconds | held-out loss |\n|---|---|---|---|")
-    for r in runs:
-        end = r["points"][-1]
-        name = f"{r['name']}, as many {r['budget']}"
-        print(f"| {name} | {end['tokens']:,} | {end['seconds']:.0f} | {end['loss']:.3f} |")
-    print(
-        f"\nequal tokens: {by_tokens['loss'] - ours['loss']:+.3f} for KerasHub, "
-        f"{by_tokens['seconds'] / ours['seconds']:.2f} times the time; "
-        f"equal time: {by_seconds['loss'] - ours['loss']:+.3f}"
-    )
-    return runs
+def ours(options):
+    return run("pretrain_ours.py", options, ["--preset", options.out / "preset"])
 
 
-def run(peer, options, seconds=None):
+def keras_hub(options):
+    return run("pretrain_keras_hub.py", options)
+
+
+def keras_hub_in_time(options):
+    seconds = read(options, "ours")["points"][-1]["seconds"]
+    return run("pretrain_keras_hub.py", options, ["--seconds", seconds])
+
+
+def run(script, options, more=()):
     """One contestant in a process of its own."""
-    arguments = {
-        "--shards": options.out / "shards",
-        "--tokens": options.tokens,
-        "--learning-rate": options.learning_rate,
-        "--seed": options.seed,
-    }
-    if seconds:
-        arguments["--seconds"] = seconds
-    if peer == "ours":
-        arguments["--preset"] = options.out / "preset"
-    command = [sys.executable, PEERS / f"pretrain_{peer}.py"]
-    command += [part for pair in arguments.items() for part in pair]
+    command = [sys.executable, PEERS / script, "--shards", options.out / "shards", *more]
+    command += ["--tokens", options.tokens, "--learning-rate", options.learning_rate]
+    command += ["--seed", options.seed]
     output = subprocess.run(
         list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True
     ).stdout
     result = json.loads(output.strip().splitlines()[-1])
     print(json.dumps(result), flush=True)
+    return result
+
+
+def read(options, stage):
+    return json.loads((options.out / f"{stage}.json").read_text())
+
+
+def compare(options):
+    names = ("ours", "keras_hub", "keras_hub_in_time")
+    runs = {name: read(options, name) for name in names}
+    draw(options.out / "curves.png", runs.values())
+    ends = {name: result["points"][-1] for name, result in runs.items()}
+    print("| | tokens | seconds | held-out loss |\n|---|---|---|---|")
+    for name, end in ends.items():
+        print(f"| {name} | {end['tokens']:,} | {end['seconds']:.0f} | {end['loss']:.3f} |")
+    mine = ends["ours"]
+    result = {
+        "equal_tokens_loss_of_keras_hub_above_ours": ends["keras_hub"]["loss"] - mine["loss"],
+        "equal_tokens_seconds_of_keras_hub_over_ours": ends["keras_hub"]["seconds"]
+        / mine["seconds"],
+        "equal_time_loss_of_keras_hub_above_ours": ends["keras_hub_in_time"]["loss"] - mine["loss"],
+    }
+    print(json.dumps(result))
     return result
 
 
@@ -205,7 +215,10 @@ def multilingual(options):
     }
 
 
-STAGES = {f.__name__: f for f in (prepare, compare, finetune, multilingual)}
+STAGES = {
+    stage.__name__: stage
+    for stage in (prepare, ours, keras_hub, keras_hub_in_time, compare, finetune, multilingual)
+}
 
 
 if __name__ == "__main__":

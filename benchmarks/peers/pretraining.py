@@ -5,6 +5,7 @@ import json
 import time
 
 import keras
+import tensorflow as tf
 
 from keras_roberta.data.batch_options import BatchOptions
 from keras_roberta.data.pretraining import evaluation_batches
@@ -44,7 +45,7 @@ def make_schedule(options):
 def heldout(shards):
     """The same masked rows for both, (features, true ids, weights)."""
     batches = BatchOptions(("mlm",), batch_size=BATCH_SIZE, sequence_length=LENGTH)
-    return list(evaluation_batches(shards, batches, max_batches=16))
+    return list(evaluation_batches(shards, batches, max_batches=8))
 
 
 class Curve(keras.callbacks.Callback):
@@ -86,16 +87,17 @@ class Curve(keras.callbacks.Callback):
 
     def measure(self):
         """Mean cross-entropy over the masked positions of the held-out rows."""
-        total = count = 0.0
-        for features, targets, weights in self.heldout:
-            logits = self.model(features, training=False)
-            logits = logits["mlm"] if isinstance(logits, dict) else logits
-            losses = keras.losses.sparse_categorical_crossentropy(
-                targets["mlm"], logits, from_logits=True
-            )
-            total += float(keras.ops.sum(losses * weights["mlm"]))
-            count += float(keras.ops.sum(weights["mlm"]))
-        return total / count
+        sums = [self._sums(*batch) for batch in self.heldout]
+        return float(sum(loss for loss, _ in sums) / sum(count for _, count in sums))
+
+    @tf.function
+    def _sums(self, features, targets, weights):
+        logits = self.model(features, training=False)
+        logits = logits["mlm"] if isinstance(logits, dict) else logits
+        losses = keras.losses.sparse_categorical_crossentropy(
+            targets["mlm"], logits, from_logits=True
+        )
+        return tf.reduce_sum(losses * weights["mlm"]), tf.reduce_sum(weights["mlm"])
 
 
 def print_result(name, options, curve):
