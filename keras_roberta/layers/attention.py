@@ -72,7 +72,9 @@ class RobertaSelfAttention(ConfiguredLayer):
         x = self.query_key_value(x)  # (batch, length, 3 * hidden_dim)
         x = ops.reshape(x, (batch, length, 3, heads, head_dim))
         x = ops.transpose(x, (2, 0, 3, 1, 4))  # (3, batch, heads, length, head_dim)
-        query, key, value = x[0] * head_dim**-0.5, x[1], x[2]
+        # Not x[0], x[1], x[2]: the gradient of each slice would be a tensor as large as x.
+        query, key, value = ops.unstack(x, 3, axis=0)
+        query = query * head_dim**-0.5
 
         scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
         scores = ops.cast(scores, "float32") + bias  # (batch, heads, length, length)

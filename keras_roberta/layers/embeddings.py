@@ -84,7 +84,7 @@ class RobertaEmbeddings(ConfiguredLayer):
 
     def call(self, token_ids, padding_mask, token_type_ids=None, segment_ids=None, training=False):
         positions = position_ids(padding_mask, self.config.pad_token_id, segment_ids)
-        x = self.token_embedding(token_ids)  # (batch, length, hidden_dim)
+        x = self._look_up(self.token_embedding, token_ids)  # (batch, length, hidden_dim)
         x = x + self.position_embedding(positions)
         if self.token_type_embedding is not None:
             if token_type_ids is None:
@@ -93,3 +93,13 @@ class RobertaEmbeddings(ConfiguredLayer):
             else:
                 x = x + self.token_type_embedding(token_type_ids)
         return self.dropout(self.norm(x), training=training)
+
+    @staticmethod
+    def _look_up(layer, token_ids):
+        table = layer.embeddings
+        # A TensorFlow variable is read by row: after an update in place, reading it whole copies
+        # it. In other backends, in compiled steps and with adapters it is a tensor.
+        rows = getattr(getattr(table, "value", None), "sparse_read", None)
+        if rows is None:
+            return layer(token_ids)
+        return ops.cast(rows(token_ids), layer.compute_dtype)

@@ -169,6 +169,8 @@ class RobertaTask(PresetMixin):
             y = sample_weight = batch_size = None
             shuffle = False  # done; Keras would warn that it cannot
         self._plan_schedule(steps_per_epoch, epochs - initial_epoch, x, batch_size)
+        if not self.optimizer.built:  # inside the step it would be traced twice
+            self.optimizer.build(self.trainable_variables)
         return keras.Model.fit(
             self,
             x,

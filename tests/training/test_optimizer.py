@@ -45,7 +45,7 @@ def test_steps_equal_the_formula(inside_a_function):
     assert int(optimizer.iterations) == 5
 
 
-def test_sparse_gradients_and_frozen_weights():
+def test_frozen_weights_stay_and_few_rows_are_merged():
     table = keras.Variable(np.ones((5, 2), "float32"), name="embeddings")
     frozen = keras.Variable(np.ones(2, "float32"), name="bias")
     optimizer = finetuning_optimizer(0.1, total_steps=10, warmup=0, weight_decay=0.0)
@@ -54,6 +54,67 @@ def test_sparse_gradients_and_frozen_weights():
     moved = np.asarray(table)[:, 0] < 1
     np.testing.assert_array_equal(moved, [False, True, False, True, False])
     np.testing.assert_array_equal(frozen, np.ones(2))
+
+
+@pytest.mark.parametrize("decay", [0.1, 0.0])
+def test_a_large_table_is_updated_exactly_though_steps_touch_few_of_its_rows(decay):
+    """Rows that were touched earlier go on moving, the others only decay."""
+    random = np.random.default_rng(0)
+    table = random.normal(size=(5001, 4)).astype("float32")
+    gradients, dense = [], []
+    for step in range(6):
+        rows = random.integers(0, 5001 if step else 7, size=900)  # many of them twice
+        values = random.normal(size=(900, 4)).astype("float32")
+        gradients.append(tf.IndexedSlices(tf.constant(values), tf.constant(rows)))
+        dense.append(np.zeros_like(table))
+        np.add.at(dense[-1], rows, values)
+    gradients[4] = tf.constant(dense[4])  # as from a tied projection
+    rate = 0.01
+    optimizer = finetuning_optimizer(lambda: rate, weight_decay=decay)
+    variable = keras.Variable(table, name="embeddings")
+    for gradient in gradients:
+        optimizer.apply([gradient], [variable])
+    expected = reference_adamw([table], [[g] for g in dense], [1], lambda t: rate, wd=decay)[0]
+    np.testing.assert_allclose(variable, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_step_that_is_not_finite_is_skipped_and_counted(bad):
+    weight = keras.Variable(np.ones((2, 2), "float32"), name="kernel")
+    optimizer = finetuning_optimizer(0.1, total_steps=10)
+    good = tf.ones((2, 2))
+    optimizer.apply([good], [weight])
+    before = [np.asarray(v) for v in (weight, *optimizer.variables)]
+    optimizer.apply([good * [[1, bad], [1, 1]]], [weight])
+    after = {v.path: np.asarray(v) for v in (weight, *optimizer.variables)}
+    changed = [
+        path
+        for path, old in zip(after, before, strict=True)
+        if not np.array_equal(after[path], old)
+    ]
+    assert [path.rpartition("/")[2] for path in changed] == ["iteration", "skipped_steps"]
+    assert int(optimizer.skipped_steps) == 1
+    optimizer.apply([good], [weight])
+    assert np.isfinite(weight).all() and not np.array_equal(weight, before[0])
+
+
+@pytest.mark.parametrize("setting", [{"amsgrad": True}, {"gradient_accumulation_steps": 2}])
+def test_what_recipes_do_not_use_is_left_to_keras(setting):
+    weights = [keras.Variable(np.ones((2, 2), "float32"), name="kernel") for _ in range(2)]
+    for weight, cls in zip(weights, (RobertaAdamW, keras.optimizers.AdamW), strict=True):
+        optimizer = cls(0.1, **setting)
+        for scale in (1.0, -2.0, 0.5, 3.0):
+            optimizer.apply([scale * tf.constant([[1.0, 2.0], [3.0, 4.0]])], [weight])
+    np.testing.assert_allclose(*weights, atol=1e-6)
+
+
+def test_a_plain_model_compiled_whole_trains():
+    """XLA knows no rows of unknown number; the optimizer must not need them there."""
+    model = keras.Sequential([keras.layers.Embedding(5000, 4), keras.layers.Dense(1)])
+    model.compile(RobertaAdamW(0.01), loss="mse", jit_compile=True)
+    ids = np.arange(64).reshape(8, 8)
+    first = model.train_on_batch(ids, np.ones((8, 8, 1)))
+    assert model.train_on_batch(ids, np.ones((8, 8, 1))) < first
 
 
 def test_optimizer_config_round_trip():

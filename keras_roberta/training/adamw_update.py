@@ -1,0 +1,173 @@
+"""AdamW's update as TensorFlow runs it fastest: in few passes over memory, in place where it can.
+
+An update does so little arithmetic on each number that memory decides its time. Two cases:
+
+- *Weights of layers*: one XLA program for all of them together, so that each weight, moment and
+  gradient is read once.
+- *Tables*, such as the token embedding, two thirds of a small model: a step touches a few hundred
+  of its rows. Rows that never had a gradient have moments of zero, and for them AdamW is weight
+  decay alone; the moments of other rows decay at every step. Rows are updated in blocks that fit
+  the cache, and in place: a new table would cost more in page faults than in arithmetic.
+
+Both are exact. Nothing here is an approximation like "lazy Adam", which skips rows without a
+gradient.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import tensorflow as tf
+
+# Below this many rows a variable is as quickly updated whole.
+TABLE_ROWS = 4096
+BLOCK_ROWS = 1024
+
+
+def is_table(variable):
+    """Whether a variable is updated by rows: (rows, dim) with many rows."""
+    return len(variable.shape) == 2 and variable.shape[0] >= TABLE_ROWS
+
+
+@dataclasses.dataclass(frozen=True)
+class Slot:
+    """A variable and what AdamW keeps for it.
+
+    Attributes:
+        weight: the variable.
+        m, v: its moments, of the same shape.
+        decays: whether weight decay applies.
+        touched: of a table, bool (rows): rows that have had a gradient; else None.
+    """
+
+    weight: tf.Variable
+    m: tf.Variable
+    v: tf.Variable
+    decays: bool
+    touched: tf.Variable | None = None
+
+    @property
+    def rows(self):
+        """Rows of a table; 0 for what is updated whole."""
+        return 0 if self.touched is None else self.weight.shape[0]
+
+
+class Constants(NamedTuple):
+    """The numbers of one step, float32 scalars; see `adamw`."""
+
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    gradient_scale: tf.Tensor
+    rate: tf.Tensor  # learning rate times the correction of the moments' bias
+    keep: tf.Tensor  # what weight decay leaves of a weight
+
+
+def adamw(weight, m, v, gradient, c, decays):
+    """AdamW (Loshchilov and Hutter, 2019, algorithm 2) on arrays of one shape.
+
+    m = beta_1 m + (1 - beta_1) g,  v = beta_2 v + (1 - beta_2) g^2
+    weight = keep * weight - rate * m / (sqrt(v) + epsilon)
+    """
+    gradient = gradient * c.gradient_scale
+    m = m + (gradient - m) * (1 - c.beta_1)
+    v = v + (gradient * gradient - v) * (1 - c.beta_2)
+    weight = weight * c.keep if decays else weight
+    return weight - c.rate * m / (tf.sqrt(v) + c.epsilon), m, v
+
+
+def merge_rows(gradient, variable):
+    """A table's sparse gradient with each row once, another's as a dense one."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    if not is_table(variable):
+        return tf.math.unsorted_segment_sum(gradient.values, gradient.indices, variable.shape[0])
+    rows, place = tf.unique(gradient.indices)
+    values = tf.math.unsorted_segment_sum(gradient.values, place, tf.size(rows))
+    return tf.IndexedSlices(values, rows)
+
+
+def global_norm(gradients):
+    """The norm of all gradients together; sparse ones have each row once."""
+    values = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients]
+    return tf.sqrt(2.0 * tf.add_n([tf.nn.l2_loss(value) for value in values]))
+
+
+class AdamWUpdate:
+    """The update of some slots; keeps what is compiled.
+
+    Args:
+        slots: list of `Slot`.
+    """
+
+    def __init__(self, slots):
+        self._slots = slots
+        self._compiled = tf.function(self._layers, jit_compile=True, autograph=False)
+
+    def __call__(self, gradients, c):
+        """Updates.
+
+        Args:
+            gradients: one a slot, after `merge_rows`.
+            c: `Constants`.
+        """
+        self._compiled([g for s, g in zip(self._slots, gradients, strict=True) if not s.rows], c)
+        for slot, gradient in zip(self._slots, gradients, strict=True):
+            if slot.rows:
+                update_table(slot, gradient, c)
+
+    def _layers(self, gradients, c):
+        slots = (slot for slot in self._slots if not slot.rows)
+        for slot, gradient in zip(slots, gradients, strict=True):
+            update = adamw(slot.weight, slot.m, slot.v, gradient, c, slot.decays)
+            for variable, value in zip((slot.weight, slot.m, slot.v), update, strict=True):
+                variable.assign(value)
+
+
+def update_table(slot, gradient, c):
+    """Updates the rows of a table that have moments, and lets the others decay."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        slot.touched.assign(tf.ones_like(slot.touched))
+        for_each_block(tf.range(slot.rows), lambda rows: update_rows(slot, rows, gradient, c, rows))
+        return
+    slot.touched.scatter_update(tf.IndexedSlices(True, gradient.indices))
+    touched = slot.touched.read_value()
+    # Where the gradient of a row stands in `values`: behind a row of zeros for those without.
+    place = tf.scatter_nd(
+        tf.expand_dims(gradient.indices, 1), 1 + tf.range(tf.size(gradient.indices)), [slot.rows]
+    )
+    values = tf.pad(gradient.values, [[1, 0], [0, 0]])
+
+    def update(rows):
+        update_rows(slot, rows, values, c, tf.gather(place, rows))
+
+    def decay(rows):
+        slot.weight.scatter_update(tf.IndexedSlices(tf.gather(slot.weight, rows) * c.keep, rows))
+
+    for_each_block(tf.where(touched)[:, 0], update)
+    if slot.decays:
+        for_each_block(tf.where(~touched)[:, 0], decay)
+
+
+def update_rows(slot, rows, gradient, c, place):
+    """Updates some rows of a table in place; the gradient of each is a row of `gradient`."""
+    variables = slot.weight, slot.m, slot.v
+    before = [tf.gather(variable, rows) for variable in variables]  # each (rows, dim)
+    after = _adamw_block(*before, tf.gather(gradient, place), c, slot.decays)
+    for variable, value in zip(variables, after, strict=True):
+        variable.scatter_update(tf.IndexedSlices(value, rows))
+
+
+_adamw_block = tf.function(adamw, jit_compile=True, autograph=False)
+
+
+def for_each_block(rows, function):
+    """Calls a function on row numbers, `BLOCK_ROWS` at a time."""
+    count = tf.size(rows)
+
+    def block(first):
+        # The last block repeats the last row: one shape, compiled once, and the same value twice.
+        index = tf.minimum(first + tf.range(BLOCK_ROWS), count - 1)
+        function(tf.gather(rows, index))
+        return [first + BLOCK_ROWS]
+
+    tf.while_loop(lambda first: first < count, block, [0], parallel_iterations=1)
