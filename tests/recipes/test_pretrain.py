@@ -13,10 +13,12 @@ import types
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from safetensors.numpy import load_file
 
 import keras_roberta as kr
 from keras_roberta.cli import main
+from keras_roberta.data.pretraining import pretraining_batches
 from keras_roberta.errors import InputError
 from keras_roberta.recipes.pretrain import pretrain
 from keras_roberta.recipes.pretraining_options import recipe
@@ -152,6 +154,25 @@ def test_a_run_that_diverges_says_what_to_do(shards, tmp_path):
     with pytest.raises(InputError, match="the run diverges: at step .* lower learning rate"):
         pretrain(shards, tmp_path, diverging)
     assert not (tmp_path / "config.json").exists()
+
+
+def test_a_step_that_is_not_finite_is_skipped_and_counted(shards, tmp_path, monkeypatch):
+    def poisoned(*args, **kwargs):
+        def spoil(number, batch):
+            features, targets, weights = batch
+            factor = tf.where(number == 2, float("nan"), 1.0)
+            return features, targets, {name: w * factor for name, w in weights.items()}
+
+        return pretraining_batches(*args, **kwargs).enumerate().map(spoil)
+
+    monkeypatch.setattr("keras_roberta.recipes.pretrain.pretraining_batches", poisoned)
+    result = pretrain(shards, tmp_path, options(steps=12))
+    assert (result.steps, result.skipped_steps) == (12, 1)
+    log = rows(tmp_path / "log.csv")
+    assert [row["skipped_steps"] for row in log] == ["1", "1", "1"]
+    assert np.isfinite([float(row["loss"]) for row in log[1:]]).all()
+    assert all(np.isfinite(values).all() for values in newest_state(tmp_path)[1].values())
+    assert "1 steps skipped" in (tmp_path / "README.md").read_text()
 
 
 @pytest.fixture(scope="module")
