@@ -163,6 +163,7 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
                 name: [keras.metrics.SparseCategoricalAccuracy(name=accuracy)] for name in names
             }
         self.gradient_accumulation_steps = int(gradient_accumulation_steps)
+        self._loss_scale_alone = (loss_weights or {}).get(names[0], 1.0)
         super().compile(
             optimizer=optimizer,
             loss=loss,
@@ -203,7 +204,7 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
         results = super().get_metrics_result()
         only = self.objectives[0] if len(self.objectives) == 1 else None
         if only:
-            results[f"{only}_loss"] = results["loss"] / self.loss_weights.get(only, 1.0)
+            results[f"{only}_loss"] = results["loss"] / self._loss_scale_alone
         if "mlm_loss" in results:
             results["mlm_perplexity"] = ops.exp(results["mlm_loss"])
         return results

@@ -11,6 +11,7 @@ from keras_roberta.data.pretraining import (
     pretraining_batches,
 )
 from keras_roberta.data.shards import open_shards
+from keras_roberta.errors import InputError
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.models.roberta_pretrainer import RobertaPretrainer
 from keras_roberta.progress import RunBar, console
@@ -66,9 +67,12 @@ def pretrain(data, out, options, overwrite=False, on_corrupt="raise"):
         InputError: names the file, option or value that does not fit; or the run diverges.
     """
     shards = open_shards(data, on_corrupt)
-    directory = RunDirectory(out)
-    directory.open(options, shards, overwrite)
     model, schedule = build(options, shards)
+    evaluation = _Evaluation(model, shards, options)
+    directory = RunDirectory(out)
+    if not directory.holds_run:  # Says what the shards lack before anything is written.
+        pretraining_batches(shards, options.stages()[0].batches, seed=options.seed)
+    directory.open(options, shards, overwrite)
 
     states = RunStates(directory.states, options.keep_states)
     before = states.restore(model) or {"step": 0, "seconds": 0.0, "tokens": 0, "stages": {}}
@@ -76,7 +80,6 @@ def pretrain(data, out, options, overwrite=False, on_corrupt="raise"):
         console.print(f"going on from step {before['step']:,}")
     clock = RunClock(options.budget, schedule, before["step"], before["seconds"], before["tokens"])
     stage_starts = before["stages"]
-    evaluation = _Evaluation(model, shards, options)
     log = CsvLog(directory.log, clock.step)
     evaluations = CsvLog(directory.evaluations, clock.step)
     tensorboard = TensorBoardLog(directory.tensorboard)
@@ -211,13 +214,16 @@ class _Evaluation:
             batch_size=last.batches.batch_size // last.parts,
             sequence_length=options.longest_sequence,
         )
-        self._datasets = {
-            language: evaluation_batches(
-                shards, batches, options.seed, options.evaluation_batches, language
-            )
-            for language, counts in shards.counts.get("heldout", {}).items()
-            if counts["documents"]
-        }
+        self._datasets = {}
+        for language, counts in shards.counts.get("heldout", {}).items():
+            if not counts["documents"]:
+                continue
+            try:
+                self._datasets[language] = evaluation_batches(
+                    shards, batches, options.seed, options.evaluation_batches, language
+                )
+            except InputError as error:  # few documents, and none that the objectives can use
+                console.print(f"{language} will not be measured: {error}")
 
     def __call__(self):
         with input_errors():

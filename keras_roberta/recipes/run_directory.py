@@ -26,6 +26,10 @@ class RunDirectory:
         self.states, self.tensorboard = self.path / "states", self.path / "tensorboard"
         self.log, self.evaluations = self.path / "log.csv", self.path / "evaluations.csv"
 
+    @property
+    def holds_run(self):
+        return (self.path / RECORD).exists()
+
     def open(self, options, shards, overwrite=False):
         """Starts the run, or goes on with it where it is the same one.
 
@@ -37,7 +41,7 @@ class RunDirectory:
         if overwrite:
             check_output_directory(self.path, overwrite=True)
             self._clear()
-        elif path.exists():
+        elif self.holds_run:
             _check_same(path, record)
             return
         else:

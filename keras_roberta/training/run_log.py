@@ -5,6 +5,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from keras_roberta.atomic_write import atomic_file
+
 
 class CsvLog:
     """A report of `Windows` that appends a row to a CSV file, flushed at once.
@@ -19,8 +21,10 @@ class CsvLog:
         self.path = Path(path)
         rows = [row for row in self.rows() if int(row["step"]) <= step]
         self._columns = list(rows[0]) if rows else None
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "w", newline="", encoding="utf-8") as file:
+        with (
+            atomic_file(self.path) as temporary,
+            open(temporary, "w", newline="", encoding="utf-8") as file,
+        ):
             if rows:
                 writer = csv.DictWriter(file, self._columns)
                 writer.writeheader()

@@ -180,6 +180,25 @@ def test_a_preset_for_every_task(config, tokenizer, tmp_path):
     np.testing.assert_allclose(backbone(features), model.backbone(features), atol=1e-5)
 
 
+def test_a_keras_file_round_trip(config, tokenizer, tmp_path):
+    model = make_pretrainer(config, tokenizer)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    features = make_batch(config)[0]
+    expected = model(features)
+    for name, logits in again(features).items():
+        np.testing.assert_allclose(logits, expected[name], atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(config, dtype):
+    model = kr.RobertaPretrainer(kr.RobertaBackbone(config, dtype=dtype), ("mlm", "sop"))
+    model.compile(pretraining_optimizer(1e-3), gradient_accumulation_steps=2)
+    data = batches(*make_batch(config, ("mlm", "sop")), times=3)
+    assert np.isfinite(model.fit(data, verbose=0).history["loss"]).all()
+    assert {w.dtype for w in model.weights} == {"float32"}
+
+
 def test_a_preset_without_mlm_gives_a_new_language_model_head(config, tokenizer, tmp_path):
     make_pretrainer(config, tokenizer, ("sop",)).save_to_preset(tmp_path / "preset")
     masked_lm = kr.RobertaMaskedLM.from_preset(tmp_path / "preset")

@@ -25,12 +25,12 @@ def documents(language, count, seed=0):
         yield " ".join(sentences)
 
 
-def make_shards(directory, seed=0):
-    for language in WORDS:
+def make_shards(directory, seed=0, languages=tuple(WORDS)):
+    for language in languages:
         text = "\n\n".join(documents(language, 60, seed))
         (directory / "text" / language).mkdir(parents=True)
         (directory / "text" / language / "a.txt").write_text(text, encoding="utf-8")
-    texts = [d for language in WORDS for d in documents(language, 60)]
+    texts = [d for language in languages for d in documents(language, 60)]
     prepare(
         directory / "text",
         train_byte_level_bpe(texts, 300),
@@ -49,3 +49,8 @@ def shards(tmp_path_factory):
 @pytest.fixture(scope="session")
 def other_shards(tmp_path_factory):
     return make_shards(tmp_path_factory.mktemp("other"), seed=1)
+
+
+@pytest.fixture(scope="session")
+def english_shards(tmp_path_factory):
+    return make_shards(tmp_path_factory.mktemp("english"), languages=("en",))

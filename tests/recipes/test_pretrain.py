@@ -219,6 +219,12 @@ def test_reports_may_change_when_a_run_goes_on(shards, stopped_run):
     assert result.steps == 2
 
 
+def test_what_the_shards_lack_is_said_before_anything_is_written(english_shards, tmp_path):
+    with pytest.raises(InputError, match="two or more classes|two classes"):
+        pretrain(english_shards, tmp_path / "run", options(objectives=("tokens",)))
+    assert not (tmp_path / "run").exists()
+
+
 def test_directories_that_are_no_run(shards, tmp_path):
     (tmp_path / "mine.txt").write_text("keep")
     with pytest.raises(InputError, match="exists and is not empty.*--overwrite"):
