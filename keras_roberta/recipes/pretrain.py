@@ -15,6 +15,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.models.roberta_pretrainer import RobertaPretrainer
 from keras_roberta.progress import RunBar, console
+from keras_roberta.recipes.prepare import output_errors
 from keras_roberta.recipes.pretraining_card import draw_curves, write_card
 from keras_roberta.recipes.run_directory import RunDirectory
 from keras_roberta.training.budget import BudgetSchedule, RunClock
@@ -72,8 +73,20 @@ def pretrain(data, out, options, overwrite=False, on_corrupt="raise"):
     directory = RunDirectory(out)
     if not directory.holds_run:  # Says what the shards lack before anything is written.
         pretraining_batches(shards, options.stages()[0].batches, seed=options.seed)
-    directory.open(options, shards, overwrite)
+    with output_errors(directory.path):
+        directory.open(options, shards, overwrite)
+        result = _run(model, schedule, shards, options, directory, evaluation)
+    if shards.corrupt:
+        file, record = shards.corrupt[0]
+        console.print(
+            f"{len(shards.corrupt)} damaged documents were passed over, the first of them record "
+            f"{record} of {file}"
+        )
+    return result
 
+
+def _run(model, schedule, shards, options, directory, evaluation):
+    """Trains for what is left of the budget, then measures and writes the preset."""
     states = RunStates(directory.states, options.keep_states)
     before = states.restore(model) or {"step": 0, "seconds": 0.0, "tokens": 0, "stages": {}}
     if before["step"]:
@@ -136,18 +149,10 @@ def pretrain(data, out, options, overwrite=False, on_corrupt="raise"):
     heldout = evaluation()
     evaluations = CsvLog(directory.evaluations, clock.step - 1)  # in place of any of this step
     _report_evaluation(clock.step, heldout, evaluations, tensorboard)
-    preset = without_segments(model)
-    preset.save_to_preset(directory.path)
+    without_segments(model).save_to_preset(directory.path)
     draw_curves(directory.path / "curves.png", log.rows(), evaluations.rows())
-    write_card(
-        directory.path / "README.md",
-        directory.path.resolve().name,
-        model.backbone.config,
-        options,
-        shards,
-        totals,
-        heldout,
-    )
+    name, config = directory.path.resolve().name, model.backbone.config
+    write_card(directory.path / "README.md", name, config, options, shards, totals, heldout)
     return PretrainingResult(model, **totals, heldout=heldout)
 
 

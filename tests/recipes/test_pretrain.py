@@ -219,6 +219,17 @@ def test_reports_may_change_when_a_run_goes_on(shards, stopped_run):
     assert result.steps == 2
 
 
+def test_a_disk_that_fills(shards, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CsvLog, "__call__", full)
+        with pytest.raises(InputError, match="cannot be written .No space left on device"):
+            pretrain(shards, tmp_path, options(save_every=2))
+    assert pretrain(shards, tmp_path, options(save_every=2)).steps == 12
+
+
 def test_what_the_shards_lack_is_said_before_anything_is_written(english_shards, tmp_path):
     with pytest.raises(InputError, match="two or more classes|two classes"):
         pretrain(english_shards, tmp_path / "run", options(objectives=("tokens",)))
