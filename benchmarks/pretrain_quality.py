@@ -205,6 +205,8 @@ def multilingual(options):
         seed=options.seed,
     )
     result = pretrain(shards, options.out / "multilingual", chosen, overwrite=True)
+    if result.signal is not None:
+        sys.exit("stopped; run the stage again")
     for language, metrics in result.heldout.items():
         tokens = counts["train"][language]["tokens"]
         print(f"{language}: {tokens:,} tokens, held-out loss {metrics['mlm_loss']:.3f}")

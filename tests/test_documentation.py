@@ -26,11 +26,13 @@ def blocks(language):
 
 @pytest.fixture
 def workplace(config, tokenizer, sentiment, tmp_path, monkeypatch):
-    """A directory with what the README speaks of: a checkpoint, train.tsv and dev.tsv."""
+    """A directory with what the README speaks of: a checkpoint, text/, train.tsv and dev.tsv."""
     monkeypatch.chdir(tmp_path)
     preprocessor = kr.RobertaPreprocessor(tokenizer, sequence_length=128)
     backbone = kr.RobertaBackbone(config.replace(max_sequence_length=128))
     kr.RobertaTextClassifier(backbone, 2, preprocessor=preprocessor).save_to_preset("granite-30m")
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "a.txt").write_text("\n\n".join(sentiment[0]))
     for name in ("train.tsv", "dev.tsv"):
         rows = "".join(f"{label}\t{text}\n" for text, label in zip(*sentiment, strict=True))
         (tmp_path / name).write_text("label\tsentence\n" + rows)
@@ -54,10 +56,11 @@ def test_commands_of_the_readme(workplace):
         for line in block.replace("\\\n", " ").splitlines()
         if line.startswith("keras-roberta ")
     ]
-    assert len(commands) == 5
+    assert len(commands) == 7
     for command in commands:
         arguments = [sys.executable, "-m", "keras_roberta.cli", *shlex.split(command)[1:]]
         subprocess.run(arguments, check=True, env={**os.environ, "COLUMNS": "120"})
+    assert (workplace / "shards/manifest.json").exists()
     assert (workplace / "run/config.json").exists() and (workplace / "sst2.tflite").exists()
     assert list((workplace / "report").glob("*.png"))
 

@@ -9,7 +9,6 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-MASK_UNITS = ("token", "whole-word", "span")
 # SpanBERT (Joshi et al. 2020, section 3.1): lengths in words, geometric, up to ten.
 _SPAN_CONTINUES = 0.8
 _LONGEST_SPAN = 10
