@@ -95,13 +95,12 @@ class KerasPreset:
         """Constructor arguments of the saved task if it has the head of a `cls`, else None."""
         path = self.directory / "task.json"
         saved = read_json(path) if path.exists() else {}
-        if not saved:
+        saved_as, settings = saved.get("registered_name"), saved.get("config")
+        if saved_as != keras.saving.get_registered_name(cls):
+            settings = cls.settings_from_other_task(saved_as, settings)
+        if settings is None:
             return None
-        settings = dict(saved["config"])
-        if saved["registered_name"] != keras.saving.get_registered_name(cls):
-            settings = cls.settings_from_other_task(saved["registered_name"], settings)
-            if settings is None:
-                return None
+        settings = dict(settings)
         preprocessor = settings.get("preprocessor")
         settings["preprocessor"] = preprocessor and preprocessor["config"]
         return {k: v for k, v in settings.items() if k not in ("backbone", "name")}
