@@ -13,6 +13,7 @@ _PUBLIC = {
     "RobertaBackbone": "models.roberta_backbone",
     "RobertaTextClassifier": "models.roberta_text_classifier",
     "RobertaMaskedLM": "models.roberta_masked_lm",
+    "RobertaPretrainer": "models.roberta_pretrainer",
 }
 __all__ = sorted(_PUBLIC)
 

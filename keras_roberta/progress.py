@@ -7,6 +7,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -74,6 +75,54 @@ class ProgressBar(keras.callbacks.Callback):
 
     def close(self):
         """Gives the terminal back; Keras does not call `on_train_end` after an exception."""
+        if self._bar is not None:
+            self._bar.stop()
+
+
+class RunBar(keras.callbacks.Callback):
+    """One bar for a long run, over several calls of `fit`: share done, tokens a second, loss,
+    time left.
+
+    Args:
+        clock: has `progress` in [0, 1], `step`, `tokens` and `seconds`; comes before it in the
+            callbacks.
+        description: what is going on, in a word or two.
+    """
+
+    def __init__(self, clock, description="pre-training"):
+        super().__init__()
+        self.clock, self.description = clock, description
+        self._bar = None
+
+    def on_train_begin(self, logs=None):
+        if self._bar is not None:
+            return
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=16),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[results]}"),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            console=console,
+        )
+        self._bar.start()
+        self._tokens, self._seconds = self.clock.tokens, self.clock.seconds
+        self._task = self._bar.add_task(
+            self.description, total=1.0, completed=self.clock.progress, results=""
+        )
+
+    def on_train_batch_end(self, batch, logs=None):
+        clock = self.clock
+        speed = (clock.tokens - self._tokens) / max(clock.seconds - self._seconds, 1e-9)
+        done = f"step {clock.step:,} {speed:,.0f} tokens/s"
+        self._bar.update(
+            self._task,
+            completed=clock.progress,
+            results=f"{done} [cyan]{_formatted(logs, ('loss',))}",
+        )
+
+    def close(self):
+        """Gives the terminal back, at the end of the run or after an exception."""
         if self._bar is not None:
             self._bar.stop()
 

@@ -10,7 +10,18 @@ import keras_roberta as kr
 from keras_roberta.cli import main
 from keras_roberta.data.preprocessor import RobertaPreprocessor
 
-COMMANDS = ("demo", "finetune", "evaluate", "predict", "export", "report")
+COMMANDS = (
+    "demo",
+    "tokenizer train",
+    "prepare",
+    "pretrain",
+    "finetune",
+    "evaluate",
+    "predict",
+    "export",
+    "report",
+    "convert",
+)
 
 
 @pytest.fixture
@@ -52,7 +63,7 @@ def dev(tmp_path, train):
     return path
 
 
-@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
+@pytest.mark.parametrize("command", [(), *(tuple(name.split()) for name in COMMANDS)])
 def test_help_needs_no_tensorflow(command):
     code = (
         "import sys\n"

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
+from keras_roberta.atomic_write import atomic_file
+from keras_roberta.checkpoints.tensor_files import write_safetensors
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 
@@ -274,6 +276,40 @@ def _listed(names: list[str], most: int = 6) -> str:
 
 
 # Writing
+
+
+def write_checkpoint(
+    directory: str | os.PathLike,
+    config: RobertaConfig,
+    architecture: str,
+    weights: Mapping[str, np.ndarray],
+    head: Mapping[str, Mapping[str, np.ndarray]],
+    settings: Mapping[str, object],
+) -> None:
+    """Writes `config.json` and `model.safetensors` for Transformers.
+
+    Args:
+        directory: where they go.
+        config: of the encoder.
+        architecture: the class in Transformers, such as "RobertaForMaskedLM".
+        weights: the encoder's, by our names.
+        head: the other arguments of `to_hugging_face`.
+        settings: more entries of `config.json`.
+    """
+    if not config.num_token_types:  # Transformers always adds one; nothing is a row of zeros.
+        config = config.replace(num_token_types=1)
+        none = np.zeros((1, config.hidden_dim), np.float32)
+        weights = {**weights, "embeddings/token_type": none}
+    values = {
+        "architectures": [architecture],
+        **config.to_hugging_face(),
+        "dtype": "float32",
+        **settings,
+    }
+    directory = pathlib.Path(directory)
+    with atomic_file(directory / "config.json") as temporary:
+        temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    write_safetensors(directory / "model.safetensors", to_hugging_face(weights, **head))
 
 
 def to_hugging_face(

@@ -9,24 +9,37 @@ import traceback
 
 import typer
 
-from keras_roberta.cli import demo, evaluate, export, finetune
+from keras_roberta.cli import (
+    convert,
+    demo,
+    evaluate,
+    export,
+    finetune,
+    prepare,
+    pretrain,
+    tokenizer,
+)
 from keras_roberta.cli.startup import DEBUG_VARIABLE
 from keras_roberta.errors import InputError
 
 app = typer.Typer(
     name="keras-roberta",
-    help="RoBERTa for Keras: fine-tune on raw strings, export to TFLite and TF Serving.",
+    help="RoBERTa for Keras: pre-train, fine-tune on raw strings, export to TFLite and TF Serving.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(demo.demo)
+app.add_typer(tokenizer.app, name="tokenizer")
+app.command()(prepare.prepare)
+app.command()(pretrain.pretrain)
 app.command()(finetune.finetune)
 app.command()(evaluate.evaluate)
 app.command()(evaluate.predict)
 app.command()(export.export)
 app.command()(export.report)
+app.command()(convert.convert)
 
 
 def main(arguments=None):

@@ -3,7 +3,7 @@
 from keras_roberta.layers.attention import RobertaSelfAttention, attention_bias
 from keras_roberta.layers.embeddings import RobertaEmbeddings, position_ids
 from keras_roberta.layers.encoder import RobertaEncoder, RobertaEncoderBlock
-from keras_roberta.layers.heads import ClassificationHead, MaskedLMHead
+from keras_roberta.layers.heads import ClassificationHead, MaskedLMHead, TokenClassificationHead
 
 __all__ = [
     "ClassificationHead",
@@ -12,6 +12,7 @@ __all__ = [
     "RobertaEncoder",
     "RobertaEncoderBlock",
     "RobertaSelfAttention",
+    "TokenClassificationHead",
     "attention_bias",
     "position_ids",
 ]

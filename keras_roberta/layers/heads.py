@@ -1,4 +1,4 @@
-"""What sits on the encoder: a vector of the sentence to classes, a masked position to a token."""
+"""What sits on the encoder: a sentence or each token to classes, a masked position to a token."""
 
 import keras
 from keras import ops
@@ -100,3 +100,37 @@ class MaskedLMHead(ConfiguredLayer):
         x = self.norm(ops.gelu(self.dense(x), approximate=False))
         logits = self.token_embedding(x, reverse=True)
         return ops.cast(logits, "float32") + ops.cast(self.output_bias, "float32")
+
+
+@keras.saving.register_keras_serializable(package="keras_roberta")
+class TokenClassificationHead(ConfiguredLayer):
+    """Dropout and one dense layer on every token, as `RobertaForTokenClassification`.
+
+    Call arguments:
+        hidden: float (batch, length, hidden_dim)
+
+    Returns:
+        float32 logits (batch, length, num_classes)
+    """
+
+    def __init__(self, config, num_classes, **kwargs):
+        super().__init__(config, **kwargs)
+        self.num_classes = num_classes
+        self.dropout = keras.layers.Dropout(
+            self.config.dropout, dtype=self.dtype_policy, name="dropout"
+        )
+        self.logits = keras.layers.Dense(
+            num_classes,
+            kernel_initializer=make_initializer(self.config, f"{self.name}/logits"),
+            dtype=keras.DTypePolicy("float32"),
+            name="logits",
+        )
+
+    def build(self, hidden_shape):
+        self.logits.build(hidden_shape)
+
+    def call(self, hidden, training=False):
+        return self.logits(self.dropout(hidden, training=training))
+
+    def get_config(self):
+        return {**super().get_config(), "num_classes": self.num_classes}

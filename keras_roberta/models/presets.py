@@ -9,9 +9,14 @@ import logging
 import pathlib
 
 import keras
+import numpy as np
 
 from keras_roberta.atomic_write import atomic_directory
-from keras_roberta.checkpoints.hugging_face import load_encoder_weights, read_config
+from keras_roberta.checkpoints.hugging_face import (
+    load_encoder_weights,
+    read_config,
+    write_checkpoint,
+)
 from keras_roberta.checkpoints.tensor_files import open_state_dict
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
@@ -87,12 +92,15 @@ class KerasPreset:
         _load_weights(backbone.load_weights, path)
 
     def task_settings(self, cls):
-        """Constructor arguments of the saved task if it is a `cls`, else None."""
+        """Constructor arguments of the saved task if it has the head of a `cls`, else None."""
         path = self.directory / "task.json"
         saved = read_json(path) if path.exists() else {}
-        if saved.get("registered_name") != keras.saving.get_registered_name(cls):
+        saved_as, settings = saved.get("registered_name"), saved.get("config")
+        if saved_as != keras.saving.get_registered_name(cls):
+            settings = cls.settings_from_other_task(saved_as, settings)
+        if settings is None:
             return None
-        settings = dict(saved["config"])
+        settings = dict(settings)
         preprocessor = settings.get("preprocessor")
         settings["preprocessor"] = preprocessor and preprocessor["config"]
         return {k: v for k, v in settings.items() if k not in ("backbone", "name")}
@@ -191,3 +199,37 @@ class PresetMixin:
         if replaces:  # A part that only the old preset had would be read with the new ones.
             for name in PRESET_PARTS - written:
                 (preset_dir / name).unlink(missing_ok=True)
+
+    def save_to_hugging_face(self, directory):
+        """Writes a directory that Transformers loads with `from_pretrained`.
+
+        `config.json`, `model.safetensors` in float32, and where the model has a tokenizer its
+        files. They are written beside `directory` and moved into it when all are there.
+        """
+        backbone = getattr(self, "backbone", self)
+        architecture, settings, head = self.hugging_face_head()
+        with atomic_directory(directory) as temporary:
+            write_checkpoint(
+                temporary,
+                backbone.config,
+                architecture,
+                _arrays(backbone.weights_by_name()),
+                {name: _arrays(weights) for name, weights in head.items()},
+                settings,
+            )
+            if getattr(self, "preprocessor", None) is not None:
+                self.preprocessor.tokenizer.save(temporary)
+
+    def hugging_face_head(self):
+        """What Transformers calls this model.
+
+        Returns:
+            the class there; more entries of its `config.json`; a dict with the head's weights by
+            our names, under the argument that `checkpoints.hugging_face.to_hugging_face` takes
+            them as.
+        """
+        return "RobertaModel", {}, {}
+
+
+def _arrays(variables):
+    return {name: np.asarray(variable, "float32") for name, variable in variables.items()}

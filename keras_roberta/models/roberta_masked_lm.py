@@ -95,8 +95,17 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
             "bias": self.head.output_bias,
         }
 
+    def hugging_face_head(self):
+        return "RobertaForMaskedLM", {}, {"masked_lm": self.head_weights_by_name()}
+
     read_hugging_face_head = staticmethod(load_masked_lm_head)
 
     @staticmethod
     def settings_from_hugging_face(head, labels):
         return {}
+
+    @staticmethod
+    def settings_from_other_task(registered_name, settings):
+        if registered_name == "keras_roberta>RobertaPretrainer" and "mlm" in settings["objectives"]:
+            return {"preprocessor": settings["preprocessor"]}
+        return None

@@ -109,6 +109,18 @@ class RobertaTextClassifier(RobertaTask, keras_hub.models.TextClassifier):
     def head_weights_by_name(self):
         return layer_weights("dense", self.head.dense) | layer_weights("out", self.head.logits)
 
+    def hugging_face_head(self):
+        labels = self.labels if getattr(self.preprocessor, "labels", None) else None
+        names = labels or [f"LABEL_{i}" for i in range(self.num_classes)]
+        settings = {
+            "id2label": {str(i): name for i, name in enumerate(names)},
+            "label2id": {name: i for i, name in enumerate(names)},
+        }
+        if self.num_classes == 1:
+            settings["problem_type"] = "regression"
+        head = {"classifier": self.head_weights_by_name()}
+        return "RobertaForSequenceClassification", settings, head
+
     read_hugging_face_head = staticmethod(load_classifier_head)
 
     @staticmethod

@@ -75,6 +75,12 @@ class RobertaTask(PresetMixin):
             )
         return task
 
+    @staticmethod
+    def settings_from_other_task(registered_name, settings):
+        """Constructor arguments out of another task's, where that one holds this one's head under
+        the same layer name; else None."""
+        return None
+
     @classmethod
     def check_head(cls, found, source, kwargs):
         """Called before building; raises where a task cannot do without a saved head."""

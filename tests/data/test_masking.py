@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from keras_roberta.data.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
-from keras_roberta.data.masking import mask_tokens
+from keras_roberta.data.masking import mask_tokens, word_starts
 
 MASK, VOCABULARY, SPECIALS = 4, 500, (0, 1, 2, 3)
 
@@ -63,7 +63,7 @@ def test_shares():
 def test_every_draw_differs_but_a_seed_repeats():
     first, second = masked()[2], masked()[2]
     assert not np.array_equal(first[1], second[1])
-    a, b = masked(seed=tf.constant([1, 2]))[2], masked(seed=tf.constant([1, 2]))[2]
+    a, b = (masked(seed=tf.range(400, dtype=tf.int64))[2] for _ in range(2))
     for x, y in zip(a, b, strict=True):
         np.testing.assert_array_equal(x, y)
 
@@ -82,3 +82,100 @@ def test_preprocessor_finds_masks(tokenizer):
     is_mask = found == tokenizer.mask_token_id
     np.testing.assert_array_equal(is_mask, [[1, 1], [0, 0], [1, 0]])
     assert (out["mask_positions"][~is_mask] == 0).all()
+
+
+STARTS_WORD = np.arange(VOCABULARY) % 3 == 0  # words of one to many tokens
+
+
+def words_of(token_ids, maskable):
+    """The number of the word of each token, -1 at specials, as a person would count them."""
+    words = np.full(token_ids.shape, -1)
+    for i, row in enumerate(token_ids):
+        word = -1
+        for j, index in enumerate(row):
+            if maskable[i, j]:
+                word += STARTS_WORD[index] or j == 0 or not maskable[i, j - 1]
+                words[i, j] = word
+    return words
+
+
+@pytest.mark.parametrize("units", ["whole-word", "span"])
+def test_words_are_hidden_whole(units):
+    token_ids, maskable, (_, positions, _, weights) = masked(
+        units=units, starts_word=STARTS_WORD, num_predictions=40
+    )
+    words = words_of(token_ids, maskable)
+    for row, places, used in zip(words, positions, weights == 1, strict=True):
+        hidden = set(places[used])
+        for word in {row[p] for p in hidden}:
+            assert set(np.flatnonzero(row == word)) <= hidden
+
+
+@pytest.mark.parametrize("units", ["token", "whole-word", "span"])
+def test_share_of_hidden_tokens_is_the_same_for_all_units(units):
+    token_ids, maskable, (_, _, _, weights) = masked(
+        rows=3000, units=units, starts_word=STARTS_WORD, num_predictions=60
+    )
+    assert weights.sum() / maskable.sum() == pytest.approx(0.15, abs=0.005)
+
+
+def test_lengths_of_spans():
+    """SpanBERT's: geometric with p = 0.2, up to ten words, 3.8 on average."""
+    ids = np.full((4000, 200), 5, "int32")
+    _, positions, _, weights = (
+        tensor.numpy()
+        for tensor in mask_tokens(
+            tf.constant(ids),
+            tf.constant(np.ones_like(ids, bool)),
+            num_predictions=40,
+            vocabulary_size=VOCABULARY,
+            mask_token_id=MASK,
+            mask_rate=0.02,  # so few that spans seldom touch
+            units="span",
+            starts_word=np.ones(VOCABULARY, bool),
+        )
+    )
+    lengths = []
+    for row, used in zip(positions, weights == 1, strict=True):
+        breaks = np.flatnonzero(np.diff(row[used]) > 1) + 1
+        lengths += [len(run) for run in np.split(row[used], breaks) if len(run)]
+    assert max(lengths) >= 10
+    assert len([n for n in lengths if n > 10]) < 0.05 * len(lengths)
+
+
+def test_spans_meet_one_fate():
+    token_ids, maskable, (inputs, positions, labels, weights) = masked(
+        rows=500, units="span", starts_word=np.ones(VOCABULARY, bool), num_predictions=40
+    )
+    hidden = np.take_along_axis(inputs, positions, axis=1) == MASK
+    beside = (np.diff(positions, axis=1) == 1) & (weights[:, 1:] == 1)
+    same = (hidden[:, 1:] == hidden[:, :-1])[beside].mean()
+    assert same > 0.9  # 0.68 if each token met its own
+
+
+def test_a_row_is_masked_alike_in_any_batch():
+    ids = np.random.default_rng(0).integers(5, VOCABULARY, (6, 50)).astype("int32")
+    seeds = np.arange(6, dtype="int64") * 2**40
+
+    def mask(rows, **more):
+        return mask_tokens(
+            tf.constant(ids[rows]),
+            tf.ones([len(rows), 50], tf.bool),
+            num_predictions=12,
+            vocabulary_size=VOCABULARY,
+            mask_token_id=MASK,
+            seed=tf.constant(seeds[rows]),
+            **more,
+        )
+
+    for more in ({}, {"units": "span", "starts_word": STARTS_WORD}):
+        whole, part = mask([0, 1, 2, 3, 4, 5], **more), mask([4, 1], **more)
+        for a, b in zip(whole, part, strict=True):
+            np.testing.assert_array_equal(a.numpy()[[4, 1]], b)
+
+
+def test_words_begin_at_spaces(tokenizer):
+    starts = word_starts(tokenizer)
+    ids = tokenizer("a fine, warm film", add_special_tokens=False)
+    text = "".join("|" * bool(starts[i]) + tokenizer.decode([i]) for i in ids)
+    assert text == "a| fine,| warm| film"

@@ -1,0 +1,105 @@
+"""What the two pre-training scripts share: options, the model's shape, the recipe, the curve."""
+
+import argparse
+import json
+import time
+
+import keras
+import tensorflow as tf
+
+from keras_roberta.data.batch_options import BatchOptions
+from keras_roberta.data.pretraining import evaluation_batches
+from keras_roberta.training.budget import Budget, BudgetSchedule
+
+SHAPE = dict(num_layers=4, num_heads=4, hidden_dim=256, intermediate_dim=1024)
+LENGTH = 128
+BATCH_SIZE = 32
+WARM_UP = 0.1
+OPTIMIZER = dict(weight_decay=0.01, beta_2=0.98, epsilon=1e-6)
+POINTS = 12  # of the curve
+
+
+def parse_options(description):
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--shards", required=True)
+    parser.add_argument("--tokens", type=int, required=True, help="to train on")
+    parser.add_argument("--seconds", type=float, help="a budget of time instead")
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--preset", help="where to save the model")
+    return parser.parse_args()
+
+
+def make_budget(options):
+    if options.seconds:
+        return Budget(hours=options.seconds / 3600)
+    return Budget(steps=options.tokens // (BATCH_SIZE * LENGTH))
+
+
+def make_schedule(options):
+    return BudgetSchedule(options.learning_rate, WARM_UP)
+
+
+def heldout(shards):
+    """The same masked rows for both, (features, true ids, weights)."""
+    batches = BatchOptions(("mlm",), batch_size=BATCH_SIZE, sequence_length=LENGTH)
+    return list(evaluation_batches(shards, batches, max_batches=8))
+
+
+class Curve(keras.callbacks.Callback):
+    """Follows a budget, and measures the held-out loss from time to time, off the clock.
+
+    The clock starts with `fit`, so that compilation counts.
+    """
+
+    def __init__(self, budget, schedule, heldout):
+        super().__init__()
+        self.budget, self.schedule, self.heldout = budget, schedule, heldout
+        self.step, self.points = 0, []
+        self._started, self._next = time.monotonic(), 0.0
+
+    @property
+    def seconds(self):
+        return time.monotonic() - self._started
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.schedule.progress.assign(self.budget.progress(self.step + 0.5, self.seconds))
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.step += 1
+        progress = self.budget.progress(self.step, self.seconds)
+        if progress < 1.0 and progress < self._next:
+            return
+        self._next = progress + 1 / POINTS
+        stopped = self.seconds
+        self.points.append(
+            {
+                "tokens": self.step * BATCH_SIZE * LENGTH,
+                "seconds": round(stopped, 1),
+                "loss": self.measure(),
+            }
+        )
+        self._started = time.monotonic() - stopped
+        if progress >= 1.0:
+            self.model.stop_training = True
+
+    def measure(self):
+        """Mean cross-entropy over the masked positions of the held-out rows."""
+        sums = [self._sums(*batch) for batch in self.heldout]
+        return float(sum(loss for loss, _ in sums) / sum(count for _, count in sums))
+
+    @tf.function
+    def _sums(self, features, targets, weights):
+        logits = self.model(features, training=False)
+        logits = logits["mlm"] if isinstance(logits, dict) else logits
+        losses = keras.losses.sparse_categorical_crossentropy(
+            targets["mlm"], logits, from_logits=True
+        )
+        return tf.reduce_sum(losses * weights["mlm"]), tf.reduce_sum(weights["mlm"])
+
+
+def print_result(name, options, curve):
+    budget = "seconds" if options.seconds else "tokens"
+    print(json.dumps({"name": name, "budget": budget, "points": curve.points}), flush=True)

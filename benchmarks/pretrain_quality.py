@@ -1,0 +1,227 @@
+"""What pre-training is worth: the held-out loss beside KerasHub's, SST-2 after it, ten languages.
+
+    python benchmarks/pretrain_quality.py --data DIR --out DIR [--stages ours …]
+
+DIR holds `english_text/`, `sst2/`, `debian_handbook/` and `lingua_sentences/`. Stages, each a few
+minutes on two cores, and each going on from the files of those before:
+
+    prepare            a vocabulary of 8,000 and shards of english_text
+    ours               this library pre-trains 4 layers, 256 wide, on --tokens
+    keras_hub          KerasHub's RobertaMaskedLM: the same text, tokenizer, shape and recipe
+    keras_hub_in_time  the same with the seconds that `ours` took, its schedule spread over them
+    compare            the three, as a table and `curves.png`
+    finetune           what `ours` saved on SST-2, and the same architecture from scratch
+    multilingual       a run over ten languages, with the loss of each
+
+Each writes `<stage>.json`.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import random
+import subprocess
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PEERS = ROOT / "benchmarks" / "peers"
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    default = os.environ.get("KERAS_ROBERTA_DATA", ROOT.parent / "shared" / "data")
+    parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path(default))
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=list(STAGES))
+    parser.add_argument("--tokens", type=int, default=1_000_000)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--sentences", type=int, default=4000, help="of SST-2 to fine-tune on")
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=6, help="of the multilingual run")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    for stage in options.stages:
+        result = STAGES[stage](options)
+        (options.out / f"{stage}.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+def make_shards(corpus, out, vocabulary_size, corpus_options, heldout):
+    """A vocabulary and shards of a directory; returns the counts."""
+    from keras_roberta.data.corpora import CorpusOptions
+    from keras_roberta.data.prepare_options import PrepareOptions
+    from keras_roberta.recipes.prepare import prepare
+    from keras_roberta.tokenizers.training import train_byte_level_bpe
+
+    lines = (
+        line
+        for path in sorted(corpus.rglob("*.txt"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+    )
+    tokenizer = train_byte_level_bpe(lines, vocabulary_size)
+    options = PrepareOptions(CorpusOptions(**corpus_options), heldout=heldout)
+    return prepare(corpus, tokenizer, out, options, overwrite=True)["counts"]
+
+
+def prepare(options):
+    counts = make_shards(options.data / "english_text", options.out / "shards", 8000, {}, 0.02)
+    print(json.dumps(counts))
+    return counts
+
+
+def ours(options):
+    return run("pretrain_ours.py", options, ["--preset", options.out / "preset"])
+
+
+def keras_hub(options):
+    return run("pretrain_keras_hub.py", options)
+
+
+def keras_hub_in_time(options):
+    seconds = read(options, "ours")["points"][-1]["seconds"]
+    return run("pretrain_keras_hub.py", options, ["--seconds", seconds])
+
+
+def run(script, options, more=()):
+    """One contestant in a process of its own."""
+    command = [sys.executable, PEERS / script, "--shards", options.out / "shards", *more]
+    command += ["--tokens", options.tokens, "--learning-rate", options.learning_rate]
+    command += ["--seed", options.seed]
+    output = subprocess.run(
+        list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+    result = json.loads(output.strip().splitlines()[-1])
+    print(json.dumps(result), flush=True)
+    return result
+
+
+def read(options, stage):
+    return json.loads((options.out / f"{stage}.json").read_text())
+
+
+def compare(options):
+    names = ("ours", "keras_hub", "keras_hub_in_time")
+    runs = {name: read(options, name) for name in names}
+    draw(options.out / "curves.png", runs.values())
+    ends = {name: result["points"][-1] for name, result in runs.items()}
+    print("| | tokens | seconds | held-out loss |\n|---|---|---|---|")
+    for name, end in ends.items():
+        print(f"| {name} | {end['tokens']:,} | {end['seconds']:.0f} | {end['loss']:.3f} |")
+    mine = ends["ours"]
+    result = {
+        "equal_tokens_loss_of_keras_hub_above_ours": ends["keras_hub"]["loss"] - mine["loss"],
+        "equal_tokens_seconds_of_keras_hub_over_ours": ends["keras_hub"]["seconds"]
+        / mine["seconds"],
+        "equal_time_loss_of_keras_hub_above_ours": ends["keras_hub_in_time"]["loss"] - mine["loss"],
+    }
+    print(json.dumps(result))
+    return result
+
+
+def draw(path, runs):
+    import matplotlib.figure
+
+    figure = matplotlib.figure.Figure(figsize=(9, 3.4), layout="constrained")
+    for axes, x in zip(figure.subplots(1, 2, sharey=True), ("tokens", "seconds"), strict=True):
+        for result in runs:
+            if x == "tokens" and result["budget"] == "seconds":
+                continue
+            points = result["points"]
+            label = f"{result['name']}, schedule over {result['budget']}"
+            xs, losses = [p[x] for p in points], [p["loss"] for p in points]
+            axes.plot(xs, losses, marker=".", label=label)
+        axes.set_xlabel(x)
+        axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=7, frameon=False)
+    figure.suptitle("held-out masked LM loss", fontsize=10)
+    figure.savefig(path, dpi=150)
+
+
+def finetune(options):
+    import csv
+
+    import keras
+    import numpy as np
+
+    import keras_roberta as kr
+    from keras_roberta.training.optimizer import finetuning_optimizer
+
+    splits = {}
+    for name in ("train", "dev"):
+        with open(options.data / "sst2" / f"{name}.tsv", encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+        if name == "train":
+            random.Random(0).shuffle(rows)
+            rows = rows[: options.sentences]
+        splits[name] = [r["sentence"] for r in rows], np.array([int(r["label"]) for r in rows])
+    results = []
+    for start in ("pre-trained", "scratch"):
+        for rate in (3e-4, 1e-3):  # each start at its better rate
+            keras.utils.set_random_seed(options.seed)
+            task = kr.RobertaTextClassifier.from_preset(
+                options.out / "preset", num_classes=2, load_weights=start == "pre-trained"
+            )
+            task.compile(finetuning_optimizer(rate))
+            task.fit(*splits["train"], batch_size=32, epochs=options.epochs, verbose=0)
+            texts, labels = splits["dev"]
+            accuracy = float((task.predict(texts, verbose=0).argmax(-1) == labels).mean())
+            results.append({"start": start, "learning_rate": rate, "accuracy": accuracy})
+            print(json.dumps(results[-1]), flush=True)
+    best = {
+        start: max(r["accuracy"] for r in results if r["start"] == start)
+        for start in ("pre-trained", "scratch")
+    }
+    gain = 100 * (best["pre-trained"] - best["scratch"])
+    print(f"SST-2 dev: {best}, pre-training gives {gain:+.1f} points")
+    return {"runs": results, "sentences": options.sentences, "epochs": options.epochs, **best}
+
+
+def multilingual(options):
+    from keras_roberta.recipes.pretrain import pretrain
+    from keras_roberta.recipes.pretraining_options import recipe
+
+    corpus = options.out / "languages"
+    for source in ("debian_handbook", "lingua_sentences"):
+        for path in sorted((options.data / source).glob("*.txt")):
+            target = corpus / path.stem / f"{source}.txt"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            text = path.read_text(encoding="utf-8")
+            # One sentence a line there: each becomes a document.
+            target.write_text(text.replace("\n", "\n\n") if source[0] == "l" else text)
+    shards = options.out / "multilingual-shards"
+    counts = make_shards(corpus, shards, 16_000, {"languages_from": "folder"}, 0.03)
+    chosen = recipe(
+        "one-day",
+        size="mini",
+        hours=options.minutes / 60,
+        batch_size=32,
+        evaluate_every=100,
+        log_every=20,
+        seed=options.seed,
+    )
+    result = pretrain(shards, options.out / "multilingual", chosen, overwrite=True)
+    if result.signal is not None:
+        sys.exit("stopped; run the stage again")
+    for language, metrics in result.heldout.items():
+        tokens = counts["train"][language]["tokens"]
+        print(f"{language}: {tokens:,} tokens, held-out loss {metrics['mlm_loss']:.3f}")
+    return {
+        "tokens": result.tokens,
+        "counts": counts,
+        "mlm_loss": {language: m["mlm_loss"] for language, m in result.heldout.items()},
+    }
+
+
+STAGES = {
+    stage.__name__: stage
+    for stage in (prepare, ours, keras_hub, keras_hub_in_time, compare, finetune, multilingual)
+}
+
+
+if __name__ == "__main__":
+    main()

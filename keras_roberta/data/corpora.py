@@ -1,0 +1,326 @@
+"""Documents out of files: text or JSON lines, plain, gzip or zstd, read piece by piece.
+
+A corpus falls into work units that are read on their own, on any machine: each document belongs to
+exactly one. Memory does not depend on the size of a file or of a document.
+"""
+
+import dataclasses
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from backports import zstd
+
+from keras_roberta.errors import InputError
+
+DOCUMENTS = ("file", "block", "line")
+LANGUAGES_FROM = ("none", "folder", "file", "field")
+UNKNOWN_LANGUAGE = "und"  # ISO 639-2's code for undetermined
+_BLOCK = 1 << 20  # bytes read at a time
+_UNIT_BYTES = 1 << 24
+_LONGEST_JSON_LINE = 1 << 26
+_LANGUAGE = re.compile(r"[\w.]+(?:-[\w.]+)*")
+# A line break, and for blocks the blank lines behind it.
+_SEPARATORS = {"line": re.compile(rb"\r?\n"), "block": re.compile(rb"\n(?:[ \t\r]*\n)+")}
+
+
+@dataclasses.dataclass(frozen=True)
+class CorpusOptions:
+    """How documents lie in files.
+
+    Attributes:
+        documents: what is one, in text files: a "file", a "block" between blank lines, or a "line".
+            In JSON lines each line is one.
+        languages_from: "folder", the first one below the corpus; "file", the name up to its first
+            full stop; a "field" of JSON lines; or "none".
+        text_field, language_field, labels_field: the fields of JSON lines. Labels are triples
+            `[first character, character behind the last, class]`.
+        max_document_bytes: longer documents are cut, at white space if there is any, and count as
+            several.
+    """
+
+    documents: str = "block"
+    languages_from: str = "none"
+    text_field: str = "text"
+    language_field: str = "language"
+    labels_field: str = "labels"
+    max_document_bytes: int = 1_000_000
+
+    def __post_init__(self):
+        for name, allowed in (("documents", DOCUMENTS), ("languages_from", LANGUAGES_FROM)):
+            if getattr(self, name) not in allowed:
+                raise InputError(
+                    f"{name} {getattr(self, name)!r}: expected one of {', '.join(allowed)}"
+                )
+        if self.max_document_bytes < 16:
+            raise InputError(f"max_document_bytes {self.max_document_bytes}: give at least 16")
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece:
+    """A stretch of a file: the documents that begin in it.
+
+    Attributes:
+        path: of the file.
+        name: of the file, within the corpus.
+        begin, end: bytes; `end` None is that of the file.
+    """
+
+    path: str
+    name: str
+    begin: int = 0
+    end: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Document:
+    """Text of one document, never blank.
+
+    Attributes:
+        place: file and byte where it begins, for messages.
+        labels: (start, end, class) of characters.
+        is_cut: whether it is a part of a longer one, other than the first.
+    """
+
+    text: str
+    language: str
+    place: str
+    labels: tuple = ()
+    is_cut: bool = False
+
+
+def work_units(corpus, options) -> list[tuple[Piece, ...]]:
+    """The corpus in units of about 16 MB: parts of large files, several small ones together.
+
+    A compressed file is one unit.
+
+    Args:
+        corpus: a file or a directory; in a directory every file whose name, like its folders', does
+            not begin with a full stop.
+
+    Raises:
+        InputError: there is no such file or directory, or no file in it.
+    """
+    corpus = Path(corpus)
+    if corpus.is_dir():
+        names = sorted(
+            path.relative_to(corpus).as_posix() for path in corpus.rglob("*") if path.is_file()
+        )
+        names = [n for n in names if not any(part.startswith(".") for part in n.split("/"))]
+        pieces = [(corpus / name, name) for name in names]
+    elif corpus.is_file():
+        pieces = [(corpus, corpus.name)]
+    else:
+        raise InputError(f"{corpus}: no such file or directory; give the text to learn from")
+    if not pieces:
+        raise InputError(f"{corpus}: the corpus is empty; there is no file in it")
+    units, unit, size = [], [], 0
+    for path, name in pieces:
+        _language_of_name(name, options)
+        num_bytes = path.stat().st_size
+        whole = _is_compressed(name) or (options.documents == "file" and not _is_json(name))
+        if num_bytes <= _UNIT_BYTES or whole:
+            unit.append(Piece(str(path), name))
+            size += num_bytes
+        else:
+            bounds = range(0, num_bytes, _UNIT_BYTES)
+            units += [(Piece(str(path), name, b, min(b + _UNIT_BYTES, num_bytes)),) for b in bounds]
+        if size >= _UNIT_BYTES:
+            units.append(tuple(unit))
+            unit, size = [], 0
+    if unit:
+        units.append(tuple(unit))
+    return units
+
+
+def read_documents(pieces, options) -> Iterator[Document]:
+    """The documents of a work unit, in order.
+
+    Raises:
+        InputError: a file cannot be read or unpacked, is not UTF-8, or a line is not JSON with the
+            fields that the options name. The message says where.
+    """
+    for piece in pieces:
+        try:
+            with _open(piece) as file:
+                if _is_json(piece.name):
+                    yield from _of_json(file, piece, options)
+                else:
+                    yield from _of_text(file, piece, options)
+        except (EOFError, zlib.error, zstd.ZstdError, gzip.BadGzipFile) as error:
+            raise InputError(f"{piece.path}: cannot be unpacked ({error}); is it whole?") from None
+        except OSError as error:
+            reason = error.strerror or error
+            raise InputError(f"{piece.path}: cannot be read ({reason})") from None
+
+
+def _of_text(file, piece, options):
+    language = _language_of_name(piece.name, options)
+    separator = _SEPARATORS.get(options.documents)
+    stretches = _stretches(file, piece, separator, options.max_document_bytes)
+    for offset, stretch, is_cut in stretches:
+        text = _decoded(stretch, piece, offset).strip("\ufeff \t\n\v\f\r")
+        if text:
+            yield Document(text, language, f"{piece.path}, byte {offset}", (), is_cut)
+
+
+def _of_json(file, piece, options):
+    for offset, line, is_cut in _stretches(file, piece, _SEPARATORS["line"], _LONGEST_JSON_LINE):
+        place = f"{piece.path}, byte {offset}"
+        if is_cut:
+            raise InputError(f"{place}: the line is longer than {_LONGEST_JSON_LINE} bytes")
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(_decoded(line, piece, offset))
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise InputError(f"{place}: the line is not JSON ({error})") from None
+        if not isinstance(row, dict):
+            raise InputError(f"{place}: expected a JSON object, found {line[:20].decode()!r}")
+        text = row.get(options.text_field)
+        if not isinstance(text, str):
+            raise InputError(
+                f"{place}: the field {options.text_field!r} is "
+                f"{'missing' if text is None else 'not a string'}; there are {', '.join(row)}"
+            )
+        language = _language_of_name(piece.name, options)
+        if options.languages_from == "field":
+            language = _checked_language(row.get(options.language_field), place)
+        labels = _checked_labels(row.get(options.labels_field, ()), len(text), place)
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if not labels:
+            text = text.strip()
+        if not text.strip():
+            continue
+        parts = _cut(text.encode(), options.max_document_bytes)
+        if len(parts) > 1 and labels:
+            raise InputError(
+                f"{place}: a labelled document of more than {options.max_document_bytes} bytes "
+                "cannot be cut; split it, or raise max_document_bytes"
+            )
+        for number, part in enumerate(parts):
+            part = part.decode() if labels else part.decode().strip()
+            if part:
+                yield Document(part, language, place, labels, number > 0)
+
+
+def _stretches(file, piece, separator, limit):
+    """(offset, bytes, whether it goes on from the one before) of what begins in the piece.
+
+    What begins where a separator ends belongs to the piece in which the last line of the separator
+    begins (for lines: in which it begins itself), so that neighbours agree without asking.
+    """
+    at, buffer, started, is_cut = piece.begin, b"", not piece.begin, False
+    if not started:
+        at -= 1  # Is the byte before a line break?
+        file.seek(at)
+    while True:
+        block = file.read(_BLOCK)
+        buffer += block
+        position = 0
+        for match in separator.finditer(buffer) if separator else ():
+            if match.end() == len(buffer) and block:
+                break  # It may go on.
+            if started:
+                yield at + position, buffer[position : match.start()], is_cut
+            position, is_cut, started = match.end(), False, True
+            last_line = buffer.rfind(b"\n", match.start(), match.end() - 1) + 1
+            if piece.end is not None and at + (last_line or position) >= piece.end:
+                return
+        at, buffer = at + position, buffer[position:]
+        if not started:
+            if at + len(buffer) > piece.end:
+                return
+            passed = len(buffer.rstrip())  # What may begin a separator stays.
+            at, buffer = at + passed, buffer[passed:]
+        while started and len(buffer) > limit:
+            place = _place_to_cut(buffer, limit)
+            yield at, buffer[:place], is_cut
+            at, buffer, is_cut = at + place, buffer[place:], True
+        if not block:
+            break
+    if started and buffer:
+        yield at, buffer, is_cut
+
+
+def _cut(data, limit):
+    parts = []
+    while len(data) > limit:
+        place = _place_to_cut(data, limit)
+        parts.append(data[:place])
+        data = data[place:]
+    return [*parts, data]
+
+
+def _place_to_cut(data, limit):
+    """At white space in the second half of the first `limit` bytes, or else between characters."""
+    place = max(data.rfind(b" ", limit // 2, limit), data.rfind(b"\n", limit // 2, limit))
+    if place < 0:
+        place = limit
+        while data[place] & 0xC0 == 0x80 and limit - place < 3:
+            place -= 1
+    return place
+
+
+def _open(piece):
+    if piece.name.endswith(".gz"):
+        return gzip.open(piece.path, "rb")
+    if piece.name.endswith(".zst"):
+        return zstd.open(piece.path, "rb")
+    return open(piece.path, "rb")
+
+
+def _is_compressed(name):
+    return name.endswith((".gz", ".zst"))
+
+
+def _is_json(name):
+    return name.removesuffix(".gz").removesuffix(".zst").endswith((".jsonl", ".ndjson"))
+
+
+def _decoded(data, piece, offset):
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        where = "byte" if not _is_compressed(piece.name) else "unpacked byte"
+        raise InputError(
+            f"{piece.path}: not UTF-8 at {where} {offset + error.start}; "
+            "convert the file, or take it out of the corpus"
+        ) from None
+
+
+def _language_of_name(name, options):
+    if options.languages_from == "folder":
+        folder, slash, _ = name.partition("/")
+        if not slash:
+            raise InputError(f"{name}: lies in no folder that could name its language")
+        return _checked_language(folder, name)
+    if options.languages_from == "file":
+        return _checked_language(name.rpartition("/")[2].partition(".")[0], name)
+    if options.languages_from == "field" and not _is_json(name):
+        raise InputError(f"{name}: text has no fields; languages from a field need JSON lines")
+    return UNKNOWN_LANGUAGE
+
+
+def _checked_language(value, place):
+    if not isinstance(value, str) or not _LANGUAGE.fullmatch(value):
+        raise InputError(
+            f"{place}: {value!r} is not a language's name of letters, digits, dots and hyphens"
+        )
+    return value
+
+
+def _checked_labels(labels, length, place):
+    try:
+        labels = tuple((start, end, name) for start, end, name in labels)
+        if all(0 <= start < end <= length and isinstance(n, str) for start, end, n in labels):
+            return labels
+    except (TypeError, ValueError):
+        pass
+    raise InputError(
+        f"{place}: labels are triples [first character, character behind the last, class] "
+        f"within the text's {length}; found {labels!r:.80}"
+    )

@@ -1,0 +1,275 @@
+"""Several pre-training objectives at once over one encoder."""
+
+import keras
+import keras_hub
+import tensorflow as tf
+from keras import ops
+
+from keras_roberta.checkpoints.hugging_face import load_masked_lm_head
+from keras_roberta.data.batch_options import OBJECTIVES
+from keras_roberta.data.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
+from keras_roberta.errors import InputError
+from keras_roberta.layers import ClassificationHead, MaskedLMHead, TokenClassificationHead
+from keras_roberta.models.roberta_backbone import RobertaBackbone, layer_weights
+from keras_roberta.models.task import RobertaTask
+from keras_roberta.training.gradient_accumulation import mean_gradients
+from keras_roberta.training.pretraining_optimizer import pretraining_optimizer
+
+
+@keras.saving.register_keras_serializable(package="keras_roberta")
+class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
+    """RoBERTa with one head an objective, trained together.
+
+        mlm     the tokens at `mask_positions`          (batch, predictions, vocabulary_size)
+        sop     whether two segments were swapped       (batch, 2)
+        nsp     whether the second is from elsewhere    (batch, 2)
+        choice  which of `num_choices` rows is true     (batch / num_choices, num_choices)
+        tokens  the class of every token                (batch, length, len(token_labels))
+
+    "sop" is ALBERT's (section 3.1), "nsp" BERT's (section 3.1). The rows of a choice follow one
+    another; classes of tokens are for example their languages.
+
+    The vocabulary is projected onto at masked positions alone. `fit` takes the batches of
+    `keras_roberta.data.pretraining`: `(features, targets, sample_weights)`, the last two dicts
+    with one entry an objective. A preset of it is one for every task; `RobertaMaskedLM` finds its
+    head there too.
+
+    Args:
+        backbone: a `RobertaBackbone`.
+        objectives: any of the above.
+        loss_weights: dict of factors, 1 where one is left out.
+        num_choices: rows a question, for "choice".
+        token_labels: names of the classes, for "tokens".
+        preprocessor: a `RobertaMaskedLMPreprocessor`; a preset takes its tokenizer along.
+
+    Call arguments:
+        inputs: dict of `token_ids`, `padding_mask`, int (batch, length), and for "mlm"
+            `mask_positions`, int (batch, predictions).
+
+    Returns:
+        dict of float32 logits by objective.
+    """
+
+    backbone_cls = RobertaBackbone
+    preprocessor_cls = RobertaMaskedLMPreprocessor
+
+    def __init__(
+        self,
+        backbone,
+        objectives=("mlm", "sop"),
+        loss_weights=None,
+        num_choices=None,
+        token_labels=None,
+        preprocessor=None,
+        **kwargs,
+    ):
+        objectives, loss_weights = tuple(objectives), dict(loss_weights or {})
+        _check(objectives, loss_weights, num_choices, token_labels)
+
+        # === Config, which `compile` reads ===
+        self.objectives = objectives
+        self.loss_weights = loss_weights
+        self.num_choices = num_choices
+        self.token_labels = tuple(token_labels) if token_labels else None
+
+        # === Layers ===
+        self.backbone = backbone
+        self.preprocessor = preprocessor
+        config, dtype = backbone.config, backbone.dtype_policy
+        self.heads = {}
+        for objective in objectives:
+            # A head's name is its place in the weights file: RobertaMaskedLM finds its own there.
+            arguments = dict(
+                config=config,
+                dtype=dtype,
+                name="masked_lm_head" if objective == "mlm" else f"{objective}_head",
+            )
+            if objective == "mlm":
+                head = MaskedLMHead(token_embedding=backbone.token_embedding, **arguments)
+            elif objective == "tokens":
+                head = TokenClassificationHead(num_classes=len(token_labels), **arguments)
+            else:
+                num_classes = 1 if objective == "choice" else 2
+                head = ClassificationHead(num_classes=num_classes, **arguments)
+            self.heads[objective] = head
+
+        # === Functional model ===
+        inputs = dict(backbone.input)
+        if "mlm" in objectives:
+            inputs["mask_positions"] = keras.Input((None,), dtype="int32", name="mask_positions")
+        hidden = backbone(backbone.input)  # (batch, length, hidden_dim)
+        outputs = {}
+        for objective, head in self.heads.items():
+            if objective == "mlm":
+                outputs[objective] = head(hidden, inputs["mask_positions"])
+            else:
+                outputs[objective] = head(hidden)
+        if "choice" in objectives:
+            # (batch, 1), the rows of a question one after the other.
+            outputs["choice"] = ops.reshape(outputs["choice"], (-1, num_choices))
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "objectives": list(self.objectives),
+            "loss_weights": self.loss_weights,
+            "num_choices": self.num_choices,
+            "token_labels": self.token_labels and list(self.token_labels),
+        }
+
+    # === Training ===
+
+    def compile(
+        self,
+        optimizer="auto",
+        loss="auto",
+        *,
+        loss_weights="auto",
+        weighted_metrics="auto",
+        gradient_accumulation_steps=1,
+        **kwargs,
+    ):
+        """`keras.Model.compile`; cross-entropy of each objective by default.
+
+        The loss of an objective is the mean over its positions in the whole batch, weighted by the
+        sample weights; the logs hold it as `mlm_loss` and so on, with `mlm_accuracy` and
+        `mlm_perplexity`.
+
+        Args:
+            optimizer: "auto" for `pretraining_optimizer()`, whose schedule `fit` spreads over its
+                own number of steps; or any Keras optimizer.
+            loss: a dict of losses that sum what sample weights scale; "auto" for cross-entropy.
+            loss_weights: "auto" for those of the constructor.
+            weighted_metrics: "auto" for the accuracies.
+            gradient_accumulation_steps: equal parts that a batch is cut into; their gradients are
+                those of the whole, with the memory of one part.
+        """
+        names = list(self.heads)
+        if optimizer == "auto":
+            optimizer = pretraining_optimizer()
+        if loss == "auto":
+            # A sum: `_shares` makes it the mean, over more than one part too.
+            loss = {
+                name: keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+                for name in names
+            }
+        if loss_weights == "auto":
+            loss_weights = {name: float(self.loss_weights.get(name, 1.0)) for name in names}
+        if weighted_metrics == "auto":
+            # Keras puts the objective's name in front where there are several.
+            accuracy = "accuracy" if names[1:] else f"{names[0]}_accuracy"
+            weighted_metrics = {
+                name: [keras.metrics.SparseCategoricalAccuracy(name=accuracy)] for name in names
+            }
+        self.gradient_accumulation_steps = int(gradient_accumulation_steps)
+        self._loss_scale_alone = (loss_weights or {}).get(names[0], 1.0)
+        super().compile(
+            optimizer=optimizer,
+            loss=loss,
+            loss_weights=loss_weights,
+            weighted_metrics=weighted_metrics,
+            **kwargs,
+        )
+
+    def train_step(self, data):
+        parts = self.gradient_accumulation_steps
+        data = _shares(data, parts)
+        if parts == 1:
+            return super().train_step(data)
+        gradients = mean_gradients(self._gradients, data, parts)
+        self.optimizer.apply(gradients, self.trainable_variables)
+        return self.get_metrics_result()
+
+    def test_step(self, data):
+        return super().test_step(_shares(data, 1))
+
+    def _gradients(self, data):
+        """Gradients of one part of a batch; its metrics are counted on the way."""
+        x, y, sample_weight = data
+        with tf.GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
+            scaled = self.optimizer.scale_loss(loss)
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(loss)
+        self.compute_metrics(x, y, y_pred, sample_weight)
+        return tape.gradient(
+            scaled, self.trainable_variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+
+    def get_metrics_result(self):
+        """Keras's, with the perplexity of "mlm", and the same names where it is alone."""
+        results = super().get_metrics_result()
+        only = self.objectives[0] if len(self.objectives) == 1 else None
+        if only:
+            results[f"{only}_loss"] = results["loss"] / self._loss_scale_alone
+        if "mlm_loss" in results:
+            results["mlm_perplexity"] = ops.exp(results["mlm_loss"])
+        return results
+
+    def prepare_batches(self, dataset, predicting=False):
+        raise InputError(
+            "RobertaPretrainer takes batches of keras_roberta.data.pretraining; for raw strings "
+            "take RobertaMaskedLM"
+        )
+
+    # === Presets ===
+
+    def head_weights_by_name(self):
+        """The head that Hugging Face's checkpoints may have too."""
+        if "mlm" not in self.heads:
+            return {}
+        head = self.heads["mlm"]
+        return {
+            **layer_weights("dense", head.dense),
+            **layer_weights("layer_norm", head.norm),
+            "bias": head.output_bias,
+        }
+
+    def hugging_face_head(self):
+        if "mlm" not in self.heads:
+            return super().hugging_face_head()
+        return "RobertaForMaskedLM", {}, {"masked_lm": self.head_weights_by_name()}
+
+    read_hugging_face_head = staticmethod(load_masked_lm_head)
+
+    @staticmethod
+    def settings_from_hugging_face(head, labels):
+        return {}
+
+
+def _shares(data, parts):
+    """A batch whose sample weights sum to `parts` in each objective.
+
+    The loss summed over the batch is then the objective's mean times `parts`, and that of each of
+    `parts` parts has the size of a mean.
+    """
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    shares = {}
+    for name, target in y.items():
+        weight = None if sample_weight is None else sample_weight.get(name)
+        weight = tf.ones_like(target, "float32") if weight is None else weight
+        shares[name] = tf.math.divide_no_nan(weight * parts, tf.reduce_sum(weight))
+    return x, y, shares
+
+
+def _check(objectives, loss_weights, num_choices, token_labels):
+    unknown = [name for name in objectives if name not in OBJECTIVES]
+    if unknown or not objectives or len(set(objectives)) < len(objectives):
+        raise InputError(
+            f"objectives must be different ones of {', '.join(OBJECTIVES)}; got "
+            f"{', '.join(objectives) or 'none'}"
+        )
+    for name, weight in loss_weights.items():
+        if name not in objectives:
+            raise InputError(f"loss_weights names {name!r}, which is not among the objectives")
+        if not weight > 0:
+            raise InputError(f"the loss weight of {name} must be positive; got {weight}")
+    if "choice" in objectives and (num_choices is None or num_choices < 2):
+        raise InputError(f"the objective choice needs num_choices of at least 2; got {num_choices}")
+    if "tokens" in objectives and len(token_labels or ()) < 2:
+        raise InputError(
+            "the objective tokens needs token_labels, the names of two or more classes"
+        )

@@ -1,0 +1,249 @@
+"""Pre-trains a model from shards: a run that can be stopped and killed, and goes on."""
+
+import dataclasses
+
+import keras
+
+from keras_roberta.config import RobertaConfig
+from keras_roberta.data.pretraining import (
+    evaluation_batches,
+    input_errors,
+    pretraining_batches,
+)
+from keras_roberta.data.shards import open_shards
+from keras_roberta.errors import InputError
+from keras_roberta.models.roberta_backbone import RobertaBackbone
+from keras_roberta.models.roberta_pretrainer import RobertaPretrainer
+from keras_roberta.progress import RunBar, console
+from keras_roberta.recipes.prepare import output_errors
+from keras_roberta.recipes.pretraining_card import draw_curves, write_card
+from keras_roberta.recipes.run_directory import RunDirectory
+from keras_roberta.training.budget import BudgetSchedule, RunClock
+from keras_roberta.training.divergence import StopDivergence
+from keras_roberta.training.pretraining_optimizer import pretraining_optimizer
+from keras_roberta.training.run_log import CsvLog, TensorBoardLog
+from keras_roberta.training.run_states import RunStates
+from keras_roberta.training.save_state import SaveState
+from keras_roberta.training.windows import Windows
+
+
+@dataclasses.dataclass(frozen=True)
+class PretrainingResult:
+    """How a run ended.
+
+    Attributes:
+        model: `RobertaPretrainer`
+        steps, tokens, hours, skipped_steps: of the whole run, over all its processes.
+        heldout: dict of language to dict of metrics; empty where the run was stopped.
+        signal: number of the signal that stopped it, or None where it is done.
+    """
+
+    model: RobertaPretrainer
+    steps: int
+    tokens: int
+    hours: float
+    skipped_steps: int
+    heldout: dict[str, dict[str, float]]
+    signal: int | None = None
+
+
+def pretrain(data, out, options, overwrite=False, on_corrupt="raise"):
+    """Pre-trains, and writes a preset for every task with its curves and model card.
+
+    The same call goes on where an earlier one was stopped, on the same samples. By steps a run
+    that was killed ends with the weights of one that was not; by hours its rate follows the clock.
+
+    Args:
+        data: directory of shards.
+        out: directory of the run: `run.json`, `states/`, `log.csv`, `evaluations.csv`,
+            `tensorboard/`, and at the end the preset, `curves.png` and `README.md`.
+        options: `PretrainingOptions`
+        overwrite: start anew where `out` holds another run.
+        on_corrupt: see `open_shards`.
+
+    Returns:
+        `PretrainingResult`
+
+    Raises:
+        InputError: names the file, option or value that does not fit; or the run diverges.
+    """
+    shards = open_shards(data, on_corrupt)
+    model, schedule = build(options, shards)
+    evaluation = _Evaluation(model, shards, options)
+    directory = RunDirectory(out)
+    if not directory.holds_run:  # Says what the shards lack before anything is written.
+        pretraining_batches(shards, options.stages()[0].batches, seed=options.seed)
+    with output_errors(directory.path):
+        directory.open(options, shards, overwrite)
+        result = _run(model, schedule, shards, options, directory, evaluation)
+    if shards.corrupt:
+        file, record = shards.corrupt[0]
+        console.print(
+            f"{len(shards.corrupt)} damaged documents were passed over, the first of them record "
+            f"{record} of {file}"
+        )
+    return result
+
+
+def _run(model, schedule, shards, options, directory, evaluation):
+    """Trains for what is left of the budget, then measures and writes the preset."""
+    states = RunStates(directory.states, options.keep_states)
+    before = states.restore(model) or {"step": 0, "seconds": 0.0, "tokens": 0, "stages": {}}
+    if before["step"]:
+        console.print(f"going on from step {before['step']:,}")
+    clock = RunClock(options.budget, schedule, before["step"], before["seconds"], before["tokens"])
+    stage_starts = before["stages"]
+    log = CsvLog(directory.log, clock.step)
+    evaluations = CsvLog(directory.evaluations, clock.step)
+    tensorboard = TensorBoardLog(directory.tensorboard)
+
+    def evaluate(step, means):
+        if step % options.evaluate_every == 0:
+            _report_evaluation(step, evaluation(), evaluations, tensorboard)
+
+    windows = Windows(
+        options.log_every,
+        [log, tensorboard, StopDivergence(options.log_every), evaluate],
+        clock.step,
+    )
+    saving = SaveState(
+        states,
+        options.save_every,
+        clock.step,
+        lambda: {"seconds": clock.seconds, "tokens": clock.tokens, "stages": stage_starts},
+    )
+    bar = RunBar(clock)
+    try:
+        for stage in options.stages():
+            if clock.progress >= stage.until or saving.signal is not None:
+                continue
+            clock.until = stage.until
+            clock.tokens_a_step = stage.batches.batch_size * stage.batches.sequence_length
+            start = stage_starts.setdefault(str(stage.number), clock.step)
+            batches = pretraining_batches(
+                shards,
+                stage.batches,
+                seed=options.seed + stage.number,
+                start_step=clock.step - start,
+            )
+            model.gradient_accumulation_steps = stage.parts
+            model.train_function = None  # its trace holds the old number of parts
+            with input_errors():
+                model.fit(
+                    batches,
+                    shuffle=False,
+                    verbose=0,
+                    callbacks=[clock, windows, bar, saving],
+                )
+    finally:
+        bar.close()
+        saving.close()
+    totals = {
+        "steps": clock.step,
+        "tokens": clock.tokens,
+        "hours": clock.seconds / 3600,
+        "skipped_steps": _skipped(model),
+    }
+    if saving.signal is not None:
+        return PretrainingResult(model, **totals, heldout={}, signal=saving.signal)
+    heldout = evaluation()
+    evaluations = CsvLog(directory.evaluations, clock.step - 1)  # in place of any of this step
+    _report_evaluation(clock.step, heldout, evaluations, tensorboard)
+    without_segments(model).save_to_preset(directory.path)
+    draw_curves(directory.path / "curves.png", log.rows(), evaluations.rows())
+    name, config = directory.path.resolve().name, model.backbone.config
+    write_card(directory.path / "README.md", name, config, options, shards, totals, heldout)
+    return PretrainingResult(model, **totals, heldout=heldout)
+
+
+def build(options, shards):
+    """A new model after the options, compiled, and its schedule."""
+    keras.utils.set_random_seed(options.seed)
+    tokenizer, batches = shards.tokenizer, options.batches
+    config = RobertaConfig.named(
+        options.size,
+        vocabulary_size=tokenizer.vocabulary_size,
+        max_sequence_length=options.longest_sequence,
+        dropout=options.dropout,
+        attention_dropout=options.dropout,
+        seed=options.seed,
+        start_token_id=tokenizer.start_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        end_token_id=tokenizer.end_token_id,
+    )
+    packed = ("segment_ids",) if batches.packing == "block-diagonal" else ()
+    model = RobertaPretrainer(
+        RobertaBackbone(config, optional_inputs=packed, dtype=options.dtype),
+        batches.objectives,
+        options.loss_weights,
+        num_choices=batches.num_choices,
+        token_labels=shards.token_labels,
+        preprocessor=RobertaPretrainer.preprocessor_cls(
+            tokenizer, options.longest_sequence, batches.mask_rate or 0.15
+        ),
+    )
+    schedule = BudgetSchedule(options.peak_learning_rate(), options.warmup, options.decay_power)
+    model.compile(
+        pretraining_optimizer(
+            schedule,
+            weight_decay=options.weight_decay,
+            epsilon=options.epsilon,
+            clip_norm=options.clip_norm,
+        )
+    )
+    model.optimizer.build(model.trainable_variables)
+    return model, schedule
+
+
+def without_segments(model):
+    """The same weights as a model that takes one text a row, as every task does."""
+    backbone = model.backbone
+    if not backbone.optional_inputs:
+        return model
+    config = {**model.get_config(), "backbone": RobertaBackbone(backbone.config)}
+    config |= {"preprocessor": model.preprocessor, "name": None}
+    plain = RobertaPretrainer(**config)
+    for weight, trained in zip(plain.weights, model.weights, strict=True):
+        weight.assign(trained)
+    return plain
+
+
+class _Evaluation:
+    """Metrics on the held-out text of each language."""
+
+    def __init__(self, model, shards, options):
+        self._model = model
+        last = options.stages()[-1]
+        batches = dataclasses.replace(
+            last.batches,
+            batch_size=last.batches.batch_size // last.parts,
+            sequence_length=options.longest_sequence,
+        )
+        self._datasets = {}
+        for language, counts in shards.counts.get("heldout", {}).items():
+            if not counts["documents"]:
+                continue
+            try:
+                self._datasets[language] = evaluation_batches(
+                    shards, batches, options.seed, options.evaluation_batches, language
+                )
+            except InputError as error:  # few documents, and none that the objectives can use
+                console.print(f"{language} will not be measured: {error}")
+
+    def __call__(self):
+        with input_errors():
+            return {
+                language: self._model.evaluate(dataset, verbose=0, return_dict=True)
+                for language, dataset in self._datasets.items()
+            }
+
+
+def _report_evaluation(step, results, evaluations, tensorboard):
+    for language, values in results.items():
+        evaluations(step, {"language": language, **values})
+        tensorboard(step, {f"heldout/{language}/{name}": v for name, v in values.items()})
+
+
+def _skipped(model):
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    return int(getattr(optimizer, "skipped_steps", 0))

@@ -1,0 +1,92 @@
+"""The directory of a pre-training run: what was asked for, states, logs, in the end a preset."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+from keras_roberta.atomic_write import atomic_file
+from keras_roberta.errors import InputError
+from keras_roberta.recipes.finetune import check_output_directory
+from keras_roberta.recipes.pretraining_options import REPORTING
+
+RECORD = "run.json"
+
+
+class RunDirectory:
+    """Where a run keeps its things.
+
+    Attributes:
+        states, tensorboard: directories.
+        log, evaluations: CSV files.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.states, self.tensorboard = self.path / "states", self.path / "tensorboard"
+        self.log, self.evaluations = self.path / "log.csv", self.path / "evaluations.csv"
+
+    @property
+    def holds_run(self):
+        return (self.path / RECORD).exists()
+
+    def open(self, options, shards, overwrite=False):
+        """Starts the run, or goes on with it where it is the same one.
+
+        Raises:
+            InputError: the directory holds something else, or a run of other options or data.
+        """
+        record = _record(options, shards)
+        path = self.path / RECORD
+        if overwrite:
+            check_output_directory(self.path, overwrite=True)
+            self._clear()
+        elif self.holds_run:
+            _check_same(path, record)
+            return
+        else:
+            check_output_directory(self.path, overwrite=False)
+        with atomic_file(path) as temporary:
+            temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+    def _clear(self):
+        for directory in (self.states, self.tensorboard):
+            shutil.rmtree(directory, ignore_errors=True)
+        for file in (self.log, self.evaluations, self.path / RECORD):
+            file.unlink(missing_ok=True)
+
+
+def _record(options, shards):
+    """What makes a run this run, as JSON reads it back."""
+    manifest = json.dumps(shards.manifest, sort_keys=True)
+    record = {
+        "options": options.to_dict(),
+        "tokenizer": shards.fingerprint,
+        "shards": hashlib.sha256(manifest.encode()).hexdigest(),
+    }
+    return json.loads(json.dumps(record))
+
+
+def _check_same(path, record):
+    try:
+        old = json.loads(path.read_text(encoding="utf-8"))
+        then, now = _flat(old["options"]), _flat(record["options"])
+        fingerprints = {name: old[name] for name in ("tokenizer", "shards")}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(
+            f"{path}: cannot be read; give another --out, or --overwrite to start anew"
+        ) from None
+    way_out = "give another --out, or --overwrite to start anew"
+    for name, what in (("tokenizer", "with another tokenizer"), ("shards", "on other shards")):
+        if fingerprints[name] != record[name]:
+            raise InputError(f"{path.parent}: a run {what}; {way_out}")
+    for name in {**then, **now}:
+        if name not in REPORTING and then.get(name) != now.get(name):
+            raise InputError(
+                f"{path.parent}: a run with {name} {then.get(name)}, not {now.get(name)}; give the "
+                f"same to go on with it; else {way_out}"
+            )
+
+
+def _flat(options):
+    return {**options, **options["batches"], "batches": None}

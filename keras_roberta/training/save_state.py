@@ -1,0 +1,74 @@
+"""Saves a run every so many steps, and when it is told to stop."""
+
+import signal
+import threading
+
+import keras
+
+
+class SaveState(keras.callbacks.Callback):
+    """Saves the state of the run during `fit`, and ends it on SIGTERM or Ctrl-C.
+
+    The first such signal lets the step in progress finish, saves and stops; a second Ctrl-C stops
+    at once.
+
+    ```python
+    states = RunStates("run/states")
+    values = states.restore(model)  # after compile
+    step = values["step"] if values else 0
+    data = pretraining_batches(shards, options, start_step=step)
+    model.fit(data, steps_per_epoch=total - step, callbacks=[SaveState(states, 1000, step)])
+    ```
+
+    Args:
+        states: `RunStates`
+        every: steps from one state to the next.
+        step: steps done before this call of `fit`.
+        values: function giving more to save, as JSON, or None.
+
+    Attributes:
+        step: steps done.
+        signal: the number of the signal that ended the run, or None.
+    """
+
+    def __init__(self, states, every=1000, step=0, values=None):
+        super().__init__()
+        self.states, self.every, self.step = states, every, step
+        self.values = values or dict
+        self.signal = None
+        self._saved = step
+        self._handlers = {}
+
+    def on_train_begin(self, logs=None):
+        if threading.current_thread() is not threading.main_thread():
+            return  # Python delivers signals to the main thread alone
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._handlers.setdefault(number, signal.signal(number, self._receive))
+
+    def _receive(self, number, frame):
+        if self.signal is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.signal = number
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.step += 1
+        if self.step % self.every == 0:
+            self.save()
+        if self.signal is not None:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        self.save()
+        self.close()
+
+    def save(self):
+        """Saves the state now, unless it has been."""
+        if self.step > self._saved:
+            self.states.save(self.model, self.step, **self.values())
+            self._saved = self.step
+
+    def close(self):
+        """Gives the signals back; Keras does not call `on_train_end` after an exception."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers.clear()

@@ -1,0 +1,313 @@
+"""Pre-training runs: what they leave behind, and how they go on."""
+
+import csv
+import itertools
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from safetensors.numpy import load_file
+
+import keras_roberta as kr
+from keras_roberta.cli import main
+from keras_roberta.data.pretraining import pretraining_batches
+from keras_roberta.errors import InputError
+from keras_roberta.recipes.pretrain import pretrain
+from keras_roberta.recipes.pretraining_options import recipe
+from keras_roberta.training.run_log import CsvLog
+
+
+def options(**changes):
+    defaults = dict(
+        size="tiny",
+        steps=12,
+        batch_size=8,
+        sequence_length=32,
+        learning_rate=1e-3,
+        save_every=5,
+        log_every=4,
+        evaluate_every=8,
+    )
+    return recipe("roberta-base", **defaults | changes)
+
+
+def rows(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def newest_state(out):
+    path = max((out / "states").glob("step-*.safetensors"))
+    return path.name, load_file(path)
+
+
+def assert_same_state(out, other):
+    (name, found), (expected_name, expected) = newest_state(out), newest_state(other)
+    assert name == expected_name and set(found) == set(expected)
+    for tensor in expected:
+        np.testing.assert_array_equal(found[tensor], expected[tensor], err_msg=tensor)
+
+
+def test_a_run_and_what_it_leaves(shards, tmp_path):
+    out = tmp_path / "run"
+    result = pretrain(shards, out, options(objectives=("mlm", "sop", "tokens"), steps=30))
+    assert (result.steps, result.tokens, result.signal) == (30, 30 * 8 * 32, None)
+    assert result.skipped_steps == 0 and set(result.heldout) == {"de", "en"}
+
+    log = rows(out / "log.csv")
+    assert [int(row["step"]) for row in log] == [4, 8, 12, 16, 20, 24, 28]
+    assert float(log[-1]["loss"]) < float(log[0]["loss"])
+    names = {f"{o}_{m}" for o in ("mlm", "sop", "tokens") for m in ("loss", "accuracy")}
+    assert names | {"mlm_perplexity", "learning_rate", "skipped_steps"} <= set(log[0])
+    found = [(int(row["step"]), row["language"]) for row in rows(out / "evaluations.csv")]
+    assert found == [(step, lang) for step in (8, 16, 24, 30) for lang in ("de", "en")]
+    assert list((out / "tensorboard").iterdir())
+    assert (out / "curves.png").stat().st_size > 10_000
+    card = (out / "README.md").read_text()
+    assert "mlm, sop, tokens" in card and f"{result.heldout['de']['mlm_loss']:.3f}" in card
+    assert sorted(path.name for path in (out / "states").iterdir()) == [
+        "step-00000025.safetensors",
+        "step-00000030.safetensors",
+    ]
+
+    assert kr.RobertaMaskedLM.from_preset(out).predict(["the<mask>"], verbose=0).shape[:2] == (1, 1)
+    classifier = kr.RobertaTextClassifier.from_preset(out, num_classes=2)
+    assert classifier.predict(["the dog"], verbose=0).shape == (1, 2)
+    again = kr.RobertaPretrainer.from_preset(out)
+    for weight, trained in zip(again.weights, result.model.weights, strict=True):
+        np.testing.assert_array_equal(weight, trained)
+
+
+def stop_at_first_row(monkeypatch, number):
+    """Sends a signal when the log gets its first row, once."""
+    write, sent = CsvLog.__call__, []
+
+    def call(self, step, values):
+        write(self, step, values)
+        if not sent:
+            sent.append(step)
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(CsvLog, "__call__", call)
+
+
+@pytest.mark.slow
+def test_a_stopped_run_goes_on_through_its_stages(shards, tmp_path, monkeypatch):
+    ramps = dict(
+        steps=20,
+        micro_batch_size=4,
+        batch_ramp=((0.0, 4), (0.35, 8)),
+        length_ramp=((0.0, 16), (0.6, 32)),
+    )
+    whole = pretrain(shards, tmp_path / "whole", options(**ramps))
+    assert whole.tokens == 7 * 4 * 16 + 5 * 8 * 16 + 8 * 8 * 32
+    for number, log_every in ((signal.SIGTERM, 3), (signal.SIGINT, 10)):  # within two stages
+        out = tmp_path / number.name
+        with monkeypatch.context() as patch:
+            stop_at_first_row(patch, number)
+            stopped = pretrain(shards, out, options(log_every=log_every, **ramps))
+        assert (stopped.signal, stopped.steps) == (number, log_every)
+        assert not (out / "config.json").exists()
+        result = pretrain(shards, out, options(log_every=log_every, **ramps))
+        assert (result.steps, result.tokens) == (whole.steps, whole.tokens)
+        assert_same_state(out, tmp_path / "whole")
+
+
+def test_a_finished_run_is_only_written_again(shards, tmp_path):
+    first = pretrain(shards, tmp_path / "run", options(steps=4))
+    state = newest_state(tmp_path / "run")[0]
+    (tmp_path / "run" / "README.md").unlink()
+    again = pretrain(shards, tmp_path / "run", options(steps=4))
+    assert again.steps == first.steps and newest_state(tmp_path / "run")[0] == state
+    assert again.heldout["en"]["mlm_loss"] == pytest.approx(first.heldout["en"]["mlm_loss"])
+    assert (tmp_path / "run" / "README.md").exists()
+    assert len(rows(tmp_path / "run" / "evaluations.csv")) == 2
+
+
+def test_a_run_by_the_clock(shards, tmp_path, monkeypatch):
+    seconds = itertools.count(0, 10)  # every look at the clock takes ten
+    clock = types.SimpleNamespace(monotonic=lambda: float(next(seconds)))
+    monkeypatch.setattr("keras_roberta.training.budget.time", clock)
+    result = pretrain(shards, tmp_path, options(steps=None, hours=0.5, log_every=1))
+    assert result.hours >= 0.5 and result.steps > 10
+    rates = [float(row["learning_rate"]) for row in rows(tmp_path / "log.csv")]
+    assert max(rates) == pytest.approx(1e-3, rel=0.05) and rates[-1] < 1e-4
+
+
+def test_packed_documents_make_a_preset_for_single_ones(shards, tmp_path):
+    pretrain(shards, tmp_path, options(steps=2, packing="block-diagonal"))
+    task = kr.RobertaMaskedLM.from_preset(tmp_path)
+    assert task.backbone.optional_inputs == ()
+    assert np.isfinite(task.predict(["the<mask>"], verbose=0)).all()
+
+
+def test_a_run_that_diverges_says_what_to_do(shards, tmp_path):
+    diverging = options(learning_rate=1e4, steps=200, log_every=1, warmup=0.0)
+    with pytest.raises(InputError, match="the run diverges: at step .* lower learning rate"):
+        pretrain(shards, tmp_path, diverging)
+    assert not (tmp_path / "config.json").exists()
+
+
+def test_a_step_that_is_not_finite_is_skipped_and_counted(shards, tmp_path, monkeypatch):
+    def poisoned(*args, **kwargs):
+        def spoil(number, batch):
+            features, targets, weights = batch
+            factor = tf.where(number == 2, float("nan"), 1.0)
+            return features, targets, {name: w * factor for name, w in weights.items()}
+
+        return pretraining_batches(*args, **kwargs).enumerate().map(spoil)
+
+    monkeypatch.setattr("keras_roberta.recipes.pretrain.pretraining_batches", poisoned)
+    result = pretrain(shards, tmp_path, options(steps=12))
+    assert (result.steps, result.skipped_steps) == (12, 1)
+    log = rows(tmp_path / "log.csv")
+    assert [row["skipped_steps"] for row in log] == ["1", "1", "1"]
+    assert np.isfinite([float(row["loss"]) for row in log[1:]]).all()
+    assert all(np.isfinite(values).all() for values in newest_state(tmp_path)[1].values())
+    assert "1 steps skipped" in (tmp_path / "README.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def stopped_run(shards, tmp_path_factory):
+    """A run that has begun, as far as its record tells."""
+    out = tmp_path_factory.mktemp("stopped")
+    pretrain(shards, out, options(steps=2))
+    return out
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (dict(seed=1), "a run with seed 0, not 1"),
+        (dict(batch_size=16), "a run with batch_size 8, not 16"),
+        (dict(objectives=("mlm", "sop")), r"objectives \['mlm'\], not \['mlm', 'sop'\]"),
+        (dict(size="mini"), "a run with size tiny, not mini"),
+        (dict(steps=3), "a run with steps 2, not 3"),
+    ],
+)
+def test_another_run_is_not_overwritten(shards, stopped_run, changes, message):
+    before = {path: path.read_bytes() for path in stopped_run.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match=f"{message}.*--overwrite"):
+        pretrain(shards, stopped_run, options(**dict(steps=2) | changes))
+    assert {p: p.read_bytes() for p in stopped_run.rglob("*") if p.is_file()} == before
+
+
+def test_other_data_is_not_gone_on_with(other_shards, stopped_run):
+    with pytest.raises(InputError, match="a run on other shards.*--overwrite"):
+        pretrain(other_shards, stopped_run, options(steps=2))
+    record = json.loads((stopped_run / "run.json").read_text())
+    kept = json.dumps(record)
+    (stopped_run / "run.json").write_text(json.dumps({**record, "tokenizer": "x"}))
+    with pytest.raises(InputError, match="a run with another tokenizer"):
+        pretrain(other_shards, stopped_run, options(steps=2))
+    (stopped_run / "run.json").write_text("{")
+    with pytest.raises(InputError, match="run.json: cannot be read"):
+        pretrain(other_shards, stopped_run, options(steps=2))
+    (stopped_run / "run.json").write_text(kept)
+
+
+def test_reports_may_change_when_a_run_goes_on(shards, stopped_run):
+    result = pretrain(shards, stopped_run, options(steps=2, save_every=7, log_every=2))
+    assert result.steps == 2
+
+
+def test_a_disk_that_fills(shards, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CsvLog, "__call__", full)
+        with pytest.raises(InputError, match="cannot be written .No space left on device"):
+            pretrain(shards, tmp_path, options(save_every=2))
+    assert pretrain(shards, tmp_path, options(save_every=2)).steps == 12
+
+
+def test_what_the_shards_lack_is_said_before_anything_is_written(english_shards, tmp_path):
+    with pytest.raises(InputError, match="two or more classes|two classes"):
+        pretrain(english_shards, tmp_path / "run", options(objectives=("tokens",)))
+    assert not (tmp_path / "run").exists()
+
+
+def test_directories_that_are_no_run(shards, tmp_path):
+    (tmp_path / "mine.txt").write_text("keep")
+    with pytest.raises(InputError, match="exists and is not empty.*--overwrite"):
+        pretrain(shards, tmp_path, options(steps=1))
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    with pytest.raises(InputError, match="no such directory"):
+        pretrain(tmp_path / "none", tmp_path / "run", options(steps=1))
+    assert not (tmp_path / "run").exists()
+    result = pretrain(shards, tmp_path, options(steps=1), overwrite=True)
+    assert result.steps == 1 and (tmp_path / "mine.txt").read_text() == "keep"
+    again = pretrain(shards, tmp_path, options(steps=2, seed=3), overwrite=True)
+    assert again.steps == 2 and len(list((tmp_path / "states").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--batch-ramp", "0:8,x"), "--batch-ramp '0:8,x': give pairs such as"),
+        (("--loss-weights", "mlm"), "--loss-weights 'mlm': give pairs such as"),
+        (("--loss-weights", "sop:1"), "loss_weights names 'sop'"),
+        (("--evaluate-every", "70"), "--evaluate-every 70 is not a multiple of --log-every 50"),
+        (("--objectives", "mlm,clm"), "clm"),
+        (("--hours", "0"), "hours must be positive"),
+    ],
+)
+def test_options_of_the_command(shards, tmp_path, capsys, more, message):
+    with pytest.raises(SystemExit) as exit:
+        main(["pretrain", "--data", str(shards), "--out", str(tmp_path / "run"), *more])
+    stderr = capsys.readouterr().err
+    assert exit.value.code == 2 and message in stderr and stderr.count("\n") == 1
+
+
+def test_the_command_stops_and_goes_on(shards, tmp_path, capsys, monkeypatch):
+    command = ["pretrain", "--data", str(shards), "--out", str(tmp_path / "run"), "--size", "tiny"]
+    command += ["--steps", "6", "--batch-size", "8", "--sequence-length", "32", "--log-every", "2"]
+    command += ["--objectives", "mlm,sop", "--loss-weights", "sop:0.5"]
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as exit:
+        stop_at_first_row(patch, signal.SIGTERM)
+        main(command)
+    assert exit.value.code == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM after step 2; the same command goes on" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as exit:
+        main(command)
+    output = capsys.readouterr()
+    assert not exit.value.code and "going on from step 2" in output.err
+    assert "en mlm_loss" in output.out and "de sop_accuracy" in output.out
+
+
+COMMAND = [sys.executable, "-m", "keras_roberta.cli", "pretrain", "--size", "tiny"]
+COMMAND += ["--batch-size", "8", "--sequence-length", "32", "--steps", "400", "--save-every", "3"]
+COMMAND += ["--learning-rate", "1e-3", "--evaluate-every", "100"]
+
+
+@pytest.mark.slow
+def test_killed_five_times_a_run_ends_with_the_same_weights(shards, tmp_path):
+    def start(out):
+        command = [*COMMAND, "--data", shards, "--out", tmp_path / out]
+        return subprocess.Popen([str(a) for a in command], stderr=subprocess.DEVNULL)
+
+    moments = random.Random(0)
+    states, saved = tmp_path / "killed" / "states", set()
+    for _ in range(5):
+        process = start("killed")
+        while process.poll() is None and set(states.glob("step-*")) <= saved:
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.4))
+        assert process.poll() is None, "it ended before it was killed"
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+        saved = set(states.glob("step-*"))
+    killed, whole = start("killed"), start("whole")
+    assert killed.wait() == 0 and whole.wait() == 0
+    assert_same_state(tmp_path / "killed", tmp_path / "whole")
+    steps = [int(row["step"]) for row in rows(tmp_path / "killed" / "log.csv")]
+    assert steps == list(range(50, 401, 50))
