@@ -29,7 +29,7 @@ from keras_roberta.tokenizers.roberta_tokenizer import RobertaTokenizer
 
 PROGRESS = ".progress"  # in the output directory, while there is no manifest
 _BATCH_CHARACTERS = 1 << 20  # encoded at a time
-_TOKENS_A_PART = 1 << 24
+_TOKENS_A_PART = 1 << 23
 _DOCUMENTS_AT_A_TIME = 1 << 22  # compared with each other
 
 
