@@ -122,15 +122,15 @@ def work_units(corpus, options) -> list[tuple[Piece, ...]]:
         _language_of_name(name, options)
         num_bytes = path.stat().st_size
         whole = _is_compressed(name) or (options.documents == "file" and not _is_json(name))
-        if num_bytes <= _UNIT_BYTES or whole:
-            unit.append(Piece(str(path), name))
-            size += num_bytes
-        else:
+        if num_bytes > _UNIT_BYTES and not whole:
             bounds = range(0, num_bytes, _UNIT_BYTES)
             units += [(Piece(str(path), name, b, min(b + _UNIT_BYTES, num_bytes)),) for b in bounds]
-        if size >= _UNIT_BYTES:
+            continue
+        if unit and size + num_bytes > _UNIT_BYTES:
             units.append(tuple(unit))
             unit, size = [], 0
+        unit.append(Piece(str(path), name))
+        size += num_bytes
     if unit:
         units.append(tuple(unit))
     return units

@@ -29,7 +29,7 @@ class PrepareOptions:
     heldout: float = 0.01
     near_duplicates: float = 0.8
     token_labels: str | tuple[str, ...] = "language"
-    tokens_a_shard: int = 1 << 24
+    tokens_a_shard: int = 1 << 23
 
     def __post_init__(self):
         if self.sentences not in RULES:

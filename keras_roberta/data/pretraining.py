@@ -15,7 +15,13 @@ from keras_roberta.data.batch_options import BatchOptions
 from keras_roberta.data.samples import Samples
 from keras_roberta.errors import InputError
 
-__all__ = ["BatchOptions", "evaluation_batches", "input_errors", "pretraining_batches"]
+__all__ = [
+    "BatchOptions",
+    "batch_statistics",
+    "evaluation_batches",
+    "input_errors",
+    "pretraining_batches",
+]
 
 
 def pretraining_batches(
@@ -68,6 +74,13 @@ def evaluation_batches(shards, options, seed=0, max_batches=None, language=None,
     if max_batches is not None:
         num_batches = min(num_batches, max_batches)
     return _batches(tf.data.Dataset.range(num_batches), samples, shards, options, 1, 0)
+
+
+def batch_statistics(shards, options, split="train"):
+    """What the batches hold, to be printed: `rows` and `shares`, dicts by language, and `padding`,
+    the share of tokens that are padding."""
+    samples = Samples(shards, options, split, seed=0)
+    return {"rows": samples.num_rows, "shares": samples.shares, "padding": samples.padding}
 
 
 @contextlib.contextmanager

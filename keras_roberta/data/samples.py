@@ -200,10 +200,20 @@ def _rows_by_language(shards, options, split, languages):
         )
     found, pairs = {}, 0
     for language in languages:
-        rows = Rows(shards, split, language, options.packing, options.sequence_length, pairs_only)
+        rows = _planned(
+            shards, split, language, options.packing, options.sequence_length, pairs_only
+        )
         pairs += rows.num_pairs
         if rows.num_rows:
             found[language] = rows
+    documents = max(shards.counts[split][name]["documents"] for name in languages)
+    needed = {"nsp": 2, "choice": options.num_choices}
+    for name in needed.keys() & set(options.objectives):
+        if documents < needed[name]:
+            raise InputError(
+                f"{shards.directory}: the objective {name} needs {needed[name]} {split} documents "
+                f"of a language, and there are {documents}"
+            )
     of_pairs = {"sop", "nsp", "choice"}.intersection(options.objectives)
     if of_pairs and not pairs:
         raise InputError(
@@ -213,3 +223,10 @@ def _rows_by_language(shards, options, split, languages):
     if not found:
         raise InputError(f"{shards.directory}: there is no {split} text")
     return found
+
+
+def _planned(shards, *plan):
+    """The `Rows` of a plan, which is made once for some opened shards."""
+    if plan not in shards.plans:
+        shards.plans[plan] = Rows(shards, *plan)
+    return shards.plans[plan]

@@ -140,6 +140,7 @@ class Shards:
         token_labels: names of the classes of tokens, () without.
         token_label_source: "language", "script" or "corpus".
         corrupt: (file, record) of the documents found damaged so far.
+        plans: what `samples.py` made of them, to be made once.
     """
 
     def __init__(self, directory, manifest, on_corrupt="raise"):
@@ -150,8 +151,7 @@ class Shards:
         self.counts = manifest["counts"]
         self.token_label_source = manifest["token_labels"]["source"]
         self.token_labels = tuple(manifest["token_labels"]["classes"])
-        self.corrupt = []
-        self._open = {}
+        self.corrupt, self.plans, self._open = [], {}, {}
         for split in SPLITS:
             for language in self.languages:
                 for description in self.descriptions(split, language):

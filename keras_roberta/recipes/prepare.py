@@ -29,7 +29,7 @@ from keras_roberta.tokenizers.roberta_tokenizer import RobertaTokenizer
 
 PROGRESS = ".progress"  # in the output directory, while there is no manifest
 _BATCH_CHARACTERS = 1 << 20  # encoded at a time
-_TOKENS_A_PART = 1 << 24
+_TOKENS_A_PART = 1 << 23
 _DOCUMENTS_AT_A_TIME = 1 << 22  # compared with each other
 
 
@@ -42,9 +42,15 @@ class Job:
     options: PrepareOptions
     units: list
 
+    def unit(self, number):
+        """Where a work unit's parts are."""
+        return self.out / PROGRESS / "parts" / f"{number:06}"
+
     @property
     def parts(self):
-        return self.out / PROGRESS / "parts"
+        """The directories of all parts, once every unit is done."""
+        units = map(self.unit, range(len(self.units)))
+        return [path for unit in units for path in sorted(unit.iterdir()) if path.is_dir()]
 
     @property
     def shards(self):
@@ -221,17 +227,15 @@ def _state(path):
 
 
 def _remove_shards(out):
+    """Removes the shards that a finished or an unfinished run wrote, and nothing else."""
+    names = [path.name.removesuffix(".json") for path in (out / PROGRESS / "shards").glob("*.json")]
     try:
         manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-        names = [
-            shard["name"]
-            for languages in manifest["shards"].values()
-            for shards in languages.values()
-            for shard in shards
-        ]
+        by_split = manifest["shards"].values()
+        names += [d["name"] for languages in by_split for ds in languages.values() for d in ds]
     except (OSError, ValueError, KeyError, TypeError):
-        return
-    (out / MANIFEST).unlink()  # First, so that nothing takes what is left for whole.
+        pass  # No manifest of ours.
+    (out / MANIFEST).unlink(missing_ok=True)  # First, so that nothing takes what is left for whole.
     for name in names:
         (out / name).unlink(missing_ok=True)
         (out / index_name(name)).unlink(missing_ok=True)
@@ -246,8 +250,7 @@ def _run(job, processes, progress):
     threads = max(1, processes // len(units))
     with _Pool(job, min(processes, len(units)), threads) as pool:
         done = dict(pool.run(_encode_unit, units, "tokenising", progress))
-        parts = [part for unit in units for part in sorted((job.parts / f"{unit:06}").iterdir())]
-        parts = [part for part in parts if part.is_dir()]
+        parts = job.parts
         progress("duplicates", 0, 1)
         dropped = _mark_duplicates(parts, job.options.near_duplicates)
         progress("duplicates", 1, 1)
@@ -304,7 +307,7 @@ def _start(job, threads):
 def _encode_unit(unit):
     """Encodes a work unit into parts of bounded size; returns how many documents were cut."""
     job, encoder = _state_of_process["job"], _state_of_process["encoder"]
-    directory = job.parts / f"{unit:06}"
+    directory = job.unit(unit)
     record = directory / "cut.json"
     if not record.exists():
         num_cut = 0
@@ -432,8 +435,7 @@ def _write_shard(task):
     if not record.exists():
         bounds = first_key(number, count), first_key(number + 1, count) - 1
         found = []
-        directories = sorted(p for p in job.parts.glob("*/*") if p.is_dir())
-        parts = [Part(directory) for directory in directories]
+        parts = [Part(directory) for directory in job.parts]
         for i, part in enumerate(parts):
             places = part.places(split, language, *bounds)
             table, dropped = part.array("documents"), part.array("dropped")

@@ -114,9 +114,10 @@ def test_words_are_hidden_whole(units):
 @pytest.mark.parametrize("units", ["token", "whole-word", "span"])
 def test_share_of_hidden_tokens_is_the_same_for_all_units(units):
     token_ids, maskable, (_, _, _, weights) = masked(
-        rows=3000, units=units, starts_word=STARTS_WORD, num_predictions=60
+        rows=12000, units=units, starts_word=STARTS_WORD, num_predictions=95
     )
-    assert weights.sum() / maskable.sum() == pytest.approx(0.15, abs=0.005)
+    # The standard error for spans, of which a row has one or two, is 0.0016.
+    assert weights.sum() / maskable.sum() == pytest.approx(0.15, abs=0.006)
 
 
 def test_lengths_of_spans():

@@ -14,6 +14,7 @@ from keras_roberta.data.corpora import CorpusOptions
 from keras_roberta.data.prepare_options import PrepareOptions
 from keras_roberta.data.pretraining import (
     BatchOptions,
+    batch_statistics,
     evaluation_batches,
     input_errors,
     pretraining_batches,
@@ -390,6 +391,15 @@ def test_options_that_do_not_go_together(values, message):
         BatchOptions(**values)
 
 
+def test_statistics_are_those_of_the_batches(shards):
+    kind = options("mlm", language_alpha=0.5)
+    found = batch_statistics(shards, kind)
+    batches = take(pretraining_batches(shards, kind), 100)
+    padding = 1 - np.mean([features["padding_mask"] for features, *_ in batches])
+    assert found["padding"] == pytest.approx(padding, abs=0.01)
+    assert set(found["rows"]) == set(found["shares"]) == set(shards.languages)
+
+
 def test_options_survive_json():
     kind = options("mlm", "sop", mask_units="span")
     assert BatchOptions(**json.loads(json.dumps(kind.to_dict()))) == kind
@@ -399,6 +409,8 @@ def test_what_shards_cannot_give(tmp_path, tokenizer, shards):
     (tmp_path / "a.txt").write_text("one sentence\n\nanother one")
     prepare(tmp_path / "a.txt", tokenizer, tmp_path / "out", PrepareOptions(heldout=0), processes=1)
     single = open_shards(tmp_path / "out")
+    with pytest.raises(InputError, match="choice needs 4 train documents .* there are 2"):
+        pretraining_batches(single, options("choice"))
     with pytest.raises(InputError, match="no train document has two sentences"):
         pretraining_batches(single, options("sop"))
     with pytest.raises(InputError, match="tokens needs two classes"):

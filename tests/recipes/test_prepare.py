@@ -134,6 +134,8 @@ def test_a_run_that_was_cut_off_goes_on(corpus, tokenizer, tmp_path, monkeypatch
     with pytest.raises(Killed):
         prepare(corpus, tokenizer, out, OPTIONS, processes=1)
     assert len(read) == 2  # of three units one was done
+    # What a process that was killed leaves of a unit counts for nothing.
+    shutil.copytree(out / ".progress/parts/000000", out / ".progress/parts/.000000.x")
     monkeypatch.setattr(recipe, "_write_shard", write_shard)
     prepare(corpus, tokenizer, out, OPTIONS, processes=1)
     assert len(read) == 2
@@ -167,6 +169,21 @@ def test_nothing_is_overwritten_without_a_word(corpus, tokenizer, tmp_path):
     shards = open_shards(out)
     assert names == {d["name"] for s in ("train", "heldout") for d in shards.descriptions(s, "und")}
     assert shards.tokenizer == other and (out / "mine").read_text() == "mine"
+
+
+def test_an_unfinished_run_is_overwritten_whole(corpus, tokenizer, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(recipe, "finish", full)
+    with pytest.raises(InputError, match="No space left"):
+        prepare(corpus, tokenizer, out, OPTIONS, processes=1)
+    monkeypatch.undo()
+    prepare(corpus, tokenizer, out, PrepareOptions(), processes=1, overwrite=True)
+    prepare(corpus, tokenizer, tmp_path / "new", PrepareOptions(), processes=1)
+    assert content(out) == content(tmp_path / "new")
 
 
 def test_a_disk_that_fills(corpus, tokenizer, tmp_path, monkeypatch):
