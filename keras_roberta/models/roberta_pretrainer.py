@@ -172,32 +172,23 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
             **kwargs,
         )
 
+    def get_compile_config(self):
+        config = super().get_compile_config()
+        if config:
+            config["gradient_accumulation_steps"] = self.gradient_accumulation_steps
+        return config
+
     def train_step(self, data):
         parts = self.gradient_accumulation_steps
         data = _shares(data, parts)
         if parts == 1:
             return super().train_step(data)
-        gradients = mean_gradients(self._gradients, data, parts)
+        gradients = mean_gradients(self.gradients, data, parts)
         self.optimizer.apply(gradients, self.trainable_variables)
         return self.get_metrics_result()
 
     def test_step(self, data):
         return super().test_step(_shares(data, 1))
-
-    def _gradients(self, data):
-        """Gradients of one part of a batch; its metrics are counted on the way."""
-        x, y, sample_weight = data
-        with tf.GradientTape() as tape:
-            y_pred = self(x, training=True)
-            loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
-            scaled = self.optimizer.scale_loss(loss)
-        for metric in self.metrics:
-            if metric.name == "loss":
-                metric.update_state(loss)
-        self.compute_metrics(x, y, y_pred, sample_weight)
-        return tape.gradient(
-            scaled, self.trainable_variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
 
     def get_metrics_result(self):
         """Keras's, with the perplexity of "mlm", and the same names where it is alone."""
@@ -241,17 +232,19 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
 
 
 def _shares(data, parts):
-    """A batch whose sample weights sum to `parts` in each objective.
+    """A batch whose sample weights sum to `parts` in each objective, over all replicas.
 
     The loss summed over the batch is then the objective's mean times `parts`, and that of each of
     `parts` parts has the size of a mean.
     """
+    replica = tf.distribute.get_replica_context()
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     shares = {}
     for name, target in y.items():
         weight = None if sample_weight is None else sample_weight.get(name)
         weight = tf.ones_like(target, "float32") if weight is None else weight
-        shares[name] = tf.math.divide_no_nan(weight * parts, tf.reduce_sum(weight))
+        total = replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.reduce_sum(weight))
+        shares[name] = tf.math.divide_no_nan(weight * parts, total)
     return x, y, shares
 
 

@@ -1,6 +1,7 @@
 """What all tasks share: presets, and `fit`, `evaluate` and `predict` on raw strings."""
 
 import contextlib
+import functools
 
 import keras
 import numpy as np
@@ -26,6 +27,7 @@ class RobertaTask(PresetMixin):
     """
 
     preprocessor_cls = RobertaPreprocessor
+    _compiled_gradients = None
 
     # === Presets ===
 
@@ -104,35 +106,59 @@ class RobertaTask(PresetMixin):
 
     # === Training ===
 
-    def compile(self, optimizer="auto", *, jit_compile="auto", **kwargs):
+    def compile(self, optimizer="auto", *, jit_compile="auto", run_eagerly=False, **kwargs):
         """`keras.Model.compile` with the library's defaults.
 
         Args:
             optimizer: "auto" for `training.finetuning_optimizer()`, whose schedule `fit` spreads
                 over its own number of steps; or any Keras optimizer.
-            jit_compile: "auto" compiles the step on accelerators. On a CPU it is no faster, and
-                every length of batch would be compiled anew; the optimizer is compiled anyway.
+            jit_compile: True compiles forward and backward pass with XLA, under any
+                `tf.distribute` strategy (`training.gradients`); "auto" does so on GPUs. On a CPU
+                it is no faster, and every shape of batch is compiled anew. The optimizer is
+                compiled anyway.
+            run_eagerly: True compiles neither.
         """
         if optimizer == "auto":
             optimizer = finetuning_optimizer()
         if jit_compile == "auto":
-            jit_compile = keras.distribution.list_devices("gpu") != []
-        self._gradients = None
-        if jit_compile and keras.backend.backend() == "tensorflow":
+            jit_compile = not run_eagerly and keras.distribution.list_devices("gpu") != []
+        self._compiled_gradients = None
+        if jit_compile and not run_eagerly and keras.backend.backend() == "tensorflow":
             from keras_roberta.training.gradients import CompiledGradients
 
-            self._gradients = CompiledGradients(self)
+            self._compiled_gradients = CompiledGradients(self)
             jit_compile = False  # of Keras's own step, which fails under a strategy
-        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        super().compile(
+            optimizer=optimizer, jit_compile=jit_compile, run_eagerly=run_eagerly, **kwargs
+        )
 
     def train_step(self, data, *args):
-        if self._gradients is None:
+        if self._compiled_gradients is None:
             return super().train_step(data, *args)
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        scale = self.optimizer.scale_loss(1.0)
-        gradients = self._gradients(x, y, sample_weight, scale)
-        self.optimizer.apply(gradients, self.trainable_variables)
+        self.optimizer.apply(self.gradients(data), self.trainable_variables)
         return self.get_metrics_result()
+
+    def gradients(self, data):
+        """Gradients of a batch in a training step; the metrics are counted on the way.
+
+        Args:
+            data: x, (x, y) or (x, y, sample_weight).
+
+        Returns:
+            list of tensors, one a trainable variable, scaled as the optimizer takes them; None
+            where the loss does not depend on it.
+        """
+        from keras_roberta.training.gradients import batch_gradients
+
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        compute = self._compiled_gradients or functools.partial(batch_gradients, self)
+        return compute(x, y, sample_weight, self.optimizer.scale_loss(1.0))
+
+    def get_compile_config(self):
+        config = super().get_compile_config()
+        if config and self._compiled_gradients is not None:
+            config["jit_compile"] = True  # Keras was told False
+        return config
 
     def compile_from_config(self, config):
         """Restores what a `.keras` file says; Keras skips it where `compile` is overridden."""
@@ -255,7 +281,8 @@ class RobertaTask(PresetMixin):
             sample_weight,
             batch_size or 32,
             self.check_targets,
-            few_lengths=self.jit_compile or self._gradients is not None,  # each shape is compiled
+            # Each shape is compiled.
+            few_lengths=self.jit_compile or self._compiled_gradients is not None,
         )
 
     def _validation_batches(self, validation_data, batch_size):

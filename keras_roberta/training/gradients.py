@@ -1,4 +1,4 @@
-"""Forward and backward pass as one XLA program, under any distribution strategy.
+"""Gradients of a batch; forward and backward pass as one XLA program under any strategy.
 
 Keras compiles the whole step, which fails under MirroredStrategy: a compiled program cannot reach
 another device's variables (Keras issues 18145, 19005, 20763). Here the program gets the values of
@@ -6,13 +6,24 @@ the variables and gives back gradients and new values, so that it knows of no va
 optimizer, with its reduction over the replicas, runs outside.
 """
 
+import logging
+
 import keras
 import tensorflow as tf
+
+logger = logging.getLogger("keras_roberta")
 
 # A replica's dropout draws from Keras's seed plus its number times this.
 _SEEDS_APART = 1_000_003
 # More shapes than this cost more to compile than they save.
-_MANY_SHAPES = 12
+MANY_SHAPES = 16
+
+
+def batch_gradients(model, x, y, sample_weight, loss_scale):
+    """Gradients of a model's loss, operation by operation; see `CompiledGradients`."""
+    with tf.GradientTape() as tape:
+        loss = loss_and_metrics(model, x, y, sample_weight) * loss_scale
+    return tape.gradient(loss, model.trainable_variables)
 
 
 class CompiledGradients:
@@ -25,6 +36,8 @@ class CompiledGradients:
     def __init__(self, model):
         self._model = model
         self._program = tf.function(self._run, jit_compile=True, autograph=False)
+        self._shapes = set()
+        self._warned = False
 
     def __call__(self, x, y, sample_weight, loss_scale):
         """Gradients of a batch, in a replica; the model's metrics are counted on the way.
@@ -34,9 +47,11 @@ class CompiledGradients:
             loss_scale: float32 scalar that the gradients are multiplied by.
 
         Returns:
-            list of dense tensors, one a trainable variable.
+            list of dense tensors, one a trainable variable; None where the loss does not depend
+            on it.
         """
         model = self._model
+        self._watch_shape(tf.nest.flatten(x)[-1])  # of a dict, the token ids or as large
         with tf.init_scope():  # metrics make their variables at first use
             model._symbolic_build(data_batch=(x, y, sample_weight))
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
@@ -65,13 +80,31 @@ class CompiledGradients:
         with scope, tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
             loss = loss_and_metrics(model, x, y, sample_weight) * loss_scale
-        gradients = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        gradients = tape.gradient(loss, weights)
         changed = [scope.get_current_value(v) for v in states]
         changed = [
             None if new is old else new - s
             for new, old, s in zip(changed, given, seeds, strict=True)
         ]
-        return [tf.convert_to_tensor(g) for g in gradients], changed
+        return [None if g is None else tf.convert_to_tensor(g) for g in gradients], changed
+
+    def _watch_shape(self, tensor):
+        if tensor.shape.is_fully_defined():
+            self._count_shape(tensor.shape)
+        else:  # known when the step runs
+            tf.numpy_function(self._count_shape, [tf.shape(tensor)], [])
+
+    def _count_shape(self, shape):
+        self._shapes.add(tuple(int(size) for size in shape))
+        if len(self._shapes) > MANY_SHAPES and not self._warned:
+            self._warned = True
+            logger.warning(
+                "jit_compile=True compiles the step for each shape of batch, and there are more "
+                "than %d: %s; pad batches to few lengths and drop a last smaller one, or give "
+                "jit_compile=False",
+                MANY_SHAPES,
+                ", ".join("×".join(map(str, shape)) for shape in sorted(self._shapes)),
+            )
 
 
 def loss_and_metrics(model, x, y, sample_weight):
@@ -80,9 +113,8 @@ def loss_and_metrics(model, x, y, sample_weight):
     loss = model.compute_loss(x, y, y_pred, sample_weight, training=True)
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     rows = tf.shape(tf.nest.flatten(x)[0])[0]
-    for metric in model.metrics:
-        if metric.name == "loss":
-            metric.update_state(loss * replicas, sample_weight=rows)
+    tracker = next(metric for metric in model.metrics if metric.name == "loss")  # Keras's is first
+    tracker.update_state(loss * replicas, sample_weight=rows)
     model.compute_metrics(x, y, y_pred, sample_weight)
     return loss
 

@@ -17,9 +17,9 @@ class RobertaAdamW(keras.optimizers.AdamW):
 
     On TensorFlow the update is `adamw_update`'s, which gives the same numbers in a third of the
     time. A step whose gradient is not finite changes nothing but `iterations`, and is counted in
-    `skipped_steps`. Other backends, `jit_compile=True` of a plain `keras.Model`, and the arguments
-    of Keras's AdamW that RoBERTa's recipes do not use (`amsgrad`, `use_ema`, `clipnorm`,
-    `clipvalue`, `gradient_accumulation_steps`) get Keras's own update.
+    `skipped_steps`. Other backends, weights in other types than float32 or with constraints, and
+    the arguments of Keras's AdamW that RoBERTa's recipes do not use (`amsgrad`, `use_ema`,
+    `clipnorm`, `clipvalue`, `gradient_accumulation_steps`) get Keras's own update.
 
     Args:
         not_decayed: a weight is not decayed if its path contains one of these.
@@ -34,14 +34,17 @@ class RobertaAdamW(keras.optimizers.AdamW):
         self.not_decayed = tuple(not_decayed)
         self.exclude_from_weight_decay(var_names=list(self.not_decayed))
         self._updates = {}
+        self._fast = False
 
     def build(self, variables):
         if self.built:
             return
         super().build(variables)
-        self.skipped_steps = self.add_variable((), "zeros", "int32", name="skipped_steps")
+        self.skipped_steps = self.add_variable((), "zeros", "int", name="skipped_steps")
         self._touched = {}
-        if self._is_fast():
+        # Decided once: rows that Keras's update moved would not be known as touched.
+        self._fast = self._is_fast(variables)
+        if self._fast:
             from keras_roberta.training.adamw_update import is_table
 
             for variable in filter(is_table, variables):
@@ -50,17 +53,15 @@ class RobertaAdamW(keras.optimizers.AdamW):
                 )
 
     def apply(self, grads, trainable_variables=None):
-        if trainable_variables is None:
-            trainable_variables = self._trainable_variables
-        if not self._is_fast():
+        if trainable_variables is not None:
+            self.build(list(trainable_variables))
+        if not self._fast or len(grads) == 0:
             return super().apply(grads, trainable_variables)
-        self.build(list(trainable_variables))
-        given = [(g, v) for g, v in zip(grads, trainable_variables, strict=True) if g is not None]
-        if not given:
-            raise ValueError("no variable has a gradient")
-        self._apply_fast(*zip(*given, strict=True))
+        variables = list(trainable_variables or self._trainable_variables)
+        self._check_variables_are_known(variables)
+        self._apply_fast(*self._filter_empty_gradients(grads, variables))
 
-    def _is_fast(self):
+    def _is_fast(self, variables):
         """Whether the update is `adamw_update`'s."""
         others = (
             self.amsgrad,
@@ -70,7 +71,14 @@ class RobertaAdamW(keras.optimizers.AdamW):
             self.loss_scale_factor,
             self.gradient_accumulation_steps,
         )
-        return keras.backend.backend() == "tensorflow" and not any(others)
+        plain = all(
+            isinstance(v, keras.Variable)
+            and v.dtype == "float32"
+            and v.constraint is None
+            and not self._overwrite_variable_with_gradient(v)
+            for v in variables
+        )
+        return keras.backend.backend() == "tensorflow" and plain and not any(others)
 
     def _apply_fast(self, gradients, variables):
         import tensorflow as tf
@@ -88,7 +96,7 @@ class RobertaAdamW(keras.optimizers.AdamW):
             for variable in variables
             for i in [self._get_variable_index(variable)]
         ]
-        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        if tf.distribute.has_strategy():  # with one replica, too: the variables are wrapped
             merge = functools.partial(self._apply_in_replicas, slots=slots)
             tf.distribute.get_replica_context().merge_call(merge, args=(gradients,))
         else:
@@ -131,7 +139,8 @@ class RobertaAdamW(keras.optimizers.AdamW):
             merge_rows,
         )
 
-        # Kept between traces of the step: what is compiled does not depend on a batch's shape.
+        # Kept between traces of the step: what is compiled does not depend on a batch's shape. An
+        # id stays its variable's, since the update holds the variable.
         key = tuple(id(slot.weight) for slot in slots)
         if key not in self._updates:
             self._updates[key] = AdamWUpdate(slots)
