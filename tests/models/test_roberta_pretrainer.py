@@ -115,22 +115,23 @@ def test_learns_all_objectives(config):
 
 
 @pytest.mark.parametrize(
-    ("parts", "optimizer"),
+    ("parts", "jit_compile", "optimizer"),
     [
-        (2, lambda: keras.optimizers.SGD(1.0)),
-        (4, lambda: keras.optimizers.SGD(1.0)),
+        (2, True, lambda: keras.optimizers.SGD(1.0)),
+        (4, False, lambda: keras.optimizers.SGD(1.0)),
         # A large epsilon: a gradient that is 0 but for rounding would move a weight by the rate.
-        (4, lambda: pretraining_optimizer(0.1, total_steps=9, epsilon=0.1)),
+        (4, False, lambda: pretraining_optimizer(0.1, total_steps=9, epsilon=0.1)),
     ],
 )
-def test_gradients_of_parts_are_those_of_the_whole(config, parts, optimizer):
+def test_gradients_of_parts_are_those_of_the_whole(config, parts, jit_compile, optimizer):
     config = config.replace(dropout=0.0, attention_dropout=0.0)
     batch = make_batch(config)
     weights, logs = [], []
     for steps in (1, parts):
         keras.utils.set_random_seed(1)
         model = make_pretrainer(config)
-        model.compile(optimizer(), gradient_accumulation_steps=steps)
+        compiled = jit_compile and steps > 1
+        model.compile(optimizer(), gradient_accumulation_steps=steps, jit_compile=compiled)
         logs.append(model.fit(batches(*batch, times=2), verbose=0).history)
         weights.append([np.array(w) for w in model.trainable_variables])
     for whole, accumulated in zip(*weights, strict=True):
@@ -182,8 +183,11 @@ def test_a_preset_for_every_task(config, tokenizer, tmp_path):
 
 def test_a_keras_file_round_trip(config, tokenizer, tmp_path):
     model = make_pretrainer(config, tokenizer)
+    model.compile(gradient_accumulation_steps=2, jit_compile=True)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.gradient_accumulation_steps == 2
+    assert again.get_compile_config()["jit_compile"]
     features = make_batch(config)[0]
     expected = model(features)
     for name, logits in again(features).items():

@@ -117,6 +117,83 @@ def test_a_plain_model_compiled_whole_trains():
     assert model.train_on_batch(ids, np.ones((8, 8, 1))) < first
 
 
+@pytest.mark.parametrize(
+    "weight",
+    [
+        lambda: keras.Variable(np.ones((2, 2), "float32"), dtype="bfloat16"),
+        lambda: keras.Variable(np.ones((2, 2), "float32"), dtype="float16"),
+        lambda: constrained(keras.constraints.UnitNorm()),
+        lambda: tf.Variable(np.ones((2, 2), "float32")),
+    ],
+    ids=["bfloat16", "float16", "constraint", "tf.Variable"],
+)
+def test_weights_of_other_kinds_are_left_to_keras(weight):
+    weights = [weight() for _ in range(2)]
+    for weight, cls in zip(weights, (RobertaAdamW, keras.optimizers.AdamW), strict=True):
+        optimizer = cls(0.1, beta_2=0.9)  # bfloat16 has no 0.999
+        for scale in (1.0, -2.0, 0.5):
+            gradient = scale * tf.constant([[1.0, 2.0], [3.0, 4.0]])
+            optimizer.apply([tf.cast(gradient, weight.dtype)], [weight])
+    first, second = (np.asarray(tf.cast(tf.convert_to_tensor(w), "float32")) for w in weights)
+    np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(first, np.ones((2, 2)))
+
+
+def constrained(constraint):
+    variable = keras.Variable(np.ones((2, 2), "float32"))
+    variable.constraint = constraint
+    return variable
+
+
+def test_other_weights_than_it_was_built_with():
+    known, new = (keras.Variable(np.ones(2, "float32")) for _ in range(2))
+    optimizer = RobertaAdamW(0.1)
+    optimizer.apply([tf.ones(2)], [known])
+    with pytest.raises(ValueError, match="Unknown variable"):
+        optimizer.apply([tf.ones(2)], [new])
+
+
+def test_a_saved_model_goes_on_with_the_rows_it_had_touched(tmp_path):
+    model = keras.Sequential([keras.layers.Embedding(4096, 2), keras.layers.Dense(1)])
+    model.compile(RobertaAdamW(0.01), loss="mse", jit_compile=False)
+    first, second = np.arange(8).reshape(2, 4), np.arange(100, 108).reshape(2, 4)
+    target = np.ones((2, 4, 1))
+    model.train_on_batch(first, target)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    before = np.array(model.weights[0])
+    for _ in range(2):
+        model.train_on_batch(second, target)
+        again.train_on_batch(second, target)
+    assert not np.allclose(model.weights[0][:8], before[:8], atol=1e-3)  # they go on moving
+    for weight, other in zip(model.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(other, weight)
+
+
+def test_a_strategy_of_one_device():
+    def train():
+        table = keras.Variable(np.ones((4096, 2), "float32"), name="embeddings")
+        bias = keras.Variable(np.ones(2, "float32"), name="bias")
+        optimizer = finetuning_optimizer(0.1, total_steps=9, warmup=0)
+        optimizer.build([table, bias])
+
+        @tf.function
+        def step():
+            rows = tf.IndexedSlices(tf.ones((3, 2)), tf.constant([1, 3, 3]), tf.constant([4096, 2]))
+            apply = lambda: optimizer.apply([rows, tf.ones(2)], [table, bias])  # noqa: E731
+            tf.distribute.get_strategy().run(apply)
+
+        step()
+        step()
+        return np.array(table), np.array(bias)
+
+    expected = train()
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        found = train()
+    for array, other in zip(expected, found, strict=True):
+        np.testing.assert_allclose(other, array, atol=1e-6)
+
+
 def test_optimizer_config_round_trip():
     optimizer = finetuning_optimizer(2e-5, warmup=0.1, weight_decay=0.05)
     again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))

@@ -21,20 +21,14 @@ def runs():
 @pytest.mark.parametrize(
     ("run", "like", "bound"),
     [
-        ("one, XLA", "one", 1e-5),
         ("two", "one", 1e-5),
         ("two, XLA", "one", 1e-5),
-        ("two, XLA, bfloat16", "one, XLA, bfloat16", 3e-2),
-        ("one, XLA, bfloat16", "one", 3e-2),
-        ("one, XLA, float16", "one", 3e-2),
+        ("two, XLA, bfloat16", "one", 3e-2),
+        ("two, XLA, float16", "one", 3e-2),
+        ("pretraining, two, XLA, accumulated", "pretraining", 1e-5),
     ],
 )
 def test_runs_agree(runs, run, like, bound):
     for name in ("loss", "weights"):
         np.testing.assert_allclose(runs[run][name], runs[like][name], atol=bound)
-    assert runs[run]["steps"] == 20
-
-
-@pytest.mark.slow
-def test_dropout_is_drawn_in_compiled_steps(runs):
-    assert not np.allclose(runs["two, XLA, dropout"]["loss"], runs["two, XLA"]["loss"], atol=1e-3)
+    assert runs[run]["steps"] == len(runs[run]["loss"]) == 20

@@ -1,0 +1,88 @@
+"""Compiled forward and backward pass on one device: the same training as Keras's own step."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_roberta as kr
+from keras_roberta.training import gradients
+from keras_roberta.training.optimizer import finetuning_optimizer
+
+LENGTH, ROWS = 6, 10
+
+
+def make_task(config, jit_compile, dropout=0.0, **kwargs):
+    keras.utils.set_random_seed(1)
+    config = config.replace(num_layers=1, dropout=dropout, attention_dropout=dropout)
+    task = kr.RobertaTextClassifier(kr.RobertaBackbone(config), num_classes=2)
+    task.compile(finetuning_optimizer(1e-2, epsilon=1e-3), jit_compile=jit_compile, **kwargs)
+    return task
+
+
+def make_data(config, length=LENGTH):
+    random = np.random.default_rng(0)
+    token_ids = random.integers(5, config.vocabulary_size, (ROWS, length)).astype("int32")
+    features = {"token_ids": token_ids, "padding_mask": np.ones_like(token_ids)}
+    return features, random.integers(0, 2, ROWS).astype("int32")
+
+
+@pytest.mark.parametrize(
+    ("compiling", "fitting"),
+    [
+        ({}, dict(batch_size=4)),  # a last batch of 2
+        ({}, dict(batch_size=5, class_weight={0: 1.0, 1: 3.0})),
+        (dict(steps_per_execution=2), dict(batch_size=5)),
+        (dict(run_eagerly=True), dict(batch_size=5)),
+    ],
+    ids=["last batch smaller", "class_weight", "steps_per_execution", "run_eagerly"],
+)
+def test_training_equals_that_of_keras(config, compiling, fitting):
+    logs, weights = [], []
+    for jit_compile in (True, False):
+        task = make_task(config, jit_compile, **compiling)
+        history = task.fit(*make_data(config), shuffle=False, verbose=0, **fitting)
+        logs.append(history.history)
+        weights.append([np.array(w) for w in task.trainable_variables])
+    assert logs[0].keys() == logs[1].keys()
+    for name in logs[0]:
+        np.testing.assert_allclose(logs[0][name], logs[1][name], rtol=1e-5, err_msg=name)
+    for compiled, usual in zip(*weights, strict=True):
+        np.testing.assert_allclose(compiled, usual, atol=1e-5)
+
+
+def test_single_batches_and_frozen_layers(config):
+    task = make_task(config, True)
+    task.backbone.trainable = False
+    task.compile(finetuning_optimizer(1e-2), jit_compile=True)
+    frozen = [np.array(w) for w in task.backbone.weights]
+    losses = [task.train_on_batch(*make_data(config), return_dict=True)["loss"] for _ in range(5)]
+    assert losses[-1] < losses[0]
+    for weight, before in zip(task.backbone.weights, frozen, strict=True):
+        np.testing.assert_array_equal(weight, before)
+
+
+def test_dropout_is_drawn_anew_in_each_step(config):
+    task = make_task(config, True, dropout=0.5)
+    task.compile(keras.optimizers.SGD(0.0), jit_compile=True)  # the weights stay
+    losses = {float(task.train_on_batch(*make_data(config))[0]) for _ in range(3)}
+    assert len(losses) == 3
+
+
+def test_many_shapes_are_named_once(config, monkeypatch, caplog):
+    monkeypatch.setattr(gradients, "MANY_SHAPES", 2)
+    task = make_task(config, True)
+    for length in (3, 4, 3, 5, 6):
+        task.train_on_batch(*make_data(config, length))
+    (warning,) = [r.getMessage() for r in caplog.records if r.name == "keras_roberta"]
+    assert "10×3, 10×4, 10×5;" in warning and "jit_compile=False" in warning
+
+
+def test_a_saved_task_is_compiled_as_it_was(config, tmp_path):
+    for jit_compile in (True, False):
+        task = make_task(config, jit_compile)
+        task.train_on_batch(*make_data(config))
+        task.save(tmp_path / "task.keras")
+        again = keras.models.load_model(tmp_path / "task.keras")
+        assert again.get_compile_config()["jit_compile"] is jit_compile
+        first, second = (t.train_on_batch(*make_data(config))[0] for t in (task, again))
+        assert first == pytest.approx(second, rel=1e-5)
