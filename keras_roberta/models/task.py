@@ -10,6 +10,7 @@ from keras_roberta.data.preprocessor import RobertaPreprocessor
 from keras_roberta.errors import InputError
 from keras_roberta.models.presets import PresetMixin, logger, open_preset
 from keras_roberta.models.roberta_backbone import RobertaBackbone
+from keras_roberta.training.allocator import keep_freed_memory
 from keras_roberta.training.optimizer import finetuning_optimizer
 from keras_roberta.training.schedules import LinearWarmupDecay
 
@@ -210,6 +211,7 @@ class RobertaTask(PresetMixin):
             y = sample_weight = batch_size = None
             shuffle = False  # done; Keras would warn that it cannot
         self._plan_schedule(steps_per_epoch, epochs - initial_epoch, x, batch_size)
+        keep_freed_memory()
         if not self.optimizer.built:  # inside the step it would be traced twice
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
