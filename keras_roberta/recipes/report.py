@@ -76,8 +76,8 @@ def compare(task, preset, models, texts, targets, threads=1):
     ]
 
 
-def write_json(path, rows, **more):
-    """Writes the rows, with `more` beside them."""
-    values = {"models": [dataclasses.asdict(row) for row in rows], **more}
+def write_json(path, models, **more):
+    """Writes the rows as `models`, with `more` beside them."""
+    values = {"models": [dataclasses.asdict(row) for row in models], **more}
     with atomic_file(path) as temporary:
         temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
