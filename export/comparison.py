@@ -14,7 +14,6 @@ from rich.text import Text
 
 from keras_roberta.atomic_write import atomic_file
 from keras_roberta.errors import InputError
-from keras_roberta.export.picture import draw
 from keras_roberta.export.runtime import load
 from keras_roberta.scores import scores
 from keras_roberta.text_columns import text_columns
@@ -108,6 +107,8 @@ def report(
         with atomic_file(data) as temporary:
             temporary.write_text(json.dumps([dataclasses.asdict(row) for row in rows], indent=2))
     if picture is not None:
+        from keras_roberta.export.picture import draw  # Matplotlib is slow to import
+
         draw(picture, rows)
     if show:
         Console().print(as_table(rows))
