@@ -27,7 +27,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     default = os.environ.get("KERAS_ROBERTA_DATA", ROOT.parent / "shared" / "data")
     parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path(default))
-    parser.add_argument("--batches", type=int, nargs="+", default=[32, 2500])
+    parser.add_argument("--batches", type=int, nargs="+", default=[32, 2300])
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--longest", type=int, default=10**6, help="bytes of the longest word")
     options = parser.parse_args()
@@ -41,6 +41,9 @@ def main():
     for name, texts in corpora(options.data).items():
         for size in options.batches:
             turns = [texts[size * turn :][:size] for turn in range(1 + options.turns)]
+            if len(turns[-1]) < size:
+                print(f"\n{name}, {size}: left out, {len(texts)} texts are too few for all turns")
+                continue
             print_times(f"{name}, {size}, cold", turns[1:], contestants.cold(turns[1:]))
             print_times(f"{name}, {size}, warm", turns[1:], contestants.warm(turns))
     measure_long_words(contestants, tokenizer, options.longest)

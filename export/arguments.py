@@ -17,13 +17,14 @@ def check_inputs(task, inputs, pairs):
         )
 
 
-def check_lengths(lengths, longest, name="sequence_lengths"):
+def check_lengths(lengths, longest, name="sequence_lengths", shortest=3):
     """The lengths in ascending order, each once; an InputError names the one that does not fit.
 
     Args:
-        lengths: numbers of tokens, from 3 on.
+        lengths: numbers of tokens.
         longest: the model's `max_sequence_length`, or None where longer ones do no harm.
         name: of the argument, for the message.
+        shortest: the least that is allowed.
     """
     try:
         whole = sorted({int(length) for length in lengths})
@@ -33,9 +34,9 @@ def check_lengths(lengths, longest, name="sequence_lengths"):
     if not whole or not is_whole:
         raise InputError(f"{name}: expected whole numbers such as (32, 128); got {lengths!r}")
     for length in whole:
-        if length < 3 or length > (longest or length):
+        if length < shortest or length > (longest or length):
             end = f"{longest}, the model's max_sequence_length" if longest else ""
-            raise InputError(f"{name}: {length} is outside 3..{end}")
+            raise InputError(f"{name}: {length} is outside {shortest}..{end}")
     return whole
 
 

@@ -1,44 +1,53 @@
-"""Exported files side by side: size, latency, agreement with the Keras model, accuracy."""
+"""Models side by side: how good, how like the Keras model, how large, how fast."""
 
 import dataclasses
+import itertools
 import json
 import pathlib
 import time
 
 import keras
 import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from keras_roberta.atomic_write import atomic_file
 from keras_roberta.errors import InputError
 from keras_roberta.export.runtime import load
+from keras_roberta.scores import scores
+from keras_roberta.text_columns import text_columns
 
 WARM_UP = 3  # calls before the clock counts: the first ones allocate
+LATENCY_TEXTS = 64
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Row:
-    """One exported file at one length and number of threads.
+    """One line of a comparison; None is what was not measured, or does not apply.
 
     Attributes:
-        file: name of the file.
-        quantization: "none", "float16" or "int8".
+        name: of the model.
+        accuracy: share of the texts labelled right; of a regression Pearson's correlation.
+        macro_f1: mean over the classes.
+        agreement: with the reference, measured as `accuracy` is.
         megabytes: size on disk, 1 MB = 1,000,000 bytes.
+        median_ms, p95_ms: of one text.
+        quantization: "none", "float16" or "int8".
         sequence_length: tokens of the text that is timed.
         threads: of a `.tflite`; None for TensorFlow's own.
-        median_ms, p95_ms: of one text. Its tokenization is included where a `.tflite` does it.
-        agreement: with the reference, see `report`; None without one.
-        accuracy: against the labels, see `report`; None without any.
     """
 
-    file: str
-    quantization: str
-    megabytes: float
-    sequence_length: int
-    threads: int | None
-    median_ms: float
-    p95_ms: float
-    agreement: float | None = None
+    name: str
     accuracy: float | None = None
+    macro_f1: float | None = None
+    agreement: float | None = None
+    megabytes: float | None = None
+    median_ms: float | None = None
+    p95_ms: float | None = None
+    quantization: str | None = None
+    sequence_length: int | None = None
+    threads: int | None = None
 
 
 def report(
@@ -58,7 +67,7 @@ def report(
 
     Args:
         files: paths of `.tflite` files and SavedModel directories.
-        texts: strings to classify; None measures size and latency alone.
+        texts: strings to classify, or a pair of lists; None measures size and latency alone.
         labels: their class numbers, or names from the files' labels; numbers in a regression.
         preprocessor: the `RobertaPreprocessor` of the texts; the reference's by default.
         reference: the Keras task.
@@ -71,53 +80,76 @@ def report(
         show: print the table.
 
     Returns:
-        list of `Row`. `agreement` is the share of texts with the reference's label, `accuracy` the
-        share with the right one; both are Pearson's correlation in a regression.
+        list of `Row`, one for each file, length and number of threads. Its latency is that of one
+        text as long as that, tokenization included where the file does it.
 
     Raises:
         InputError: a file is not an export, or texts lack a tokenizer or labels.
     """
     if not files:
         raise InputError("files: give at least one exported file")
-    if labels is not None and (texts is None or len(labels) != len(texts)):
-        raise InputError(f"labels: {len(labels)} of them for {len(texts or [])} texts")
+    num_texts = 0 if texts is None else len(text_columns(texts)[0])
+    if labels is not None and len(labels) != num_texts:
+        raise InputError(f"labels: {len(labels)} of them for {num_texts} texts")
     tokenizer = getattr(preprocessor or getattr(reference, "preprocessor", None), "tokenizer", None)
-    rows = []
-    for length in sequence_lengths:
-        rows += _timed_rows(files, tokenizer, length, threads, repeats)
+    measured = {file: {} for file in files}
     if texts is not None:
-        expected = None if reference is None else _answers(reference.predict(texts, verbose=0))
+        expected = None if reference is None else reference.predict(texts, verbose=0)
         for file in files:
             runner = load(file, tokenizer)
-            answers = _answers(runner.predict(texts)["logits"])
             truth = None if labels is None else _numbers(labels, runner.labels)
-            for row in rows:
-                if row.file == str(file):
-                    row.agreement = _likeness(answers, expected)
-                    row.accuracy = _likeness(answers, truth)
+            measured[file] = quality(runner.predict(texts)["logits"], truth, expected)
+    rows = []
+    for length in sequence_lengths:
+        timed = _timed(files, tokenizer, length, threads, repeats)
+        rows += [Row(**measured[file], **fields) for file, fields in timed]
     if data is not None:
         with atomic_file(data) as temporary:
             temporary.write_text(json.dumps([dataclasses.asdict(row) for row in rows], indent=2))
     if picture is not None:
-        draw(rows, picture)
+        from keras_roberta.export.picture import draw  # Matplotlib is slow to import
+
+        draw(picture, rows)
     if show:
-        print_table(rows)
+        Console().print(as_table(rows))
     return rows
 
 
-def latencies(calls, repeats):
+def quality(logits, targets=None, reference=None):
+    """`accuracy` and `macro_f1` of a `Row` where there are targets, `agreement` with a reference.
+
+    Args:
+        logits: (rows, classes); one class is a regression.
+        targets: class numbers, or floats, or None.
+        reference: the reference's logits, or None.
+    """
+    found = {}
+    if targets is not None:
+        measures = scores(logits, targets)
+        found["accuracy"] = measures.get("accuracy", measures.get("pearson"))
+        found["macro_f1"] = measures.get("macro_f1")
+    if reference is not None:
+        reference = keras.ops.convert_to_numpy(reference)
+        regression = reference.shape[-1] == 1
+        answers = reference[:, 0] if regression else reference.argmax(axis=-1)
+        found["agreement"] = scores(logits, answers)["pearson" if regression else "accuracy"]
+    return found
+
+
+def latencies(calls, repeats, warm_up=WARM_UP):
     """Times of functions that take turns.
 
     Args:
         calls: dict of names to functions without arguments.
         repeats: timed calls of each.
+        warm_up: calls of each before them.
 
     Returns:
         dict of names to float arrays (repeats), in milliseconds.
     """
     times = {name: [] for name in calls}
     for call in calls.values():
-        for _ in range(WARM_UP):
+        for _ in range(warm_up):
             call()
     for turn in range(repeats):
         for name in list(calls)[:: 1 if turn % 2 else -1]:
@@ -127,87 +159,91 @@ def latencies(calls, repeats):
     return {name: np.array(values) for name, values in times.items()}
 
 
-def print_table(rows):
-    """The rows as a table on the terminal."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
+def median_latencies(models, texts):
+    """Median milliseconds of one text, over texts that each model has seen once before.
 
+    Args:
+        models: functions of a list of one text, or of a pair of such lists.
+        texts: a list, or a pair of lists; the first 64 are used.
+
+    Returns:
+        list of floats, one a model.
+    """
+    if isinstance(texts, tuple):
+        singles = [([first], [second]) for first, second in zip(*texts, strict=True)]
+    else:
+        singles = [[text] for text in texts]
+    singles = singles[:LATENCY_TEXTS]
+
+    def over_texts(model):
+        turns = itertools.cycle(singles)
+        return lambda: model(next(turns))
+
+    calls = {i: over_texts(model) for i, model in enumerate(models)}
+    times = latencies(calls, repeats=len(singles), warm_up=len(singles))
+    return [float(np.median(values)) for values in times.values()]
+
+
+def as_table(rows, title=None):
+    """A rich table of the rows, with a column for each thing that was measured."""
+    columns = {
+        "weights": ("quantization", ""),
+        "accuracy": ("accuracy", ".3f"),
+        "macro F1": ("macro_f1", ".3f"),
+        "agreement": ("agreement", ".3f"),
+        "MB": ("megabytes", ".2f"),
+        "tokens": ("sequence_length", ""),
+        "thr.": ("threads", ""),
+        "ms": ("median_ms", ".2f"),
+    }
     # Short heads, so that names and numbers fit a terminal of 80 columns.
-    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
-    table.add_column("file", no_wrap=True)
-    table.add_column("weights", no_wrap=True)
-    for name in ("MB", "tokens", "thr.", "ms", "p95", "agree", "accur."):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        shares = ["" if x is None else f"{x:.1%}" for x in (row.agreement, row.accuracy)]
-        numbers = (f"{row.megabytes:.1f}", row.sequence_length, row.threads or "TF")
-        table.add_row(
-            _short(row.file), row.quantization, *map(str, numbers), f"{row.median_ms:.1f}",
-            f"{row.p95_ms:.1f}", *shares,
-        )  # fmt: skip
-    Console().print(table)
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
+    table.add_column("model", no_wrap=True)
+    cells = [[Text(row.name)] for row in rows]
+    for heading, (field, form) in columns.items():
+        values = [getattr(row, field) for row in rows]
+        if any(value is not None for value in values):
+            table.add_column(heading, justify="right", no_wrap=True)
+            for row, value in zip(cells, values, strict=True):
+                row.append("–" if value is None else format(value, form))
+    for row in cells:
+        table.add_row(*row)
+    return table
 
 
-def draw(rows, path):
-    """Writes a PNG of horizontal bars: size, latency and, where measured, the two shares."""
-    # Not pyplot, which keeps every figure and may want a display.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    panels = [
-        ("Size on disk", "MB", [row.megabytes for row in rows], "{:.1f}"),
-        ("Latency of one text (bar: median, line: to p95)", "ms", None, "{:.1f}"),
-        ("Agreement with Keras", "%", [row.agreement for row in rows], "{:.1f}"),
-        ("Accuracy", "%", [row.accuracy for row in rows], "{:.1f}"),
-    ]
-    panels = [p for p in panels if p[2] is None or all(value is not None for value in p[2])]
-    names = [
-        f"{_short(row.file)}\n{row.sequence_length} tokens, "
-        f"{f'{row.threads} thread(s)' if row.threads else 'TensorFlow'}"
-        for row in rows
-    ]
-    figure = Figure((4.2 * len(panels) + 1.5, 1.4 + 0.55 * len(rows)), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
-    for axis, (title, unit, values, form) in zip(axes, panels, strict=True):
-        spread = None
-        if values is None:
-            values = [row.median_ms for row in rows]
-            spread = [np.zeros(len(rows)), [row.p95_ms - row.median_ms for row in rows]]
-        elif unit == "%":
-            values = [100 * value for value in values]
-        axis.barh(range(len(rows)), values, xerr=spread, color="#a6c8e8", ecolor="#4477aa")
-        for i, value in enumerate(values):
-            axis.annotate(
-                form.format(value), (0, i), (4, 0), textcoords="offset points", va="center"
-            )
-        axis.set(title=title, xlabel=unit)
-        axis.title.set_fontsize(10)
-        axis.spines[["top", "right"]].set_visible(False)
-    axes[0].set_yticks(range(len(rows)), names)
-    axes[0].invert_yaxis()
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, dpi=150, format="png")
+def bytes_on_disk(path):
+    """Bytes of a file, or of all files below a directory; 0 where there is none."""
+    path = pathlib.Path(path)
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    return sum(file.stat().st_size for file in files)
 
 
-def _timed_rows(files, tokenizer, length, threads, repeats):
-    rows, calls = [], {}
+def short_name(path):
+    """A file's or directory's name; of a version directory as "model/1"."""
+    path = pathlib.Path(path)
+    return "/".join(path.parts[-2:]) if path.name.isdigit() else path.name
+
+
+def _timed(files, tokenizer, length, threads, repeats):
+    """Pairs of a file and the fields of its `Row` that have nothing to do with texts."""
+    timed, calls = [], {}
     for file in files:
-        directory = pathlib.Path(file).is_dir()
-        for count in [None] if directory else threads:
+        for count in [None] if pathlib.Path(file).is_dir() else threads:
             runner = load(file, tokenizer, count)
             used = min(length, runner.max_length)
-            call = _one_text(runner, used)
-            calls[len(rows)] = call
-            row = Row(
-                str(file), runner.metadata["quantization"], _megabytes(file), used, count, 0, 0
-            )
-            rows.append(row)
+            calls[len(timed)] = _one_text(runner, used)
+            fields = {
+                "name": short_name(file),
+                "megabytes": bytes_on_disk(file) / 1e6,
+                "quantization": runner.metadata["quantization"],
+                "sequence_length": used,
+                "threads": count,
+            }
+            timed.append((file, fields))
     for i, times in latencies(calls, repeats).items():
-        rows[i].median_ms = float(np.median(times))
-        rows[i].p95_ms = float(np.quantile(times, 0.95))
-    return rows
+        timed[i][1]["median_ms"] = float(np.median(times))
+        timed[i][1]["p95_ms"] = float(np.quantile(times, 0.95))
+    return timed
 
 
 def _one_text(runner, length):
@@ -222,24 +258,6 @@ def _one_text(runner, length):
     return lambda: runner.predict({"token_ids": token_ids})
 
 
-def _short(path):
-    """A file's name; of a SavedModel its directory's too, since its own is a version number."""
-    path = pathlib.Path(path)
-    return "/".join(path.parts[-2:]) if path.is_dir() else path.name
-
-
-def _megabytes(path):
-    path = pathlib.Path(path)
-    files = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files) / 1e6
-
-
-def _answers(logits):
-    """Class numbers (rows), or the values of a regression."""
-    logits = keras.ops.convert_to_numpy(logits)
-    return logits[:, 0] if logits.shape[-1] == 1 else logits.argmax(axis=-1)
-
-
 def _numbers(labels, names):
     labels = np.asarray(labels)
     if labels.dtype.kind not in "USO":
@@ -248,11 +266,3 @@ def _numbers(labels, names):
     if unknown is not None:
         raise InputError(f"label {str(unknown)!r} is none of {', '.join(names)}")
     return np.array([names.index(label) for label in labels])
-
-
-def _likeness(answers, expected):
-    if expected is None:
-        return None
-    if answers.dtype.kind == "f":
-        return float(np.corrcoef(answers, expected)[0, 1])
-    return float(np.mean(answers == expected))

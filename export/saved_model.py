@@ -61,6 +61,7 @@ def to_saved_model(
     """
     check_inputs(task, inputs, pairs)
     lengths = check_lengths(warmup_lengths, None, "warmup_lengths")
+    batch_sizes = check_lengths(warmup_batch_sizes, None, "warmup_batch_sizes", shortest=1)
     directory = pathlib.Path(directory)
     if directory.exists() and not overwrite:
         raise InputError(
@@ -72,7 +73,7 @@ def to_saved_model(
     module = ServingModule(task, inputs, pairs, jit_compile)
     with atomic_directory(directory) as temporary:
         module.save(temporary, metadata.describe(task, "none", None, inputs, pairs))
-        write_warmup_requests(temporary, module.warmup_requests(warmup_batch_sizes, lengths))
+        write_warmup_requests(temporary, module.warmup_requests(batch_sizes, lengths))
         verify(task, SavedModelRunner(temporary), "none")
         if directory.is_dir():
             shutil.rmtree(directory)  # only now, when its successor is known to be right

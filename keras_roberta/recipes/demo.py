@@ -11,12 +11,14 @@ from rich.table import Table
 from keras_roberta.config import RobertaConfig
 from keras_roberta.data.docstrings import collect, library_of_docstring
 from keras_roberta.data.tables import read_table
+from keras_roberta.export.comparison import as_table
+from keras_roberta.export.picture import draw
 from keras_roberta.export.saved_model import to_saved_model
 from keras_roberta.export.tflite import to_tflite
 from keras_roberta.models.roberta_text_classifier import RobertaTextClassifier
 from keras_roberta.progress import console, progress_bar, waiting
+from keras_roberta.recipes.baselines import majority_class, tf_idf
 from keras_roberta.recipes.columns import labels_of, text_columns
-from keras_roberta.recipes.compare import as_table, majority_class, tf_idf, write_json
 from keras_roberta.recipes.finetune import (
     TrainingOptions,
     check_output_directory,
@@ -24,8 +26,7 @@ from keras_roberta.recipes.finetune import (
     fit,
     save,
 )
-from keras_roberta.recipes.picture import draw
-from keras_roberta.recipes.report import compare
+from keras_roberta.recipes.report import compare, write_json
 from keras_roberta.recipes.small_pretraining import pretrain
 from keras_roberta.tokenizers.training import train_byte_level_bpe
 

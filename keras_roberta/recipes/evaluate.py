@@ -4,12 +4,11 @@ import json
 import math
 from pathlib import Path
 
-import numpy as np
-
 from keras_roberta.atomic_write import atomic_file
 from keras_roberta.data.tables import read_table
 from keras_roberta.recipes.columns import labels_of, text_columns
 from keras_roberta.recipes.predictor import open_predictor
+from keras_roberta.scores import scores
 
 
 def evaluate(model, data, columns, tokenizer=None, limit=None, threads=1):
@@ -60,34 +59,6 @@ def predict(model, texts, columns, data=None, tokenizer=None, out=None, limit=No
                 "".join(f"{line}\n" for line in as_lines(rows)), encoding="utf-8", errors="replace"
             )
     return rows
-
-
-def scores(logits, targets):
-    """How good outputs are.
-
-    Args:
-        logits: (rows, classes); one class is a regression.
-        targets: class numbers, or floats.
-
-    Returns:
-        dict of `accuracy` and `macro_f1`; or of `mse` and `pearson` (None where either side is
-        constant).
-    """
-    logits, targets = np.asarray(logits), np.asarray(targets)
-    if logits.shape[-1] == 1:
-        outputs = logits[:, 0].astype("float64")
-        varied = np.ptp(outputs) > 0 and np.ptp(targets) > 0
-        return {
-            "mse": float(np.mean((outputs - targets) ** 2)),
-            "pearson": float(np.corrcoef(outputs, targets)[0, 1]) if varied else None,
-        }
-    from sklearn.metrics import f1_score
-
-    predicted = logits.argmax(axis=-1)
-    return {
-        "accuracy": float(np.mean(predicted == targets)),
-        "macro_f1": float(f1_score(targets, predicted, average="macro", zero_division=0)),
-    }
 
 
 def tab_separated(row):

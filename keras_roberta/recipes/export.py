@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from keras_roberta.errors import InputError
+from keras_roberta.export.comparison import bytes_on_disk
 from keras_roberta.export.saved_model import to_saved_model
 from keras_roberta.export.tflite import to_tflite
 from keras_roberta.models.roberta_text_classifier import RobertaTextClassifier
-from keras_roberta.recipes.predictor import bytes_on_disk
 
 
 def export(

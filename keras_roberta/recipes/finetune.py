@@ -15,7 +15,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.models.roberta_text_classifier import RobertaTextClassifier
 from keras_roberta.progress import ProgressBar
 from keras_roberta.recipes.columns import Columns, labels_of, text_columns
-from keras_roberta.recipes.evaluate import scores
+from keras_roberta.scores import scores
 from keras_roberta.training.optimizer import finetuning_optimizer
 
 # Class numbers further apart than this are codes, not numbers of classes.

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_roberta.errors import InputError
+from keras_roberta.export.comparison import bytes_on_disk
 from keras_roberta.export.metadata import read_metadata
 from keras_roberta.export.runtime import load
 from keras_roberta.models.roberta_text_classifier import RobertaTextClassifier
@@ -95,13 +96,6 @@ def is_exported(path):
             raise InputError(f"{path}: no such file")
         return True
     return (path / "saved_model.pb").is_file()
-
-
-def bytes_on_disk(path):
-    """Bytes of a file, or of all files below a directory; 0 where there is none."""
-    path = Path(path)
-    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-    return sum(file.stat().st_size for file in files)
 
 
 def softmax(logits):

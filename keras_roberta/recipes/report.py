@@ -1,19 +1,24 @@
 """Compares exported models with the preset that they came from."""
 
+import dataclasses
+import json
 from pathlib import Path
 
+from keras_roberta.atomic_write import atomic_file
 from keras_roberta.data.tables import read_table
 from keras_roberta.errors import InputError
+from keras_roberta.export.comparison import (
+    Row,
+    as_table,
+    bytes_on_disk,
+    median_latencies,
+    quality,
+    short_name,
+)
+from keras_roberta.export.picture import draw
 from keras_roberta.models.roberta_text_classifier import RobertaTextClassifier
 from keras_roberta.recipes.columns import labels_of, text_columns
-from keras_roberta.recipes.compare import as_table, measure, write_json
-from keras_roberta.recipes.picture import draw
-from keras_roberta.recipes.predictor import (
-    bytes_on_disk,
-    is_exported,
-    runner_predictor,
-    task_predictor,
-)
+from keras_roberta.recipes.predictor import is_exported, runner_predictor, task_predictor
 
 
 def report(models, preset, data, out, columns, limit=None, threads=1):
@@ -44,12 +49,35 @@ def report(models, preset, data, out, columns, limit=None, threads=1):
 
 
 def compare(task, preset, models, texts, targets, threads=1):
-    """`Measured` of a task in memory, saved as `preset`, then of each exported model."""
-    keras_row, reference = measure(
-        "Keras", task_predictor(task, bytes_on_disk(preset)), texts, targets
-    )
-    rows = [keras_row]
-    for path in models:
-        predictor = runner_predictor(path, task.preprocessor.tokenizer, threads)
-        rows.append(measure(Path(path).name, predictor, texts, targets, reference)[0])
-    return rows
+    """Rows of a task in memory, saved as `preset`, and of each exported model.
+
+    Returns:
+        list of `Row`. `agreement` is with the task; the latency is the median over texts, their
+        tokenization included.
+    """
+    tokenizer = task.preprocessor.tokenizer
+    names = ["Keras", *map(short_name, models)]
+    predictors = [
+        task_predictor(task, bytes_on_disk(preset)),
+        *(runner_predictor(path, tokenizer, threads) for path in models),
+    ]
+    logits = [predictor.logits(texts) for predictor in predictors]
+    times = median_latencies([predictor.one for predictor in predictors], texts)
+    return [
+        Row(
+            name,
+            **quality(outputs, targets, None if predictor is predictors[0] else logits[0]),
+            megabytes=predictor.num_bytes / 1e6,
+            median_ms=milliseconds,
+        )
+        for name, predictor, outputs, milliseconds in zip(
+            names, predictors, logits, times, strict=True
+        )
+    ]
+
+
+def write_json(path, models, **more):
+    """Writes the rows as `models`, with `more` beside them."""
+    values = {"models": [dataclasses.asdict(row) for row in models], **more}
+    with atomic_file(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")

@@ -7,6 +7,14 @@ import pytest
 
 from keras_roberta import export
 from keras_roberta.errors import InputError
+from keras_roberta.export.comparison import (
+    Row,
+    as_table,
+    latencies,
+    median_latencies,
+    quality,
+    short_name,
+)
 
 TEXTS = ["a gem", "the film is a mess", "much of that", "from start to finish"] * 2
 
@@ -46,6 +54,53 @@ def test_regression_is_judged_by_correlation(exported, regressor):
     )
     assert row.agreement == pytest.approx(1.0)
     assert -1 <= row.accuracy <= 1
+
+
+def test_pairs(exported, regressor):
+    pairs = (TEXTS, TEXTS[::-1])
+    options = {"reference": regressor, "sequence_lengths": (16,), "repeats": 1, "show": False}
+    (row,) = export.report([exported["text_pairs"]], pairs, np.arange(8.0), **options)
+    assert row.agreement > 0.99
+
+
+def test_quality():
+    logits = np.eye(2)[[1, 1]]
+    assert quality(logits, [1, 0], logits)["agreement"] == 1.0
+    assert quality(logits, [1, 0])["accuracy"] == 0.5
+    assert quality(logits) == {}
+    line = np.array([[1.0], [2.0], [4.0]])
+    found = quality(line, [-1.0, -2.0, -4.0], line)
+    assert (found["accuracy"], found["agreement"]) == (pytest.approx(-1), pytest.approx(1))
+
+
+def test_functions_take_turns():
+    calls = []
+    times = latencies({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 2, 1)
+    assert calls == ["a", "b", "b", "a", "a", "b"]
+    assert {name: len(values) for name, values in times.items()} == {"a": 2, "b": 2}
+
+
+@pytest.mark.parametrize(
+    ("texts", "singles"),
+    [(["a", "b"], [["a"], ["b"]]), ((["a", "b"], ["c", "d"]), [(["a"], ["c"]), (["b"], ["d"])])],
+)
+def test_texts_are_timed_one_by_one(texts, singles):
+    seen = []
+    (milliseconds,) = median_latencies([seen.append], texts)
+    assert seen == singles * 2 and milliseconds > 0
+
+
+def test_table_has_what_was_measured():
+    table = as_table([Row("a", 0.5, agreement=1.0), Row("b", 0.25)])
+    assert [column.header for column in table.columns] == ["model", "accuracy", "agreement"]
+    assert list(table.columns[2].cells) == ["1.000", "–"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("out/a.tflite", "a.tflite"), ("out/sst2", "sst2"), ("sst2/1", "sst2/1")]
+)
+def test_short_name(path, name):
+    assert short_name(path) == name
 
 
 def test_errors(exported, classifier):

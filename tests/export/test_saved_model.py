@@ -206,6 +206,22 @@ def test_a_directory_is_kept_unless_told(classifier, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["1"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"warmup_batch_sizes": [0]}, "warmup_batch_sizes: 0 is outside 1.."),
+        ({"warmup_batch_sizes": 8}, "warmup_batch_sizes: expected whole numbers"),
+        ({"warmup_lengths": [2]}, "warmup_lengths: 2 is outside 3.."),
+        ({"inputs": "tokens", "pairs": True}, "pairs: goes with inputs='text'"),
+        ({"inputs": "ids"}, "inputs: expected one of text, tokens"),
+    ],
+)
+def test_bad_arguments(classifier, tmp_path, arguments, message):
+    with pytest.raises(InputError, match=message):
+        export.to_saved_model(classifier, tmp_path / "1", **arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_mismatch_leaves_nothing(classifier, tmp_path, monkeypatch):
     monkeypatch.setitem(verify.BOUNDS, "none", 0.0)
     with pytest.raises(export.ExportMismatch, match="the bound is 0"):

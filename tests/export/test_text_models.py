@@ -1,5 +1,6 @@
 """Text in, label out: host, SavedModel and TFLite see the same ids, whatever the text."""
 
+import functools
 import subprocess
 import sys
 
@@ -94,10 +95,7 @@ def test_any_text_in_tflite(exported, tokenizer, text):
     assert runner.run_texts([text])["token_ids"][0][: len(ids)].tolist() == ids
 
 
-def _open(path, opened={}):  # noqa: B006
-    if path not in opened:
-        opened[path] = export.load(path)
-    return opened[path]
+_open = functools.cache(export.load)
 
 
 @pytest.mark.parametrize("name, bound", [("none", 1e-4), ("float16", 1e-2), ("int8", 0.35)])
@@ -141,6 +139,8 @@ def test_misuse(kind, exported, saved_model):
         export.load(path).predict((["a"], ["b"]))
     with pytest.raises(InputError, match="found a single one"):
         export.load(path).predict("a gem")
+    with pytest.raises(InputError, match="expected texts under 'text'; found 'sentence'"):
+        export.load(path).predict({"sentence": ["a gem"]})
     if kind == "text_int8":
         with pytest.raises(InputError, match="takes texts; export it with inputs='tokens'"):
             export.load(path).predict({"token_ids": [[0, 2]]})

@@ -42,7 +42,6 @@ class BatchedTokenizer(tf.Module):
         super().__init__(name=name)
         self.bpe = ByteLevelBPE(vocabulary, merges, special_tokens, add_prefix_space)
         self.start_id, self.pad_id, self.end_id = start_id, pad_id, end_id
-        self.mask_id = vocabulary.get("<mask>")
         with tf.init_scope(), tf.device("CPU"):
             self.spellings = tf.constant(spellings(vocabulary))  # (num_ids,)
             self.plain_spellings = tf.constant(spellings(vocabulary, skip=SPECIAL_TOKENS))
