@@ -6,6 +6,7 @@ import keras
 
 from keras_roberta.config import RobertaConfig
 from keras_roberta.data.pretraining import (
+    batch_statistics,
     evaluation_batches,
     input_errors,
     pretraining_batches,
@@ -72,7 +73,7 @@ def pretrain(data, out, options, overwrite=False, on_corrupt="raise"):
     evaluation = _Evaluation(model, shards, options)
     directory = RunDirectory(out)
     if not directory.holds_run:  # Says what the shards lack before anything is written.
-        pretraining_batches(shards, options.stages()[0].batches, seed=options.seed)
+        batch_statistics(shards, options.stages()[0].batches)
     with output_errors(directory.path):
         directory.open(options, shards, overwrite)
         result = _run(model, schedule, shards, options, directory, evaluation)
