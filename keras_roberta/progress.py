@@ -1,5 +1,8 @@
 """Progress of a training run in the terminal."""
 
+import math
+import time
+
 import keras
 from rich.console import Console
 from rich.progress import (
@@ -15,6 +18,7 @@ from rich.progress import (
 
 # Results go to stdout, which may be a pipe; what is for the eye goes here.
 console = Console(stderr=True)
+_REDRAWN_EVERY = 0.2  # seconds, of the bar of a long run
 
 
 def progress_bar(*columns):
@@ -107,12 +111,16 @@ class RunBar(keras.callbacks.Callback):
         )
         self._bar.start()
         self._tokens, self._seconds = self.clock.tokens, self.clock.seconds
+        self._drawn = -math.inf
         self._task = self._bar.add_task(
             self.description, total=1.0, completed=self.clock.progress, results=""
         )
 
     def on_train_batch_end(self, batch, logs=None):
-        clock = self.clock
+        clock, now = self.clock, time.monotonic()
+        if now < self._drawn + _REDRAWN_EVERY and clock.progress < 1:
+            return  # To read the loss is to wait for the device.
+        self._drawn = now
         speed = (clock.tokens - self._tokens) / max(clock.seconds - self._seconds, 1e-9)
         done = f"step {clock.step:,} {speed:,.0f} tokens/s"
         self._bar.update(

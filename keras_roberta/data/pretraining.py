@@ -64,15 +64,16 @@ def pretraining_batches(
 def evaluation_batches(shards, options, seed=0, max_batches=None, language=None, split="heldout"):
     """The same elements from the held-out documents: each row once, always masked alike.
 
+    The rows are spread evenly, so that a mean over batches is one over rows; what is missing in a
+    batch are rows of weight 0.
+
     Args:
-        max_batches: stop after so many; the last one is filled with rows of weight 0.
+        max_batches: stop after so many.
         language: a name, for the rows of one language alone.
     """
     languages = None if language is None else [language]
     samples = Samples(shards, options, split, seed, once=True, languages=languages)
-    num_batches = -(-sum(samples.num_rows.values()) // _samples_a_batch(options))
-    if max_batches is not None:
-        num_batches = min(num_batches, max_batches)
+    num_batches = min(samples.num_batches, max_batches or samples.num_batches)
     return _batches(tf.data.Dataset.range(num_batches), samples, shards, options, 1, 0)
 
 
@@ -114,6 +115,7 @@ def _batches(steps, samples, shards, options, num_workers, worker_index):
         batch = samples.batch(int(step) * size + worker_index * here, here)
         return [batch[name] for name in names]
 
+    @tf.autograph.experimental.do_not_convert  # neither has control flow on tensors
     def load(step):
         tensors = tf.numpy_function(read, [step], [example[name].dtype for name in names])
         batch = dict(zip(names, tensors, strict=True))
@@ -137,6 +139,7 @@ def _element_maker(shards, options):
         options.sequence_length, options.mask_rate, options.mask_units
     )
 
+    @tf.autograph.experimental.do_not_convert
     def element(batch):
         token_ids = batch["token_ids"]
         features = {

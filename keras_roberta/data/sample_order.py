@@ -30,19 +30,27 @@ class Endless:
 
 
 class Once:
-    """Every row of every language once, in a drawn order; language -1 past the end.
+    """Every row of every language once, in a drawn order, spread evenly over batches.
+
+    Language -1 fills up the batches, and is all there is past the end.
 
     Args:
         num_rows: (languages,)
+        batch_size: samples a batch.
     """
 
-    def __init__(self, num_rows, seed):
-        self._ends, self._seed = np.cumsum(num_rows), seed
+    def __init__(self, num_rows, batch_size, seed):
+        self._ends, self._batch_size, self._seed = np.cumsum(num_rows), batch_size, seed
+        self.num_batches = -(-int(self._ends[-1]) // batch_size)
 
     def __call__(self, samples):
         """(language, epoch, row) of samples, each int64 (n,)."""
-        samples, total = np.asarray(samples, np.int64), int(self._ends[-1])
-        places = permuted(np.minimum(samples, total - 1), total, self._seed)
-        languages = np.searchsorted(self._ends, places, side="right")
-        rows = places - np.concatenate([[0], self._ends])[languages]
-        return np.where(samples < total, languages, -1), np.zeros_like(rows), rows
+        batches, places = np.divmod(np.asarray(samples, np.int64), self._batch_size)
+        total = int(self._ends[-1])
+        begin, end = (b * total // self.num_batches for b in (batches, batches + 1))
+        numbers = begin + places
+        present = numbers < np.minimum(end, total)
+        numbers = permuted(np.where(present, numbers, 0), total, self._seed)
+        languages = np.searchsorted(self._ends, numbers, side="right")
+        rows = numbers - np.concatenate([[0], self._ends])[languages]
+        return np.where(present, languages, -1), np.zeros_like(rows), rows

@@ -27,6 +27,7 @@ class Samples:
         languages: those with rows.
         num_rows: {language: int}
         shares: {language: how often it is drawn}
+        num_batches: that hold every row, with `once`.
         padding: the share of padding in what is drawn.
     """
 
@@ -37,7 +38,9 @@ class Samples:
         self.num_rows = {name: rows.num_rows for name, rows in self._rows.items()}
         if once:
             self.shares = language_shares(self.num_rows, 1)
-            self._order = Once(list(self.num_rows.values()), hash64(seed, _ORDER))
+            batch_size = options.batch_size // self._rows_a_sample
+            self._order = Once(list(self.num_rows.values()), batch_size, hash64(seed, _ORDER))
+            self.num_batches = self._order.num_batches
         else:
             tokens = {name: shards.counts[split][name]["tokens"] for name in self._rows}
             self.shares = language_shares(tokens, options.language_alpha)

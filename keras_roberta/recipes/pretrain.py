@@ -6,6 +6,7 @@ import keras
 
 from keras_roberta.config import RobertaConfig
 from keras_roberta.data.pretraining import (
+    batch_statistics,
     evaluation_batches,
     input_errors,
     pretraining_batches,
@@ -71,10 +72,12 @@ def pretrain(data, out, options, overwrite=False, on_corrupt="raise"):
     model, schedule = build(options, shards)
     evaluation = _Evaluation(model, shards, options)
     directory = RunDirectory(out)
-    if not directory.holds_run:  # Says what the shards lack before anything is written.
-        pretraining_batches(shards, options.stages()[0].batches, seed=options.seed)
+    # Says what the shards lack before anything is written.
+    statistics = batch_statistics(shards, options.stages()[0].batches)
     with output_errors(directory.path):
         directory.open(options, shards, overwrite)
+        shares = ", ".join(f"{share:.1%} {name}" for name, share in statistics["shares"].items())
+        console.print(f"drawn: {shares}; {statistics['padding']:.1%} of it padding")
         result = _run(model, schedule, shards, options, directory, evaluation)
     if shards.corrupt:
         file, record = shards.corrupt[0]

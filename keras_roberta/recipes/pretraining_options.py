@@ -155,7 +155,8 @@ def recipe(name, **changes):
 
         roberta-base    500,000 steps of 8,192 sequences of 512 tokens, 24,000 steps of warm-up
                         (Liu et al., 2019, table 9)
-        roberta-large   the same at the size large, with 30,000 steps of warm-up
+        roberta-large   the same at the size large, with 30,000 steps of warm-up; both have the peak
+                        rate of `peak_learning_rate`, not the table's
         one-day         the most of a day on one device: 128 tokens, the rate up for a quarter of
                         the time and down for the rest, peak 1e-3, no dropout, gradients clipped at
                         0.5, a batch that grows to its full size over the first 60% of the time

@@ -79,10 +79,17 @@ def test_endless_order_goes_through_every_row_before_it_repeats_one():
     assert first != second
 
 
-def test_a_single_pass_ends():
-    languages, _, rows = Once([3, 0, 5], seed=1)(np.arange(12))
-    assert sorted(zip(languages[:8], rows[:8], strict=True)) == [
+@pytest.mark.parametrize(
+    ("batch_size", "expected"), [(1, [1] * 8), (3, [2, 3, 3]), (5, [4, 4]), (8, [8]), (99, [8])]
+)
+def test_a_single_pass_spreads_rows_evenly_and_ends(batch_size, expected):
+    order = Once([3, 0, 5], batch_size, seed=1)
+    assert order.num_batches == len(expected)
+    languages, _, rows = order(np.arange((len(expected) + 2) * batch_size))
+    present = languages >= 0
+    assert sorted(zip(languages[present], rows[present], strict=True)) == [
         *((0, row) for row in range(3)),
         *((2, row) for row in range(5)),
     ]
-    assert (languages[8:] == -1).all()
+    sizes = present.reshape(-1, batch_size).sum(axis=1)
+    np.testing.assert_array_equal(sizes, [*expected, 0, 0])

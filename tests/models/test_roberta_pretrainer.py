@@ -13,6 +13,11 @@ from keras_roberta.training.pretraining_optimizer import pretraining_optimizer
 BATCH, LENGTH, PREDICTIONS, CHOICES, LABELS = 8, 16, 3, 2, ("de", "en", "fr")
 
 
+@pytest.fixture
+def config(config):
+    return config.replace(num_layers=1, num_heads=2, hidden_dim=16, intermediate_dim=32)
+
+
 def make_batch(config, objectives=OBJECTIVES, seed=0):
     """A batch as keras_roberta.data.pretraining gives it; rows are masked unevenly."""
     random = np.random.default_rng(seed)
@@ -104,8 +109,8 @@ def test_reports_each_objective(config, objectives):
 
 def test_learns_all_objectives(config):
     model = make_pretrainer(config.replace(dropout=0.0, attention_dropout=0.0))
-    model.compile(pretraining_optimizer(3e-3))
-    data = batches(*make_batch(config), times=80)
+    model.compile(pretraining_optimizer(1e-2))
+    data = batches(*make_batch(config), times=150)
     before = model.evaluate(data.take(1), verbose=0, return_dict=True)
     model.fit(data, verbose=0)
     after = model.evaluate(data.take(1), verbose=0, return_dict=True)
@@ -118,7 +123,6 @@ def test_learns_all_objectives(config):
     ("parts", "jit_compile", "optimizer"),
     [
         (2, True, lambda: keras.optimizers.SGD(1.0)),
-        (4, False, lambda: keras.optimizers.SGD(1.0)),
         # A large epsilon: a gradient that is 0 but for rounding would move a weight by the rate.
         (4, False, lambda: pretraining_optimizer(0.1, total_steps=9, epsilon=0.1)),
     ],

@@ -16,6 +16,11 @@ from keras_roberta.training.run_states import RunStates
 from keras_roberta.training.save_state import SaveState
 
 
+@pytest.fixture
+def config(config):
+    return config.replace(num_layers=1, num_heads=2, hidden_dim=16, intermediate_dim=32)
+
+
 def make_model(config, seed=0, objectives=("mlm",)):
     keras.utils.set_random_seed(seed)
     model = kr.RobertaPretrainer(kr.RobertaBackbone(config), objectives)
@@ -97,7 +102,7 @@ def test_what_a_killed_save_left_is_removed(config, tmp_path):
 def test_another_model_is_refused(config, tmp_path):
     states = RunStates(tmp_path)
     states.save(make_model(config), 1)
-    for other in (config.replace(num_layers=1), config.replace(intermediate_dim=32)):
+    for other in (config.replace(num_layers=2), config.replace(intermediate_dim=64)):
         with pytest.raises(InputError, match="a state of another model"):
             states.restore(make_model(other))
     with pytest.raises(InputError, match="a state of another model"):
