@@ -1,4 +1,4 @@
-"""The one exception a user of the library is expected to meet."""
+"""The exceptions that a user of the library is expected to meet."""
 
 
 class InputError(ValueError):
@@ -11,3 +11,10 @@ class InputError(ValueError):
     def __init__(self, message: str):
         # Messages quote names from files, and those may hold line breaks.
         super().__init__(" ".join(message.splitlines()))
+
+
+class WorkerLostError(RuntimeError):
+    """Another process that trains the same model has gone; this one cannot go on without it.
+
+    The message is one line, as an `InputError`'s.
+    """

@@ -118,24 +118,30 @@ class InMemoryTexts:
     """Texts in memory, tokenised once; batches are cut from the ids in a new order each epoch.
 
     Attributes:
+        batch_size: rows.
         steps: batches an epoch.
     """
 
     def __init__(self, rows, batch_size):
         self._rows = rows
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self.steps = -(-len(rows.lengths) // batch_size)
 
-    def training(self, shuffle=True, group_by_length=True):
-        """One epoch as a `tf.data.Dataset`, drawn anew at each iteration from numpy's global seed
-        (which `keras.utils.set_random_seed` sets)."""
-        rows, size = self._rows, self._batch_size
+    def training(self, shuffle=True, group_by_length=True, seed=None):
+        """One epoch as a `tf.data.Dataset`, drawn anew at each iteration.
+
+        Args:
+            seed: of the first epoch's order and those after it; drawn from numpy's global seed
+                (which `keras.utils.set_random_seed` sets) by default.
+        """
+        seeds = np.random.RandomState(np.random.randint(2**31) if seed is None else seed)
+        rows, size = self._rows, self.batch_size
 
         def order():
             everything = np.arange(len(rows.lengths))
             if not shuffle:
                 return cut(everything, size)
-            random = np.random.default_rng(np.random.randint(2**31))
+            random = np.random.default_rng(seeds.randint(2**31))
             everything = random.permutation(everything)
             return (
                 rows.grouped(everything, size, random) if group_by_length else cut(everything, size)
@@ -145,7 +151,7 @@ class InMemoryTexts:
 
     def inference(self):
         """All rows, the shortest first: the least padding. See `restore_order`."""
-        return self._dataset(lambda: cut(self._sorted, self._batch_size))
+        return self._dataset(lambda: cut(self._sorted, self.batch_size))
 
     def restore_order(self, outputs):
         """Arrays with rows in the order of `inference`, back in the order of the texts."""
@@ -167,6 +173,7 @@ class TextStream:
     few neighbouring batches that trade places when they are grouped by length.
 
     Attributes:
+        batch_size: rows, or None where the dataset brings batches of a size that it does not tell.
         steps: batches an epoch, or None where the dataset does not know.
     """
 
@@ -176,13 +183,16 @@ class TextStream:
         self._check_targets = check_targets
         if tf.nest.flatten(dataset.element_spec)[0].shape.rank == 0:
             dataset = dataset.batch(batch_size)
+        else:
+            batch_size = tf.nest.flatten(dataset.element_spec)[0].shape[0]
+        self.batch_size = batch_size
         self._texts = dataset
         cardinality = int(dataset.cardinality())
         self.steps = cardinality if cardinality > 0 else None
 
-    def training(self, shuffle=True, group_by_length=True):
+    def training(self, shuffle=True, group_by_length=True, seed=None):
         """See `InMemoryTexts.training`."""
-        return self._dataset(BATCHES_A_GROUP if shuffle and group_by_length else 1)
+        return self._dataset(BATCHES_A_GROUP if shuffle and group_by_length else 1, seed)
 
     def inference(self):
         """All batches as they come."""
@@ -192,7 +202,8 @@ class TextStream:
         """Nothing was reordered."""
         return outputs
 
-    def _dataset(self, batches_a_group):
+    def _dataset(self, batches_a_group, seed=None):
+        seeds = np.random.RandomState(np.random.randint(2**31) if seed is None else seed)
         first = next(iter(self._texts.take(1).as_numpy_iterator()), None)
         if first is None:
             raise InputError("the dataset holds no texts")
@@ -200,7 +211,7 @@ class TextStream:
 
         def batches():
             texts = self._texts.as_numpy_iterator()
-            random = np.random.default_rng(np.random.randint(2**31))
+            random = np.random.default_rng(seeds.randint(2**31))
             while group := list(itertools.islice(texts, batches_a_group)):
                 size = len(tf.nest.flatten(group[0])[0])
                 rows = self._tokenize(tf.nest.map_structure(lambda *c: np.concatenate(c), *group))

@@ -184,7 +184,7 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
         if parts == 1:
             return super().train_step(data)
         gradients = mean_gradients(self.gradients, data, parts)
-        self.optimizer.apply(gradients, self.trainable_variables)
+        self.update_weights(gradients)
         return self.get_metrics_result()
 
     def test_step(self, data):

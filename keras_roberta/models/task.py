@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_roberta.data.preprocessor import RobertaPreprocessor
 from keras_roberta.errors import InputError
+from keras_roberta.models.multi_worker_fit import MultiWorkerFit
 from keras_roberta.models.presets import PresetMixin, logger, open_preset
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.training.allocator import keep_freed_memory
@@ -15,7 +16,7 @@ from keras_roberta.training.optimizer import finetuning_optimizer
 from keras_roberta.training.schedules import LinearWarmupDecay
 
 
-class RobertaTask(PresetMixin):
+class RobertaTask(MultiWorkerFit, PresetMixin):
     """Mixed into a KerasHub task, before it in the bases.
 
     KerasHub's own `fit` batches strings first and pads each batch to one length. Here texts are
@@ -134,9 +135,9 @@ class RobertaTask(PresetMixin):
         )
 
     def train_step(self, data, *args):
-        if self._compiled_gradients is None:
+        if self._compiled_gradients is None and self._num_replicas == 1:
             return super().train_step(data, *args)
-        self.optimizer.apply(self.gradients(data), self.trainable_variables)
+        self.update_weights(self.gradients(data))
         return self.get_metrics_result()
 
     def gradients(self, data):
@@ -154,6 +155,15 @@ class RobertaTask(PresetMixin):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         compute = self._compiled_gradients or functools.partial(batch_gradients, self)
         return compute(x, y, sample_weight, self.optimizer.scale_loss(1.0))
+
+    def update_weights(self, gradients):
+        """The optimizer's step, in a replica, from what `gradients` gives for its rows."""
+        from keras_roberta.training.gradients import fail_together
+
+        scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
+        if scaled and self._num_replicas > 1:
+            gradients = fail_together(gradients)
+        self.optimizer.apply(gradients, self.trainable_variables)
 
     def get_compile_config(self):
         config = super().get_compile_config()
@@ -183,12 +193,15 @@ class RobertaTask(PresetMixin):
     ):
         """`keras.Model.fit` on raw strings.
 
+        With several workers (`tf.distribute.MultiWorkerMirroredStrategy`) each is given the same
+        data and trains on its own rows of each batch; the order is the chief's.
+
         Args:
             x: texts: a list or array of strings, a pair `(firsts, seconds)` of them, or a dict of
                 `text` and `text_pair`; a `tf.data.Dataset` of `(texts, labels)`, batched or not;
                 or whatever `keras.Model.fit` takes, when tokenised already.
             y: labels: class numbers, or names where the preprocessor has `labels`.
-            batch_size: rows a step; 32 by default.
+            batch_size: rows a step, over all replicas; 32 by default.
             group_by_length: put texts of like length into one batch. Order stays random otherwise;
                 off, batches are drawn from the whole data.
             shuffle: False keeps the order of the data, without grouping.
@@ -196,21 +209,35 @@ class RobertaTask(PresetMixin):
 
         Returns:
             `keras.callbacks.History`
+
+        Raises:
+            InputError: labels or sizes do not fit, a batch does not divide over the replicas, or a
+                part of the task was made outside the strategy's scope.
         """
+        self.check_scope()
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = _split(x, y, sample_weight, validation_split)
         if validation_data is not None:
             validation_data = self._validation_batches(validation_data, batch_size)
+        seed = self.same_on_all_workers(np.random.randint(2**31))
         data = self._batches(x, y, sample_weight, batch_size)
         if data is not None:
-            x = data.training(shuffle, group_by_length)
+            self.check_divides(data.batch_size)
+            x = data.training(shuffle, group_by_length, seed)
             steps_per_epoch = steps_per_epoch or data.steps
             if steps_per_epoch:
                 x = x.repeat()
             x = self.prepare_batches(x)
             y = sample_weight = batch_size = None
             shuffle = False  # done; Keras would warn that it cannot
+        if self.has_workers:
+            if kwargs.get("class_weight"):
+                raise InputError("class_weight: with several workers give sample_weight instead")
+            x = self.dataset_of_all(x, y, sample_weight, batch_size, shuffle, seed)
+            y = sample_weight = batch_size = None
         self._plan_schedule(steps_per_epoch, epochs - initial_epoch, x, batch_size)
+        if self.has_workers:
+            x = self.part_of_worker(x)
         keep_freed_memory()
         if not self.optimizer.built:  # inside the step it would be traced twice
             with self.distribute_strategy.scope():
@@ -231,21 +258,27 @@ class RobertaTask(PresetMixin):
 
     def evaluate(self, x=None, y=None, batch_size=None, sample_weight=None, **kwargs):
         """`keras.Model.evaluate` on raw strings; see `fit` for the forms of `x`."""
-        data = None
         if not kwargs.get("_use_cached_eval_dataset"):  # Keras: validation inside fit
             data = self._batches(x, y, sample_weight, batch_size)
-        if data is not None:
-            x = self.prepare_batches(data.inference())
-            y = sample_weight = batch_size = None
+            if data is not None:
+                x = self.prepare_batches(data.inference())
+                y = sample_weight = batch_size = None
+            if self.has_workers:
+                x = self.part_of_worker(self.dataset_of_all(x, y, sample_weight, batch_size))
+                y = sample_weight = batch_size = None
         return keras.Model.evaluate(self, x, y, batch_size, sample_weight=sample_weight, **kwargs)
 
     def predict(self, x, batch_size=None, **kwargs):
-        """`keras.Model.predict` on raw strings; rows come back in the order of `x`."""
+        """`keras.Model.predict` on raw strings; rows come back in the order of `x`.
+
+        With several workers each predicts for itself: one may call it without the others.
+        """
         data = self._batches(x, None, None, batch_size)
-        if data is None:
-            return keras.Model.predict(self, x, batch_size, **kwargs)
-        features = self.prepare_batches(data.inference(), predicting=True)
-        outputs = keras.Model.predict(self, features, **kwargs)
+        with self.alone():
+            if data is None:
+                return keras.Model.predict(self, x, batch_size, **kwargs)
+            features = self.prepare_batches(data.inference(), predicting=True)
+            outputs = keras.Model.predict(self, features, **kwargs)
         return data.restore_order(outputs)
 
     def preprocess_samples(self, x, y=None, sample_weight=None):
@@ -293,9 +326,12 @@ class RobertaTask(PresetMixin):
         else:
             x, y, sample_weight = validation_data, None, None
         data = self._batches(x, y, sample_weight, batch_size)
-        if data is None:
-            return validation_data
-        return self.prepare_batches(data.inference())
+        if data is not None:
+            x = self.prepare_batches(data.inference())
+            y = sample_weight = None
+        if self.has_workers:
+            return self.part_of_worker(self.dataset_of_all(x, y, sample_weight, batch_size))
+        return validation_data if data is None else x
 
     def _plan_schedule(self, steps_per_epoch, epochs, x, batch_size):
         """Spreads the default schedule over this call of `fit`."""
@@ -331,7 +367,8 @@ def check_vocabulary(tokenizer, source):
 
 def _count_steps(x, batch_size):
     if hasattr(x, "cardinality"):
-        count = int(x.cardinality())
+        count = x.cardinality  # a tf.distribute.DistributedDataset holds the number itself
+        count = int(count() if callable(count) else count)
         return count if count > 0 else None
     if hasattr(x, "__len__") and not isinstance(x, (dict, tuple, list, np.ndarray)):
         return len(x)  # keras.utils.PyDataset

@@ -6,6 +6,7 @@ the variables and gives back gradients and new values, so that it knows of no va
 optimizer, with its reduction over the replicas, runs outside.
 """
 
+import contextlib
 import logging
 
 import keras
@@ -21,7 +22,7 @@ MANY_SHAPES = 16
 
 def batch_gradients(model, x, y, sample_weight, loss_scale):
     """Gradients of a model's loss, operation by operation; see `CompiledGradients`."""
-    with tf.GradientTape() as tape:
+    with dropout_of_replica(model), tf.GradientTape() as tape:
         loss = loss_and_metrics(model, x, y, sample_weight) * loss_scale
     return tape.gradient(loss, model.trainable_variables)
 
@@ -54,27 +55,23 @@ class CompiledGradients:
         self._watch_shape(tf.nest.flatten(x)[-1])  # of a dict, the token ids or as large
         with tf.init_scope():  # metrics make their variables at first use
             model._symbolic_build(data_batch=(x, y, sample_weight))
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         weights = [tf.convert_to_tensor(v.value) for v in model.trainable_variables]
         states = model.non_trainable_variables + model.metrics_variables
-        values = [tf.convert_to_tensor(v.value) for v in states]
-        gradients, changed = self._program(
-            weights, values, x, y, sample_weight, loss_scale, tf.convert_to_tensor(replica)
-        )
-        for variable, value in zip(states, changed, strict=True):
-            if value is not None:
-                variable.value.assign(value)
+        with dropout_of_replica(model):
+            values = [tf.convert_to_tensor(v.value) for v in states]
+            gradients, changed = self._program(weights, values, x, y, sample_weight, loss_scale)
+            for variable, value in zip(states, changed, strict=True):
+                if value is not None:
+                    variable.value.assign(value)
         return gradients
 
-    def _run(self, weights, values, x, y, sample_weight, loss_scale, replica):
+    def _run(self, weights, values, x, y, sample_weight, loss_scale):
         model = self._model
         states = model.non_trainable_variables + model.metrics_variables
-        seeds = [_apart(v, replica) for v in states]
-        given = [value + s for value, s in zip(values, seeds, strict=True)]
         scope = keras.StatelessScope(
             [
                 *zip(model.trainable_variables, weights, strict=True),
-                *zip(states, given, strict=True),
+                *zip(states, values, strict=True),
             ]
         )
         with scope, tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -82,10 +79,7 @@ class CompiledGradients:
             loss = loss_and_metrics(model, x, y, sample_weight) * loss_scale
         gradients = tape.gradient(loss, weights)
         changed = [scope.get_current_value(v) for v in states]
-        changed = [
-            None if new is old else new - s
-            for new, old, s in zip(changed, given, seeds, strict=True)
-        ]
+        changed = [None if new is old else new for new, old in zip(changed, values, strict=True)]
         return [None if g is None else tf.convert_to_tensor(g) for g in gradients], changed
 
     def _watch_shape(self, tensor):
@@ -119,8 +113,40 @@ def loss_and_metrics(model, x, y, sample_weight):
     return loss
 
 
-def _apart(variable, replica):
-    """What to add to a variable in a replica: 0, but for the seeds of dropout."""
-    if variable.name != "seed_generator_state":
-        return tf.zeros((), variable.dtype)
-    return tf.cast(replica, variable.dtype) * tf.constant([_SEEDS_APART, 0], variable.dtype)
+@contextlib.contextmanager
+def dropout_of_replica(model):
+    """Within, a replica's dropout draws from seeds of its own.
+
+    Keras gives every replica the same seeds, and so the same masks for different rows. The seeds
+    are put back, moved on, so that between steps they are the same on all replicas and what is
+    saved does not depend on which replica saves it.
+    """
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        yield
+        return
+    seeds = [v for v in model.non_trainable_variables if v.name == "seed_generator_state"]
+    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+    apart = [tf.cast(replica, v.dtype) * tf.constant([_SEEDS_APART, 0], v.dtype) for v in seeds]
+    for seed, number in zip(seeds, apart, strict=True):
+        seed.assign(seed.value + number)
+    yield
+    for seed, number in zip(seeds, apart, strict=True):
+        seed.assign(seed.value - number)
+
+
+def fail_together(gradients):
+    """Gradients of a replica, with a NaN among them where any replica's are not finite.
+
+    `keras.optimizers.LossScaleOptimizer` asks the first replica alone whether a step in float16
+    overflowed.
+    """
+    dense = [tf.convert_to_tensor(getattr(g, "values", g)) for g in gradients if g is not None]
+    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in dense])
+    failed = tf.distribute.get_replica_context().all_reduce(
+        tf.distribute.ReduceOp.SUM, tf.cast(tf.logical_not(finite), tf.float32)
+    )
+    spoil = tf.where(failed > 0, float("nan"), 0.0)
+    return [
+        g if g is None or isinstance(g, tf.IndexedSlices) else g + tf.cast(spoil, g.dtype)
+        for g in gradients
+    ]
