@@ -15,12 +15,13 @@ from keras_roberta.cli import (
     evaluate,
     export,
     finetune,
+    launch,
     prepare,
     pretrain,
     tokenizer,
 )
 from keras_roberta.cli.startup import DEBUG_VARIABLE
-from keras_roberta.errors import InputError
+from keras_roberta.errors import InputError, WorkerLostError
 
 app = typer.Typer(
     name="keras-roberta",
@@ -35,6 +36,7 @@ app.add_typer(tokenizer.app, name="tokenizer")
 app.command()(prepare.prepare)
 app.command()(pretrain.pretrain)
 app.command()(finetune.finetune)
+app.command(context_settings={"ignore_unknown_options": True})(launch.launch)
 app.command()(evaluate.evaluate)
 app.command()(evaluate.predict)
 app.command()(export.export)
@@ -45,12 +47,15 @@ app.command()(convert.convert)
 def main(arguments=None):
     """Runs a command and leaves the process.
 
-    Exit codes: 0 done, 1 a fault of ours, 2 something to put right in what was given, 130 Ctrl-C.
+    Exit codes: 0 done, 1 a fault of ours, 2 something to put right in what was given, 75 (sysexits'
+    EX_TEMPFAIL) another worker has gone and all should be started again, 130 Ctrl-C.
     """
     try:
         app(arguments, prog_name="keras-roberta")
     except InputError as error:
         _stop(f"error: {error}", 2)
+    except WorkerLostError as error:
+        _stop(f"error: {error}", 75)
     except KeyboardInterrupt:
         _stop("interrupted", 130)
     except BrokenPipeError:  # `keras-roberta predict … | head`

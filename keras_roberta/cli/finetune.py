@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from typer import Option
 
 from keras_roberta.cli.startup import start_tensorflow
+from keras_roberta.cli.workers import Strategy, is_chief, strategy_of
 
 
 def finetune(
@@ -54,6 +55,7 @@ def finetune(
     limit: Annotated[
         int | None, Option(min=1, help="Use only the first rows of each file.")
     ] = None,
+    strategy: Strategy = "auto",
     overwrite: Annotated[bool, Option("--overwrite", help="Replace files in --out.")] = False,
 ):
     """Fine-tune a checkpoint on a table of texts and labels."""
@@ -62,33 +64,36 @@ def finetune(
     from keras_roberta.recipes import finetune as recipe
     from keras_roberta.recipes.columns import Columns
 
-    _, metrics = recipe.finetune(
-        preset,
-        train,
-        dev,
-        out,
-        task=task,
-        columns=Columns(
-            text_column,
-            text_pair_column,
-            label_column,
-            dev_text_column,
-            dev_text_pair_column,
-            dev_label_column,
-        ),
-        options=recipe.TrainingOptions(
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            warmup=warmup,
-            sequence_length=sequence_length,
-            seed=seed,
-            dtype=dtype,
-            lora_rank=lora_rank,
-        ),
-        num_classes=num_classes,
-        limit=limit,
-        overwrite=overwrite,
-    )
-    print_values({"model": str(out), **metrics})
+    with strategy_of(strategy) as devices:
+        _, metrics = recipe.finetune(
+            preset,
+            train,
+            dev,
+            out,
+            task=task,
+            columns=Columns(
+                text_column,
+                text_pair_column,
+                label_column,
+                dev_text_column,
+                dev_text_pair_column,
+                dev_label_column,
+            ),
+            options=recipe.TrainingOptions(
+                epochs=epochs,
+                batch_size=batch_size,
+                learning_rate=learning_rate,
+                weight_decay=weight_decay,
+                warmup=warmup,
+                sequence_length=sequence_length,
+                seed=seed,
+                dtype=dtype,
+                lora_rank=lora_rank,
+            ),
+            num_classes=num_classes,
+            limit=limit,
+            overwrite=overwrite,
+            strategy=devices,
+        )
+    if is_chief(devices):
+        print_values({"model": str(out), **metrics})

@@ -8,6 +8,7 @@ import typer
 from typer import Option
 
 from keras_roberta.cli.startup import start_tensorflow
+from keras_roberta.cli.workers import Strategy, is_chief, strategy_of
 from keras_roberta.errors import InputError
 
 
@@ -100,6 +101,7 @@ def pretrain(
     evaluation_batches: Annotated[
         int, Option(min=1, help="Held-out batches a language, at most.")
     ] = 20,
+    strategy: Strategy = "auto",
     skip_corrupt: Annotated[
         bool, Option("--skip-corrupt", help="Pass over damaged records instead of stopping.")
     ] = False,
@@ -155,7 +157,11 @@ def pretrain(
         # A day of a CPU is some 10^8 tokens: batches of a GPU would make it a few hundred steps.
         changes["batch_size"] = 64
     options = pretraining_options.recipe(name, **changes)
-    result = run(data, out, options, overwrite, on_corrupt="skip" if skip_corrupt else "raise")
+    with strategy_of(strategy) as devices:
+        on_corrupt = "skip" if skip_corrupt else "raise"
+        result = run(data, out, options, overwrite, on_corrupt, devices)
+    if not is_chief(devices):
+        raise typer.Exit(0 if result.signal is None else 128 + result.signal)
     if result.signal is not None:
         name = signal.Signals(result.signal).name
         typer.echo(

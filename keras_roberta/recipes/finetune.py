@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from keras_roberta.atomic_write import atomic_directory
 from keras_roberta.data.tables import read_table
@@ -16,6 +17,7 @@ from keras_roberta.models.roberta_text_classifier import RobertaTextClassifier
 from keras_roberta.progress import ProgressBar
 from keras_roberta.recipes.columns import Columns, labels_of, text_columns
 from keras_roberta.scores import scores
+from keras_roberta.training.multi_worker import Place
 from keras_roberta.training.optimizer import finetuning_optimizer
 
 # Class numbers further apart than this are codes, not numbers of classes.
@@ -60,6 +62,7 @@ def finetune(
     num_classes=None,
     limit=None,
     overwrite=False,
+    strategy=None,
 ):
     """Fine-tunes, measures on the dev file and writes a preset.
 
@@ -75,6 +78,8 @@ def finetune(
         num_classes: where the labels are numbers; by default the largest of them and one more.
         limit: rows of each file to use, or None for all.
         overwrite: replace files in `out`, if there are any.
+        strategy: `tf.distribute.Strategy`, or None for one device. Of several workers, each of
+            which reads all the files, the chief writes `out`.
 
     Returns:
         the task and its metrics, a dict.
@@ -83,7 +88,10 @@ def finetune(
         InputError: names the file, line, column or option that does not fit.
     """
     columns, options = columns or Columns(), options or TrainingOptions()
-    check_output_directory(out, overwrite)
+    strategy = strategy or tf.distribute.get_strategy()
+    is_chief = Place.of(strategy).is_chief
+    if is_chief:
+        check_output_directory(out, overwrite)
     train, dev = (path and read_table(path).head(limit) for path in (train, dev))
     texts = text_columns(train, columns)
     if task == "regress":
@@ -99,17 +107,20 @@ def finetune(
         )
 
     keras.utils.set_random_seed(options.seed)
-    model = RobertaTextClassifier.from_preset(
-        preset,
-        num_classes=num_classes,
-        labels=labels,
-        sequence_length=options.sequence_length,
-        dtype=options.dtype,
-    )
+    with strategy.scope():
+        model = RobertaTextClassifier.from_preset(
+            preset,
+            num_classes=num_classes,
+            labels=labels,
+            sequence_length=options.sequence_length,
+            dtype=options.dtype,
+        )
     started = time.monotonic()
     history = fit(model, texts, targets, validation, options)
     seconds = time.monotonic() - started
     metrics = {"train_rows": len(train), "train_seconds": round(seconds, 1)}
+    if not is_chief:
+        return model, metrics
     if validation:
         outputs = model.predict(validation[0], batch_size=options.batch_size, verbose=0)
         metrics |= {"dev_rows": len(dev), **scores(outputs, validation[1])}
@@ -123,13 +134,14 @@ def fit(model, texts, targets, validation, options, description="fine-tuning", c
     Returns:
         list of dicts, one an epoch.
     """
-    if options.lora_rank:
-        model.backbone.enable_lora(options.lora_rank)
-    model.compile(
-        finetuning_optimizer(
-            options.learning_rate, warmup=options.warmup, weight_decay=options.weight_decay
+    with model.distribute_strategy.scope():
+        if options.lora_rank:
+            model.backbone.enable_lora(options.lora_rank)
+        model.compile(
+            finetuning_optimizer(
+                options.learning_rate, warmup=options.warmup, weight_decay=options.weight_decay
+            )
         )
-    )
     bar = ProgressBar(description)
     try:
         history = model.fit(

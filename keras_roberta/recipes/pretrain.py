@@ -1,8 +1,11 @@
 """Pre-trains a model from shards: a run that can be stopped and killed, and goes on."""
 
 import dataclasses
+import json
 
 import keras
+import numpy as np
+import tensorflow as tf
 
 from keras_roberta.config import RobertaConfig
 from keras_roberta.data.pretraining import (
@@ -21,9 +24,11 @@ from keras_roberta.recipes.pretraining_card import draw_curves, write_card
 from keras_roberta.recipes.run_directory import RunDirectory
 from keras_roberta.training.budget import BudgetSchedule, RunClock
 from keras_roberta.training.divergence import StopDivergence
+from keras_roberta.training.exchange import Exchange
+from keras_roberta.training.multi_worker import Place
 from keras_roberta.training.pretraining_optimizer import pretraining_optimizer
 from keras_roberta.training.run_log import CsvLog, TensorBoardLog
-from keras_roberta.training.run_states import RunStates
+from keras_roberta.training.run_states import RunStates, state_variables
 from keras_roberta.training.save_state import SaveState
 from keras_roberta.training.windows import Windows
 
@@ -48,7 +53,7 @@ class PretrainingResult:
     signal: int | None = None
 
 
-def pretrain(data, out, options, overwrite=False, on_corrupt="raise"):
+def pretrain(data, out, options, overwrite=False, on_corrupt="raise", strategy=None):
     """Pre-trains, and writes a preset for every task with its curves and model card.
 
     The same call goes on where an earlier one was stopped, on the same samples. By steps a run
@@ -61,6 +66,8 @@ def pretrain(data, out, options, overwrite=False, on_corrupt="raise"):
         options: `PretrainingOptions`
         overwrite: start anew where `out` holds another run.
         on_corrupt: see `open_shards`.
+        strategy: `tf.distribute.Strategy`, or None for one device. Of several workers the chief
+            writes `out`, and reads it for the others; each reads `data`.
 
     Returns:
         `PretrainingResult`
@@ -68,17 +75,22 @@ def pretrain(data, out, options, overwrite=False, on_corrupt="raise"):
     Raises:
         InputError: names the file, option or value that does not fit; or the run diverges.
     """
+    strategy = strategy or tf.distribute.get_strategy()
+    stages = options.stages(strategy.num_replicas_in_sync)
     shards = open_shards(data, on_corrupt)
-    model, schedule = build(options, shards)
-    evaluation = _Evaluation(model, shards, options)
+    with strategy.scope():
+        model, schedule = build(options, shards)
+    evaluation = _Evaluation(model, shards, options, stages[-1])
     directory = RunDirectory(out)
     # Says what the shards lack before anything is written.
-    statistics = batch_statistics(shards, options.stages()[0].batches)
+    statistics = batch_statistics(shards, stages[0].batches)
+    exchange = Exchange(strategy)
     with output_errors(directory.path):
-        directory.open(options, shards, overwrite)
+        if exchange.place.is_chief:
+            directory.open(options, shards, overwrite)
         shares = ", ".join(f"{share:.1%} {name}" for name, share in statistics["shares"].items())
         console.print(f"drawn: {shares}; {statistics['padding']:.1%} of it padding")
-        result = _run(model, schedule, shards, options, directory, evaluation)
+        result = _run(model, schedule, shards, options, stages, directory, evaluation, exchange)
     if shards.corrupt:
         file, record = shards.corrupt[0]
         console.print(
@@ -88,42 +100,56 @@ def pretrain(data, out, options, overwrite=False, on_corrupt="raise"):
     return result
 
 
-def _run(model, schedule, shards, options, directory, evaluation):
+def _run(model, schedule, shards, options, stages, directory, evaluation, exchange):
     """Trains for what is left of the budget, then measures and writes the preset."""
+    is_chief = exchange.place.is_chief
     states = RunStates(directory.states, options.keep_states)
-    before = states.restore(model) or {"step": 0, "seconds": 0.0, "tokens": 0, "stages": {}}
+    before = _restore(states, model, exchange)
     if before["step"]:
         console.print(f"going on from step {before['step']:,}")
-    clock = RunClock(options.budget, schedule, before["step"], before["seconds"], before["tokens"])
+    clock = RunClock(
+        options.budget,
+        schedule,
+        before["step"],
+        before["seconds"],
+        before["tokens"],
+        # By steps the clock decides nothing.
+        agree=(lambda seconds: float(exchange.of_chief([seconds])[0])) if options.hours else float,
+    )
     stage_starts = before["stages"]
-    log = CsvLog(directory.log, clock.step)
-    evaluations = CsvLog(directory.evaluations, clock.step)
-    tensorboard = TensorBoardLog(directory.tensorboard)
+    reports = []
+    if is_chief:
+        log = CsvLog(directory.log, clock.step)
+        evaluations = CsvLog(directory.evaluations, clock.step)
+        tensorboard = TensorBoardLog(directory.tensorboard)
+        reports = [log, tensorboard]
 
     def evaluate(step, means):
         if step % options.evaluate_every == 0:
-            _report_evaluation(step, evaluation(), evaluations, tensorboard)
+            heldout = evaluation()
+            if is_chief:
+                _report_evaluation(step, heldout, evaluations, tensorboard)
 
     windows = Windows(
-        options.log_every,
-        [log, tensorboard, StopDivergence(options.log_every), evaluate],
-        clock.step,
+        options.log_every, [*reports, StopDivergence(options.log_every), evaluate], clock.step
     )
     saving = SaveState(
-        states,
+        states if is_chief else None,
         options.save_every,
         clock.step,
         lambda: {"seconds": clock.seconds, "tokens": clock.tokens, "stages": stage_starts},
+        agree=lambda received: int(exchange([received or 0]).max()) or None,
     )
     bar = RunBar(clock)
     try:
-        for stage in options.stages():
+        for stage in stages:
             if clock.progress >= stage.until or saving.signal is not None:
                 continue
             clock.until = stage.until
             clock.tokens_a_step = stage.batches.batch_size * stage.batches.sequence_length
             start = stage_starts.setdefault(str(stage.number), clock.step)
-            batches = pretraining_batches(
+            batches = _batches_of_worker(
+                model.distribute_strategy,
                 shards,
                 stage.batches,
                 seed=options.seed + stage.number,
@@ -150,6 +176,8 @@ def _run(model, schedule, shards, options, directory, evaluation):
     if saving.signal is not None:
         return PretrainingResult(model, **totals, heldout={}, signal=saving.signal)
     heldout = evaluation()
+    if not is_chief:
+        return PretrainingResult(model, **totals, heldout=heldout)
     evaluations = CsvLog(directory.evaluations, clock.step - 1)  # in place of any of this step
     _report_evaluation(clock.step, heldout, evaluations, tensorboard)
     without_segments(model).save_to_preset(directory.path)
@@ -157,6 +185,38 @@ def _run(model, schedule, shards, options, directory, evaluation):
     name, config = directory.path.resolve().name, model.backbone.config
     write_card(directory.path / "README.md", name, config, options, shards, totals, heldout)
     return PretrainingResult(model, **totals, heldout=heldout)
+
+
+def _restore(states, model, exchange):
+    """Puts the chief's newest state into the models of all workers.
+
+    Returns:
+        dict of `step`, `seconds`, `tokens` and `stages`.
+    """
+    found = states.restore(model) if exchange.place.is_chief else None
+    found = json.loads(exchange.bytes_of_chief(json.dumps(found).encode()))
+    if found is None:
+        return {"step": 0, "seconds": 0.0, "tokens": 0, "stages": {}}
+    if exchange.place.num_workers > 1:
+        for variable in state_variables(model).values():
+            variable.assign(exchange.of_chief(np.array(variable)))
+    return found
+
+
+def _batches_of_worker(strategy, shards, batches, **place):
+    """The batches of a stage; of several workers each has its own rows, and reads no others."""
+    worker = Place.of(strategy)
+    if worker.num_workers == 1:
+        return pretraining_batches(shards, batches, **place)
+    num_replicas, replicas = strategy.num_replicas_in_sync, worker.replicas(strategy)
+    parts = [
+        pretraining_batches(shards, batches, num_workers=num_replicas, worker_index=i, **place)
+        for i in replicas
+    ]
+    turns = tf.data.Dataset.range(len(parts)).repeat()
+    return strategy.distribute_datasets_from_function(
+        lambda _: tf.data.Dataset.choose_from_datasets(parts, turns)
+    )
 
 
 def build(options, shards):
@@ -214,9 +274,8 @@ def without_segments(model):
 class _Evaluation:
     """Metrics on the held-out text of each language."""
 
-    def __init__(self, model, shards, options):
+    def __init__(self, model, shards, options, last):
         self._model = model
-        last = options.stages()[-1]
         batches = dataclasses.replace(
             last.batches,
             batch_size=last.batches.batch_size // last.parts,

@@ -21,7 +21,7 @@ class Stage:
         number: 0 for the first.
         until: progress of the run, in (0, 1], at which it ends.
         batches: `BatchOptions`
-        parts: what each batch is cut into for the device.
+        parts: what each device's share of a batch is cut into.
     """
 
     number: int
@@ -39,7 +39,7 @@ class PretrainingOptions:
         batches: `BatchOptions`; its batch size counts sequences an optimizer step.
         loss_weights: factor of each objective, 1 where left out.
         steps, hours: see `Budget`.
-        micro_batch_size: sequences on the device at once; gradients of several are added up.
+        micro_batch_size: sequences on a device at once; gradients of several are added up.
         batch_ramp, length_ramp: pairs of progress, in [0, 1), and the batch size or sequence
             length from there on; before the first pair that of `batches` holds.
         learning_rate: the peak; None for `peak_learning_rate` of the largest batch.
@@ -100,8 +100,12 @@ class PretrainingOptions:
     def budget(self):
         return Budget(self.steps, self.hours)
 
-    def stages(self):
-        """The parts of the run: a list of `Stage`."""
+    def stages(self, num_replicas=1):
+        """The parts of the run on so many devices: a list of `Stage`.
+
+        Raises:
+            InputError: a batch does not divide over the devices, or into parts that fit them.
+        """
         bounds = {0.0, *(start for start, _ in (*self.batch_ramp, *self.length_ramp))}
         bounds = sorted(bounds)
         stages = []
@@ -111,16 +115,17 @@ class PretrainingOptions:
                 batch_size=_reached(self.batch_ramp, start, self.batches.batch_size),
                 sequence_length=_reached(self.length_ramp, start, self.batches.sequence_length),
             )
-            stages.append(Stage(number, until, batches, self._parts(batches)))
+            stages.append(Stage(number, until, batches, self._parts(batches, num_replicas)))
         return stages
 
-    def _parts(self, batches):
-        parts = -(-batches.batch_size // self.micro_batch_size)
+    def _parts(self, batches, num_replicas):
+        parts = -(-batches.batch_size // (self.micro_batch_size * num_replicas))
         choices = batches.num_choices if "choice" in batches.objectives else 1
-        if batches.batch_size % (parts * choices):
+        if batches.batch_size % (num_replicas * parts * choices):
+            devices = f"on each of {num_replicas} devices " if num_replicas > 1 else ""
             raise InputError(
-                f"batch_size {batches.batch_size} does not divide into {parts} parts of at most "
-                f"micro_batch_size {self.micro_batch_size}"
+                f"batch_size {batches.batch_size} does not divide into {parts} parts {devices}of "
+                f"at most micro_batch_size {self.micro_batch_size}"
                 + (f" with whole groups of {choices} choices" if choices > 1 else "")
             )
         return parts

@@ -90,26 +90,29 @@ class RunClock(keras.callbacks.Callback):
         budget: `Budget`
         schedule: the optimizer's `BudgetSchedule`.
         step, seconds, tokens: of the run before this process.
+        agree: function of the seconds that this process has counted, giving those that all
+            processes go by; called before the first step and after each.
 
     Attributes:
+        seconds: at the last step's end.
         tokens_a_step: what a step adds to `tokens`.
         until: progress at which `fit` ends.
     """
 
-    def __init__(self, budget, schedule, step=0, seconds=0.0, tokens=0):
+    def __init__(self, budget, schedule, step=0, seconds=0.0, tokens=0, agree=float):
         super().__init__()
         self.budget, self.schedule = budget, schedule
         self.step, self.tokens = step, tokens
         self.tokens_a_step, self.until = 0, 1.0
+        self.seconds, self.agree = seconds, agree
         self._started = time.monotonic() - seconds
-
-    @property
-    def seconds(self):
-        return time.monotonic() - self._started
 
     @property
     def progress(self):
         return self.budget.progress(self.step, self.seconds)
+
+    def on_train_begin(self, logs=None):
+        self._look()
 
     def on_train_batch_begin(self, batch, logs=None):
         # The middle of the step: neither the first nor the last has a rate of 0.
@@ -118,5 +121,9 @@ class RunClock(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
         self.tokens += self.tokens_a_step
+        self._look()
         if self.progress >= self.until:
             self.model.stop_training = True
+
+    def _look(self):
+        self.seconds = self.agree(time.monotonic() - self._started)

@@ -160,12 +160,13 @@ def example_batch(strategy, dataset):
 
 
 def as_dataset(x, y, sample_weight, batch_size, shuffle, seed):
-    """Tokenised data as a `tf.data.Dataset` of batches, in an order that the seed decides.
+    """Tokenised data as a `tf.data.Dataset` of batches, in an order that the seed decides; what is
+    a dataset stays as it is.
 
     Raises:
         InputError: it is of a kind of which workers cannot be sure to hold the same.
     """
-    if isinstance(x, tf.data.Dataset):
+    if isinstance(x, (tf.data.Dataset, tf.distribute.DistributedDataset)):
         return x
     if not all(hasattr(v, "shape") or isinstance(v, (list, tuple)) for v in tf.nest.flatten(x)):
         raise InputError(

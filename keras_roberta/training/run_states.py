@@ -46,7 +46,7 @@ class RunStates:
         from safetensors import SafetensorError
         from safetensors.numpy import save_file
 
-        tensors = {name: np.array(v, order="C") for name, v in _variables(model).items()}
+        tensors = {name: np.array(v, order="C") for name, v in state_variables(model).items()}
         metadata = {"run": json.dumps({"step": step, **values})}
         path = self.directory / f"step-{step:08}.safetensors"
         try:
@@ -104,7 +104,7 @@ class RunStates:
         return sorted(found, key=lambda path: int(path.stem.removeprefix("step-")), reverse=True)
 
 
-def _variables(model):
+def state_variables(model):
     """All that a training step reads and writes, under names that hold in another process."""
     weights = {id(v) for v in model.weights}
     # The seeds of dropout. Keras numbers their names, and the optimizer's, through the process.
@@ -120,7 +120,7 @@ def _variables(model):
 
 
 def _assign(model, tensors, path):
-    variables = _variables(model)
+    variables = state_variables(model)
     wrong = sorted(set(variables) ^ set(tensors)) or [
         name for name, v in variables.items() if tuple(v.shape) != tensors[name].shape
     ]

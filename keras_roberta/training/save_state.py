@@ -21,21 +21,25 @@ class SaveState(keras.callbacks.Callback):
     ```
 
     Args:
-        states: `RunStates`
+        states: `RunStates`, or None to save nothing, as workers do that are not the chief.
         every: steps from one state to the next.
         step: steps done before this call of `fit`.
         values: function giving more to save, as JSON, or None.
+        agree: function of the signal that this process was sent, or None, giving the one that all
+            processes go by; called after every step.
 
     Attributes:
         step: steps done.
         signal: the number of the signal that ended the run, or None.
     """
 
-    def __init__(self, states, every=1000, step=0, values=None):
+    def __init__(self, states, every=1000, step=0, values=None, agree=None):
         super().__init__()
         self.states, self.every, self.step = states, every, step
         self.values = values or dict
+        self.agree = agree or (lambda received: received)
         self.signal = None
+        self._received = None
         self._saved = step
         self._handlers = {}
 
@@ -46,12 +50,13 @@ class SaveState(keras.callbacks.Callback):
             self._handlers.setdefault(number, signal.signal(number, self._receive))
 
     def _receive(self, number, frame):
-        if self.signal is not None and number == signal.SIGINT:
+        if self._received is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.signal = number
+        self._received = number
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
+        self.signal = self.agree(self._received)
         if self.step % self.every == 0:
             self.save()
         if self.signal is not None:
@@ -63,7 +68,7 @@ class SaveState(keras.callbacks.Callback):
 
     def save(self):
         """Saves the state now, unless it has been."""
-        if self.step > self._saved:
+        if self.states is not None and self.step > self._saved:
             self.states.save(self.model, self.step, **self.values())
             self._saved = self.step
 

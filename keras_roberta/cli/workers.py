@@ -1,0 +1,37 @@
+"""`--strategy`: one device, the GPUs of a machine, or a process among several."""
+
+import contextlib
+from typing import Annotated, Literal
+
+from typer import Option
+
+Strategy = Annotated[
+    Literal["none", "mirrored", "multiworker", "auto"],
+    Option(
+        help="none: one device. mirrored: all GPUs here. multiworker: the processes that TF_CONFIG "
+        "or SLURM names, see `launch`. auto: what is there."
+    ),
+]
+
+
+@contextlib.contextmanager
+def strategy_of(name):
+    """The strategy of `--strategy`; after TensorFlow was started.
+
+    Only the chief has something to say. A worker that has gone ends the command.
+    """
+    from keras_roberta.progress import console
+    from keras_roberta.training.cluster import find_cluster
+    from keras_roberta.training.strategies import make_strategy, worker_errors
+
+    cluster = find_cluster() if name in ("multiworker", "auto") else None
+    console.quiet = cluster is not None and cluster.index > 0
+    with worker_errors(cluster):
+        yield make_strategy(name, cluster)
+
+
+def is_chief(strategy):
+    """Whether this process prints the results."""
+    from keras_roberta.training.multi_worker import Place
+
+    return Place.of(strategy).is_chief
