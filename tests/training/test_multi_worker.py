@@ -61,12 +61,9 @@ def workers():
     ("run", "like", "bound"),
     [
         ("classifier", "classifier", 1e-5),
-        ("classifier, XLA", "classifier", 1e-5),
         ("classifier, XLA, bfloat16", "classifier", 3e-2),
-        ("classifier, float16", "classifier", 3e-2),
-        ("pretraining", "pretraining", 1e-5),
-        ("pretraining, accumulated", "pretraining", 1e-5),
-        ("pretraining, XLA, accumulated", "pretraining", 1e-5),
+        ("pretraining", "pretraining", 1e-5),  # the workers accumulate
+        ("pretraining, XLA", "pretraining", 1e-5),
     ],
 )
 def test_losses_and_weights_are_those_of_one_device(workers, alone, run, like, bound):
@@ -98,12 +95,10 @@ def test_each_predicts_for_itself(workers, alone):
         np.testing.assert_allclose(predicted[:3], alone["list"]["predicted"], atol=1e-4)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_replicas_draw_different_dropout(workers, jit_compile):
-    (first,), (second,) = (worker["no dropout"][jit_compile] for worker in workers)
-    np.testing.assert_allclose(first, second, atol=1e-7)
-    (first,), (second,) = (worker["dropout"][jit_compile] for worker in workers)
-    assert np.abs(np.subtract(first, second)).max() > 1e-4
+def test_replicas_draw_different_dropout(workers):
+    for run, differ in (("no dropout", False), ("dropout", True), ("dropout, XLA", True)):
+        (first,), (second,) = (worker[run] for worker in workers)
+        assert (np.abs(np.subtract(first, second)).max() > 1e-4) == differ, run
 
 
 def test_messages_arrive_bit_by_bit(workers):
