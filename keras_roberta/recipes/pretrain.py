@@ -308,4 +308,4 @@ def _report_evaluation(step, results, evaluations, tensorboard):
 
 def _skipped(model):
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    return int(getattr(optimizer, "skipped_steps", 0))
+    return int(np.asarray(getattr(optimizer, "skipped_steps", 0)))

@@ -1,6 +1,7 @@
 """`tf.distribute` strategies by name, for one device up to many machines."""
 
 import contextlib
+import re
 
 import tensorflow as tf
 
@@ -69,7 +70,13 @@ def _resolver(cluster):
 
 @contextlib.contextmanager
 def worker_errors(cluster):
-    """Turns what TensorFlow makes of a worker that has gone into one line.
+    """Turns what TensorFlow makes of a worker that has gone, or is silent, into one line.
+
+    A process that ends is noticed at once, one that hangs or is cut off by its heartbeats, which
+    TensorFlow's coordination service misses after some ten seconds.
+
+    Args:
+        cluster: `Cluster`, or None where there is none.
 
     Raises:
         WorkerLostError: names the worker.
@@ -77,7 +84,7 @@ def worker_errors(cluster):
     try:
         yield
     except tf.errors.OpError as error:
-        lost = lost_workers(cluster) if cluster else []
+        lost = cluster and (lost_workers(cluster) or _silent_workers(error.message or ""))
         if not lost:
             raise
         names = ", ".join(f"{i} ({cluster.workers[i]})" for i in lost)
@@ -85,3 +92,13 @@ def worker_errors(cluster):
             f"worker {names} has gone, and worker {cluster.index} cannot go on without it; start "
             "all workers again with the same command"
         ) from error
+
+
+def _silent_workers(message):
+    """Numbers of the workers that TensorFlow's coordination service calls unhealthy.
+
+    >>> _silent_workers("The following tasks are unhealthy:\\n/job:worker/replica:0/task:1\\n")
+    [1]
+    """
+    tasks = re.search(r"tasks are unhealthy[^/]*((?:/job:worker/replica:0/task:\d+\s*)+)", message)
+    return sorted(map(int, re.findall(r"task:(\d+)", tasks[1]))) if tasks else []

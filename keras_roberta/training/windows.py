@@ -1,6 +1,7 @@
 """Means over the last steps, reported as a run goes on."""
 
 import keras
+import numpy as np
 
 
 class Windows(keras.callbacks.Callback):
@@ -25,8 +26,8 @@ class Windows(keras.callbacks.Callback):
         means = {name: float(value) for name, value in (logs or {}).items()}
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
         means["learning_rate"] = float(optimizer.learning_rate)
-        skipped = getattr(optimizer, "skipped_steps", None)
-        means["skipped_steps"] = 0 if skipped is None else int(skipped)
+        # By way of an array: under a strategy a variable is several.
+        means["skipped_steps"] = int(np.asarray(getattr(optimizer, "skipped_steps", 0)))
         for report in self.reports:
             report(self.step, means)
         self.model.reset_metrics()
