@@ -62,6 +62,20 @@ def pretrain(strategy, jit_compile, parts):
     return train(task, features, targets, weights)
 
 
+def overflow(strategy):
+    """The scale of float16's loss after a step that overflows on the last replica alone, in units
+    of the scale before."""
+    with strategy.scope():
+        task = kr.RobertaTextClassifier(backbone("mixed_float16"), num_classes=2)
+        task.compile(finetuning_optimizer(1e-2), jit_compile=False)
+    features, _ = make_features()
+    features = {name: values[:BATCH_SIZE] for name, values in features.items()}
+    weights = np.where(np.arange(BATCH_SIZE) < BATCH_SIZE // 2, 1.0, 1e30).astype("float32")
+    data = features, np.zeros(BATCH_SIZE, "int32"), weights
+    task.fit(tf.data.Dataset.from_tensor_slices(data).batch(BATCH_SIZE), verbose=0)
+    return float(np.asarray(task.optimizer.dynamic_scale)) / task.optimizer.initial_scale
+
+
 def make_features():
     random = np.random.default_rng(0)
     shape = STEPS * BATCH_SIZE, LENGTH
@@ -97,6 +111,7 @@ def main():
         "two, XLA": classify(two, True),
         "two, XLA, bfloat16": classify(two, True, "mixed_bfloat16"),
         "two, XLA, float16": classify(two, True, "mixed_float16"),
+        "two, overflow": overflow(two),
         "pretraining": pretrain(one, False, parts=1),
         "pretraining, two, XLA, accumulated": pretrain(two, True, parts=2),
     }

@@ -32,3 +32,8 @@ def test_runs_agree(runs, run, like, bound):
     for name in ("loss", "weights"):
         np.testing.assert_allclose(runs[run][name], runs[like][name], atol=bound)
     assert runs[run]["steps"] == len(runs[run]["loss"]) == 20
+
+
+@pytest.mark.slow
+def test_all_replicas_answer_for_float16(runs):
+    assert runs["two, overflow"] == 0.5
