@@ -221,8 +221,8 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
             validation_data = self._validation_batches(validation_data, batch_size)
         seed = self.same_on_all_workers(np.random.randint(2**31))
         data = self._batches(x, y, sample_weight, batch_size)
+        self.check_divides(batch_size if data is None else data.batch_size)
         if data is not None:
-            self.check_divides(data.batch_size)
             x = data.training(shuffle, group_by_length, seed)
             steps_per_epoch = steps_per_epoch or data.steps
             if steps_per_epoch:

@@ -21,6 +21,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.tokenizers.training import train_byte_level_bpe
 from keras_roberta.training.cluster import find_cluster
 from keras_roberta.training.exchange import Exchange
+from keras_roberta.training.multi_worker import keras_averages_logs
 from keras_roberta.training.strategies import make_strategy
 
 TEXTS = [f"film number {i} is {'good ' * (i % 7)}" for i in range(40)]
@@ -111,6 +112,7 @@ def mistakes(strategy):
     return {
         "scope": message(lambda: task.fit(features, labels)),
         "divides": message(lambda: whole.fit(odd)),
+        "arrays divide": message(lambda: whole.fit(features, labels, batch_size=7)),
         "generator": message(lambda: whole.fit(iter([]))),
         "class_weight": message(lambda: whole.fit(features, labels, class_weight={0: 1.0})),
     }
@@ -121,6 +123,7 @@ def main():
     strategy = make_strategy("multiworker") if cluster else tf.distribute.get_strategy()
     index = cluster.index if cluster else 0
     results = {
+        "Keras averages logs": keras_averages_logs(strategy),
         "classifier": classify(strategy, False),
         "pretraining": pretrain(strategy, False, parts=2 if cluster else 1),
         "list": strings(strategy, index, "list"),

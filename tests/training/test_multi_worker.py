@@ -101,6 +101,11 @@ def test_replicas_draw_different_dropout(workers):
         assert (np.abs(np.subtract(first, second)).max() > 1e-4) == differ, run
 
 
+def test_keras_still_needs_help_with_workers_alone(workers, alone):
+    assert alone["Keras averages logs"]
+    assert not any(worker["Keras averages logs"] for worker in workers)
+
+
 def test_messages_arrive_bit_by_bit(workers):
     for worker in workers:
         assert worker["exchange"] == [[0.1, -1e300], [1.1, -1e300]]
@@ -112,6 +117,7 @@ def test_messages_arrive_bit_by_bit(workers):
     ("mistake", "words"),
     [
         ("scope", ["was not made in the scope", "with strategy.scope()"]),
+        ("arrays divide", ["batch_size 7 does not divide over 2 replicas"]),
         ("divides", ["batch_size 5 does not divide over 2 replicas"]),
         ("generator", ["with several workers give arrays, texts or a tf.data.Dataset"]),
         ("class_weight", ["class_weight", "sample_weight"]),
