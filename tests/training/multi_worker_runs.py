@@ -7,8 +7,11 @@ A process for each worker, since a process can be one worker only.
 
 import json
 import os
+import pathlib
+import sys
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+sys.path.append(str(pathlib.Path(__file__).parent))  # for doctest, which imports this file
 
 import keras
 import numpy as np
