@@ -84,7 +84,7 @@ def worker_errors(cluster):
     try:
         yield
     except tf.errors.OpError as error:
-        lost = cluster and (lost_workers(cluster) or _silent_workers(error.message or ""))
+        lost = cluster and (lost_workers(cluster) or _silent_workers(error, cluster))
         if not lost:
             raise
         names = ", ".join(f"{i} ({cluster.workers[i]})" for i in lost)
@@ -94,11 +94,11 @@ def worker_errors(cluster):
         ) from error
 
 
-def _silent_workers(message):
-    """Numbers of the workers that TensorFlow's coordination service calls unhealthy.
-
-    >>> _silent_workers("The following tasks are unhealthy:\\n/job:worker/replica:0/task:1\\n")
-    [1]
-    """
+def _silent_workers(error, cluster):
+    """Numbers of the workers that TensorFlow's coordination service, in the chief, has not heard
+    from; the chief's where nothing is heard of that."""
+    if isinstance(error, tf.errors.DeadlineExceededError) and cluster.index > 0:
+        return [0]
+    message = error.message or ""
     tasks = re.search(r"tasks are unhealthy[^/]*((?:/job:worker/replica:0/task:\d+\s*)+)", message)
     return sorted(map(int, re.findall(r"task:(\d+)", tasks[1]))) if tasks else []

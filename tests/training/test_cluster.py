@@ -169,6 +169,20 @@ def test_a_worker_that_has_gone():
         raise gone
 
 
+def test_a_worker_that_hangs_but_listens():
+    workers = local_clusters(2)[0].workers
+    message = "tasks are unhealthy (no heartbeats):\n/job:worker/replica:0/task:1\n\n  [[node]]"
+    for index, error in (
+        (0, tf.errors.UnavailableError(None, None, message)),
+        (1, tf.errors.DeadlineExceededError(None, None, "Graph execution error")),
+    ):
+        cluster, other = Cluster(workers, index, "TF_CONFIG"), 1 - index
+        with socket.create_server(("127.0.0.1", int(workers[other].split(":")[1]))):
+            with pytest.raises(WorkerLostError, match=f"worker {other} .* has gone"):
+                with worker_errors(cluster):
+                    raise error
+
+
 def test_strategies_by_name(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     assert make_strategy("none") is tf.distribute.get_strategy()
