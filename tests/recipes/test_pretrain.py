@@ -162,7 +162,7 @@ def test_a_finished_run_is_only_written_again(shards, finished, finished_copy):
 
 
 def test_a_run_by_the_clock(english_shards, tmp_path, monkeypatch):
-    seconds = itertools.count(0, 10)  # every look at the clock takes ten
+    seconds = itertools.count(0, 40)  # every look at the clock takes forty
     clock = types.SimpleNamespace(monotonic=lambda: float(next(seconds)))
     monkeypatch.setattr("keras_roberta.training.budget.time", clock)
     result = pretrain(english_shards, tmp_path, options(steps=None, hours=0.5, log_every=1))
