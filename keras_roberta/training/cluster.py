@@ -1,5 +1,6 @@
 """The processes that train one model: who they are, and whether they are there."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -248,16 +249,18 @@ def _greet(cluster, other):
 
 
 def _heard(listener):
-    """Numbers of workers that have said that they are here."""
-    try:
-        connection, _ = listener.accept()
-        with connection:
-            connection.settimeout(1.0)
-            line = connection.makefile("rb").readline()
-    except OSError:  # nobody, or not for long
-        return set()
-    number = line.removeprefix(_GREETING).strip()
-    return {int(number)} if line.startswith(_GREETING) and number.isdigit() else set()
+    """Numbers of workers that have said that they are here since the last look."""
+    numbers = set()
+    with contextlib.suppress(TimeoutError):
+        while True:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.settimeout(1.0)
+                line = connection.makefile("rb").readline()
+                number = line.removeprefix(_GREETING).strip()
+                if line.startswith(_GREETING) and number.isdigit():
+                    numbers.add(int(number))
+    return numbers
 
 
 def lost_workers(cluster, patience=1.0):
