@@ -22,6 +22,7 @@ from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.hub import local_directory
 from keras_roberta.tokenizers import RobertaTokenizer
+from keras_roberta.tokenizers.vocabulary_files import TOKENIZER_FILES
 
 # What to download of a repository.
 PRESET_FILES = ["*.json", "*.txt", "*.safetensors", "pytorch_model*.bin", "*.weights.h5"]
@@ -62,6 +63,16 @@ def read_json(path):
     if not isinstance(values, dict):
         raise InputError(f"{path}: should hold a JSON object, holds a {type(values).__name__}")
     return values
+
+
+def remove_preset(directory):
+    """Removes a preset of ours from a directory; what else is there stays."""
+    # The first makes a directory a preset, so that nothing takes the rest for one.
+    parts = ["config.json", "metadata.json", *sorted(PRESET_PARTS)]
+    parts += [path.name for path in directory.glob("model_*.weights.h5")]  # sharded
+    parts += [f"assets/tokenizer/{name}" for name in TOKENIZER_FILES]
+    for part in parts:
+        (directory / part).unlink(missing_ok=True)
 
 
 class KerasPreset:

@@ -1,5 +1,6 @@
 """Several pre-training objectives at once over one encoder."""
 
+import h5py
 import keras
 import keras_hub
 import tensorflow as tf
@@ -10,6 +11,7 @@ from keras_roberta.data.batch_options import OBJECTIVES
 from keras_roberta.data.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
 from keras_roberta.errors import InputError
 from keras_roberta.layers import ClassificationHead, MaskedLMHead, TokenClassificationHead
+from keras_roberta.models.presets import logger
 from keras_roberta.models.roberta_backbone import RobertaBackbone, layer_weights
 from keras_roberta.models.task import RobertaTask
 from keras_roberta.training.gradient_accumulation import mean_gradients
@@ -224,11 +226,43 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
             return super().hugging_face_head()
         return "RobertaForMaskedLM", {}, {"masked_lm": self.head_weights_by_name()}
 
+    def load_task_weights(self, filepath):
+        """Reads the heads of a preset; a head that it lacks, or has for other classes, stays new.
+
+        So a preset made with some objectives is a start for others.
+        """
+        with h5py.File(filepath) as file:
+            saved = {name: _shapes(group) for name, group in file["layers"].items()}
+        skipped = []
+        for objective, head in self.heads.items():
+            shared = {id(weight) for weight in self.backbone.weights}
+            own = sorted(tuple(w.shape) for w in head.weights if id(w) not in shared)
+            if saved.get(head.name) != own:
+                logger.warning("%s: no head for %s; it starts random", filepath, objective)
+                skipped.append(head)
+        with self._without_optimizer():
+            keras.saving.load_weights(
+                self, filepath, objects_to_skip=[*self.backbone._flatten_layers(), *skipped]
+            )
+
     read_hugging_face_head = staticmethod(load_masked_lm_head)
 
     @staticmethod
     def settings_from_hugging_face(head, labels):
-        return {}
+        return {"objectives": ("mlm",)}
+
+    @staticmethod
+    def settings_from_other_task(registered_name, settings):
+        if registered_name == "keras_roberta>RobertaMaskedLM":
+            return {"objectives": ("mlm",), "preprocessor": settings["preprocessor"]}
+        return None
+
+
+def _shapes(group):
+    """Shapes of all arrays in a group of an HDF5 file, sorted."""
+    shapes = []
+    group.visititems(lambda _, item: shapes.append(item.shape) if hasattr(item, "shape") else None)
+    return sorted(shapes)
 
 
 def _shares(data, parts):
