@@ -185,6 +185,29 @@ def test_a_preset_for_every_task(config, tokenizer, tmp_path):
     np.testing.assert_allclose(backbone(features), model.backbone(features), atol=1e-5)
 
 
+def test_a_preset_is_a_start_for_other_objectives(config, tokenizer, tmp_path, caplog):
+    model = make_pretrainer(config, tokenizer, ("mlm", "sop", "tokens"))
+    randomise(model)
+    model.save_to_preset(tmp_path / "preset")
+    wanted = dict(objectives=("tokens", "nsp", "mlm"), token_labels=LABELS)
+    again = kr.RobertaPretrainer.from_preset(tmp_path / "preset", **wanted)
+    features = make_batch(config)[0]
+    found, expected = again(features), model(features)
+    for name in ("mlm", "tokens"):
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-5, err_msg=name)
+    assert [record.args[1] for record in caplog.records] == ["nsp"]
+    caplog.clear()
+    wanted["token_labels"] = ("a", "b")
+    again = kr.RobertaPretrainer.from_preset(tmp_path / "preset", **wanted)
+    assert again(features)["tokens"].shape == (BATCH, LENGTH, 2)
+    assert [record.args[1] for record in caplog.records] == ["tokens", "nsp"]
+
+    kr.RobertaMaskedLM.from_preset(tmp_path / "preset").save_to_preset(tmp_path / "mlm")
+    again = kr.RobertaPretrainer.from_preset(tmp_path / "mlm")
+    assert again.objectives == ("mlm",)
+    np.testing.assert_allclose(again(features)["mlm"], expected["mlm"], atol=1e-5)
+
+
 def test_a_keras_file_round_trip(config, tokenizer, tmp_path):
     model = make_pretrainer(config, tokenizer)
     model.compile(gradient_accumulation_steps=2, jit_compile=True)
