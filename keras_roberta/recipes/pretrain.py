@@ -16,7 +16,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.models.roberta_pretrainer import RobertaPretrainer
 from keras_roberta.progress import RunBar, console
-from keras_roberta.recipes.prepare import output_errors
+from keras_roberta.recipes.output_directory import output_errors
 from keras_roberta.recipes.pretraining_card import draw_curves, write_card
 from keras_roberta.recipes.run_directory import RunDirectory
 from keras_roberta.recipes.start_model import start_model

@@ -8,7 +8,7 @@ from pathlib import Path
 from keras_roberta.atomic_write import atomic_file
 from keras_roberta.errors import InputError
 from keras_roberta.models.presets import remove_preset
-from keras_roberta.recipes.finetune import check_output_directory
+from keras_roberta.recipes.output_directory import check_output_directory
 from keras_roberta.recipes.pretraining_options import REPORTING
 
 RECORD = "run.json"

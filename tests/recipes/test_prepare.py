@@ -13,6 +13,7 @@ from keras_roberta.data.prepare_options import PrepareOptions
 from keras_roberta.data.shards import open_shards
 from keras_roberta.errors import InputError
 from keras_roberta.recipes import prepare as recipe
+from keras_roberta.recipes import prepare_job, shards_directory
 from keras_roberta.recipes.prepare import prepare
 from keras_roberta.tokenizers.training import train_byte_level_bpe
 
@@ -129,7 +130,7 @@ def test_a_run_that_was_cut_off_goes_on(corpus, tokenizer, tmp_path, monkeypatch
     monkeypatch.setattr(recipe, "_write_shard", stop_at(3, write_shard))
     read = []
     monkeypatch.setattr(
-        recipe, "read_documents", lambda unit, o: read.append(unit) or read_documents(unit, o)
+        prepare_job, "read_documents", lambda unit, o: read.append(unit) or read_documents(unit, o)
     )
     with pytest.raises(Killed):
         prepare(corpus, tokenizer, out, OPTIONS, processes=1)
@@ -142,7 +143,7 @@ def test_a_run_that_was_cut_off_goes_on(corpus, tokenizer, tmp_path, monkeypatch
     assert content(out) == content(tmp_path / "whole")
 
 
-read_documents = recipe.read_documents
+read_documents = prepare_job.read_documents
 
 
 def one_unit_a_file(corpus, options):
@@ -177,7 +178,7 @@ def test_an_unfinished_run_is_overwritten_whole(corpus, tokenizer, tmp_path, mon
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(recipe, "finish", full)
+    monkeypatch.setattr(shards_directory, "finish", full)
     with pytest.raises(InputError, match="No space left"):
         prepare(corpus, tokenizer, out, OPTIONS, processes=1)
     monkeypatch.undo()
