@@ -1,0 +1,19 @@
+"""TFLite's interpreter of a file."""
+
+import re
+
+from keras_roberta.quiet_stderr import stderr_without
+
+_NOTICE = re.compile(rb"INFO: Created TensorFlow Lite XNNPACK delegate for CPU\.\n")
+
+
+def open_interpreter(path, threads=1):
+    """`ai_edge_litert`'s `Interpreter`, without the line that its first one prints.
+
+    Raises:
+        ValueError: TFLite cannot open the file.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    with stderr_without(_NOTICE):
+        return Interpreter(str(path), num_threads=threads)
