@@ -283,6 +283,17 @@ def test_a_disk_that_fills(english_shards, tmp_path, monkeypatch):
     assert newest_state(tmp_path)[0] == "step-00000002.safetensors"
 
 
+def test_no_room_for_the_preset(english_shards, tmp_path, monkeypatch):
+    full = types.SimpleNamespace(free=1000)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: full)
+        with pytest.raises(InputError, match="run: cannot be written: it takes .* make room"):
+            pretrain(english_shards, tmp_path / "run", options(steps=2))
+    assert not (tmp_path / "run" / "config.json").exists()
+    pretrain(english_shards, tmp_path / "run", options(steps=2))
+    assert kr.RobertaMaskedLM.from_preset(tmp_path / "run")
+
+
 def test_what_the_shards_lack_is_said_before_anything_is_written(english_shards, tmp_path):
     with pytest.raises(InputError, match="two or more classes|two classes"):
         pretrain(english_shards, tmp_path / "run", options(objectives=("tokens",)))
