@@ -1,6 +1,5 @@
 """Several pre-training objectives at once over one encoder."""
 
-import h5py
 import keras
 import keras_hub
 import tensorflow as tf
@@ -80,7 +79,6 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
         config, dtype = backbone.config, backbone.dtype_policy
         self.heads = {}
         for objective in objectives:
-            # A head's name is its place in the weights file: RobertaMaskedLM finds its own there.
             arguments = dict(
                 config=config,
                 dtype=dtype,
@@ -210,6 +208,42 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
 
     # === Presets ===
 
+    @classmethod
+    def from_preset(cls, preset, load_weights=True, **kwargs):
+        """As `RobertaTask.from_preset`; a preset of some objectives is a start for others too.
+
+        Heads of `objectives` that it was not made with start random, named in a warning, as does
+        that of "tokens" for other `token_labels`.
+        """
+        settings = ("objectives", "loss_weights", "num_choices", "token_labels")
+        wanted = {name: kwargs.pop(name) for name in settings if name in kwargs}
+        saved = super().from_preset(preset, load_weights=load_weights, **kwargs)
+        if not wanted:
+            return saved
+        found = {name: getattr(saved, name) for name in settings}
+        if "objectives" in wanted:
+            found["loss_weights"] = None
+        # Keras finds weights in a file by the order of layers, so heads are read as they were saved.
+        task = cls(saved.backbone, preprocessor=saved.preprocessor, **found | wanted)
+        new = [objective for objective in task.heads if not task._take_head(objective, saved)]
+        if new and load_weights:
+            logger.warning("%s: has no head for %s; it starts random", preset, ", ".join(new))
+        return task
+
+    def _take_head(self, objective, other):
+        """Copies another model's head, if it has the same."""
+        if objective not in other.heads:
+            return False
+        if objective == "tokens" and self.token_labels != other.token_labels:
+            return False
+        pairs = zip(self.heads[objective].weights, other.heads[objective].weights, strict=True)
+        for weight, taken in pairs:
+            if (
+                weight is not taken
+            ):  # as the embedding is, which the language model head projects on
+                weight.assign(taken)
+        return True
+
     def head_weights_by_name(self):
         """The head that Hugging Face's checkpoints may have too."""
         if "mlm" not in self.heads:
@@ -226,25 +260,6 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
             return super().hugging_face_head()
         return "RobertaForMaskedLM", {}, {"masked_lm": self.head_weights_by_name()}
 
-    def load_task_weights(self, filepath):
-        """Reads the heads of a preset; a head that it lacks, or has for other classes, stays new.
-
-        So a preset made with some objectives is a start for others.
-        """
-        with h5py.File(filepath) as file:
-            saved = {name: _shapes(group) for name, group in file["layers"].items()}
-        skipped = []
-        for objective, head in self.heads.items():
-            shared = {id(weight) for weight in self.backbone.weights}
-            own = sorted(tuple(w.shape) for w in head.weights if id(w) not in shared)
-            if saved.get(head.name) != own:
-                logger.warning("%s: no head for %s; it starts random", filepath, objective)
-                skipped.append(head)
-        with self._without_optimizer():
-            keras.saving.load_weights(
-                self, filepath, objects_to_skip=[*self.backbone._flatten_layers(), *skipped]
-            )
-
     read_hugging_face_head = staticmethod(load_masked_lm_head)
 
     @staticmethod
@@ -256,13 +271,6 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
         if registered_name == "keras_roberta>RobertaMaskedLM":
             return {"objectives": ("mlm",), "preprocessor": settings["preprocessor"]}
         return None
-
-
-def _shapes(group):
-    """Shapes of all arrays in a group of an HDF5 file, sorted."""
-    shapes = []
-    group.visititems(lambda _, item: shapes.append(item.shape) if hasattr(item, "shape") else None)
-    return sorted(shapes)
 
 
 def _shares(data, parts):

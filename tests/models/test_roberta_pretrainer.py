@@ -186,21 +186,27 @@ def test_a_preset_for_every_task(config, tokenizer, tmp_path):
 
 
 def test_a_preset_is_a_start_for_other_objectives(config, tokenizer, tmp_path, caplog):
-    model = make_pretrainer(config, tokenizer, ("mlm", "sop", "tokens"))
+    model = make_pretrainer(config, tokenizer, ("mlm", "sop", "tokens"), loss_weights={"sop": 2})
     randomise(model)
     model.save_to_preset(tmp_path / "preset")
-    wanted = dict(objectives=("tokens", "nsp", "mlm"), token_labels=LABELS)
-    again = kr.RobertaPretrainer.from_preset(tmp_path / "preset", **wanted)
     features = make_batch(config)[0]
-    found, expected = again(features), model(features)
-    for name in ("mlm", "tokens"):
+    expected = model(features)
+
+    def start(*objectives, **more):
+        caplog.clear()
+        task = kr.RobertaPretrainer.from_preset(
+            tmp_path / "preset", objectives=objectives, num_choices=CHOICES, **more
+        )
+        assert task.objectives == objectives and task.loss_weights == {}
+        return task(features)
+
+    found = start("tokens", "nsp", "mlm", "sop")  # two of one class, in another order
+    for name in expected:
         np.testing.assert_allclose(found[name], expected[name], atol=1e-5, err_msg=name)
-    assert [record.args[1] for record in caplog.records] == ["nsp"]
-    caplog.clear()
-    wanted["token_labels"] = ("a", "b")
-    again = kr.RobertaPretrainer.from_preset(tmp_path / "preset", **wanted)
-    assert again(features)["tokens"].shape == (BATCH, LENGTH, 2)
-    assert [record.args[1] for record in caplog.records] == ["tokens", "nsp"]
+    assert "has no head for nsp; it starts random" in caplog.text
+    assert np.abs(found["nsp"]).max() < 0.1 * np.abs(found["sop"]).max()
+    assert start("mlm", "tokens", "choice", token_labels=("a", "b"))["tokens"].shape[-1] == 2
+    assert "has no head for tokens, choice;" in caplog.text
 
     kr.RobertaMaskedLM.from_preset(tmp_path / "preset").save_to_preset(tmp_path / "mlm")
     again = kr.RobertaPretrainer.from_preset(tmp_path / "mlm")
