@@ -223,7 +223,7 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
         found = {name: getattr(saved, name) for name in settings}
         if "objectives" in wanted:
             found["loss_weights"] = None
-        # Keras finds weights in a file by the order of layers, so heads are read as they were saved.
+        # Keras finds weights in a file by the order of layers: first as they were saved.
         task = cls(saved.backbone, preprocessor=saved.preprocessor, **found | wanted)
         new = [objective for objective in task.heads if not task._take_head(objective, saved)]
         if new and load_weights:
@@ -238,9 +238,7 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
             return False
         pairs = zip(self.heads[objective].weights, other.heads[objective].weights, strict=True)
         for weight, taken in pairs:
-            if (
-                weight is not taken
-            ):  # as the embedding is, which the language model head projects on
+            if weight is not taken:  # the embedding, which "mlm" projects on, is the same one
                 weight.assign(taken)
         return True
 

@@ -283,17 +283,6 @@ def test_a_disk_that_fills(english_shards, tmp_path, monkeypatch):
     assert newest_state(tmp_path)[0] == "step-00000002.safetensors"
 
 
-def test_no_room_for_the_preset(english_shards, tmp_path, monkeypatch):
-    full = types.SimpleNamespace(free=1000)
-    with monkeypatch.context() as patch:
-        patch.setattr(shutil, "disk_usage", lambda _: full)
-        with pytest.raises(InputError, match="run: cannot be written: it takes .* make room"):
-            pretrain(english_shards, tmp_path / "run", options(steps=2))
-    assert not (tmp_path / "run" / "config.json").exists()
-    pretrain(english_shards, tmp_path / "run", options(steps=2))
-    assert kr.RobertaMaskedLM.from_preset(tmp_path / "run")
-
-
 def test_what_the_shards_lack_is_said_before_anything_is_written(english_shards, tmp_path):
     with pytest.raises(InputError, match="two or more classes|two classes"):
         pretrain(english_shards, tmp_path / "run", options(objectives=("tokens",)))
@@ -346,9 +335,10 @@ def test_a_run_from_a_preset(shards, finished, tmp_path, monkeypatch):
     assert found == pytest.approx({k: v["mlm_loss"] for k, v in before.heldout.items()}, rel=1e-5)
     assert f"the weights of {preset}" in (tmp_path / "whole" / "README.md").read_text()
 
-    with monkeypatch.context() as patch:
-        stop_at_first_row(patch, signal.SIGINT)
-        assert pretrain(shards, tmp_path / "stopped", chosen).steps == 2
+    for step in (0, 2):  # the first row is of the evaluation before the first step
+        with monkeypatch.context() as patch:
+            stop_at_first_row(patch, signal.SIGINT)
+            assert pretrain(shards, tmp_path / "stopped", chosen).steps == step
     another = options(**FINISHED | dict(steps=6), size=None, preset=tmp_path)
     with pytest.raises(InputError, match=f"a run with preset {preset}, not {tmp_path}"):
         RunDirectory(tmp_path / "stopped").open(another, open_shards(shards))
