@@ -327,6 +327,7 @@ def losses_at_the_start(out):
     return {row["language"]: float(row["mlm_loss"]) for row in measured if row["step"] == "0"}
 
 
+@pytest.mark.slow
 def test_a_run_from_a_preset(shards, finished, tmp_path, monkeypatch):
     preset, before = finished
     chosen = options(**FINISHED | dict(steps=6), size=None, preset=preset, log_every=2)
