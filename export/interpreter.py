@@ -8,7 +8,9 @@ _NOTICE = re.compile(rb"INFO: Created TensorFlow Lite XNNPACK delegate for CPU\.
 
 
 def open_interpreter(path, threads=1):
-    """`ai_edge_litert`'s `Interpreter`, without the line that its first one prints.
+    """`ai_edge_litert`'s `Interpreter`, its first signature allocated.
+
+    The first one of a process prints a line when XNNPACK takes the graph over; it is left out.
 
     Raises:
         ValueError: TFLite cannot open the file.
@@ -16,4 +18,6 @@ def open_interpreter(path, threads=1):
     from ai_edge_litert.interpreter import Interpreter
 
     with stderr_without(_NOTICE):
-        return Interpreter(str(path), num_threads=threads)
+        interpreter = Interpreter(str(path), num_threads=threads)
+        interpreter.allocate_tensors()
+    return interpreter

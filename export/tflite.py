@@ -217,7 +217,6 @@ def check_operations(path):
 def xnnpack_partitions(path):
     """Into how many pieces the first signature falls for XNNPACK."""
     interpreter = open_interpreter(path)
-    interpreter.allocate_tensors()
     # Nodes that a delegate took over stay listed; each piece adds one node of this name.
     names = collections.Counter(node["op_name"] for node in interpreter._get_ops_details())
     return names["DELEGATE"]
