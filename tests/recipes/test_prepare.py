@@ -7,7 +7,6 @@ import shutil
 import numpy as np
 import pytest
 
-from keras_roberta.cli import main
 from keras_roberta.data.corpora import CorpusOptions
 from keras_roberta.data.prepare_options import PrepareOptions
 from keras_roberta.data.shards import open_shards
@@ -221,17 +220,6 @@ def test_empty_corpora_and_bad_options(tokenizer, tmp_path):
 
 
 # Commands
-
-
-@pytest.fixture
-def run(capsys):
-    def run(*arguments):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as exit:
-            main([str(argument) for argument in arguments])
-        return exit.value.code or 0, *capsys.readouterr()
-
-    return run
 
 
 def test_commands(run, corpus, tmp_path):
