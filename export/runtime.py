@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_roberta import byte_buffer
 from keras_roberta.errors import InputError
+from keras_roberta.export.interpreter import open_interpreter
 from keras_roberta.export.metadata import read_metadata
 from keras_roberta.text_columns import text_columns
 
@@ -139,12 +140,10 @@ class TFLiteRunner(Runner):
     that takes text no tokenizer."""
 
     def __init__(self, path, tokenizer=None, threads=None):
-        from ai_edge_litert.interpreter import Interpreter
-
         super().__init__(path, tokenizer)
         self.takes_token_ids = not self.takes_text
         try:
-            self._interpreter = Interpreter(str(path), num_threads=threads or 1)
+            self._interpreter = open_interpreter(path, threads or 1)
         except ValueError as error:
             raise InputError(f"{path}: TFLite cannot open it ({error})") from None
         self._signatures = {

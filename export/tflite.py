@@ -7,11 +7,11 @@ import tempfile
 import flatbuffers
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter
 
 from keras_roberta.atomic_write import atomic_file
 from keras_roberta.export.arguments import check_choice, check_inputs, check_lengths
 from keras_roberta.export.edge_graph import EdgeGraph
+from keras_roberta.export.interpreter import open_interpreter
 from keras_roberta.export.metadata import TFLITE_IDENTIFIER, add_metadata, describe
 from keras_roberta.export.runtime import TFLiteRunner
 from keras_roberta.export.verify import ExportMismatch, verify
@@ -216,8 +216,7 @@ def check_operations(path):
 
 def xnnpack_partitions(path):
     """Into how many pieces the first signature falls for XNNPACK."""
-    interpreter = Interpreter(str(path), num_threads=1)
-    interpreter.allocate_tensors()
+    interpreter = open_interpreter(path)
     # Nodes that a delegate took over stay listed; each piece adds one node of this name.
     names = collections.Counter(node["op_name"] for node in interpreter._get_ops_details())
     return names["DELEGATE"]

@@ -7,7 +7,6 @@ import sys
 import pytest
 
 import keras_roberta as kr
-from keras_roberta.cli import main
 from keras_roberta.data.preprocessor import RobertaPreprocessor
 
 COMMANDS = (
@@ -22,19 +21,6 @@ COMMANDS = (
     "report",
     "convert",
 )
-
-
-@pytest.fixture
-def run(capsys):
-    """A command's exit code, standard output and standard error."""
-
-    def run(*arguments):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as exit:
-            main([str(argument) for argument in arguments])
-        return exit.value.code or 0, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ class SaveState(keras.callbacks.Callback):
     """Saves the state of the run during `fit`, and ends it on SIGTERM or Ctrl-C.
 
     The first such signal lets the step in progress finish, saves and stops; a second Ctrl-C stops
-    at once.
+    at once. Given to `evaluate` as well, it ends that after the batch in progress.
 
     ```python
     states = RunStates("run/states")
@@ -39,16 +39,25 @@ class SaveState(keras.callbacks.Callback):
         self._saved = step
         self._handlers = {}
 
-    def on_train_begin(self, logs=None):
+    def listen(self):
+        """Takes the signals, until `close`; `fit` does it by itself."""
         if threading.current_thread() is not threading.main_thread():
             return  # Python delivers signals to the main thread alone
         for number in (signal.SIGTERM, signal.SIGINT):
-            self._handlers.setdefault(number, signal.signal(number, self._receive))
+            handler = signal.signal(number, self._receive)
+            self._handlers.setdefault(number, handler)
 
     def _receive(self, number, frame):
         if self.signal is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.signal = number
+
+    def on_train_begin(self, logs=None):
+        self.listen()
+
+    def on_test_batch_end(self, batch, logs=None):
+        if self.signal is not None:
+            self.model.stop_evaluating = True
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1

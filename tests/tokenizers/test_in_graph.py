@@ -14,9 +14,9 @@ from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
 from keras_roberta import byte_buffer
 from keras_roberta.errors import InputError
 from keras_roberta.tokenizers.in_graph import BatchedTokenizer, StaticTokenizer
-from keras_roberta.tokenizers.in_graph.byte_level_bpe import SPECIAL_TOKENS, byte_alphabet
 from keras_roberta.tokenizers.in_graph.merge_table import MergeTable
 from keras_roberta.tokenizers.in_graph.unicode_classes import SPACE, code_point_classes
+from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS, byte_alphabet
 
 NUM_BYTES, LENGTH = 160, 48  # of the static tokenizer
 

@@ -4,9 +4,10 @@ import functools
 
 import tensorflow as tf
 
-from keras_roberta.tokenizers.in_graph.byte_level_bpe import SPECIAL_TOKENS, ByteLevelBPE, spellings
+from keras_roberta.tokenizers.in_graph.byte_level_bpe import ByteLevelBPE, spellings
 from keras_roberta.tokenizers.in_graph.packing import PAD, TOKENS, layout
 from keras_roberta.tokenizers.in_graph.vectors import following, repeat_index
+from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS
 
 
 class BatchedTokenizer(tf.Module):
