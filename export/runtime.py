@@ -86,6 +86,14 @@ class Runner:
             return self._answers(self._run_if_any(self._tokenize(texts, text_pairs)))
         return self._answers(self.run_texts(*self._checked(texts, text_pairs)))
 
+    def check_classifies(self):
+        """Raises an InputError where there are no classes or values to judge."""
+        if self.fills_masks:
+            raise InputError(
+                f"{self.path}: is a masked language model; ask it for tokens with "
+                "export.load(path).predict(texts)"
+            )
+
     def _answers(self, outputs):
         """The outputs that are the task's, as people read them."""
         outputs = dict(outputs)

@@ -40,8 +40,9 @@ def masked_lm(make_task, tokenizer):
     random = np.random.default_rng(1)
     for weight in (task.head.output_bias, task.head.dense.bias, task.head.norm.beta):
         weight.assign_add(random.normal(0, 0.2, weight.shape))
-    # Most candidates are tokens of the tokenizer, which has fewer than the model.
-    task.head.output_bias.assign_add(5.0 * (np.arange(20_000) < tokenizer.vocabulary_size))
+    # Candidates are tokens of the tokenizer, which has fewer than the model, and no special ones.
+    ids = np.arange(20_000)
+    task.head.output_bias.assign_add(9.0 * ((ids > 4) & (ids < tokenizer.vocabulary_size)))
     return task
 
 

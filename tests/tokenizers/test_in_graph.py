@@ -330,7 +330,7 @@ def test_spelling_of_each_token(batched, vocabulary_and_merges):
     """As bytes in rows of equal length, for TFLite: joined they are what `detokenize` gives."""
     tokenizer = StaticTokenizer(*vocabulary_and_merges)
     ids = tf.range(2 + len(vocabulary_and_merges[0]))  # two beyond the last
-    utf8, lengths = tokenizer.spell(tf.reshape(ids, [1, -1, 2]))
+    utf8, lengths = tokenizer.spell(ids[None, :, None])
     utf8, lengths = utf8.numpy().reshape(len(ids), -1), lengths.numpy().reshape(-1)
     spelt = [row[:n].tobytes() for row, n in zip(utf8, lengths, strict=True)]
     assert not any(row[n:].any() for row, n in zip(utf8, lengths, strict=True))
