@@ -1,7 +1,6 @@
 """A task as one `.tflite` file: a signature for each length, one copy of weights and tables."""
 
 import collections
-import copy
 import tempfile
 
 import flatbuffers
@@ -14,6 +13,7 @@ from keras_roberta.export.arguments import check_choice, check_inputs, check_len
 from keras_roberta.export.metadata import TFLITE_IDENTIFIER, add_metadata, describe
 from keras_roberta.export.runtime import TFLiteRunner
 from keras_roberta.export.task_graphs import graph_of
+from keras_roberta.export.tflite_rewrites import gather_before_widening, share_vocabulary
 from keras_roberta.export.verify import ExportMismatch, verify
 from keras_roberta.tokenizers.in_graph import StaticTokenizer, settings_of
 
@@ -154,65 +154,12 @@ def convert(module, functions, quantization, metadata):
     model = schema.ModelT.InitFromPackedBuf(content)
     if quantization == "float16":
         gather_before_widening(model)
+    if quantization == "int8":
+        share_vocabulary(model)
     add_metadata(model, metadata)
     builder = flatbuffers.Builder(len(content) + 4096)
     builder.Finish(model.Pack(builder), file_identifier=TFLITE_IDENTIFIER)
     return bytes(builder.Output())
-
-
-def gather_before_widening(model):
-    """Puts a float16 model's operations in an order that runs fast.
-
-    The converter widens every weight to float32 first. Here the embedding's rows are looked up and
-    only those widened, which spares a float32 copy of the largest weight; and what XNNPACK cannot
-    run stands before the other weights' widening, so that they fall into its one partition, where
-    they are done once, when the file is opened.
-
-    Args:
-        model: `schema.ModelT`, changed in place.
-    """
-    kinds = [code.builtinCode for code in model.operatorCodes]
-    kind_of = schema.BuiltinOperator
-    for graph in (model.subgraphs[signature.subgraphIndex] for signature in model.signatureDefs):
-        maker = {output: op for op in graph.operators for output in op.outputs}
-
-        def made_by(tensor, kind, maker=maker):
-            return tensor in maker and kinds[maker[tensor].opcodeIndex] == kind
-
-        gather = next(
-            op
-            for op in graph.operators
-            if kinds[op.opcodeIndex] == kind_of.GATHER and made_by(op.inputs[0], kind_of.DEQUANTIZE)
-        )
-        widen = maker[gather.inputs[0]]
-        rows = copy.copy(graph.tensors[gather.outputs[0]])  # (length, hidden_dim)
-        rows.type, rows.name = schema.TensorType.FLOAT16, b"rows"
-        graph.tensors.append(rows)
-        widen_rows = copy.copy(widen)
-        widen_rows.inputs, widen_rows.outputs = [len(graph.tensors) - 1], gather.outputs
-        gather.inputs = [widen.inputs[0], *gather.inputs[1:]]
-        gather.outputs = widen_rows.inputs
-        unused = [] if any(widen.outputs[0] in op.inputs for op in graph.operators) else [widen]
-        # Operations run in the order of the list. On whole numbers are those of the tokenizer, the
-        # look-up, and the mask's cast.
-        first = [*_before_floats(graph), gather, widen_rows]
-        rest = [op for op in graph.operators if op not in first + unused]
-        graph.operators = first + rest
-
-
-def _before_floats(graph):
-    """The operations that no floating point number has a part in."""
-    made_of_floats = set()
-    for op in graph.operators:
-        if _on_floats(graph, op) or made_of_floats.intersection(op.inputs):
-            made_of_floats.update(op.outputs)
-    return [op for op in graph.operators if not made_of_floats.intersection(op.outputs)]
-
-
-def _on_floats(graph, op):
-    """Whether an operation reads floating point numbers."""
-    floats = (schema.TensorType.FLOAT32, schema.TensorType.FLOAT16)
-    return any(i >= 0 and graph.tensors[i].type in floats for i in op.inputs)
 
 
 def check_operations(path):
