@@ -104,20 +104,22 @@ class TFLite:
     """Ids of texts, in ascending length, by the static tokenizer, each in a buffer of its own."""
 
     def __init__(self, host):
-        static = StaticTokenizer(**settings_of(host))
-        self.runners = {}
-        for num_bytes, rows in BUFFERS.items():
-            function = tf.function(
-                lambda utf8, length=num_bytes + 2: static(utf8, sequence_length=length),
-                [tf.TensorSpec([rows, num_bytes], tf.uint8, "utf8")],
-                autograph=False,
-            )
-            converter = tf.lite.TFLiteConverter.from_concrete_functions(
-                [function.get_concrete_function()], static
-            )
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-            interpreter = Interpreter(model_content=converter.convert(), num_threads=1)
-            self.runners[num_bytes] = interpreter.get_signature_runner()
+        self.static = StaticTokenizer(**settings_of(host))
+        self.runners = {size: self.runner(size, rows) for size, rows in BUFFERS.items()}
+
+    def runner(self, num_bytes, rows):
+        """The tokenizer as a TFLite model on so many buffers of so many bytes."""
+        function = tf.function(
+            lambda utf8: self.static(utf8, sequence_length=num_bytes + 2),
+            [tf.TensorSpec([rows, num_bytes], tf.uint8, "utf8")],
+            autograph=False,
+        )
+        converter = tf.lite.TFLiteConverter.from_concrete_functions(
+            [function.get_concrete_function()], self.static
+        )
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        interpreter = Interpreter(model_content=converter.convert(), num_threads=1)
+        return interpreter.get_signature_runner()
 
     def __call__(self, texts):
         rows = []
