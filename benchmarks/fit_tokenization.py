@@ -13,7 +13,8 @@ models with random weights and RoBERTa's vocabulary, from strings to trained:
 
 All see the same ids, which is checked. They take turns, after an epoch that is not timed; medians
 are printed, and the time of tokenising alone: on the host of all texts at once (its library keeps
-the words of the turns before), in the graph of the pipeline without training.
+the words of the turns before), in the graph of the pipeline without training. It takes eight
+minutes on two cores.
 """
 
 import argparse
