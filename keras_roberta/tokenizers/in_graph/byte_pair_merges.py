@@ -24,8 +24,6 @@ their run. All others of equal rank merge together, except those whose product t
 of lower rank (`MergeTable.out_of_order`): these go one at a time.
 """
 
-import functools
-
 import tensorflow as tf
 
 from keras_roberta.tokenizers.in_graph.vectors import following, keep_where, look_up, previous
@@ -68,13 +66,12 @@ def merge_bytes(token_ids, starts, table, size=None):
     def any_left(token_ids, places, segments, ranks, done):
         return tf.reduce_any(ranks < no_merge)
 
-    def merge_once(token_ids, places, segments, ranks, done, cut):
+    def merge_once(token_ids, places, segments, ranks, done):
         lowest = tf.math.unsorted_segment_min(ranks, segments, num_segments)  # (num_segments,)
-        before = tf.fill(tf.shape(lowest), no_merge)
-        if cut:
-            before = tf.where(continues, previous(lowest), no_merge)
-            after = tf.where(is_continued, following(lowest), no_merge)
-            lowest = tf.minimum(lowest, tf.minimum(before, after))
+        before = tf.where(continues, previous(lowest), no_merge)
+        after = tf.where(is_continued, following(lowest), no_merge)
+        lowest = tf.minimum(lowest, tf.minimum(before, after))
+        if size is None:
             lowest = tf.where(whole_word & (lowest == no_merge), finished, lowest)
         limit = look_up(lowest, segments)  # (symbols,)
 
@@ -92,30 +89,23 @@ def merge_bytes(token_ids, starts, table, size=None):
         token_ids = tf.where(following(merges, fill=False), products, token_ids)
         keep = ~merges
         if size is None:  # words without a pair need not go through the rounds of the others
-            tokens = tf.where(merges, 0, token_ids + 1)
-            done = tf.tensor_scatter_nd_update(done, tf.expand_dims(places, 1), tokens)
-            keep &= limit < (finished if cut else no_merge)
+            leaves = limit == finished
+            leaving, leaving_from = keep_where(leaves, token_ids, places)
+            done = tf.tensor_scatter_nd_update(done, tf.expand_dims(leaving_from, 1), leaving + 1)
+            keep &= ~leaves
         token_ids, places = keep_where(keep, token_ids, places, size=size)
         return token_ids, places, *rank_pairs(token_ids, places), done
 
-    def merge_all(cut):
-        """All rounds; `cut` says whether there may be words of several segments."""
-        places = tf.range(1, n + 1)
-        symbols = tf.TensorShape([size])
-        done = tf.concat([[0], token_ids + 1], 0)
-        return tf.while_loop(
-            any_left,
-            functools.partial(merge_once, cut=cut),
-            [token_ids, places, *rank_pairs(token_ids, places), done],
-            shape_invariants=[symbols] * 4 + [done.shape],
-        )
-
-    if size is None:  # most texts have no word that long
-        is_cut = tf.reduce_any(continues)
-        done = tf.cond(is_cut, lambda: merge_all(True)[-1], lambda: merge_all(False)[-1])
-    else:
-        token_ids, places, *_ = merge_all(True)
-        done = tf.scatter_nd(tf.expand_dims(places, 1), token_ids + 1, [n + 1])
+    places = tf.range(1, n + 1)
+    done = tf.zeros([n + 1], tf.int32)
+    symbols = tf.TensorShape([size])
+    token_ids, places, _, _, done = tf.while_loop(
+        any_left,
+        merge_once,
+        [token_ids, places, *rank_pairs(token_ids, places), done],
+        shape_invariants=[symbols] * 4 + [done.shape],
+    )
+    done += tf.scatter_nd(tf.expand_dims(places, 1), token_ids + 1, [n + 1])
     return tf.slice(done, [1], [n])
 
 
