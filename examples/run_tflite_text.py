@@ -16,6 +16,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 
 def main(path, *texts):
+    sys.stdout.reconfigure(errors="replace")  # lone surrogates cannot be printed
     labels = read_labels(path)
     interpreter = Interpreter(path)
     signatures = interpreter.get_signature_list()  # text_32, text_64, ...
@@ -37,10 +38,16 @@ def fill(text, runner):
     """The text's UTF-8, cut at the end of a character, zeros behind it: uint8 (1, num_bytes); and
     whether all of it fits."""
     buffer = np.zeros(runner.get_input_details()["utf8"]["shape"], np.uint8)
-    whole = text.encode(errors="replace")
-    utf8 = whole[: buffer.shape[1]].decode(errors="ignore").encode()
+    size = buffer.shape[1]
+    # Joins surrogate pairs; lone ones become U+FFFD.
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+    utf8 = whole[:size].decode(errors="ignore").encode()
+    fits = utf8 == whole
+    if utf8.endswith(b"\0"):  # NULs of the text's own: FF tells them from the zeros behind
+        fits = fits and len(whole) < size
+        utf8 = utf8[: size - 1] + b"\xff"
     buffer[0, : len(utf8)] = list(utf8)
-    return buffer, utf8 == whole
+    return buffer, fits
 
 
 def read_labels(path):

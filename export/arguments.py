@@ -1,6 +1,7 @@
 """Checks of what callers pass to the exporters."""
 
 from keras_roberta.errors import InputError
+from keras_roberta.models.roberta_masked_lm import RobertaMaskedLM
 
 INPUTS = ("text", "tokens")
 
@@ -10,6 +11,8 @@ def check_inputs(task, inputs, pairs):
     check_choice("inputs", inputs, INPUTS)
     if inputs == "tokens" and pairs:
         raise InputError("pairs: goes with inputs='text'; token ids hold both texts already")
+    if pairs and isinstance(task, RobertaMaskedLM):
+        raise InputError("pairs: a masked language model takes single texts")
     if inputs == "text" and getattr(task.preprocessor, "tokenizer", None) is None:
         raise InputError(
             "inputs: the task has no preprocessor to take the tokenizer from; give it one, or "

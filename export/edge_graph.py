@@ -11,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 
 from keras_roberta.errors import InputError
-from keras_roberta.models.roberta_text_classifier import RobertaTextClassifier
 
 # Added to the score of a padding token. Small enough for half precision, whose largest number is
 # 65504, and large enough that exp(-10,000) is 0 in any precision.
@@ -19,57 +18,41 @@ MASKED_SCORE = -1e4
 
 
 class EdgeGraph(tf.Module):
-    """A task's weights and its forward pass.
+    """A task's weights and the encoder's forward pass; `task_graphs` puts the heads on it.
 
     Shapes may be static, as TFLite wants them, or unknown until run, as a server does.
 
     Args:
-        task: a `RobertaTextClassifier`.
+        task: see `task_graphs.graph_of`.
 
     Raises:
-        InputError: for another task, or one whose weights Keras has quantized.
+        InputError: Keras has quantized the weights.
     """
 
     def __init__(self, task):
         super().__init__(name="edge_graph")
         weights = inference_weights(task)
         self.config = task.backbone.config
-        self.num_classes = task.num_classes
         # Variables, not constants: all signatures of a file then share one copy.
         self.weights = {
             name: tf.Variable(value, trainable=False, name=name) for name, value in weights.items()
         }
 
-    def __call__(self, token_ids, padding_mask, positions=None):
-        """The task's outputs by name.
+    def encode(self, token_ids, padding_mask, positions=None, selection=None):
+        """The encoder's last hidden state, at the places that the task reads alone.
 
         Args:
             token_ids: int32 (batch, length)
             padding_mask: int32 (batch, length), 1 for tokens, 0 for padding.
             positions: int32 (batch, length), counted from 0; None where padding only ever stands
                 at the end.
+            selection: float32 (batch, places, length), in each row a single 1 where to read, or
+                zeros; None for `<s>` alone.
 
         Returns:
-            dict of `logits` float32 (batch, num_classes), `probabilities` like it, `label` int32
-            (batch) and `score` float32 (batch), the label's probability. A regression has `value`
-            float32 (batch) in place of the last three.
+            float32 (batch * places, hidden_dim)
         """
-        hidden = self.encode_start(token_ids, padding_mask, positions)
-        hidden = tf.tanh(self._dense(hidden, "head/dense"))  # (batch, hidden_dim)
-        logits = self._dense(hidden, "head/out")  # (batch, num_classes)
-        if self.num_classes == 1:
-            return {"logits": logits, "value": tf.reshape(logits, (-1,))}
-        probabilities = tf.nn.softmax(logits)
-        return {
-            "logits": logits,
-            "probabilities": probabilities,
-            "label": tf.argmax(logits, axis=-1, output_type=tf.int32),
-            "score": tf.reduce_max(probabilities, axis=-1),
-        }
-
-    def encode_start(self, token_ids, padding_mask, positions=None):
-        """The encoder's last hidden state at `<s>`: float32 (batch, hidden_dim)."""
-        batch, length = _shape(token_ids)
+        batch, length = shape_of(token_ids)
         # (1 - mask) * MASKED_SCORE in one subtraction and one product, once for all blocks.
         # An addition inside the softmax costs less than a SELECT, which XNNPACK cannot run.
         bias = (1.0 - tf.cast(padding_mask, tf.float32)) * MASKED_SCORE
@@ -79,9 +62,15 @@ class EdgeGraph(tf.Module):
         x = tf.gather(self.weights["embeddings/token"], tf.reshape(token_ids, (-1,)))
         x += self._positions(batch, length, positions)
         x = self._layer_norm(x, "embeddings/layer_norm")
-        for i in range(self.config.num_layers):
+        for i in range(self.config.num_layers - 1):
             x = self._block(x, bias, batch, length, i)
-        return x
+
+        def read(x):
+            if selection is None:
+                return _first_rows(x, batch, length), 1
+            return _selected_rows(x, selection), shape_of(selection)[1]
+
+        return self._block(x, bias, batch, length, self.config.num_layers - 1, read)
 
     def _positions(self, batch, length, positions):
         table = self.weights["embeddings/position"]
@@ -91,14 +80,17 @@ class EdgeGraph(tf.Module):
             return table[:length]  # folded into a constant: no gather
         return tf.tile(table[:length], (batch, 1))
 
-    def _block(self, x, bias, batch, length, i):
-        """One encoder block on (batch * length, hidden_dim); the last one gives (batch, ...)."""
+    def _block(self, x, bias, batch, length, i, read=None):
+        """One encoder block on (batch * length, hidden_dim).
+
+        `read` takes what goes in to the rows that are wanted of what comes out, and their number
+        for each text.
+        """
         name = f"encoder/block_{i}"
         key = self._heads(x, f"{name}/key", batch, length)
         value = self._heads(x, f"{name}/value", batch, length)
-        if i == self.config.num_layers - 1:
-            # Only `<s>` is read after the last block, so only its row asks, and goes on.
-            x, length = _first_rows(x, batch, length), 1
+        if read is not None:  # the other rows need not ask, nor go on
+            x, length = read(x)
         # Three products for query, key and value, since the split of a fused one copies more than
         # it saves.
         query = self._heads(x, f"{name}/query", batch, length)
@@ -146,10 +138,8 @@ def inference_weights(task):
         dict of names ("encoder/block_0/query/kernel", "head/out/bias", ...) to float32 arrays.
 
     Raises:
-        InputError: for a task other than `RobertaTextClassifier`, or quantized weights.
+        InputError: the weights are quantized.
     """
-    if not isinstance(task, RobertaTextClassifier):
-        raise InputError(f"export takes a RobertaTextClassifier; got a {type(task).__name__}")
     config = task.backbone.config
     named = task.backbone.weights_by_name()
     named |= {f"head/{name}": value for name, value in task.head_weights_by_name().items()}
@@ -182,7 +172,7 @@ def _float32(name, value):
     return value.astype("float32")
 
 
-def _shape(x):
+def shape_of(x):
     """Sizes of the axes: numbers where they are known, scalars of the graph elsewhere."""
     dynamic = tf.shape(x)
     return [dynamic[i] if size is None else size for i, size in enumerate(x.shape)]
@@ -192,3 +182,14 @@ def _first_rows(x, batch, length):
     """Row 0 of each sequence: (batch * length, width) to (batch, width)."""
     width = x.shape[-1]
     return tf.reshape(tf.reshape(x, (batch, length, width))[:, :1], (batch, width))
+
+
+def _selected_rows(x, selection):
+    """(batch * length, width) to (batch * places, width).
+
+    A product with ones and zeros is exact, and unlike a gather XNNPACK has it.
+    """
+    batch, places, length = shape_of(selection)
+    width = x.shape[-1]
+    x = tf.matmul(selection, tf.reshape(x, (batch, length, width)))  # (batch, places, width)
+    return tf.reshape(x, (batch * places, width))

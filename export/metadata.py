@@ -18,10 +18,13 @@ FORMAT_VERSION = 2
 TFLITE_IDENTIFIER = b"TFL3"  # at byte 4, from the schema's file_identifier
 
 
-def describe(task, quantization, sequence_lengths, inputs="tokens", pairs=False, num_bytes=None):
+def describe(
+    task, answers, quantization, sequence_lengths, inputs="tokens", pairs=False, num_bytes=None
+):
     """The metadata of an exported task.
 
     Args:
+        answers: what they are, the `metadata` of its graph.
         sequence_lengths: ascending list, or None where any length is taken.
         inputs, pairs, num_bytes: see `read_metadata`.
 
@@ -36,8 +39,7 @@ def describe(task, quantization, sequence_lengths, inputs="tokens", pairs=False,
     return {
         "format_version": FORMAT_VERSION,
         "task": type(task).__name__,
-        "num_classes": task.num_classes,
-        "labels": list(task.labels),
+        **answers,
         "quantization": quantization,
         "sequence_lengths": sequence_lengths,
         "max_sequence_length": max(sequence_lengths or [longest]),
@@ -63,7 +65,9 @@ def read_metadata(path):
         the file; or "tokens"), `pairs` (whether it takes two texts a row), `num_bytes` (of the
         buffers for texts in a `.tflite`, one number for each of the lengths, else None),
         `start_token_id`, `pad_token_id`, `end_token_id` and `tokenizer_fingerprint` (None:
-        exported without a tokenizer).
+        exported without a tokenizer). A `RobertaMaskedLM` has no classes (None) and no labels, but
+        `top_k`, candidates a mask, `max_masks`, masks of a text that are answered (None: all), and
+        `mask_token_id`.
 
     Raises:
         InputError: no such file, not a model, cut short, or not from this package.

@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_roberta import byte_buffer
 from keras_roberta.errors import InputError
+from keras_roberta.export.interpreter import open_interpreter
 from keras_roberta.export.metadata import read_metadata
 from keras_roberta.text_columns import text_columns
 
@@ -42,6 +43,7 @@ class Runner:
         labels: names of the classes in the order of their numbers.
         lengths: ascending lengths that it computes at; a shorter row is padded to one of them.
         takes_text, takes_token_ids: what its signatures are for.
+        fills_masks: whether it is a `RobertaMaskedLM`.
     """
 
     def __init__(self, path, tokenizer=None):
@@ -52,6 +54,7 @@ class Runner:
         self.lengths = self.metadata["sequence_lengths"] or [self.max_length]
         self.takes_text = self.metadata["inputs"] == "text"
         self.takes_token_ids = True
+        self.fills_masks = self.metadata["task"] == "RobertaMaskedLM"
         self.tokenizer = tokenizer
         expected = self.metadata["tokenizer_fingerprint"]
         if tokenizer is not None and expected not in (None, tokenizer.fingerprint):
@@ -68,19 +71,49 @@ class Runner:
 
         Returns:
             dict of arrays (rows, ...): `logits`, `probabilities`, `label`, `score`; of a
-            regression `logits` and `value`.
+            regression `logits` and `value`. Of a `RobertaMaskedLM`: `token_ids`, `scores`,
+            `logits`, (rows, most masks in a row, top_k), `num_masks` (rows); for texts also
+            `tokens`, str, the spelling of each candidate, and from a SavedModel `filled`, str
+            (rows), the texts with the first candidates in them.
         """
         if isinstance(x, dict) and "token_ids" in x:
             if not self.takes_token_ids:
                 raise InputError(
                     f"{self.path}: takes texts; export it with inputs='tokens' for ids"
                 )
-            return self._run_if_any(self._rows_of_features(x))
+            return self._answers(self._run_if_any(self._rows_of_features(x)))
         texts, text_pairs = text_columns(x)
         if not self.takes_text:
-            return self._run_if_any(self._tokenize(texts, text_pairs))
-        outputs = self.run_texts(*self._checked(texts, text_pairs))
-        return {k: v for k, v in outputs.items() if k not in ("token_ids", "num_tokens")}
+            return self._answers(self._run_if_any(self._tokenize(texts, text_pairs)))
+        return self._answers(self.run_texts(*self._checked(texts, text_pairs)))
+
+    def check_classifies(self):
+        """Raises an InputError where there are no classes or values to judge."""
+        if self.fills_masks:
+            raise InputError(
+                f"{self.path}: is a masked language model; ask it for tokens with "
+                "export.load(path).predict(texts)"
+            )
+
+    def _answers(self, outputs):
+        """The outputs that are the task's, as people read them."""
+        outputs = dict(outputs)
+        if not self.fills_masks:
+            return {k: v for k, v in outputs.items() if k not in ("token_ids", "num_tokens")}
+        if "token_utf8" in outputs:
+            utf8, sizes = outputs.pop("token_utf8"), outputs.pop("token_num_bytes")
+            tokens = [row[:size].tobytes() for row, size in zip(
+                utf8.reshape(-1, utf8.shape[-1]), sizes.reshape(-1), strict=True)]  # fmt: skip
+            outputs["tokens"] = np.array(tokens, object).reshape(sizes.shape)
+        masks = outputs["num_masks"].max()
+        for name in ("token_ids", "scores", "logits", "tokens"):
+            if name in outputs:
+                outputs[name] = outputs[name][:, :masks]
+        for name in ("tokens", "filled"):
+            if name in outputs:
+                texts = [text.decode(errors="replace") for text in outputs[name].reshape(-1)]
+                outputs[name] = np.array(texts, object).reshape(outputs[name].shape)
+        return {k: v for k, v in outputs.items() if k not in ("input_ids", "num_tokens")}
 
     def _checked(self, texts, text_pairs):
         """The two as lists, or None, as the file takes them."""
@@ -139,12 +172,10 @@ class TFLiteRunner(Runner):
     that takes text no tokenizer."""
 
     def __init__(self, path, tokenizer=None, threads=None):
-        from ai_edge_litert.interpreter import Interpreter
-
         super().__init__(path, tokenizer)
         self.takes_token_ids = not self.takes_text
         try:
-            self._interpreter = Interpreter(str(path), num_threads=threads or 1)
+            self._interpreter = open_interpreter(path, threads or 1)
         except ValueError as error:
             raise InputError(f"{path}: TFLite cannot open it ({error})") from None
         self._signatures = {
@@ -162,7 +193,7 @@ class TFLiteRunner(Runner):
         return _stacked(outputs)
 
     def run_texts(self, texts, text_pairs=None):
-        """Outputs of texts, `token_ids` a list of arrays and `num_tokens` among them."""
+        """Outputs of texts, among them their ids, a list of arrays, and `num_tokens`."""
         sides = {"utf8": texts} if text_pairs is None else {"utf8": texts, "utf8_pair": text_pairs}
         return _stacked([
             self._run_text(dict(zip(sides, row, strict=True)))
@@ -231,9 +262,21 @@ class SavedModelRunner(Runner):
 
 def _stacked(outputs):
     """A list of dicts of arrays as one dict; rows of ids stay a list, as they differ in length."""
-    return {
-        name: [row for o in outputs for row in o[name]]
-        if name == "token_ids"
-        else np.concatenate([o[name] for o in outputs])
-        for name in outputs[0]
-    }
+    stacked = {}
+    for name in outputs[0]:
+        arrays = [o[name] for o in outputs]
+        is_ids = arrays[0].ndim == 2 and name in ("token_ids", "input_ids")
+        stacked[name] = [row for a in arrays for row in a] if is_ids else _concatenated(arrays)
+    return stacked
+
+
+def _concatenated(arrays):
+    """Arrays of unequal widths one after the other, zeros (or empty strings) behind."""
+    width = max((a.shape[1] for a in arrays if a.ndim > 1), default=0)
+    empty = b"" if arrays[0].dtype == object else 0
+    return np.concatenate([
+        a if a.ndim == 1 else np.pad(
+            a, [(0, 0), (0, width - a.shape[1])] + [(0, 0)] * (a.ndim - 2), constant_values=empty
+        )
+        for a in arrays
+    ])  # fmt: skip

@@ -10,10 +10,11 @@ from keras_roberta.atomic_write import atomic_directory
 from keras_roberta.errors import InputError
 from keras_roberta.export import metadata
 from keras_roberta.export.arguments import check_inputs, check_lengths
-from keras_roberta.export.edge_graph import EdgeGraph
 from keras_roberta.export.runtime import SavedModelRunner
 from keras_roberta.export.serving_warmup import write_warmup_requests
+from keras_roberta.export.task_graphs import graph_of
 from keras_roberta.export.verify import verify
+from keras_roberta.models.roberta_masked_lm import RobertaMaskedLM
 from keras_roberta.tokenizers.in_graph import BatchedTokenizer, settings_of
 
 
@@ -26,13 +27,15 @@ def to_saved_model(
     warmup_lengths=(32, 128),
     jit_compile=False,
     overwrite=False,
+    top_k=5,
 ):
     """Writes a task as a SavedModel of plain TensorFlow operations: nobody needs Keras to run it,
     nor a tokenizer.
 
     The signature `serving_default` takes `text`, strings (batch), and with `pairs` also
     `text_pair`; `tokens` takes `token_ids` and `padding_mask`, int32 (batch, length) of any two
-    sizes. Both give the outputs of `EdgeGraph`. Texts are tokenized as on the host, cut to the
+    sizes. Both give the outputs of `ClassifierGraph` or `MaskedLMGraph`, the latter for text also
+    those of its `as_strings`. Texts are tokenized as on the host, cut to the
     preprocessor's `sequence_length` and padded to the longest of their batch.
 
     Beside it lie the assets `labels.txt` (a label a line) and `keras_roberta.json` (see
@@ -40,7 +43,7 @@ def to_saved_model(
     model is loaded and compared with the task.
 
     Args:
-        task: a `RobertaTextClassifier`.
+        task: a `RobertaTextClassifier` or a `RobertaMaskedLM`.
         directory: where to write; for TF Serving a version, such as `models/sentiment/1`.
         inputs: "text"; or "tokens", which leaves the tokenizer out and makes `serving_default` the
             same as `tokens`.
@@ -51,6 +54,7 @@ def to_saved_model(
             compiled when it first comes, so it is for servers that see few, all of them among the
             warm-up requests.
         overwrite: replace the directory if there is one.
+        top_k: candidates for each mask, of a `RobertaMaskedLM`.
 
     Returns:
         `directory`
@@ -60,6 +64,8 @@ def to_saved_model(
         ExportMismatch: the model computes something else than the task. Nothing is written.
     """
     check_inputs(task, inputs, pairs)
+    if jit_compile and isinstance(task, RobertaMaskedLM):
+        raise InputError("jit_compile: XLA cannot compile for an unknown number of masks")
     lengths = check_lengths(warmup_lengths, None, "warmup_lengths")
     batch_sizes = check_lengths(warmup_batch_sizes, None, "warmup_batch_sizes", shortest=1)
     directory = pathlib.Path(directory)
@@ -70,9 +76,10 @@ def to_saved_model(
     if directory.is_dir() and any(directory.iterdir()):
         if not (directory / "saved_model.pb").is_file():
             raise InputError(f"{directory}: is something else than a SavedModel; remove it first")
-    module = ServingModule(task, inputs, pairs, jit_compile)
+    module = ServingModule(task, inputs, pairs, jit_compile, top_k)
+    values = metadata.describe(task, module.graph.metadata, "none", None, inputs, pairs)
     with atomic_directory(directory) as temporary:
-        module.save(temporary, metadata.describe(task, "none", None, inputs, pairs))
+        module.save(temporary, values)
         write_warmup_requests(temporary, module.warmup_requests(batch_sizes, lengths))
         verify(task, SavedModelRunner(temporary), "none")
         if directory.is_dir():
@@ -86,13 +93,13 @@ class ServingModule(tf.Module):
     """The graph with its tokenizer, its signatures and its assets.
 
     Args:
-        task, inputs, pairs, jit_compile: see `to_saved_model`.
+        task, inputs, pairs, jit_compile, top_k: see `to_saved_model`.
     """
 
-    def __init__(self, task, inputs="text", pairs=False, jit_compile=False):
+    def __init__(self, task, inputs="text", pairs=False, jit_compile=False, top_k=5):
         super().__init__(name="serving")
-        self.graph = EdgeGraph(task)
-        self.classify = tf.function(self.graph.__call__, jit_compile=jit_compile, autograph=False)
+        self.graph = graph_of(task, top_k)
+        self.answer = tf.function(self.graph.__call__, jit_compile=jit_compile, autograph=False)
         self.longest = task.backbone.config.max_sequence_length
         ids = tf.TensorSpec((None, None), tf.int32)
         self.tokens = tf.function(self.serve_tokens, autograph=False).get_concrete_function(
@@ -112,12 +119,13 @@ class ServingModule(tf.Module):
 
     def serve_text(self, text, text_pair=None):
         features = self.tokenizer(text, text_pair, max_length=self.longest)
-        return self.classify(features["token_ids"], features["padding_mask"])
+        outputs = self.answer(features["token_ids"], features["padding_mask"])
+        return outputs | self.graph.as_strings(outputs, features["token_ids"], self.tokenizer)
 
     def serve_tokens(self, token_ids, padding_mask):
         # A client may put padding anywhere, so positions count the tokens.
         positions = tf.maximum(tf.cumsum(padding_mask, axis=1) - 1, 0)
-        return self.classify(token_ids, padding_mask, positions)
+        return self.answer(token_ids, padding_mask, positions)
 
     def warmup_requests(self, batch_sizes, lengths):
         """Signatures and inputs, see `write_warmup_requests`."""

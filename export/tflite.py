@@ -1,19 +1,19 @@
 """A task as one `.tflite` file: a signature for each length, one copy of weights and tables."""
 
 import collections
-import copy
 import tempfile
 
 import flatbuffers
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter
 
 from keras_roberta.atomic_write import atomic_file
 from keras_roberta.export.arguments import check_choice, check_inputs, check_lengths
-from keras_roberta.export.edge_graph import EdgeGraph
+from keras_roberta.export.interpreter import open_interpreter
 from keras_roberta.export.metadata import TFLITE_IDENTIFIER, add_metadata, describe
 from keras_roberta.export.runtime import TFLiteRunner
+from keras_roberta.export.task_graphs import graph_of
+from keras_roberta.export.tflite_rewrites import gather_before_widening, share_vocabulary
 from keras_roberta.export.verify import ExportMismatch, verify
 from keras_roberta.tokenizers.in_graph import StaticTokenizer, settings_of
 
@@ -29,6 +29,8 @@ def to_tflite(
     inputs="text",
     sequence_lengths=(32, 64, 128),
     pairs=False,
+    top_k=5,
+    max_masks=8,
 ):
     """Writes a task as a TFLite model for batches of one.
 
@@ -39,15 +41,16 @@ def to_tflite(
     take `utf8`, uint8 (1, num_bytes): the text's UTF-8, zeros behind it, `BYTES_PER_TOKEN` times as
     long as the signature has tokens (see `StaticTokenizer`; `byte_buffer.fill` fills such
     buffers, and cuts at the end of a character where a text is longer). With `pairs` there is
-    `utf8_pair` too. They give the outputs of `EdgeGraph`, and `token_ids`, int32 (1, length), and
-    `num_tokens`, int32 (1): where that is more than the length the text was cut, and a longer
-    signature sees more of it.
+    `utf8_pair` too. They give the outputs of `ClassifierGraph`, and `token_ids`, int32 (1, length),
+    and `num_tokens`, int32 (1): where that is more than the length the text was cut, and a longer
+    signature sees more of it. Of a `RobertaMaskedLM` they give the outputs of `MaskedLMGraph` and
+    its `as_bytes`, and the ids of the text are `input_ids`.
 
     With `inputs="tokens"` the signatures `tokens_32` and so on take `token_ids` and `padding_mask`,
-    int32 (1, length), padding at the end, and give the outputs of `EdgeGraph`.
+    int32 (1, length), padding at the end, and give the outputs of the graph alone.
 
     Args:
-        task: a `RobertaTextClassifier`.
+        task: a `RobertaTextClassifier` or a `RobertaMaskedLM`.
         path: the file to write.
         quantization: "none" keeps float32; "float16" stores weights in half precision and
             computes in float32; "int8" stores 8-bit weights, one scale a row or output, and
@@ -56,6 +59,9 @@ def to_tflite(
         inputs: "text" or "tokens".
         sequence_lengths: lengths in tokens, specials included.
         pairs: whether a row is two texts; with `inputs="text"`.
+        top_k: candidates for each mask, of a `RobertaMaskedLM`.
+        max_masks: how many masks of a text are answered, of a `RobertaMaskedLM`: the first ones.
+            `num_masks` tells whether there were more.
 
     Returns:
         `path`
@@ -69,12 +75,12 @@ def to_tflite(
     check_inputs(task, inputs, pairs)
     lengths = check_lengths(sequence_lengths, task.backbone.config.max_sequence_length)
     num_bytes = [BYTES_PER_TOKEN * n for n in lengths] if inputs == "text" else None
-    module = PhoneModule(task, inputs)
+    module = PhoneModule(task, inputs, top_k, max_masks)
     if inputs == "text":
         functions = {f"text_{n}": module.trace_text(n, pairs) for n in lengths}
     else:
         functions = {f"tokens_{n}": module.trace_tokens(n) for n in lengths}
-    values = describe(task, quantization, lengths, inputs, pairs, num_bytes)
+    values = describe(task, module.graph.metadata, quantization, lengths, inputs, pairs, num_bytes)
     content = convert(module, functions, quantization, values)
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)
@@ -87,12 +93,12 @@ class PhoneModule(tf.Module):
     """The graph, and the tokenizer in front of it.
 
     Args:
-        task, inputs: see `to_tflite`.
+        task, inputs, top_k, max_masks: see `to_tflite`.
     """
 
-    def __init__(self, task, inputs):
+    def __init__(self, task, inputs, top_k=5, max_masks=8):
         super().__init__(name="phone")
-        self.graph = EdgeGraph(task)
+        self.graph = graph_of(task, top_k, max_masks)
         if inputs == "text":
             self.tokenizer = StaticTokenizer(**settings_of(task.preprocessor.tokenizer))
 
@@ -111,7 +117,12 @@ class PhoneModule(tf.Module):
         def run(**utf8):
             row = self.tokenizer(**utf8, sequence_length=length)
             outputs = self.graph(row["token_ids"], row["padding_mask"])
-            return {**outputs, "token_ids": row["token_ids"], "num_tokens": row["num_tokens"]}
+            return {
+                **outputs,
+                **self.graph.as_bytes(outputs, self.tokenizer),
+                self.graph.ids_name: row["token_ids"],
+                "num_tokens": row["num_tokens"],
+            }
 
         shape = (1, BYTES_PER_TOKEN * length)
         return tf.function(run, autograph=False).get_concrete_function(
@@ -143,53 +154,12 @@ def convert(module, functions, quantization, metadata):
     model = schema.ModelT.InitFromPackedBuf(content)
     if quantization == "float16":
         gather_before_widening(model)
+    if quantization == "int8":
+        share_vocabulary(model)
     add_metadata(model, metadata)
     builder = flatbuffers.Builder(len(content) + 4096)
     builder.Finish(model.Pack(builder), file_identifier=TFLITE_IDENTIFIER)
     return bytes(builder.Output())
-
-
-def gather_before_widening(model):
-    """Puts a float16 model's operations in an order that runs fast.
-
-    The converter widens every weight to float32 first. Here the embedding's rows are looked up and
-    only those widened, which spares a float32 copy of the largest weight; and what XNNPACK cannot
-    run stands before the other weights' widening, so that they fall into its one partition, where
-    they are done once, when the file is opened.
-
-    Args:
-        model: `schema.ModelT`, changed in place.
-    """
-    kinds = [code.builtinCode for code in model.operatorCodes]
-    kind_of = schema.BuiltinOperator
-    for graph in (model.subgraphs[signature.subgraphIndex] for signature in model.signatureDefs):
-        maker = {output: op for op in graph.operators for output in op.outputs}
-
-        def made_by(tensor, kind, maker=maker):
-            return tensor in maker and kinds[maker[tensor].opcodeIndex] == kind
-
-        gather = next(
-            op
-            for op in graph.operators
-            if kinds[op.opcodeIndex] == kind_of.GATHER and made_by(op.inputs[0], kind_of.DEQUANTIZE)
-        )
-        widen = maker[gather.inputs[0]]
-        rows = copy.copy(graph.tensors[gather.outputs[0]])  # (length, hidden_dim)
-        rows.type, rows.name = schema.TensorType.FLOAT16, b"rows"
-        graph.tensors.append(rows)
-        gather.inputs = [widen.inputs[0], *gather.inputs[1:]]
-        widen.inputs = [len(graph.tensors) - 1]
-        widen.outputs, gather.outputs = gather.outputs, widen.inputs
-        # Operations run in the order of the list. On whole numbers are those of the tokenizer, the
-        # look-up, and the mask's cast.
-        first = [op for op in graph.operators if not _on_floats(graph, op)] + [gather, widen]
-        graph.operators = first + [op for op in graph.operators if op not in first]
-
-
-def _on_floats(graph, op):
-    """Whether an operation reads floating point numbers."""
-    floats = (schema.TensorType.FLOAT32, schema.TensorType.FLOAT16)
-    return any(i >= 0 and graph.tensors[i].type in floats for i in op.inputs)
 
 
 def check_operations(path):
@@ -216,8 +186,7 @@ def check_operations(path):
 
 def xnnpack_partitions(path):
     """Into how many pieces the first signature falls for XNNPACK."""
-    interpreter = Interpreter(str(path), num_threads=1)
-    interpreter.allocate_tensors()
+    interpreter = open_interpreter(path)
     # Nodes that a delegate took over stay listed; each piece adds one node of this name.
     names = collections.Counter(node["op_name"] for node in interpreter._get_ops_details())
     return names["DELEGATE"]

@@ -9,6 +9,7 @@ import keras
 import pytest
 
 from keras_roberta import RobertaConfig
+from keras_roberta.cli import main
 from keras_roberta.tokenizers.training import train_byte_level_bpe
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -53,3 +54,16 @@ def config(tokenizer):
 def sentiment():
     """Texts and labels that a tiny model tells apart after a few epochs."""
     return (GOOD + BAD) * 8, ([1] * len(GOOD) + [0] * len(BAD)) * 8
+
+
+@pytest.fixture
+def run(capsys):
+    """A command's exit code, standard output and standard error."""
+
+    def run(*arguments):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as exit:
+            main([str(argument) for argument in arguments])
+        return exit.value.code or 0, *capsys.readouterr()
+
+    return run

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import keras_roberta as kr
-from keras_roberta.cli import main
+from keras_roberta import export
 from keras_roberta.data.preprocessor import RobertaPreprocessor
 
 COMMANDS = (
@@ -22,19 +22,6 @@ COMMANDS = (
     "report",
     "convert",
 )
-
-
-@pytest.fixture
-def run(capsys):
-    """A command's exit code, standard output and standard error."""
-
-    def run(*arguments):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as exit:
-            main([str(argument) for argument in arguments])
-        return exit.value.code or 0, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture
@@ -249,3 +236,19 @@ def test_finetune_evaluate_predict_export_report(run, preset, train, dev, tmp_pa
     assert [row["name"] for row in rows] == ["Keras", "model.tflite", "saved"]
     assert all(row["accuracy"] == metrics["accuracy"] for row in rows)
     assert (tmp_path / "report" / "report.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("format", ["tflite", "saved-model"])
+def test_a_masked_language_model_is_exported(run, config, tokenizer, tmp_path, format):
+    preprocessor = kr.RobertaMaskedLM.preprocessor_cls(tokenizer, sequence_length=32)
+    task = kr.RobertaMaskedLM(kr.RobertaBackbone(config), preprocessor=preprocessor)
+    task.save_to_preset(tmp_path / "mlm")
+    out = tmp_path / ("model.tflite" if format == "tflite" else "1")
+    arguments = ("--preset", tmp_path / "mlm", "--out", out, "--format", format, "--top-k", 2)
+    code, _, stderr = run("export", *arguments, "--sequence-lengths", 16)
+    assert code == 0, stderr
+    assert export.load(out).predict(["a <mask> film"])["tokens"].shape == (1, 1, 2)
+    for command in (("predict", "a film"), ("evaluate", "--data", tmp_path / "data.tsv")):
+        (tmp_path / "data.tsv").write_text("text\tlabel\na film\t1\n")
+        code, _, stderr = run(*command, "--model", out)
+        assert code == 2 and "is a masked language model" in stderr

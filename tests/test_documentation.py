@@ -19,7 +19,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 import keras_roberta as kr
-from keras_roberta import export
+from keras_roberta import byte_buffer, export
 from keras_roberta.data.prepare_options import PrepareOptions
 from keras_roberta.recipes.prepare import prepare
 
@@ -135,6 +135,21 @@ def test_example_of_a_phone(exported):
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert lines_of(run.stdout) == expected_lines(task)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a", "a gem, a gem", "\ud800", "\ud83d\ude00", "\u65e5" * 9, "a\0\0", "\0", "\0" * 9],
+)
+def test_buffers_of_that_example(text):
+    class Runner:
+        def get_input_details(self):
+            return {"utf8": {"shape": [1, 8]}}
+
+    fill = runpy.run_path(str(ROOT / "examples/run_tflite_text.py"))["fill"]
+    buffer, fits = fill(text, Runner())
+    np.testing.assert_array_equal(buffer, byte_buffer.fill([text], 8))
+    assert fits == (len(byte_buffer.encode(text)) <= 8 - text.endswith("\0"))
 
 
 def test_example_of_rest(exported, capsys):

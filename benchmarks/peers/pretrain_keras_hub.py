@@ -13,43 +13,31 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import keras_hub
+import pretraining as recipe
 import tensorflow as tf
-from pretraining import (
-    BATCH_SIZE,
-    LENGTH,
-    OPTIMIZER,
-    SHAPE,
-    Curve,
-    heldout,
-    make_budget,
-    make_schedule,
-    parse_options,
-    print_result,
-)
 
 from keras_roberta.data.pretraining import BatchOptions, pretraining_batches
-from keras_roberta.data.shards import open_shards
 
 
 def main():
-    options = parse_options(__doc__)
-    keras.utils.set_random_seed(options.seed)
-    shards = open_shards(options.shards)
+    options, shards = recipe.start(__doc__)
     tokenizer = keras_hub.models.RobertaTokenizer(
         vocabulary=shards.tokenizer.vocabulary,
         merges=[" ".join(pair) for pair in shards.tokenizer.merges],
     )
-    evaluation = heldout(shards)
+    evaluation = recipe.heldout(shards)
     predictions = evaluation[0][0]["mask_positions"].shape[1]
     preprocessor = keras_hub.models.RobertaMaskedLMPreprocessor(
-        tokenizer, sequence_length=LENGTH, mask_selection_length=predictions
+        tokenizer, sequence_length=recipe.LENGTH, mask_selection_length=predictions
     )
     backbone = keras_hub.models.RobertaBackbone(
-        vocabulary_size=shards.tokenizer.vocabulary_size, max_sequence_length=LENGTH, **SHAPE
+        vocabulary_size=shards.tokenizer.vocabulary_size,
+        max_sequence_length=recipe.LENGTH,
+        **recipe.SHAPE,
     )
     model = keras_hub.models.RobertaMaskedLM(backbone, preprocessor=None)
-    schedule = make_schedule(options)
-    optimizer = keras.optimizers.AdamW(schedule, **OPTIMIZER)
+    schedule = recipe.make_schedule(options)
+    optimizer = keras.optimizers.AdamW(schedule, **recipe.OPTIMIZER)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     model.compile(
         optimizer,
@@ -59,9 +47,9 @@ def main():
         jit_compile=True,
     )
     data = texts(shards, options.seed).map(preprocessor, num_parallel_calls=tf.data.AUTOTUNE)
-    curve = Curve(make_budget(options), schedule, evaluation)
+    curve = recipe.Curve(recipe.make_budget(options), schedule, evaluation)
     model.fit(data.prefetch(4), verbose=0, callbacks=[curve])
-    print_result("keras_hub", options, curve)
+    recipe.print_result("keras_hub", options, curve)
 
 
 def texts(shards, seed):
@@ -69,17 +57,17 @@ def texts(shards, seed):
     plain = BatchOptions(
         ("mlm",),
         batch_size=256,
-        sequence_length=LENGTH,
+        sequence_length=recipe.LENGTH,
         mask_rate=1e-9,
     )
     total = sum(counts["tokens"] for counts in shards.counts["train"].values())
     rows = []
     for features, _, _ in pretraining_batches(shards, plain, seed=seed).take(
-        -(-total // (256 * LENGTH))
+        -(-total // (256 * recipe.LENGTH))
     ):
         rows += shards.tokenizer.decode_batch(features["token_ids"].numpy())
     data = tf.data.Dataset.from_tensor_slices(rows).repeat()
-    return data.batch(BATCH_SIZE, drop_remainder=True)
+    return data.batch(recipe.BATCH_SIZE, drop_remainder=True)
 
 
 if __name__ == "__main__":

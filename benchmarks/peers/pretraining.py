@@ -1,4 +1,4 @@
-"""What the two pre-training scripts share: options, the model's shape, the recipe, the curve."""
+"""What the two pre-training scripts share: start, the model's shape, the recipe, the curve."""
 
 import argparse
 import json
@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_roberta.data.batch_options import BatchOptions
 from keras_roberta.data.pretraining import evaluation_batches
+from keras_roberta.data.shards import open_shards
 from keras_roberta.training.budget import Budget, BudgetSchedule
 
 SHAPE = dict(num_layers=4, num_heads=4, hidden_dim=256, intermediate_dim=1024)
@@ -19,7 +20,14 @@ OPTIMIZER = dict(weight_decay=0.01, beta_2=0.98, epsilon=1e-6)
 POINTS = 12  # of the curve
 
 
-def parse_options(description):
+def start(description):
+    """The options of the command line, the random seeds set, and the shards."""
+    options = _parse_options(description)
+    keras.utils.set_random_seed(options.seed)
+    return options, open_shards(options.shards)
+
+
+def _parse_options(description):
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )

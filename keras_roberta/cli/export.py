@@ -24,14 +24,19 @@ def export(
     ] = "text",
     pairs: Annotated[bool, Option("--pairs", help="The model takes pairs of texts.")] = False,
     overwrite: Annotated[bool, Option("--overwrite", help="Replace what --out names.")] = False,
+    top_k: Annotated[
+        int, Option(min=1, help="Candidates for each <mask>, of a masked language model.")
+    ] = 5,
 ):
-    """Turn a fine-tuned preset into a file for phones or a directory for TF Serving."""
+    """Turn a preset into a file for phones or a directory for TF Serving."""
     lengths = _lengths(sequence_lengths)
     start_tensorflow()
     from keras_roberta.cli.tables import print_values
     from keras_roberta.recipes.export import export
 
-    print_values(export(preset, out, format, quantization, lengths, inputs, pairs, overwrite))
+    print_values(
+        export(preset, out, format, quantization, lengths, inputs, pairs, overwrite, top_k)
+    )
 
 
 def report(

@@ -25,6 +25,12 @@ def pretrain(
         str | None,
         Option(help="tiny, mini, small, base, large, xlm-base or xlm-large.", show_default=False),
     ] = None,
+    preset: Annotated[
+        str | None,
+        Option(
+            help="Go on from the weights of this checkpoint, instead of --size.", show_default=False
+        ),
+    ] = None,
     objectives: Annotated[
         str, Option(help="One or more of mlm, sop, nsp, choice, tokens, with commas.")
     ] = "mlm",
@@ -114,8 +120,11 @@ def pretrain(
         raise InputError(
             f"--evaluate-every {evaluate_every} is not a multiple of --log-every {log_every}"
         )
+    if size and preset:
+        raise InputError("--size and --preset: give one of them; a preset has its own size")
     changes = {
         "size": size,
+        "preset": preset,
         "objectives": tuple(objectives.split(",")),
         "loss_weights": loss_weights and dict(_pairs("--loss-weights", loss_weights, str, float)),
         "hours": hours,

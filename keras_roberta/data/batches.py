@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
+from keras_roberta.data.autotuning import without_autotuning
 from keras_roberta.errors import InputError
 from keras_roberta.text_columns import text_columns
 
@@ -240,4 +241,4 @@ def _dataset(generator, signature, steps):
     dataset = tf.data.Dataset.from_generator(generator, output_signature=signature)
     if steps:
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
-    return dataset.prefetch(4)
+    return without_autotuning(dataset.prefetch(4))

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_roberta.data import masking
+from keras_roberta.data.autotuning import without_autotuning
 from keras_roberta.data.batch_options import BatchOptions
 from keras_roberta.data.samples import Samples
 from keras_roberta.errors import InputError
@@ -128,7 +129,7 @@ def _batches(steps, samples, shards, options, num_workers, worker_index):
     dataset = dataset.map(
         _element_maker(shards, options), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
     )
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    return without_autotuning(dataset.prefetch(4))
 
 
 def _element_maker(shards, options):

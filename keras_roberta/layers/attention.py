@@ -38,9 +38,10 @@ class RobertaSelfAttention(ConfiguredLayer):
     Call arguments:
         x: float (batch, length, hidden_dim)
         bias: float32, from `attention_bias`.
+        first_token_only: compute the first token's output alone.
 
     Returns:
-        float (batch, length, hidden_dim)
+        float (batch, length, hidden_dim); (batch, 1, hidden_dim) for the first token
     """
 
     def __init__(self, config, **kwargs):
@@ -65,7 +66,7 @@ class RobertaSelfAttention(ConfiguredLayer):
         self.query_key_value.build(input_shape)
         self.output_dense.build(input_shape)
 
-    def call(self, x, bias, training=False):
+    def call(self, x, bias, first_token_only=False, training=False):
         batch, length = ops.shape(x)[0], ops.shape(x)[1]
         heads, head_dim = self.config.num_heads, self.config.head_dim
 
@@ -74,14 +75,16 @@ class RobertaSelfAttention(ConfiguredLayer):
         x = ops.transpose(x, (2, 0, 3, 1, 4))  # (3, batch, heads, length, head_dim)
         # Not x[0], x[1], x[2]: the gradient of each slice would be a tensor as large as x.
         query, key, value = ops.unstack(x, 3, axis=0)
+        if first_token_only:  # it still looks at all
+            query, bias = query[:, :, :1], bias[:, :, :1]
         query = query * head_dim**-0.5
 
         scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
-        scores = ops.cast(scores, "float32") + bias  # (batch, heads, length, length)
+        scores = ops.cast(scores, "float32") + bias  # (batch, heads, queries, length)
         weights = ops.cast(ops.softmax(scores, axis=-1), query.dtype)
         weights = self.dropout(weights, training=training)
 
-        x = ops.matmul(weights, value)  # (batch, heads, length, head_dim)
+        x = ops.matmul(weights, value)  # (batch, heads, queries, head_dim)
         x = ops.transpose(x, (0, 2, 1, 3))
-        x = ops.reshape(x, (batch, length, heads * head_dim))
+        x = ops.reshape(x, (batch, 1 if first_token_only else length, heads * head_dim))
         return self.output_dense(x)

@@ -18,9 +18,10 @@ class RobertaEncoderBlock(ConfiguredLayer):
     Call arguments:
         x: float (batch, length, hidden_dim)
         bias: float32, from `attention_bias`.
+        first_token_only: compute the first token's output alone.
 
     Returns:
-        float (batch, length, hidden_dim)
+        float (batch, length, hidden_dim); (batch, 1, hidden_dim) for the first token
     """
 
     def __init__(self, config, **kwargs):
@@ -51,9 +52,10 @@ class RobertaEncoderBlock(ConfiguredLayer):
         self.output_dense.build((*input_shape[:-1], self.config.intermediate_dim))
         self.output_norm.build(input_shape)
 
-    def call(self, x, bias, training=False):
+    def call(self, x, bias, first_token_only=False, training=False):
         x = ops.cast(x, self.compute_dtype)
-        y = self.attention(x, bias, training=training)
+        y = self.attention(x, bias, first_token_only=first_token_only, training=training)
+        x = x[:, :1] if first_token_only else x
         x = self.attention_norm(x + self.dropout(y, training=training))
         y = self.intermediate_dense(x)  # (batch, length, intermediate_dim)
         y = self.output_dense(ops.gelu(y, approximate=False))
@@ -69,9 +71,11 @@ class RobertaEncoder(ConfiguredLayer):
         padding_mask: int (batch, length), 1 for tokens.
         segment_ids: optional int (batch, length): attention stays inside a segment.
         return_hidden_states: give the output of every block instead of the last.
+        first_token_only: compute the last block for the first token alone.
 
     Returns:
-        float (batch, length, hidden_dim), or a list of `num_layers` of them.
+        float (batch, length, hidden_dim), or a list of `num_layers` of them; the last is
+        (batch, 1, hidden_dim) for the first token.
     """
 
     def __init__(self, config, **kwargs):
@@ -85,10 +89,19 @@ class RobertaEncoder(ConfiguredLayer):
         for block in self.blocks:
             block.build(input_shape)
 
-    def call(self, x, padding_mask, segment_ids=None, return_hidden_states=False, training=False):
+    def call(
+        self,
+        x,
+        padding_mask,
+        segment_ids=None,
+        return_hidden_states=False,
+        first_token_only=False,
+        training=False,
+    ):
         bias = attention_bias(padding_mask, segment_ids)
         hidden_states = []
         for block in self.blocks:
-            x = block(x, bias, training=training)
+            alone = first_token_only and block is self.blocks[-1]
+            x = block(x, bias, first_token_only=alone, training=training)
             hidden_states.append(x)
         return hidden_states if return_hidden_states else x

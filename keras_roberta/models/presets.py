@@ -6,7 +6,9 @@ reads.
 
 import json
 import logging
+import math
 import pathlib
+import shutil
 
 import keras
 import numpy as np
@@ -22,12 +24,15 @@ from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.hub import local_directory
 from keras_roberta.tokenizers import RobertaTokenizer
+from keras_roberta.tokenizers.vocabulary_files import TOKENIZER_FILES
 
 # What to download of a repository.
 PRESET_FILES = ["*.json", "*.txt", "*.safetensors", "pytorch_model*.bin", "*.weights.h5"]
 PRESET_FILES += ["assets/tokenizer/*"]
 # What a preset consists of, depending on its kind and size.
 PRESET_PARTS = {"task.json", "task.weights.h5", "model.weights.h5", "model.weights.json"}
+
+_REST_OF_A_PRESET = 1 << 23  # bytes, more than a tokenizer takes
 
 logger = logging.getLogger("keras_roberta")
 
@@ -62,6 +67,16 @@ def read_json(path):
     if not isinstance(values, dict):
         raise InputError(f"{path}: should hold a JSON object, holds a {type(values).__name__}")
     return values
+
+
+def remove_preset(directory):
+    """Removes a preset of ours from a directory; what else is there stays."""
+    # The first makes a directory a preset, so that nothing takes the rest for one.
+    parts = ["config.json", "metadata.json", *sorted(PRESET_PARTS)]
+    parts += [path.name for path in directory.glob("model_*.weights.h5")]  # sharded
+    parts += [f"assets/tokenizer/{name}" for name in TOKENIZER_FILES]
+    for part in parts:
+        (directory / part).unlink(missing_ok=True)
 
 
 class KerasPreset:
@@ -190,10 +205,14 @@ class PresetMixin:
         Args:
             preset_dir: path of the directory; other files in it stay.
             max_shard_size: GB a weight file may have.
+
+        Raises:
+            InputError: there is no room for it.
         """
         preset_dir = pathlib.Path(preset_dir)
         replaces = (preset_dir / "config.json").exists()
         with atomic_directory(preset_dir) as directory:
+            _check_room(directory, self.weights, preset_dir)
             super().save_to_preset(str(directory), max_shard_size=max_shard_size)
             written = {path.name for path in directory.iterdir()}
         if replaces:  # A part that only the old preset had would be read with the new ones.
@@ -229,6 +248,17 @@ class PresetMixin:
             them as.
         """
         return "RobertaModel", {}, {}
+
+
+def _check_room(directory, weights, preset_dir):
+    # Beforehand: HDF5 does not report every write that fails.
+    needed = 4 * sum(math.prod(weight.shape) for weight in weights) + _REST_OF_A_PRESET
+    free = shutil.disk_usage(directory).free
+    if free < needed:
+        raise InputError(
+            f"{preset_dir}: cannot be written: it takes {needed / 1e6:,.0f} MB, and "
+            f"{free / 1e6:,.0f} are free; make room and run it again"
+        )
 
 
 def _arrays(variables):

@@ -53,15 +53,27 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
             name: keras.Input((None,), dtype="int32", name=name)
             for name in ("token_ids", "padding_mask", *optional_inputs)
         }
-        x = self.embeddings(**inputs)  # (batch, length, hidden_dim)
-        packing = {k: v for k, v in inputs.items() if k == "segment_ids"}
-        x = self.encoder(x, inputs["padding_mask"], **packing)
-        super().__init__(inputs=inputs, outputs=x, dtype=dtype, **kwargs)
+        super().__init__(inputs=inputs, outputs=self._encode(inputs), dtype=dtype, **kwargs)
 
         # === Config ===
         self.config = config
         self.optional_inputs = tuple(optional_inputs)
         self.start_token_index = 0
+
+    def _encode(self, inputs, **kwargs):
+        packing = {k: v for k, v in inputs.items() if k == "segment_ids"}
+        x = self.embeddings(**inputs)  # (batch, length, hidden_dim)
+        return self.encoder(x, inputs["padding_mask"], **packing, **kwargs)
+
+    def first_token(self):
+        """The output at `<s>` for models that need no other, from `self.input`.
+
+        The last block is computed for that token alone, which saves most of its work.
+
+        Returns:
+            symbolic float (batch, 1, hidden_dim)
+        """
+        return self._encode(self.input, first_token_only=True)
 
     def get_config(self):
         return {

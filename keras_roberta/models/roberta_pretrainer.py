@@ -10,6 +10,7 @@ from keras_roberta.data.batch_options import OBJECTIVES
 from keras_roberta.data.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
 from keras_roberta.errors import InputError
 from keras_roberta.layers import ClassificationHead, MaskedLMHead, TokenClassificationHead
+from keras_roberta.models.presets import logger
 from keras_roberta.models.roberta_backbone import RobertaBackbone, layer_weights
 from keras_roberta.models.task import RobertaTask
 from keras_roberta.training.gradient_accumulation import mean_gradients
@@ -78,7 +79,6 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
         config, dtype = backbone.config, backbone.dtype_policy
         self.heads = {}
         for objective in objectives:
-            # A head's name is its place in the weights file: RobertaMaskedLM finds its own there.
             arguments = dict(
                 config=config,
                 dtype=dtype,
@@ -208,6 +208,40 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
 
     # === Presets ===
 
+    @classmethod
+    def from_preset(cls, preset, load_weights=True, **kwargs):
+        """As `RobertaTask.from_preset`; a preset of some objectives is a start for others too.
+
+        Heads of `objectives` that it was not made with start random, named in a warning, as does
+        that of "tokens" for other `token_labels`.
+        """
+        settings = ("objectives", "loss_weights", "num_choices", "token_labels")
+        wanted = {name: kwargs.pop(name) for name in settings if name in kwargs}
+        saved = super().from_preset(preset, load_weights=load_weights, **kwargs)
+        if not wanted:
+            return saved
+        found = {name: getattr(saved, name) for name in settings}
+        if "objectives" in wanted:
+            found["loss_weights"] = None
+        # Keras finds weights in a file by the order of layers: first as they were saved.
+        task = cls(saved.backbone, preprocessor=saved.preprocessor, **found | wanted)
+        new = [objective for objective in task.heads if not task._take_head(objective, saved)]
+        if new and load_weights:
+            logger.warning("%s: has no head for %s; it starts random", preset, ", ".join(new))
+        return task
+
+    def _take_head(self, objective, other):
+        """Copies another model's head, if it has the same."""
+        if objective not in other.heads:
+            return False
+        if objective == "tokens" and self.token_labels != other.token_labels:
+            return False
+        pairs = zip(self.heads[objective].weights, other.heads[objective].weights, strict=True)
+        for weight, taken in pairs:
+            if weight is not taken:  # the embedding, which "mlm" projects on, is the same one
+                weight.assign(taken)
+        return True
+
     def head_weights_by_name(self):
         """The head that Hugging Face's checkpoints may have too."""
         if "mlm" not in self.heads:
@@ -228,7 +262,13 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
 
     @staticmethod
     def settings_from_hugging_face(head, labels):
-        return {}
+        return {"objectives": ("mlm",)}
+
+    @staticmethod
+    def settings_from_other_task(registered_name, settings):
+        if registered_name == "keras_roberta>RobertaMaskedLM":
+            return {"objectives": ("mlm",), "preprocessor": settings["preprocessor"]}
+        return None
 
 
 def _shares(data, parts):

@@ -63,9 +63,8 @@ class RobertaTextClassifier(RobertaTask, keras_hub.models.TextClassifier):
         )
 
         # === Functional model ===
-        super().__init__(
-            inputs=backbone.input, outputs=self.head(backbone(backbone.input)), **kwargs
-        )
+        outputs = self.head(backbone.first_token())
+        super().__init__(inputs=backbone.input, outputs=outputs, **kwargs)
 
         # === Config ===
         self.num_classes = num_classes

@@ -115,9 +115,9 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
             optimizer: "auto" for `training.finetuning_optimizer()`, whose schedule `fit` spreads
                 over its own number of steps; or any Keras optimizer.
             jit_compile: True compiles forward and backward pass with XLA, under any
-                `tf.distribute` strategy (`training.gradients`); "auto" does so on GPUs. On a CPU
-                it is no faster, and every shape of batch is compiled anew. The optimizer is
-                compiled anyway.
+                `tf.distribute` strategy (`training.gradients`); "auto" does so on GPUs. A CPU
+                spends its time in matrix products, which are library calls either way, and every
+                shape of batch is compiled anew. The optimizer is compiled anyway.
             run_eagerly: True compiles neither.
         """
         if optimizer == "auto":

@@ -6,7 +6,7 @@ from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.models.roberta_masked_lm import RobertaMaskedLM
 from keras_roberta.models.roberta_pretrainer import RobertaPretrainer
 from keras_roberta.models.roberta_text_classifier import RobertaTextClassifier
-from keras_roberta.recipes.finetune import check_output_directory
+from keras_roberta.recipes.output_directory import check_output_directory
 
 FORMATS = ("hugging-face", "keras")
 # The first that finds its head in a checkpoint reads it. The pre-trainer comes last: with a

@@ -19,13 +19,8 @@ from keras_roberta.models.roberta_text_classifier import RobertaTextClassifier
 from keras_roberta.progress import console, progress_bar, waiting
 from keras_roberta.recipes.baselines import majority_class, tf_idf
 from keras_roberta.recipes.columns import labels_of, text_columns
-from keras_roberta.recipes.finetune import (
-    TrainingOptions,
-    check_output_directory,
-    class_targets,
-    fit,
-    save,
-)
+from keras_roberta.recipes.finetune import TrainingOptions, class_targets, fit, save
+from keras_roberta.recipes.output_directory import check_output_directory
 from keras_roberta.recipes.report import compare, write_json
 from keras_roberta.recipes.small_pretraining import pretrain
 from keras_roberta.tokenizers.training import train_byte_level_bpe

@@ -3,9 +3,7 @@
 import csv
 import dataclasses
 import json
-import os
 import time
-from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -16,6 +14,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.models.roberta_text_classifier import RobertaTextClassifier
 from keras_roberta.progress import ProgressBar
 from keras_roberta.recipes.columns import Columns, labels_of, text_columns
+from keras_roberta.recipes.output_directory import check_output_directory
 from keras_roberta.scores import scores
 from keras_roberta.training.multi_worker import Place
 from keras_roberta.training.optimizer import finetuning_optimizer
@@ -171,18 +170,6 @@ def save(model, out, metrics, history):
             writer = csv.DictWriter(file, history[0])
             writer.writeheader()
             writer.writerows(history)
-
-
-def check_output_directory(out, overwrite):
-    """Raises unless `out` is new, empty, or may be overwritten."""
-    out = Path(out)
-    if out.is_file():
-        raise InputError(f"{out}: is a file; --out names a directory")
-    parent = next(path for path in out.absolute().parents if path.exists())
-    if not parent.is_dir() or not os.access(out if out.is_dir() else parent, os.W_OK):
-        raise InputError(f"{out}: cannot be written there; give another --out")
-    if not overwrite and out.is_dir() and any(out.iterdir()):
-        raise InputError(f"{out}: exists and is not empty; give another --out, or --overwrite")
 
 
 def class_targets(table, column, num_classes=None):

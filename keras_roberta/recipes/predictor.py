@@ -68,6 +68,7 @@ def runner_predictor(path, tokenizer=None, threads=1):
     """An exported model as a `Predictor`."""
     is_tflite = Path(path).suffix == ".tflite"
     runner = load(path, tokenizer, threads if is_tflite else None)
+    runner.check_classifies()
 
     def logits(texts):
         return runner.predict(texts)["logits"]

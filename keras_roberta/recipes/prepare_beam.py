@@ -18,7 +18,8 @@ from keras_roberta.data.parts import split_of
 from keras_roberta.data.prepare_options import PrepareOptions
 from keras_roberta.data.shards import SPLITS, shard_name
 from keras_roberta.errors import InputError
-from keras_roberta.recipes import prepare as local
+from keras_roberta.recipes import prepare_job, shards_directory
+from keras_roberta.recipes.output_directory import output_errors
 from keras_roberta.tokenizers.roberta_tokenizer import RobertaTokenizer
 
 try:
@@ -49,16 +50,16 @@ def prepare(
     if not isinstance(tokenizer, RobertaTokenizer):
         tokenizer = RobertaTokenizer.from_preset(tokenizer)
     units = work_units(corpus, options.corpus)
-    job = local.Job(out, tokenizer, options, units)
-    with local.output_errors(out):
-        local.begin(out, local.describe(job), overwrite)
-        records = out / local.PROGRESS
+    job = prepare_job.Job(out, tokenizer, options, units)
+    with output_errors(out):
+        shards_directory.begin(out, prepare_job.describe(job), overwrite)
+        records = out / shards_directory.PROGRESS
         with _plain_errors(), beam.Pipeline(options=_beam_options(runner, runner_options)) as p:
             _build(p, job, records)
         shards = [json.loads(path.read_text("utf-8")) for path in job.shards.glob("*.json")]
         dropped = json.loads((records / "dropped.json").read_text("utf-8"))
-        manifest = local.make_manifest(tokenizer, options, shards, dropped)
-        local.finish(out, tokenizer, manifest)
+        manifest = prepare_job.make_manifest(tokenizer, options, shards, dropped)
+        shards_directory.finish(out, tokenizer, manifest)
     return manifest
 
 
@@ -130,9 +131,11 @@ class _Encode(beam.DoFn):
         )
 
     def process(self, unit):
-        number = local.first_number(unit)
+        number = prepare_job.first_number(unit)
         options = self._job.options
-        for documents, cut in local.encoded_batches(self._job.units[unit], self._encoder, options):
+        for documents, cut in prepare_job.encoded_batches(
+            self._job.units[unit], self._encoder, options
+        ):
             signatures = [None] * len(documents)
             if options.near_duplicates:
                 signatures = near_duplicates.signatures(documents)
@@ -176,7 +179,7 @@ def _tokens(row, heldout):
 
 def _assign(row, options, tokens):
     (group, _), key = _tokens(row, options.heldout), row[1].key
-    count = local.num_shards(tokens[group], options)
+    count = prepare_job.num_shards(tokens[group], options)
     number = int.from_bytes(key[:8], "big") * count >> 64
     return (*group, number, count), row
 
@@ -185,7 +188,7 @@ def _write(item, job):
     (split, language, number, count), rows = item
     ordered = sorted(rows, key=lambda row: (row[1].key, row[0]))
     name = shard_name(split, language, number, count)
-    description = local.write_shard(job.out, name, [document for _, document in ordered])
+    description = prepare_job.write_shard(job.out, name, [document for _, document in ordered])
     _write_json(job.shards / f"{name}.json", {"split": split, "language": language, **description})
 
 

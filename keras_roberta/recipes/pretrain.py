@@ -2,12 +2,12 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_roberta.config import RobertaConfig
 from keras_roberta.data.pretraining import (
     batch_statistics,
     evaluation_batches,
@@ -19,9 +19,10 @@ from keras_roberta.errors import InputError
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.models.roberta_pretrainer import RobertaPretrainer
 from keras_roberta.progress import RunBar, console
-from keras_roberta.recipes.prepare import output_errors
+from keras_roberta.recipes.output_directory import output_errors
 from keras_roberta.recipes.pretraining_card import draw_curves, write_card
 from keras_roberta.recipes.run_directory import RunDirectory
+from keras_roberta.recipes.start_model import start_model
 from keras_roberta.training.budget import BudgetSchedule, RunClock
 from keras_roberta.training.divergence import StopDivergence
 from keras_roberta.training.exchange import Exchange
@@ -61,8 +62,9 @@ def pretrain(data, out, options, overwrite=False, on_corrupt="raise", strategy=N
 
     Args:
         data: directory of shards.
-        out: directory of the run: `run.json`, `states/`, `log.csv`, `evaluations.csv`,
-            `tensorboard/`, and at the end the preset, `curves.png` and `README.md`.
+        out: directory of the run: `run.json`, `states/`, `log.csv`, `evaluations.csv` (from step
+            0 where it starts from a preset), `tensorboard/`, and at the end the preset,
+            `curves.png` and `README.md`.
         options: `PretrainingOptions`
         overwrite: start anew where `out` holds another run.
         on_corrupt: see `open_shards`.
@@ -77,6 +79,8 @@ def pretrain(data, out, options, overwrite=False, on_corrupt="raise", strategy=N
     """
     strategy = strategy or tf.distribute.get_strategy()
     stages = options.stages(strategy.num_replicas_in_sync)
+    if options.preset is not None and Path(options.preset).resolve() == Path(out).resolve():
+        raise InputError(f"{out}: is the preset to start from; give another --out")
     shards = open_shards(data, on_corrupt)
     with strategy.scope():
         model, schedule = build(options, shards)
@@ -124,15 +128,6 @@ def _run(model, schedule, shards, options, stages, directory, evaluation, exchan
         tensorboard = TensorBoardLog(directory.tensorboard)
         reports = [log, tensorboard]
 
-    def evaluate(step, means):
-        if step % options.evaluate_every == 0:
-            heldout = evaluation()
-            if is_chief:
-                _report_evaluation(step, heldout, evaluations, tensorboard)
-
-    windows = Windows(
-        options.log_every, [*reports, StopDivergence(options.log_every), evaluate], clock.step
-    )
     saving = SaveState(
         states if is_chief else None,
         options.save_every,
@@ -140,8 +135,23 @@ def _run(model, schedule, shards, options, stages, directory, evaluation, exchan
         lambda: {"seconds": clock.seconds, "tokens": clock.tokens, "stages": stage_starts},
         agree=lambda received: int(exchange([received or 0]).max()) or None,
     )
-    bar = RunBar(clock)
+
+    def evaluate(step, means=None):
+        if step % options.evaluate_every == 0:
+            heldout = evaluation(saving)
+            if is_chief and saving.signal is None:
+                _report_evaluation(step, heldout, evaluations, tensorboard)
+
+    windows = Windows(
+        options.log_every, [*reports, StopDivergence(options.log_every), evaluate], clock.step
+    )
+    bar, heldout = RunBar(clock), {}
     try:
+        saving.listen()
+        # The chief alone knows what has been measured.
+        is_due = is_chief and _is_due(clock, options, evaluations)
+        if exchange.of_chief([is_due])[0]:
+            evaluate(clock.step)
         for stage in stages:
             if clock.progress >= stage.until or saving.signal is not None:
                 continue
@@ -164,6 +174,9 @@ def _run(model, schedule, shards, options, stages, directory, evaluation, exchan
                     verbose=0,
                     callbacks=[clock, windows, bar, saving],
                 )
+        if saving.signal is None:
+            saving.listen()  # `fit` gave the signals back
+            heldout = evaluation(saving)
     finally:
         bar.close()
         saving.close()
@@ -175,15 +188,14 @@ def _run(model, schedule, shards, options, stages, directory, evaluation, exchan
     }
     if saving.signal is not None:
         return PretrainingResult(model, **totals, heldout={}, signal=saving.signal)
-    heldout = evaluation()
     if not is_chief:
         return PretrainingResult(model, **totals, heldout=heldout)
     evaluations = CsvLog(directory.evaluations, clock.step - 1)  # in place of any of this step
     _report_evaluation(clock.step, heldout, evaluations, tensorboard)
     without_segments(model).save_to_preset(directory.path)
-    draw_curves(directory.path / "curves.png", log.rows(), evaluations.rows())
+    draw_curves(directory.curves, log.rows(), evaluations.rows())
     name, config = directory.path.resolve().name, model.backbone.config
-    write_card(directory.path / "README.md", name, config, options, shards, totals, heldout)
+    write_card(directory.card, name, config, options, shards, totals, heldout)
     return PretrainingResult(model, **totals, heldout=heldout)
 
 
@@ -220,32 +232,11 @@ def _batches_of_worker(strategy, shards, batches, **place):
 
 
 def build(options, shards):
-    """A new model after the options, compiled, and its schedule."""
+    """The model that a run starts with, compiled, and its schedule."""
     keras.utils.set_random_seed(options.seed)
-    tokenizer, batches = shards.tokenizer, options.batches
-    config = RobertaConfig.named(
-        options.size,
-        vocabulary_size=tokenizer.vocabulary_size,
-        max_sequence_length=options.longest_sequence,
-        dropout=options.dropout,
-        attention_dropout=options.dropout,
-        seed=options.seed,
-        start_token_id=tokenizer.start_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        end_token_id=tokenizer.end_token_id,
-    )
-    packed = ("segment_ids",) if batches.packing == "block-diagonal" else ()
-    model = RobertaPretrainer(
-        RobertaBackbone(config, optional_inputs=packed, dtype=options.dtype),
-        batches.objectives,
-        options.loss_weights,
-        num_choices=batches.num_choices,
-        token_labels=shards.token_labels,
-        preprocessor=RobertaPretrainer.preprocessor_cls(
-            tokenizer, options.longest_sequence, batches.mask_rate or 0.15
-        ),
-    )
-    schedule = BudgetSchedule(options.peak_learning_rate(), options.warmup, options.decay_power)
+    model = start_model(options, shards)
+    peak = options.peak_learning_rate(model.backbone.config.hidden_dim)
+    schedule = BudgetSchedule(peak, options.warmup, options.decay_power)
     model.compile(
         pretraining_optimizer(
             schedule,
@@ -292,12 +283,22 @@ class _Evaluation:
             except InputError as error:  # few documents, and none that the objectives can use
                 console.print(f"{language} will not be measured: {error}")
 
-    def __call__(self):
+    def __call__(self, saving):
+        """Metrics by language; only of a part of the text where `saving` was told to stop."""
+        results = {}
         with input_errors():
-            return {
-                language: self._model.evaluate(dataset, verbose=0, return_dict=True)
-                for language, dataset in self._datasets.items()
-            }
+            for language, dataset in self._datasets.items():
+                if saving.signal is None:
+                    results[language] = self._model.evaluate(
+                        dataset, verbose=0, return_dict=True, callbacks=[saving]
+                    )
+        return results
+
+
+def _is_due(clock, options, evaluations):
+    """Whether to measure before the first step: a preset, or where a signal cut that off."""
+    known = any(int(row["step"]) == clock.step for row in evaluations.rows())
+    return not known and (bool(clock.step) or options.preset is not None) and clock.progress < 1
 
 
 def _report_evaluation(step, results, evaluations, tensorboard):

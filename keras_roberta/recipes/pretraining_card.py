@@ -53,6 +53,7 @@ def write_card(path, name, config, options, shards, totals, results):
         f"{language} ({counts['tokens']:,} tokens)"
         for language, counts in shards.counts["train"].items()
     )
+    start = f"the weights of {options.preset}" if options.preset else "a random start"
     lines = [
         "---",
         "library_name: keras",
@@ -63,8 +64,7 @@ def write_card(path, name, config, options, shards, totals, results):
         "",
         f"A RoBERTa encoder of {config.num_layers} layers, {config.hidden_dim} wide, "
         f"{config.num_heads} heads, {config.vocabulary_size:,} tokens, up to "
-        f"{config.max_sequence_length} of them at once, trained from a random start by "
-        "keras_roberta.",
+        f"{config.max_sequence_length} of them at once, trained from {start} by keras_roberta.",
         "",
         "```python",
         "import keras_roberta as kr",
@@ -82,9 +82,9 @@ def write_card(path, name, config, options, shards, totals, results):
         f"{totals['skipped_steps']} steps skipped",
         f"- batches of up to {options.largest_batch_size:,} sequences of up to "
         f"{options.longest_sequence} tokens",
-        f"- AdamW, peak rate {options.peak_learning_rate():.2g}, warm-up {options.warmup:.0%} of "
-        f"the run, decay to 0 by the power {options.decay_power:g}, weight decay "
-        f"{options.weight_decay:g}, dropout {options.dropout:g}, seed {options.seed}",
+        f"- AdamW, peak rate {options.peak_learning_rate(config.hidden_dim):.2g}, warm-up "
+        f"{options.warmup:.0%} of the run, decay to 0 by the power {options.decay_power:g}, weight "
+        f"decay {options.weight_decay:g}, dropout {options.dropout:g}, seed {options.seed}",
         "",
         "![Curves of loss and learning rate](curves.png)",
         "",

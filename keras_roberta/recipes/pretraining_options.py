@@ -1,6 +1,7 @@
 """How a model is pre-trained: one validated record, and the recipes known by name."""
 
 import dataclasses
+import os
 
 from keras_roberta.config import RobertaConfig
 from keras_roberta.data.batch_options import BatchOptions
@@ -35,7 +36,8 @@ class PretrainingOptions:
     """All that decides a pre-training run; the defaults are roberta-base's.
 
     Attributes:
-        size: name of a `RobertaConfig`.
+        size: name of a `RobertaConfig`; None with a preset.
+        preset: whose weights to start from, see `RobertaTask.from_preset`; None for random ones.
         batches: `BatchOptions`; its batch size counts sequences an optimizer step.
         loss_weights: factor of each objective, 1 where left out.
         steps, hours: see `Budget`.
@@ -57,7 +59,8 @@ class PretrainingOptions:
         InputError: names the value that does not fit.
     """
 
-    size: str = "base"
+    size: str | None = "base"
+    preset: str | None = None
     batches: BatchOptions = BatchOptions(batch_size=8192)
     loss_weights: dict[str, float] = dataclasses.field(default_factory=dict)
     steps: int | None = 500_000
@@ -81,7 +84,14 @@ class PretrainingOptions:
     evaluation_batches: int = 20
 
     def __post_init__(self):
-        RobertaConfig.named(self.size, dropout=self.dropout)
+        if (self.size is None) == (self.preset is None):
+            raise InputError(
+                f"size {self.size}, preset {self.preset}: give one of them; a preset has its size"
+            )
+        if self.size is not None:
+            RobertaConfig.named(self.size, dropout=self.dropout)
+        else:
+            object.__setattr__(self, "preset", os.fspath(self.preset))
         Budget(self.steps, self.hours)
         for name in ("micro_batch_size", *REPORTING):
             if getattr(self, name) < 1:
@@ -138,12 +148,11 @@ class PretrainingOptions:
     def longest_sequence(self):
         return max(stage.batches.sequence_length for stage in self.stages())
 
-    def peak_learning_rate(self):
+    def peak_learning_rate(self, hidden_dim):
         """`learning_rate`, or what goes with the batch size and the width of the model."""
         if self.learning_rate is not None:
             return self.learning_rate
-        width = RobertaConfig.named(self.size).hidden_dim
-        return peak_learning_rate(self.largest_batch_size, width)
+        return peak_learning_rate(self.largest_batch_size, hidden_dim)
 
     def to_dict(self):
         """As JSON can hold it."""
@@ -170,7 +179,7 @@ def recipe(name, **changes):
     Args:
         name: one of these.
         **changes: fields of `PretrainingOptions` or of its `BatchOptions`; None leaves one be.
-            `hours` alone takes the place of the recipe's steps.
+            `hours` alone takes the place of the recipe's steps, a `preset` that of its size.
     """
     if name not in RECIPES:
         raise InputError(f"no recipe is named {name!r}; choose from {', '.join(RECIPES)}")
@@ -178,6 +187,8 @@ def recipe(name, **changes):
     values = dict(RECIPES[name])
     if "hours" in changes or "steps" in changes:
         values |= {"hours": None, "steps": None}
+    if "preset" in changes:
+        values["size"] = None
     values |= changes
     if name == "one-day" and "batch_ramp" not in changes:
         full = values["batch_size"]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from keras_roberta.atomic_write import atomic_file
 from keras_roberta.errors import InputError
-from keras_roberta.recipes.finetune import check_output_directory
+from keras_roberta.models.presets import remove_preset
+from keras_roberta.recipes.output_directory import check_output_directory
 from keras_roberta.recipes.pretraining_options import REPORTING
 
 RECORD = "run.json"
@@ -19,12 +20,14 @@ class RunDirectory:
     Attributes:
         states, tensorboard: directories.
         log, evaluations: CSV files.
+        curves, card: what is said of the preset, which lies in `path` itself.
     """
 
     def __init__(self, path):
         self.path = Path(path)
         self.states, self.tensorboard = self.path / "states", self.path / "tensorboard"
         self.log, self.evaluations = self.path / "log.csv", self.path / "evaluations.csv"
+        self.curves, self.card = self.path / "curves.png", self.path / "README.md"
 
     @property
     def holds_run(self):
@@ -50,9 +53,10 @@ class RunDirectory:
             temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
     def _clear(self):
+        remove_preset(self.path)  # First: it would pass for the new run's.
         for directory in (self.states, self.tensorboard):
             shutil.rmtree(directory, ignore_errors=True)
-        for file in (self.log, self.evaluations, self.path / RECORD):
+        for file in (self.log, self.evaluations, self.curves, self.card, self.path / RECORD):
             file.unlink(missing_ok=True)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from keras_roberta.errors import InputError
-from keras_roberta.tokenizers.roberta_tokenizer import SPECIAL_TOKENS, RobertaTokenizer
+from keras_roberta.tokenizers.roberta_tokenizer import RobertaTokenizer
+from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS
 
 _SPECIAL = re.compile("|".join(map(re.escape, SPECIAL_TOKENS)))
 _SMALLEST = 256 + len(SPECIAL_TOKENS)

@@ -12,8 +12,8 @@ def keep_freed_memory():
     """Tells glibc's malloc not to give freed blocks back to the system.
 
     By default each large block, such as the activations of a layer, is mapped anew, and the system
-    clears its pages one by one when they are first written: nearly half of the time of a step of a
-    small model whose batches differ in length. The process keeps what its largest step needed.
+    clears its pages one by one when they are first written: at every step where batches differ in
+    length. The process keeps what its largest step needed.
     Does nothing under another C library, or where the environment has settings of its own
     (`MALLOC_MMAP_MAX_`, `GLIBC_TUNABLES` and so on).
     """

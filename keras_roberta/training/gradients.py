@@ -16,7 +16,7 @@ logger = logging.getLogger("keras_roberta")
 
 # A replica's dropout draws from Keras's seed plus its number times this.
 _SEEDS_APART = 1_000_003
-# More shapes than this cost more to compile than they save.
+# More shapes than this are worth a warning: each is compiled.
 MANY_SHAPES = 16
 
 

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_roberta.data.autotuning import without_autotuning
 from keras_roberta.data.replica_batches import replica_batches
 from keras_roberta.errors import InputError
 
@@ -65,9 +66,8 @@ def spread(strategy, dataset):
     """
     check_divides(strategy, _static_rows(dataset))
     here = Place.of(strategy).replicas(strategy)
-    return strategy.distribute_datasets_from_function(
-        lambda _: replica_batches(dataset, strategy.num_replicas_in_sync, here)
-    )
+    parts = without_autotuning(replica_batches(dataset, strategy.num_replicas_in_sync, here))
+    return strategy.distribute_datasets_from_function(lambda _: parts)
 
 
 def check_divides(strategy, batch_size):

@@ -5,7 +5,7 @@ import functools
 
 import keras
 
-from keras_roberta.training.schedules import LinearWarmupDecay
+from keras_roberta.training.schedules import warmup_and_decay
 
 # Biases and the gains and shifts of layer norms: decay would pull a scale towards 0.
 NOT_DECAYED = ("bias", "gamma", "beta")
@@ -15,11 +15,12 @@ NOT_DECAYED = ("bias", "gamma", "beta")
 class RobertaAdamW(keras.optimizers.AdamW):
     """`keras.optimizers.AdamW` without decay of biases and layer norms, in few passes over memory.
 
-    On TensorFlow the update is `adamw_update`'s, which gives the same numbers in a third of the
-    time. A step whose gradient is not finite changes nothing but `iterations`, and is counted in
-    `skipped_steps`. Other backends, weights in other types than float32 or with constraints, and
-    the arguments of Keras's AdamW that RoBERTa's recipes do not use (`amsgrad`, `use_ema`,
-    `clipnorm`, `clipvalue`, `gradient_accumulation_steps`) get Keras's own update.
+    On TensorFlow the update is `adamw_update`'s: the same numbers, from one compiled program that
+    reads and writes each weight and its moments once. A step whose gradient is not finite changes
+    nothing but `iterations`, and is counted in `skipped_steps`. Other backends, weights in other
+    types than float32 or with constraints, and the arguments of Keras's AdamW that RoBERTa's
+    recipes do not use (`amsgrad`, `use_ema`, `clipnorm`, `clipvalue`,
+    `gradient_accumulation_steps`) get Keras's own update.
 
     Args:
         not_decayed: a weight is not decayed if its path contains one of these.
@@ -188,10 +189,8 @@ def finetuning_optimizer(
     Returns:
         `RobertaAdamW`
     """
-    if isinstance(learning_rate, (int, float)):
-        learning_rate = LinearWarmupDecay(learning_rate, total_steps, warmup)
     return RobertaAdamW(
-        learning_rate,
+        warmup_and_decay(learning_rate, total_steps, warmup),
         weight_decay=weight_decay,
         beta_2=beta_2,
         epsilon=epsilon,

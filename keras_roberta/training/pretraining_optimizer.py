@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_roberta.training.optimizer import RobertaAdamW
-from keras_roberta.training.schedules import LinearWarmupDecay
+from keras_roberta.training.schedules import warmup_and_decay
 
 # Sequences a step -> peak rate, at the width of roberta-base.
 _PEAKS = {256: 1e-4, 2048: 5e-4, 8192: 7e-4}
@@ -50,12 +50,9 @@ def pretraining_optimizer(
     Returns:
         `RobertaAdamW`
     """
-    if isinstance(learning_rate, (int, float)):
-        learning_rate = LinearWarmupDecay(learning_rate, total_steps, warmup)
     return RobertaAdamW(
-        learning_rate,
+        warmup_and_decay(learning_rate, total_steps, warmup),
         weight_decay=weight_decay,
-        beta_1=0.9,
         beta_2=beta_2,
         epsilon=epsilon,
         global_clipnorm=clip_norm,

@@ -10,7 +10,7 @@ class SaveState(keras.callbacks.Callback):
     """Saves the state of the run during `fit`, and ends it on SIGTERM or Ctrl-C.
 
     The first such signal lets the step in progress finish, saves and stops; a second Ctrl-C stops
-    at once.
+    at once. Given to `evaluate` as well, it ends that after the batch in progress.
 
     ```python
     states = RunStates("run/states")
@@ -26,7 +26,7 @@ class SaveState(keras.callbacks.Callback):
         step: steps done before this call of `fit`.
         values: function giving more to save, as JSON, or None.
         agree: function of the signal that this process was sent, or None, giving the one that all
-            processes go by; called after every step.
+            processes go by; called after every step, and after every batch of an evaluation.
 
     Attributes:
         step: steps done.
@@ -43,16 +43,26 @@ class SaveState(keras.callbacks.Callback):
         self._saved = step
         self._handlers = {}
 
-    def on_train_begin(self, logs=None):
+    def listen(self):
+        """Takes the signals, until `close`; `fit` does it by itself."""
         if threading.current_thread() is not threading.main_thread():
             return  # Python delivers signals to the main thread alone
         for number in (signal.SIGTERM, signal.SIGINT):
-            self._handlers.setdefault(number, signal.signal(number, self._receive))
+            handler = signal.signal(number, self._receive)
+            self._handlers.setdefault(number, handler)
 
     def _receive(self, number, frame):
         if self._received is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         self._received = number
+
+    def on_train_begin(self, logs=None):
+        self.listen()
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.signal = self.agree(self._received)
+        if self.signal is not None:
+            self.model.stop_evaluating = True
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1

@@ -58,3 +58,10 @@ class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self):
         return {"peak": self.peak, "total_steps": self.total_steps, "warmup": self.warmup}
+
+
+def warmup_and_decay(learning_rate, total_steps, warmup):
+    """A number as the peak of a `LinearWarmupDecay`; a schedule of one's own as it is."""
+    if isinstance(learning_rate, (int, float)):
+        return LinearWarmupDecay(learning_rate, total_steps, warmup)
+    return learning_rate

@@ -5,16 +5,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import keras_roberta as kr
 from keras_roberta.errors import InputError
-from keras_roberta.export.edge_graph import EdgeGraph, inference_weights
+from keras_roberta.export.task_graphs import graph_of
 from keras_roberta.export.verify import as_features, float32_task
 
 ROWS = [[0, 2], [0, 7, 2], [0, *range(5, 25), 2], [0, *range(300, 310), 2]]
 
 
 def graph_logits(task, features):
-    return EdgeGraph(task)(**{k: tf.constant(v) for k, v in features.items()})["logits"].numpy()
+    return graph_of(task)(**{k: tf.constant(v) for k, v in features.items()})["logits"].numpy()
 
 
 @pytest.mark.parametrize("num_layers", [1, 3])
@@ -28,7 +27,7 @@ def test_equals_keras_on_a_padded_batch(make_task, num_layers):
 
 def test_outputs_belong_together(classifier):
     features = as_features(ROWS, pad_token_id=1)
-    out = EdgeGraph(classifier)(**{k: tf.constant(v) for k, v in features.items()})
+    out = graph_of(classifier)(**{k: tf.constant(v) for k, v in features.items()})
     out = {name: value.numpy() for name, value in out.items()}
     np.testing.assert_allclose(out["probabilities"].sum(axis=-1), 1, rtol=1e-5)
     np.testing.assert_array_equal(out["label"], out["logits"].argmax(axis=-1))
@@ -59,12 +58,12 @@ def test_half_precision_models_export_their_float32_weights(make_task):
 
 
 def test_other_tasks_are_named(classifier):
-    with pytest.raises(InputError, match="RobertaMaskedLM"):
-        inference_weights(kr.RobertaMaskedLM(classifier.backbone))
+    with pytest.raises(InputError, match="got a RobertaBackbone"):
+        graph_of(classifier.backbone)
 
 
 def test_quantized_weights_are_refused(make_task):
     task = make_task()
     task.backbone.encoder.blocks[0].intermediate_dense.quantize("int8")
     with pytest.raises(InputError, match="intermediate/kernel is int8"):
-        EdgeGraph(task)
+        graph_of(task)

@@ -103,3 +103,14 @@ def test_dropout_follows_the_training_flag(config):
     np.testing.assert_array_equal(encoder(x, mask), encoder(x, mask))
     assert not np.allclose(encoder(x, mask, training=True), encoder(x, mask, training=True))
     assert keras.ops.shape(encoder(x, mask)) == (1, 4, 32)
+
+
+@pytest.mark.parametrize("segments", [None, [[1, 1, 1, 2, 2, 2], [1, 1, 1, 1, 0, 0]]])
+def test_the_first_token_alone_is_as_among_all(config, segments):
+    encoder = RobertaEncoder(config)
+    x = np.random.default_rng(4).normal(size=(2, 6, 32)).astype("float32")
+    mask = np.array([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]])
+    segments = None if segments is None else np.array(segments)
+    alone = encoder(x, mask, segment_ids=segments, first_token_only=True)
+    whole = encoder(x, mask, segment_ids=segments)
+    np.testing.assert_allclose(alone, np.asarray(whole)[:, :1], atol=1e-6)

@@ -1,8 +1,12 @@
+import shutil
+import types
+
 import keras
 import numpy as np
 import pytest
 
 import keras_roberta as kr
+from keras_roberta.errors import InputError
 
 
 def features(rows=3, length=7, vocabulary=300):
@@ -35,6 +39,13 @@ def test_preset_round_trip(config, dtype, tmp_path):
         tmp_path / "preset", load_weights=False, dtype="float32"
     )
     assert random_start.dtype_policy.name == "float32"
+
+
+def test_a_preset_that_there_is_no_room_for(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: types.SimpleNamespace(free=9000))
+    with pytest.raises(InputError, match="preset: cannot be written: it takes .* MB.* make room"):
+        kr.RobertaBackbone(config).save_to_preset(tmp_path / "preset")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_keras_file_round_trip(config, tmp_path):

@@ -185,6 +185,35 @@ def test_a_preset_for_every_task(config, tokenizer, tmp_path):
     np.testing.assert_allclose(backbone(features), model.backbone(features), atol=1e-5)
 
 
+def test_a_preset_is_a_start_for_other_objectives(config, tokenizer, tmp_path, caplog):
+    model = make_pretrainer(config, tokenizer, ("mlm", "sop", "tokens"), loss_weights={"sop": 2})
+    randomise(model)
+    model.save_to_preset(tmp_path / "preset")
+    features = make_batch(config)[0]
+    expected = model(features)
+
+    def start(*objectives, **more):
+        caplog.clear()
+        task = kr.RobertaPretrainer.from_preset(
+            tmp_path / "preset", objectives=objectives, num_choices=CHOICES, **more
+        )
+        assert task.objectives == objectives and task.loss_weights == {}
+        return task(features)
+
+    found = start("tokens", "nsp", "mlm", "sop")  # two of one class, in another order
+    for name in expected:
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-5, err_msg=name)
+    assert "has no head for nsp; it starts random" in caplog.text
+    assert np.abs(found["nsp"]).max() < 0.1 * np.abs(found["sop"]).max()
+    assert start("mlm", "tokens", "choice", token_labels=("a", "b"))["tokens"].shape[-1] == 2
+    assert "has no head for tokens, choice;" in caplog.text
+
+    kr.RobertaMaskedLM.from_preset(tmp_path / "preset").save_to_preset(tmp_path / "mlm")
+    again = kr.RobertaPretrainer.from_preset(tmp_path / "mlm")
+    assert again.objectives == ("mlm",)
+    np.testing.assert_allclose(again(features)["mlm"], expected["mlm"], atol=1e-5)
+
+
 def test_a_keras_file_round_trip(config, tokenizer, tmp_path):
     model = make_pretrainer(config, tokenizer)
     model.compile(gradient_accumulation_steps=2, jit_compile=True)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 import keras_roberta as kr
 from keras_roberta.errors import InputError
+from keras_roberta.tokenizers.in_graph import BatchedTokenizer, settings_of
 from keras_roberta.training.optimizer import finetuning_optimizer
 
 
@@ -90,6 +91,22 @@ def test_single_batches(classifier, sentiment):
     classifier.train_on_batch(texts, labels)
     classifier.test_on_batch(texts, labels)
     assert classifier.predict_on_batch(texts).shape == (4, 2)
+
+
+def test_fit_may_tokenise_in_the_graph(config, tokenizer, sentiment):
+    """A pipeline with a BatchedTokenizer trains as the default does on the same batches."""
+    in_graph = BatchedTokenizer(**settings_of(tokenizer))
+    pipeline = dataset(sentiment, 8).map(
+        lambda texts, labels: (in_graph(texts, max_length=24), labels)
+    )
+    losses = []
+    for data in (sentiment, (pipeline,)):
+        keras.utils.set_random_seed(3)
+        task = make_classifier(config, tokenizer)
+        history = task.fit(*data, batch_size=8 if data is sentiment else None, epochs=2,
+                           shuffle=False, verbose=0)  # fmt: skip
+        losses.append(history.history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-5)
 
 
 def test_features_pass_through(classifier, sentiment):

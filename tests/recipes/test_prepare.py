@@ -7,12 +7,12 @@ import shutil
 import numpy as np
 import pytest
 
-from keras_roberta.cli import main
 from keras_roberta.data.corpora import CorpusOptions
 from keras_roberta.data.prepare_options import PrepareOptions
 from keras_roberta.data.shards import open_shards
 from keras_roberta.errors import InputError
 from keras_roberta.recipes import prepare as recipe
+from keras_roberta.recipes import prepare_job, shards_directory
 from keras_roberta.recipes.prepare import prepare
 from keras_roberta.tokenizers.training import train_byte_level_bpe
 
@@ -129,7 +129,7 @@ def test_a_run_that_was_cut_off_goes_on(corpus, tokenizer, tmp_path, monkeypatch
     monkeypatch.setattr(recipe, "_write_shard", stop_at(3, write_shard))
     read = []
     monkeypatch.setattr(
-        recipe, "read_documents", lambda unit, o: read.append(unit) or read_documents(unit, o)
+        prepare_job, "read_documents", lambda unit, o: read.append(unit) or read_documents(unit, o)
     )
     with pytest.raises(Killed):
         prepare(corpus, tokenizer, out, OPTIONS, processes=1)
@@ -142,7 +142,7 @@ def test_a_run_that_was_cut_off_goes_on(corpus, tokenizer, tmp_path, monkeypatch
     assert content(out) == content(tmp_path / "whole")
 
 
-read_documents = recipe.read_documents
+read_documents = prepare_job.read_documents
 
 
 def one_unit_a_file(corpus, options):
@@ -177,7 +177,7 @@ def test_an_unfinished_run_is_overwritten_whole(corpus, tokenizer, tmp_path, mon
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(recipe, "finish", full)
+    monkeypatch.setattr(shards_directory, "finish", full)
     with pytest.raises(InputError, match="No space left"):
         prepare(corpus, tokenizer, out, OPTIONS, processes=1)
     monkeypatch.undo()
@@ -220,17 +220,6 @@ def test_empty_corpora_and_bad_options(tokenizer, tmp_path):
 
 
 # Commands
-
-
-@pytest.fixture
-def run(capsys):
-    def run(*arguments):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as exit:
-            main([str(argument) for argument in arguments])
-        return exit.value.code or 0, *capsys.readouterr()
-
-    return run
 
 
 def test_commands(run, corpus, tmp_path):

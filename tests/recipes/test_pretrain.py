@@ -26,7 +26,9 @@ from keras_roberta.errors import InputError
 from keras_roberta.recipes.pretrain import pretrain
 from keras_roberta.recipes.pretraining_options import recipe
 from keras_roberta.recipes.run_directory import RunDirectory
+from keras_roberta.recipes.start_model import start_model
 from keras_roberta.training.run_log import CsvLog
+from keras_roberta.training.save_state import SaveState
 
 TINY = dict(num_layers=1, num_heads=2, hidden_dim=16, intermediate_dim=32)
 
@@ -149,6 +151,35 @@ def test_a_stopped_run_goes_on_through_its_stages(english_shards, tmp_path, monk
     assert_same_state(out, tmp_path / "whole")
 
 
+def test_a_signal_ends_an_evaluation(english_shards, tmp_path, monkeypatch):
+    evaluated, end_batch, stop_at = [], SaveState.on_test_batch_end, None
+
+    def on_test_batch_end(self, batch, logs=None):
+        evaluated.append(batch)
+        if len(evaluated) == stop_at:
+            os.kill(os.getpid(), signal.SIGTERM)
+        end_batch(self, batch, logs)
+
+    monkeypatch.setattr(SaveState, "on_test_batch_end", on_test_batch_end)
+    small_parts = options(micro_batch_size=2)
+    pretrain(english_shards, tmp_path / "whole", small_parts)
+    once = len(evaluated) // 2  # after step 8 and at the end
+    assert once > 3
+    # In the first evaluation; then in the last, once the first has been made up for.
+    for stop_at, step in ((1, 8), (once + 2, 12)):
+        evaluated.clear()
+        stopped = pretrain(english_shards, tmp_path / "stopped", small_parts)
+        assert (stopped.signal, stopped.steps, stopped.heldout) == (signal.SIGTERM, step, {})
+        assert len(evaluated) == stop_at
+        assert newest_state(tmp_path / "stopped")[0] == f"step-{step:08}.safetensors"
+        assert not (tmp_path / "stopped" / "config.json").exists()
+    stop_at = None
+    assert pretrain(english_shards, tmp_path / "stopped", small_parts).signal is None
+    assert_same_state(tmp_path / "stopped", tmp_path / "whole")
+    measured = [(tmp_path / run / "evaluations.csv").read_text() for run in ("stopped", "whole")]
+    assert measured[0] == measured[1]
+
+
 def test_a_finished_run_is_only_written_again(shards, finished, finished_copy):
     state, measured = newest_state(finished_copy)[0], rows(finished_copy / "evaluations.csv")
     (finished_copy / "README.md").unlink()
@@ -268,13 +299,106 @@ def test_directories_that_are_no_run(shards, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_is_overwritten_when_told_to(english_shards, finished_copy):
+def test_a_run_is_overwritten_when_told_to(english_shards, finished_copy, monkeypatch):
     (finished_copy / "mine.txt").write_text("keep")
-    result = pretrain(english_shards, finished_copy, options(steps=2, seed=3), overwrite=True)
-    assert result.steps == 2 and (finished_copy / "mine.txt").read_text() == "keep"
-    states = [path.name for path in (finished_copy / "states").iterdir()]
-    assert states == ["step-00000002.safetensors"] and rows(finished_copy / "log.csv") == []
+    another = options(steps=3, seed=3, log_every=1)
+    with monkeypatch.context() as patch:
+        stop_at_first_row(patch, signal.SIGTERM)
+        pretrain(english_shards, finished_copy, another, overwrite=True)
+    # Nothing of the old run passes for a result of the new one.
+    assert {path.name for path in finished_copy.iterdir() if path.is_file()} == {
+        *("mine.txt", "run.json", "log.csv", "evaluations.csv")
+    }
+    assert not [path for path in (finished_copy / "assets").rglob("*") if path.is_file()]
+    with pytest.raises(InputError, match="config.json: no such file"):
+        kr.RobertaMaskedLM.from_preset(finished_copy)
+
+    result = pretrain(english_shards, finished_copy, another)
+    assert result.steps == 3 and (finished_copy / "mine.txt").read_text() == "keep"
+    states = sorted(path.name for path in (finished_copy / "states").iterdir())
+    assert states == ["step-00000001.safetensors", "step-00000003.safetensors"]
+    assert [int(row["step"]) for row in rows(finished_copy / "log.csv")] == [1, 2, 3]
     assert kr.RobertaPretrainer.from_preset(finished_copy).objectives == ("mlm",)
+
+
+def losses_at_the_start(out):
+    """{language: held-out MLM loss} before the first step."""
+    measured = rows(out / "evaluations.csv")
+    return {row["language"]: float(row["mlm_loss"]) for row in measured if row["step"] == "0"}
+
+
+@pytest.mark.slow
+def test_a_run_from_a_preset(shards, finished, tmp_path, monkeypatch):
+    preset, before = finished
+    chosen = options(**FINISHED | dict(steps=6), size=None, preset=preset, log_every=2)
+    pretrain(shards, tmp_path / "whole", chosen)
+    found = losses_at_the_start(tmp_path / "whole")
+    assert found == pytest.approx({k: v["mlm_loss"] for k, v in before.heldout.items()}, rel=1e-5)
+    assert f"the weights of {preset}" in (tmp_path / "whole" / "README.md").read_text()
+
+    for step in (0, 2):  # the first row is of the evaluation before the first step
+        with monkeypatch.context() as patch:
+            stop_at_first_row(patch, signal.SIGINT)
+            assert pretrain(shards, tmp_path / "stopped", chosen).steps == step
+    another = options(**FINISHED | dict(steps=6), size=None, preset=tmp_path)
+    with pytest.raises(InputError, match=f"a run with preset {preset}, not {tmp_path}"):
+        RunDirectory(tmp_path / "stopped").open(another, open_shards(shards))
+    pretrain(shards, tmp_path / "stopped", chosen)
+    assert_same_state(tmp_path / "stopped", tmp_path / "whole")
+    measured = [(tmp_path / run / "evaluations.csv").read_text() for run in ("stopped", "whole")]
+    assert measured[0] == measured[1]
+
+
+def test_a_run_from_a_hugging_face_checkpoint(shards, finished, tmp_path):
+    finished[1].model.save_to_hugging_face(tmp_path / "hf")
+    # Documents that share a row take an input that the checkpoint's model lacks.
+    for packing in ("full-sentences", "block-diagonal"):
+        chosen = options(steps=1, size=None, preset=tmp_path / "hf", packing=packing)
+        model = start_model(chosen, open_shards(shards))
+        for name, weight in model.backbone.weights_by_name().items():
+            trained = finished[1].model.backbone.weights_by_name()[name]
+            np.testing.assert_array_equal(weight, trained, err_msg=name)
+    chosen = options(**FINISHED | dict(steps=1), size=None, preset=tmp_path / "hf")
+    pretrain(shards, tmp_path / "run", chosen)
+    expected = {k: v["mlm_loss"] for k, v in finished[1].heldout.items()}
+    assert losses_at_the_start(tmp_path / "run") == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (dict(preset="none"), "none: no such directory"),
+        (dict(sequence_length=64), "has positions for 32 tokens, .* sequence_length of 64"),
+        (dict(dropout=1.0), "dropout"),
+    ],
+)
+def test_presets_that_do_not_fit(shards, finished, tmp_path, changes, message):
+    chosen = options(**dict(size=None, preset=finished[0]) | changes)
+    with pytest.raises(InputError, match=message):
+        pretrain(shards, tmp_path / "run", chosen)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_preset_of_another_tokenizer(english_shards, finished, finished_copy, tmp_path):
+    chosen = options(size=None, preset=finished_copy)
+    with pytest.raises(InputError, match="another tokenizer than the shards in .* prepare"):
+        pretrain(english_shards, tmp_path / "run", chosen)
+    with pytest.raises(InputError, match="is the preset to start from; give another --out"):
+        pretrain(english_shards, finished_copy, chosen, overwrite=True)
+    assert (finished_copy / "config.json").exists()
+
+
+def test_damaged_records_are_named_or_counted(english_shards, tmp_path, capsys):
+    damaged = shutil.copytree(english_shards, tmp_path / "shards")
+    path = next(damaged.glob("train-*.tfrecord"))
+    data = bytearray(path.read_bytes())
+    data[40] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=rf"{path.name}: record 0 \(byte 0\) is cut off or alt"):
+        pretrain(damaged, tmp_path / "run", options())
+    assert pretrain(damaged, tmp_path / "run", options(), on_corrupt="skip").steps == 12
+    said = " ".join(capsys.readouterr().err.split())
+    assert "1 damaged documents were passed over, the first of them record 0 of" in said
 
 
 @pytest.mark.parametrize(
@@ -285,6 +409,7 @@ def test_a_run_is_overwritten_when_told_to(english_shards, finished_copy):
         (("--loss-weights", "sop:1"), "loss_weights names 'sop'"),
         (("--evaluate-every", "70"), "--evaluate-every 70 is not a multiple of --log-every 50"),
         (("--objectives", "mlm,clm"), "clm"),
+        (("--size", "tiny", "--preset", "x"), "--size and --preset: give one of them"),
         (("--hours", "0"), "hours must be positive"),
     ],
 )

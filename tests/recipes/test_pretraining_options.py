@@ -1,4 +1,5 @@
 import json
+import pathlib
 
 import pytest
 
@@ -9,10 +10,10 @@ from keras_roberta.recipes.pretraining_options import RECIPES, PretrainingOption
 def test_the_recipes():
     base, large, day = (recipe(name) for name in ("roberta-base", "roberta-large", "one-day"))
     assert base == PretrainingOptions()
-    assert base.peak_learning_rate() == pytest.approx(7e-4)
+    assert base.peak_learning_rate(768) == pytest.approx(7e-4)
     assert base.warmup * base.steps == pytest.approx(24_000)
     assert (large.size, large.warmup * large.steps) == ("large", pytest.approx(30_000))
-    assert (day.steps, day.hours, day.peak_learning_rate()) == (None, 24, 1e-3)
+    assert (day.steps, day.hours, day.peak_learning_rate(768)) == (None, 24, 1e-3)
     sizes = [stage.batches.batch_size for stage in day.stages()]
     assert sizes == [1024, 2048, 4096] and day.stages()[-1].until == 1.0
 
@@ -25,6 +26,10 @@ def test_changes_go_where_they_belong():
     assert recipe("one-day", steps=10).hours is None
     assert recipe("roberta-base", hours=1).steps is None
     json.dumps(options.to_dict())
+    continued = recipe("roberta-large", preset=pathlib.Path("a/preset"))
+    assert (continued.size, continued.preset) == (None, "a/preset")
+    assert continued.warmup == recipe("roberta-large").warmup
+    json.dumps(continued.to_dict())
 
 
 def test_ramps_make_stages():
@@ -49,6 +54,7 @@ def test_ramps_make_stages():
     [
         (dict(steps=0), "steps must be positive"),
         (dict(hours=-1), "hours must be positive"),
+        (dict(size="tiny", preset="x"), "size tiny, preset x: give one of them"),
         (dict(size="huge"), "no RobertaConfig is named 'huge'"),
         (dict(dropout=1.0), "dropout"),
         (dict(dtype="float8"), "dtype must be one of"),

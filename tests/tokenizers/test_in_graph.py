@@ -11,12 +11,12 @@ import tensorflow as tf
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors, trainers
 
-from keras_roberta import byte_buffer
+from keras_roberta import RobertaTokenizer, byte_buffer
 from keras_roberta.errors import InputError
 from keras_roberta.tokenizers.in_graph import BatchedTokenizer, StaticTokenizer
-from keras_roberta.tokenizers.in_graph.byte_level_bpe import SPECIAL_TOKENS, byte_alphabet
 from keras_roberta.tokenizers.in_graph.merge_table import MergeTable
 from keras_roberta.tokenizers.in_graph.unicode_classes import SPACE, code_point_classes
+from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS, byte_alphabet
 
 NUM_BYTES, LENGTH = 160, 48  # of the static tokenizer
 
@@ -142,12 +142,12 @@ def tflite(vocabulary_and_merges):
     return tflite_interpreter(tokenizer, static_function(tokenizer, 1))
 
 
-def static_function(tokenizer, num_sides, **kwargs):
+def static_function(tokenizer, num_sides, shape=(1, NUM_BYTES), sequence_length=LENGTH, **kwargs):
     names = ["utf8", "utf8_pair"][:num_sides]
-    signature = [tf.TensorSpec([1, NUM_BYTES], tf.uint8, name) for name in names]
+    signature = [tf.TensorSpec(shape, tf.uint8, name) for name in names]
 
     def run(*sides):
-        return tokenizer(*sides, sequence_length=LENGTH, **kwargs)
+        return tokenizer(*sides, sequence_length=sequence_length, **kwargs)
 
     return tf.function(run, signature, autograph=False)
 
@@ -319,6 +319,24 @@ def test_detokenize_repairs(batched, vocabulary_and_merges):
         if isinstance(text, bytes):
             ids = [[vocabulary[alphabet[byte]] for byte in text]]
             assert batched.detokenize(tf.constant(ids))[0] == decoded(text).encode()
+
+
+def test_unknown_ids_have_no_spelling(batched, vocabulary_and_merges):
+    beyond = max(vocabulary_and_merges[0].values()) + 1
+    assert batched.detokenize([[beyond, 10**6]])[0] == b""
+
+
+def test_spelling_of_each_token(batched, vocabulary_and_merges):
+    """As bytes in rows of equal length, for TFLite: joined they are what `detokenize` gives."""
+    tokenizer = StaticTokenizer(*vocabulary_and_merges)
+    ids = tf.range(2 + len(vocabulary_and_merges[0]))  # two beyond the last
+    utf8, lengths = tokenizer.spell(ids[None, :, None])
+    utf8, lengths = utf8.numpy().reshape(len(ids), -1), lengths.numpy().reshape(-1)
+    spelt = [row[:n].tobytes() for row, n in zip(utf8, lengths, strict=True)]
+    assert not any(row[n:].any() for row, n in zip(utf8, lengths, strict=True))
+    assert utf8.shape[1] == max(lengths) and lengths[-2:].tolist() == [0, 0]
+    expected = batched.detokenize(ids[:, None], skip_special_tokens=False).numpy().tolist()
+    assert [text.decode(errors="replace").encode() for text in spelt] == expected
 
 
 # In graphs
@@ -548,6 +566,47 @@ def test_real_and_generated_texts_in_tflite(roberta, data_directory):
         found = run(utf8=np_bytes(text))
         assert found["token_ids"][0, : len(ids)].tolist() == ids, text
         assert found["padding_mask"].sum() == len(ids)
+
+
+def pieces(text, num_bytes):
+    """A text in parts of at most so many bytes, whole characters each."""
+    utf8 = byte_buffer.encode(text)
+    while utf8:
+        piece = utf8[:num_bytes].decode(errors="ignore").encode()
+        yield piece
+        utf8 = utf8[len(piece) :]
+
+
+@pytest.mark.slow
+def test_real_texts_in_tflite(roberta, data_directory):
+    """A quarter of all distinct lines, byte for byte, by the host tokenizer and in TFLite; all of
+    them take two minutes, in `benchmarks/tokenizer_parity.py`. Lines longer than the largest buffer
+    go through in pieces. Several lines share a call, each in a buffer of its own."""
+    host = RobertaTokenizer.from_preset(data_directory / "roberta-base-tokenizer")
+    tokenizer = StaticTokenizer(*roberta[:2])
+    sizes = {64: 32, 256: 8, 1024: 2}  # bytes of a buffer: buffers in a call
+    lines = dict.fromkeys(real_texts(data_directory))
+    texts = dict.fromkeys(piece for line in lines for piece in pieces(line, max(sizes)))
+    assert len(texts) >= len(lines) > 100_000
+    texts = sorted(random.Random(0).sample(list(texts), len(texts) // 4), key=len)
+    differ = []
+    for num_bytes, rows in sizes.items():
+        function = static_function(tokenizer, 1, (rows, num_bytes), num_bytes + 2)
+        run = tflite_interpreter(tokenizer, function).get_signature_runner()
+        fitting = [text for text in texts if len(text) <= num_bytes]
+        texts = texts[len(fitting) :]
+        expected = host.encode_batch(fitting)
+        fitting += [b""] * (-len(fitting) % rows)
+        for begin in range(0, len(fitting), rows):
+            batch = fitting[begin : begin + rows]
+            found = run(utf8=byte_buffer.fill(batch, num_bytes))
+            ids, counts = found["token_ids"], found["padding_mask"].sum(axis=1)
+            for text, row, count, right in zip(
+                batch, ids, counts, expected[begin : begin + rows], strict=False
+            ):
+                if row[:count].tolist() != right:
+                    differ.append(text)
+    assert differ == [] and texts == []
 
 
 def test_table_of_real_size(roberta):

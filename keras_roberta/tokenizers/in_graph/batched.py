@@ -4,9 +4,10 @@ import functools
 
 import tensorflow as tf
 
-from keras_roberta.tokenizers.in_graph.byte_level_bpe import SPECIAL_TOKENS, ByteLevelBPE, spellings
+from keras_roberta.tokenizers.in_graph.byte_level_bpe import ByteLevelBPE, spellings
 from keras_roberta.tokenizers.in_graph.packing import PAD, TOKENS, layout
 from keras_roberta.tokenizers.in_graph.vectors import following, repeat_index
+from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS
 
 
 class BatchedTokenizer(tf.Module):
@@ -43,8 +44,9 @@ class BatchedTokenizer(tf.Module):
         self.bpe = ByteLevelBPE(vocabulary, merges, special_tokens, add_prefix_space)
         self.start_id, self.pad_id, self.end_id = start_id, pad_id, end_id
         with tf.init_scope(), tf.device("CPU"):
-            self.spellings = tf.constant(spellings(vocabulary))  # (num_ids,)
-            self.plain_spellings = tf.constant(spellings(vocabulary, skip=SPECIAL_TOKENS))
+            # Of each id, and at last that of all others: nothing.
+            self.spellings = tf.constant([*spellings(vocabulary), b""])  # (num_ids + 1,)
+            self.plain_spellings = tf.constant([*spellings(vocabulary, skip=SPECIAL_TOKENS), b""])
         # Traced once each, for batches of any size; plain first, then with offsets.
         self._tokens = [
             tf.function(
@@ -86,10 +88,11 @@ class BatchedTokenizer(tf.Module):
     def detokenize(self, token_ids, skip_special_tokens=True):
         """Texts of ids: int32 [batch, length], dense or ragged -> tf.string [batch].
 
-        Bytes that do not make UTF-8 come out as U+FFFD.
+        Bytes that do not make UTF-8 come out as U+FFFD, unknown ids as "".
         """
         with tf.device("CPU"):
             spellings = self.plain_spellings if skip_special_tokens else self.spellings
+            token_ids = tf.minimum(token_ids, tf.size(spellings) - 1)
             texts = tf.strings.reduce_join(tf.gather(spellings, token_ids), axis=-1)
             return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
 

@@ -18,8 +18,7 @@ from keras_roberta.tokenizers.in_graph.vectors import (
     previous,
     repeat_index,
 )
-
-SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS, byte_alphabet
 
 
 class ByteLevelBPE(tf.Module):
@@ -185,12 +184,3 @@ def spellings(vocabulary, skip=()):
         if token not in skip:
             spelt[token_id] = b"".join(bytes_of.get(letter, letter.encode()) for letter in token)
     return spelt
-
-
-def byte_alphabet():
-    """GPT-2's letter for each byte: itself if printable, else one from U+0100 on."""
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in printable]
-    letters = map(chr, [*printable, *range(256, 324)])
-    letters = dict(zip(printable + others, letters, strict=True))
-    return [letters[byte] for byte in range(256)]

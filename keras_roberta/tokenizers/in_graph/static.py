@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_roberta import byte_buffer
-from keras_roberta.tokenizers.in_graph.byte_level_bpe import ByteLevelBPE
+from keras_roberta.tokenizers.in_graph.byte_level_bpe import ByteLevelBPE, spellings
 from keras_roberta.tokenizers.in_graph.packing import PAD, TOKENS, layout
 
 
@@ -39,6 +39,13 @@ class StaticTokenizer(tf.Module):
         super().__init__(name=name)
         self.bpe = ByteLevelBPE(vocabulary, merges, special_tokens, add_prefix_space)
         self.start_id, self.pad_id, self.end_id = start_id, pad_id, end_id
+        spelt = [*spellings(vocabulary), b""]  # of each id, and at last that of all others
+        lengths = np.array([len(token) for token in spelt])
+        self.longest_spelling = int(lengths.max())
+        with tf.init_scope(), tf.device("CPU"):
+            self.spellings = tf.constant(np.frombuffer(b"".join(spelt) + b"\0", np.uint8))
+            self.spelling_begins = tf.constant(np.cumsum(lengths) - lengths, tf.int32)
+            self.spelling_lengths = tf.constant(lengths, tf.int32)
 
     def __call__(
         self,
@@ -98,6 +105,24 @@ class StaticTokenizer(tf.Module):
             nowhere = tf.zeros([TOKENS, 2], tf.int32)
             outputs["offsets"] = tf.gather(tf.concat([nowhere, offsets], 0), rows)
         return outputs
+
+    def spell(self, token_ids):
+        """UTF-8 of each token by itself: int32 [...] -> uint8 [..., bytes of the longest token],
+        zeros behind, and lengths int32 [...]. Unknown ids have the length 0.
+
+        A token may be a part of a character.
+        """
+        ids = tf.minimum(tf.reshape(token_ids, [-1]), self.spelling_lengths.shape[0] - 1)
+        lengths = tf.gather(self.spelling_lengths, ids)  # (tokens,)
+        place = tf.range(self.longest_spelling)[None]  # (1, longest)
+        source = tf.where(
+            place < lengths[:, None],
+            tf.gather(self.spelling_begins, ids)[:, None] + place,
+            self.spellings.shape[0] - 1,  # a zero
+        )
+        utf8 = tf.gather(self.spellings, tf.reshape(source, [-1]))
+        shape = token_ids.shape.as_list()
+        return tf.reshape(utf8, [*shape, self.longest_spelling]), tf.reshape(lengths, shape)
 
 
 def lay_out_bytes(utf8, lengths, first):

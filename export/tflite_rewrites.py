@@ -1,0 +1,134 @@
+"""What the converter leaves to be done in a TFLite model: operations put in another order, a weight
+that it keeps twice."""
+
+import copy
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+Kind = schema.BuiltinOperator
+
+
+def gather_before_widening(model):
+    """Puts a float16 model's operations in an order that runs fast.
+
+    The converter widens every weight to float32 first. Here the embedding's rows are looked up and
+    only those widened, which spares a float32 copy of the largest weight; and what XNNPACK cannot
+    run stands before the other weights' widening, so that they fall into its one partition, where
+    they are done once, when the file is opened.
+
+    Args:
+        model: `schema.ModelT`, changed in place.
+    """
+    kinds = [code.builtinCode for code in model.operatorCodes]
+    for graph in signature_graphs(model):
+        maker = {output: op for op in graph.operators for output in op.outputs}
+
+        def made_by(tensor, kind, maker=maker):
+            return tensor in maker and kinds[maker[tensor].opcodeIndex] == kind
+
+        gather = next(
+            op
+            for op in graph.operators
+            if kinds[op.opcodeIndex] == Kind.GATHER and made_by(op.inputs[0], Kind.DEQUANTIZE)
+        )
+        widen = maker[gather.inputs[0]]
+        rows = copy.copy(graph.tensors[gather.outputs[0]])  # (length, hidden_dim)
+        rows.type, rows.name = schema.TensorType.FLOAT16, b"rows"
+        graph.tensors.append(rows)
+        widen_rows = copy.copy(widen)
+        widen_rows.inputs, widen_rows.outputs = [len(graph.tensors) - 1], gather.outputs
+        gather.inputs = [widen.inputs[0], *gather.inputs[1:]]
+        gather.outputs = widen_rows.inputs
+        unused = [] if any(widen.outputs[0] in op.inputs for op in graph.operators) else [widen]
+        # Operations run in the order of the list. On whole numbers are those of the tokenizer, the
+        # look-up, and the mask's cast.
+        first = [*_before_floats(graph), gather, widen_rows]
+        rest = [op for op in graph.operators if op not in first + unused]
+        graph.operators = first + rest
+
+
+def _before_floats(graph):
+    """The operations that no floating point number has a part in."""
+    made_of_floats = set()
+    for op in graph.operators:
+        if _on_floats(graph, op) or made_of_floats.intersection(op.inputs):
+            made_of_floats.update(op.outputs)
+    return [op for op in graph.operators if not made_of_floats.intersection(op.outputs)]
+
+
+def _on_floats(graph, op):
+    """Whether an operation reads floating point numbers."""
+    floats = (schema.TensorType.FLOAT32, schema.TensorType.FLOAT16)
+    return any(i >= 0 and graph.tensors[i].type in floats for i in op.inputs)
+
+
+def share_vocabulary(model):
+    """Lets the look-up of tokens use the projection's 8-bit table of the vocabulary.
+
+    The converter makes two: one with a single scale to look up in, one with a scale a row to
+    multiply with, which is the finer one. Rows of the latter are looked up as whole numbers here
+    and multiplied with their scales, which spares a copy of the largest weight. A model without
+    such a projection stays as it is.
+
+    Args:
+        model: `schema.ModelT`, changed in place.
+    """
+    kinds = [code.builtinCode for code in model.operatorCodes]
+    scales_buffer = None  # one for all signatures, as the table
+    for graph in signature_graphs(model):
+        gather, widen = next(
+            (op, next_op)
+            for op in graph.operators
+            for next_op in graph.operators
+            if kinds[op.opcodeIndex] == Kind.GATHER
+            and kinds[next_op.opcodeIndex] == Kind.DEQUANTIZE
+            and op.outputs[0] == next_op.inputs[0]
+        )
+        coarse = graph.tensors[gather.inputs[0]]  # (vocabulary_size, hidden_dim)
+        fine = next(
+            (
+                graph.tensors[op.inputs[1]]
+                for op in graph.operators
+                if kinds[op.opcodeIndex] == Kind.FULLY_CONNECTED
+                and list(graph.tensors[op.inputs[1]].shape) == list(coarse.shape)
+            ),
+            None,
+        )
+        if fine is None:
+            return
+        if scales_buffer is None:
+            scales_buffer = len(model.buffers)
+            model.buffers.append(schema.BufferT())
+            scale = np.asarray(fine.quantization.scale, "<f4")
+            model.buffers[-1].data = np.frombuffer(scale.tobytes(), np.uint8)
+            model.buffers[coarse.buffer].data = None
+        rows, widened = graph.tensors[gather.outputs[0]], graph.tensors[widen.outputs[0]]
+        coarse.buffer = fine.buffer
+        coarse.quantization = rows.quantization = None
+
+        def add(name, shape, buffer=0, graph=graph, like=widened):
+            tensor = copy.copy(like)  # float32
+            tensor.name, tensor.shape, tensor.buffer = name, np.array(shape, np.int32), buffer
+            graph.tensors.append(tensor)
+            return len(graph.tensors) - 1
+
+        length, hidden_dim = widened.shape
+        scales = add(b"scales", (coarse.shape[0], 1), scales_buffer)
+        look_up = copy.copy(gather)
+        look_up.inputs = [scales, gather.inputs[1]]
+        look_up.outputs = [add(b"scales_of_rows", (length, 1))]
+        cast, multiply = schema.OperatorT(), schema.OperatorT()
+        cast.opcodeIndex, multiply.opcodeIndex = kinds.index(Kind.CAST), kinds.index(Kind.MUL)
+        cast.inputs, cast.outputs = gather.outputs, [add(b"whole_rows", (length, hidden_dim))]
+        multiply.inputs = [cast.outputs[0], look_up.outputs[0]]
+        multiply.outputs = widen.outputs
+        multiply.builtinOptionsType = schema.BuiltinOptions.MulOptions
+        multiply.builtinOptions = schema.MulOptionsT()
+        place = graph.operators.index(widen)
+        graph.operators[place : place + 1] = [look_up, cast, multiply]
+
+
+def signature_graphs(model):
+    """The subgraphs of a model's signatures."""
+    return [model.subgraphs[signature.subgraphIndex] for signature in model.signatureDefs]

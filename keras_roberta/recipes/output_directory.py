@@ -1,0 +1,31 @@
+"""Whether a command can write where it is told to, and what is said if it cannot."""
+
+import contextlib
+import os
+from pathlib import Path
+
+from keras_roberta.errors import InputError
+
+
+def check_output_directory(out, overwrite):
+    """Raises unless `out` is new, empty, or may be overwritten."""
+    out = Path(out)
+    if out.is_file():
+        raise InputError(f"{out}: is a file; --out names a directory")
+    parent = next(path for path in out.absolute().parents if path.exists())
+    if not parent.is_dir() or not os.access(out if out.is_dir() else parent, os.W_OK):
+        raise InputError(f"{out}: cannot be written there; give another --out")
+    if not overwrite and out.is_dir() and any(out.iterdir()):
+        raise InputError(f"{out}: exists and is not empty; give another --out, or --overwrite")
+
+
+@contextlib.contextmanager
+def output_errors(out):
+    """A disk that is full, or may not be written to, as an `InputError`."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{out}: cannot be written ({error.strerror or error}); once that is put right the "
+            "same command goes on from here"
+        ) from None

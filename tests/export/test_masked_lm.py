@@ -1,0 +1,246 @@
+"""Fill-mask models: a text with `<mask>` in, the likeliest tokens for each out."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
+
+import keras_roberta as kr
+from keras_roberta import export
+from keras_roberta.errors import InputError
+from keras_roberta.export import tflite, verify
+from keras_roberta.export.task_graphs import MaskedLMGraph
+
+TOP_K, MAX_MASKS = 3, 2
+TEXTS = {
+    "one mask": "the film is a <mask> from start to finish",
+    "no mask": "the film is a mess",
+    "nothing": "",
+    "only masks": "<mask><mask>",
+    "three masks": "a <mask> of <mask>, and <mask>",
+    "white space before it": "a gem\n\t <mask>",
+    "invalid UTF-8": b"\xff\xfe <mask> \xc3( \xe3\x81",
+    "lone surrogate": "\ud800<mask>",
+    "NULs": "\0<mask>\0\0",
+    "almost a mask": "<mask <MASK> <<mask>>",
+    "cut off": "I would not send this back " * 20 + "<mask>",
+}
+
+
+@pytest.fixture(scope="module")
+def masked_lm(make_task, tokenizer):
+    keras.utils.set_random_seed(1)
+    task = kr.RobertaMaskedLM(
+        make_task().backbone,
+        preprocessor=kr.RobertaMaskedLM.preprocessor_cls(tokenizer, sequence_length=32),
+    )
+    random = np.random.default_rng(1)
+    for weight in (task.head.output_bias, task.head.dense.bias, task.head.norm.beta):
+        weight.assign_add(random.normal(0, 0.2, weight.shape))
+    # Candidates are tokens of the tokenizer, which has fewer than the model, and no special ones.
+    ids = np.arange(20_000)
+    task.head.output_bias.assign_add(9.0 * ((ids > 4) & (ids < tokenizer.vocabulary_size)))
+    return task
+
+
+@pytest.fixture(scope="module")
+def files(masked_lm, tmp_path_factory):
+    """Paths by name."""
+    directory = tmp_path_factory.mktemp("masked_lm")
+    options = {"sequence_lengths": (16, 32), "top_k": TOP_K, "max_masks": MAX_MASKS}
+    paths = {
+        name: export.to_tflite(masked_lm, directory / f"{name}.tflite", name, **options)
+        for name in ("none", "int8")
+    }
+    options["sequence_lengths"] = (32,)
+    for name, quantization, inputs in (
+        ("float16", "float16", "text"),
+        ("tokens", "none", "tokens"),
+    ):
+        path = directory / f"{name}.tflite"
+        paths[name] = export.to_tflite(masked_lm, path, quantization, inputs, **options)
+    paths["saved_model"] = export.to_saved_model(masked_lm, directory / "1", top_k=TOP_K)
+    return paths
+
+
+def expected_answers(task, text, max_masks=None):
+    """Ids, probabilities and logits of the best tokens, by Keras, each (masks, top_k)."""
+    tokenizer = task.preprocessor.tokenizer
+    row = tokenizer(text, max_length=32)
+    positions = np.flatnonzero(np.array(row) == tokenizer.mask_token_id)
+    if not len(positions):
+        return len(positions), *np.zeros((3, 0, TOP_K))
+    features = verify.as_features([row], 1) | {"mask_positions": positions[None]}
+    logits = task(features, training=False).numpy()[0, :max_masks]  # (masks, vocabulary_size)
+    ids = np.argsort(-logits, axis=-1)[:, :TOP_K]
+    scores = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+    return len(positions), ids, *(np.take_along_axis(x, ids, -1) for x in (scores, logits))
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("file, max_masks", [("none", MAX_MASKS), ("saved_model", None)])
+def test_equals_keras(name, file, max_masks, files, masked_lm, tokenizer):
+    count, ids, scores, logits = expected_answers(masked_lm, TEXTS[name], max_masks)
+    found = _open(files[file]).predict([TEXTS[name]])
+    assert found["num_masks"].tolist() == [count]
+    np.testing.assert_array_equal(found["token_ids"], ids[None])
+    np.testing.assert_allclose(found["scores"], scores[None], rtol=1e-3)
+    np.testing.assert_allclose(found["logits"], logits[None], rtol=1e-4, atol=1e-5)
+    spelt = [[tokenizer.decode([i], skip_special_tokens=False) for i in row] for row in ids]
+    assert found["tokens"].tolist() == [spelt] and all(map(any, spelt))
+
+
+_opened = {}
+
+
+def _open(path):
+    return _opened.setdefault(path, export.load(path))
+
+
+@pytest.mark.parametrize("quantization", ["float16", "int8"])
+def test_quantized(quantization, files, masked_lm):
+    text = TEXTS["three masks"]
+    count, ids, scores, logits = expected_answers(masked_lm, text, MAX_MASKS)
+    found = _open(files[quantization]).predict([text])
+    assert found["num_masks"] == count == 3 and found["tokens"].shape == (1, 2, TOP_K)
+    bound = verify.BOUNDS[quantization]
+    assert verify.relative_deviation(found["logits"][0], logits) <= bound
+    assert found["token_ids"][0, 0, 0] == ids[0, 0]  # stands out by far more than the rounding
+
+
+def test_a_batch_of_unequal_rows(files, masked_lm):
+    """Behind the masks of a text: zeros and empty strings; both formats alike."""
+    texts = [TEXTS[name] for name in ("no mask", "one mask", "only masks")]
+    for file in ("none", "saved_model"):
+        found = _open(files[file]).predict(texts)
+        assert found["num_masks"].tolist() == [0, 1, 2]
+        assert found["token_ids"].shape == found["tokens"].shape == (3, 2, TOP_K)
+        is_there = np.arange(2) < found["num_masks"][:, None]
+        for name in ("token_ids", "scores", "logits"):
+            assert not found[name][~is_there].any(), name
+        assert (found["scores"][is_there] > 0).all()
+        assert set(found["tokens"][~is_there].ravel()) == {""}
+        for i, text in enumerate(texts):
+            count, ids, *_ = expected_answers(masked_lm, text)
+            np.testing.assert_array_equal(found["token_ids"][i, :count], ids)
+
+
+def test_filled_texts(files):
+    texts = ["a <mask> gem", "<mask><mask>", "a gem", "", "\u65e5\u672c <mask>"]
+    found = _open(files["saved_model"]).predict(texts)
+    a, b, c = found["tokens"][0, 0, 0], found["tokens"][1, :, 0], found["tokens"][4, 0, 0]
+    assert found["filled"].tolist() == [f"a{a} gem", "".join(b), "a gem", "", f"\u65e5\u672c{c}"]
+
+
+def test_no_rows(files):
+    signatures = tf.saved_model.load(str(files["saved_model"])).signatures
+    outputs = signatures["serving_default"](text=tf.constant([], tf.string))
+    assert outputs["tokens"].shape == (0, 0, TOP_K) and outputs["filled"].shape == (0,)
+    for file in ("none", "saved_model"):
+        with pytest.raises(InputError, match="no rows"):
+            _open(files[file]).predict([])
+
+
+def test_token_ids(files, masked_lm, tokenizer):
+    rows = [tokenizer(TEXTS[name], max_length=32) for name in ("no mask", "three masks")]
+    features = verify.as_features(rows, 1)
+    count, ids, *_ = expected_answers(masked_lm, TEXTS["three masks"])
+    for file, masks in (("tokens", MAX_MASKS), ("saved_model", 3)):
+        found = _open(files[file]).predict(features)
+        assert set(found) == {"token_ids", "scores", "logits", "num_masks"}
+        assert found["num_masks"].tolist() == [0, count]
+        np.testing.assert_array_equal(found["token_ids"][1], ids[:masks])
+
+
+def test_agrees_with_predict(files, masked_lm):
+    texts = [TEXTS["one mask"], TEXTS["three masks"]]
+    logits = masked_lm.predict(texts, verbose=0)  # (rows, most masks, vocabulary_size)
+    found = _open(files["saved_model"]).predict(texts)
+    np.testing.assert_array_equal(found["token_ids"][1, :, 0], logits[1].argmax(axis=-1))
+    np.testing.assert_allclose(found["logits"][0, 0, 0], logits[0, 0].max(), rtol=1e-4)
+
+
+def test_the_file(files):
+    """The vocabulary is there once, for the look-up and the projection, in 8 bits; XNNPACK runs
+    the encoder and the head in one piece."""
+    for name, bytes_a_weight in {"none": 4, "int8": 1, "float16": 2, "tokens": 4}.items():
+        tflite.check_operations(files[name])
+        model = schema.Model.GetRootAs(files[name].read_bytes())
+        sizes = [model.Buffers(i).DataLength() for i in range(model.BuffersLength())]
+        assert [n for n in sizes if n > 10**6] == [20_000 * 64 * bytes_a_weight], name
+    values = export.read_metadata(files["int8"])
+    assert (values["task"], values["top_k"], values["max_masks"]) == ("RobertaMaskedLM", 3, 2)
+    assert values["labels"] == [] and values["num_classes"] is None
+
+
+def test_needs_no_tensorflow(files):
+    program = f"""
+import sys
+from keras_roberta import export
+print(export.load({str(files["int8"])!r}).predict(["a <mask> gem"])["tokens"].shape)
+print([name for name in ("keras", "tensorflow", "tokenizers") if name in sys.modules])
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines()[-2:] == ["(1, 1, 3)", "[]"]
+
+
+def test_half_precision(masked_lm, tmp_path):
+    """Compared with a float32 copy, as classifiers are."""
+    half = kr.RobertaMaskedLM(
+        kr.RobertaBackbone(masked_lm.backbone.config, dtype="mixed_bfloat16"),
+        preprocessor=masked_lm.preprocessor,
+    )
+    export.to_saved_model(half, tmp_path / "1")
+    assert export.load(tmp_path / "1").predict(["<mask>"])["tokens"].shape == (1, 1, 5)
+
+
+def test_a_better_token_left_out_is_noticed(masked_lm, tmp_path, monkeypatch):
+    top_k = tf.math.top_k
+
+    def second_best(x, k):
+        values, indices = top_k(x, k + 1)
+        return values[..., 1:], indices[..., 1:]
+
+    monkeypatch.setattr(tf.math, "top_k", second_best)
+    with pytest.raises(export.ExportMismatch, match="logits are off"):
+        export.to_saved_model(masked_lm, tmp_path / "1")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "write, options, message",
+    [
+        (
+            export.to_tflite,
+            {"sequence_lengths": [9], "top_k": 0},
+            "top_k: expected a whole number in 1..20000; got 0",
+        ),
+        (
+            export.to_tflite,
+            {"sequence_lengths": [9], "top_k": 20_001},
+            "top_k: expected a whole number in 1..20000",
+        ),
+        (
+            export.to_tflite,
+            {"sequence_lengths": [9], "max_masks": 1.5},
+            "max_masks: expected a whole number in 1..40",
+        ),
+        (export.to_saved_model, {"top_k": "5"}, "top_k: expected a whole number"),
+        (export.to_saved_model, {"pairs": True}, "pairs: a masked language model takes single"),
+        (export.to_saved_model, {"jit_compile": True}, "jit_compile: .* number of masks"),
+    ],
+)
+def test_bad_arguments(masked_lm, write, options, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        write(masked_lm, tmp_path / "model", **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_task_without_a_tokenizer(masked_lm):
+    with pytest.raises(InputError, match="no preprocessor to tell what <mask> is"):
+        MaskedLMGraph(kr.RobertaMaskedLM(masked_lm.backbone))
