@@ -153,7 +153,7 @@ def _run(model, schedule, shards, options, stages, directory, evaluation, exchan
         if exchange.of_chief([is_due])[0]:
             evaluate(clock.step)
         for stage in stages:
-            if clock.progress >= stage.until or saving.signal is not None:
+            if saving.look() is not None or clock.progress >= stage.until:
                 continue
             clock.until = stage.until
             clock.tokens_a_step = stage.batches.batch_size * stage.batches.sequence_length

@@ -26,7 +26,7 @@ class SaveState(keras.callbacks.Callback):
         step: steps done before this call of `fit`.
         values: function giving more to save, as JSON, or None.
         agree: function of the signal that this process was sent, or None, giving the one that all
-            processes go by; called after every step, and after every batch of an evaluation.
+            processes go by; called by `look`, so after every step and batch of an evaluation.
 
     Attributes:
         step: steps done.
@@ -56,20 +56,23 @@ class SaveState(keras.callbacks.Callback):
             raise KeyboardInterrupt
         self._received = number
 
+    def look(self):
+        """The signal by which the run ends, as all processes agree now, or None."""
+        self.signal = self.agree(self._received)
+        return self.signal
+
     def on_train_begin(self, logs=None):
         self.listen()
 
     def on_test_batch_end(self, batch, logs=None):
-        self.signal = self.agree(self._received)
-        if self.signal is not None:
+        if self.look() is not None:
             self.model.stop_evaluating = True
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
-        self.signal = self.agree(self._received)
         if self.step % self.every == 0:
             self.save()
-        if self.signal is not None:
+        if self.look() is not None:
             self.model.stop_training = True
 
     def on_train_end(self, logs=None):
