@@ -20,7 +20,7 @@ def launch(english_shards, tmp_path):
 
     def start(name):
         options = f"""--size tiny --steps {STEPS} --batch-size 4 --sequence-length 16
-            --learning-rate 1e-2 --save-every 3 --log-every 10 --evaluate-every 1000""".split()
+            --learning-rate 1e-2 --save-every 3 --log-every 5 --evaluate-every 15""".split()
         command = [sys.executable, "-m", "keras_roberta.cli", "launch", "--workers", "2", "--"]
         command += ["pretrain", "--data", english_shards, "--out", tmp_path / name, *options]
         process = subprocess.Popen(
@@ -75,3 +75,5 @@ def test_a_worker_is_killed_and_all_go_on(launch, tmp_path):
     for tensor in expected:
         np.testing.assert_array_equal(found[tensor], expected[tensor], err_msg=tensor)
     assert (tmp_path / "killed" / "config.json").exists()
+    evaluations = (tmp_path / "killed" / "evaluations.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in evaluations] == ["step", "15", "30"]
