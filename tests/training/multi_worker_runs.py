@@ -130,17 +130,12 @@ def main():
         "classifier": classify(strategy, False),
         "pretraining": pretrain(strategy, False, parts=2 if cluster else 1),
         "list": strings(strategy, index, "list"),
-        "dataset": strings(strategy, index, "dataset"),
-        "arrays": strings(strategy, index, "arrays", shuffle=False),
     }
     if cluster:
         exchange = Exchange(strategy)
         results |= {
-            "classifier, XLA, bfloat16": classify(strategy, True, "mixed_bfloat16"),
-            "pretraining, XLA": pretrain(strategy, True, parts=1),
             "no dropout": dropout(strategy, False, 0.0),
             "dropout": dropout(strategy, False, 0.5),
-            "dropout, XLA": dropout(strategy, True, 0.5),
             "exchange": exchange([index + 0.1, -1e300]).tolist(),
             "of chief": exchange.of_chief(np.array([True, False]) ^ bool(index)).tolist(),
             "bytes of chief": exchange.bytes_of_chief(b"chief" if not index else b"no").decode(),
