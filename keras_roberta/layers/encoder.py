@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_roberta.layers.attention import RobertaSelfAttention, attention_bias
 from keras_roberta.layers.configured import ConfiguredLayer
+from keras_roberta.layers.gelu import gelu
 from keras_roberta.layers.initializers import make_initializer
 
 
@@ -58,7 +59,7 @@ class RobertaEncoderBlock(ConfiguredLayer):
         x = x[:, :1] if first_token_only else x
         x = self.attention_norm(x + self.dropout(y, training=training))
         y = self.intermediate_dense(x)  # (batch, length, intermediate_dim)
-        y = self.output_dense(ops.gelu(y, approximate=False))
+        y = self.output_dense(gelu(y))
         return self.output_norm(x + self.dropout(y, training=training))
 
 
