@@ -177,7 +177,7 @@ class TextStream:
         self._check_targets = check_targets
         if tf.nest.flatten(dataset.element_spec)[0].shape.rank == 0:
             dataset = dataset.batch(batch_size)
-        self._texts = dataset
+        self._texts = without_autotuning(dataset)
         cardinality = int(dataset.cardinality())
         self.steps = cardinality if cardinality > 0 else None
 

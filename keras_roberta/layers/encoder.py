@@ -106,3 +106,16 @@ class RobertaEncoder(ConfiguredLayer):
             x = block(x, bias, first_token_only=alone, training=training)
             hidden_states.append(x)
         return hidden_states if return_hidden_states else x
+
+    def compute_output_spec(
+        self, x, padding_mask, segment_ids=None, first_token_only=False, **kwargs
+    ):
+        # Known without tracing, which takes long and keeps what it traced: TensorFlow registers
+        # the gradient of every trace of `gelu`.
+        if kwargs.get("return_hidden_states"):
+            return super().compute_output_spec(
+                x, padding_mask, segment_ids, first_token_only=first_token_only, **kwargs
+            )
+        batch, length, hidden_dim = x.shape
+        length = 1 if first_token_only else length
+        return keras.KerasTensor((batch, length, hidden_dim), self.compute_dtype)

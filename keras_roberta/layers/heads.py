@@ -102,6 +102,11 @@ class MaskedLMHead(ConfiguredLayer):
         logits = self.token_embedding(x, reverse=True)
         return ops.cast(logits, "float32") + ops.cast(self.output_bias, "float32")
 
+    def compute_output_spec(self, hidden, mask_positions):
+        # As in `RobertaEncoder`.
+        shape = (*mask_positions.shape, self.config.vocabulary_size)
+        return keras.KerasTensor(shape, "float32")
+
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
 class TokenClassificationHead(ConfiguredLayer):

@@ -126,7 +126,9 @@ def _run(model, schedule, shards, options, directory, evaluation):
     try:
         saving.listen()
         if _is_due(clock, options, evaluations):
-            evaluate(clock.step)
+            # Of what is there already: it must not use up the warm-up.
+            with clock.stopped():
+                evaluate(clock.step)
         for stage in options.stages():
             if clock.progress >= stage.until or saving.signal is not None:
                 continue
