@@ -38,7 +38,7 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path(default))
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=list(STAGES))
-    parser.add_argument("--tokens", type=int, default=1_000_000)
+    parser.add_argument("--tokens", type=int, default=1_200_000)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--sentences", type=int, default=4000, help="of SST-2 to fine-tune on")
     parser.add_argument("--epochs", type=int, default=3)
