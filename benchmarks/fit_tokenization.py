@@ -30,6 +30,7 @@ import numpy as np
 import tensorflow as tf
 
 import keras_roberta as kr
+from keras_roberta.data.autotuning import without_autotuning
 from keras_roberta.tokenizers.in_graph import BatchedTokenizer, settings_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -77,7 +78,7 @@ def check_ids(tokenizer, in_graph, texts):
 def graph_batches(in_graph, texts, labels):
     """Batches of features and labels, tokenised as they flow."""
     dataset = tf.data.Dataset.from_tensor_slices((texts, labels))
-    return (
+    return without_autotuning(
         dataset.shuffle(len(texts), seed=0)
         .batch(BATCH)
         .map(

@@ -38,7 +38,7 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path(default))
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=list(STAGES))
-    parser.add_argument("--tokens", type=int, default=1_000_000)
+    parser.add_argument("--tokens", type=int, default=1_200_000)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--sentences", type=int, default=4000, help="of SST-2 to fine-tune on")
     parser.add_argument("--epochs", type=int, default=3)
@@ -154,11 +154,12 @@ def finetune(options):
     splits = {}
     for name in ("train", "dev"):
         with open(options.data / "sst2" / f"{name}.tsv", encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+            # Label and sentence; the two files name the second differently.
+            rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))[1:]
         if name == "train":
             random.Random(0).shuffle(rows)
             rows = rows[: options.sentences]
-        splits[name] = [r["sentence"] for r in rows], np.array([int(r["label"]) for r in rows])
+        splits[name] = [text for _, text in rows], np.array([int(label) for label, _ in rows])
     results = []
     for start in ("pre-trained", "scratch"):
         for rate in (3e-4, 1e-3):  # each start at its better rate

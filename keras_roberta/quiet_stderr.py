@@ -4,6 +4,9 @@ import contextlib
 import os
 import sys
 import tempfile
+import threading
+
+_lock = threading.Lock()  # the descriptor is the process's
 
 
 @contextlib.contextmanager
@@ -15,8 +18,13 @@ def stderr_without(noise):
     """
     if sys.stderr is not None:
         sys.stderr.flush()
-    descriptor = os.dup(2)
-    with tempfile.TemporaryFile() as held_back:
+    with _lock, contextlib.ExitStack() as stack:
+        try:
+            held_back = stack.enter_context(tempfile.TemporaryFile())
+            descriptor = os.dup(2)
+        except OSError:  # no error output, or no place for files: nothing can be held back
+            yield
+            return
         os.dup2(held_back.fileno(), 2)
         try:
             yield

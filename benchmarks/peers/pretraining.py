@@ -14,7 +14,7 @@ from keras_roberta.training.budget import Budget, BudgetSchedule
 
 SHAPE = dict(num_layers=4, num_heads=4, hidden_dim=256, intermediate_dim=1024)
 LENGTH = 128
-BATCH_SIZE = 32
+BATCH_SIZE = 16
 WARM_UP = 0.1
 OPTIMIZER = dict(weight_decay=0.01, beta_2=0.98, epsilon=1e-6)
 POINTS = 12  # of the curve

@@ -187,7 +187,7 @@ class TextStream:
         else:
             batch_size = tf.nest.flatten(dataset.element_spec)[0].shape[0]
         self.batch_size = batch_size
-        self._texts = dataset
+        self._texts = without_autotuning(dataset)
         cardinality = int(dataset.cardinality())
         self.steps = cardinality if cardinality > 0 else None
 

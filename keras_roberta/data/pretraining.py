@@ -126,9 +126,7 @@ def _batches(steps, samples, shards, options, num_workers, worker_index):
         return batch
 
     dataset = steps.map(load, num_parallel_calls=2, deterministic=True)
-    dataset = dataset.map(
-        _element_maker(shards, options), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    )
+    dataset = dataset.map(_element_maker(shards, options), num_parallel_calls=2, deterministic=True)
     return without_autotuning(dataset.prefetch(4))
 
 

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_roberta.layers.attention import RobertaSelfAttention, attention_bias
 from keras_roberta.layers.configured import ConfiguredLayer
+from keras_roberta.layers.gelu import gelu
 from keras_roberta.layers.initializers import make_initializer
 
 
@@ -58,7 +59,7 @@ class RobertaEncoderBlock(ConfiguredLayer):
         x = x[:, :1] if first_token_only else x
         x = self.attention_norm(x + self.dropout(y, training=training))
         y = self.intermediate_dense(x)  # (batch, length, intermediate_dim)
-        y = self.output_dense(ops.gelu(y, approximate=False))
+        y = self.output_dense(gelu(y))
         return self.output_norm(x + self.dropout(y, training=training))
 
 
@@ -105,3 +106,16 @@ class RobertaEncoder(ConfiguredLayer):
             x = block(x, bias, first_token_only=alone, training=training)
             hidden_states.append(x)
         return hidden_states if return_hidden_states else x
+
+    def compute_output_spec(
+        self, x, padding_mask, segment_ids=None, first_token_only=False, **kwargs
+    ):
+        # Known without tracing, which takes long and keeps what it traced: TensorFlow registers
+        # the gradient of every trace of `gelu`.
+        if kwargs.get("return_hidden_states"):
+            return super().compute_output_spec(
+                x, padding_mask, segment_ids, first_token_only=first_token_only, **kwargs
+            )
+        batch, length, hidden_dim = x.shape
+        length = 1 if first_token_only else length
+        return keras.KerasTensor((batch, length, hidden_dim), self.compute_dtype)

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_roberta.layers.configured import ConfiguredLayer
+from keras_roberta.layers.gelu import gelu
 from keras_roberta.layers.initializers import make_initializer
 
 
@@ -97,9 +98,14 @@ class MaskedLMHead(ConfiguredLayer):
     def call(self, hidden, mask_positions):
         # (batch, predictions, hidden_dim)
         x = ops.take_along_axis(hidden, ops.cast(mask_positions, "int32")[:, :, None], axis=1)
-        x = self.norm(ops.gelu(self.dense(x), approximate=False))
+        x = self.norm(gelu(self.dense(x)))
         logits = self.token_embedding(x, reverse=True)
         return ops.cast(logits, "float32") + ops.cast(self.output_bias, "float32")
+
+    def compute_output_spec(self, hidden, mask_positions):
+        # As in `RobertaEncoder`.
+        shape = (*mask_positions.shape, self.config.vocabulary_size)
+        return keras.KerasTensor(shape, "float32")
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")

@@ -73,7 +73,7 @@ def remove_preset(directory):
     """Removes a preset of ours from a directory; what else is there stays."""
     # The first makes a directory a preset, so that nothing takes the rest for one.
     parts = ["config.json", "metadata.json", *sorted(PRESET_PARTS)]
-    parts += [path.name for path in directory.glob("model_*.weights.h5")]  # sharded
+    parts += [path.name for path in directory.glob("model_[0-9]*.weights.h5")]  # sharded
     parts += [f"assets/tokenizer/{name}" for name in TOKENIZER_FILES]
     for part in parts:
         (directory / part).unlink(missing_ok=True)

@@ -86,7 +86,7 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
             def prepare(features):
                 return self.preprocessor.find_masks(features, width)
 
-        return dataset.map(prepare, num_parallel_calls=tf.data.AUTOTUNE).prefetch(4)
+        return dataset.map(prepare, num_parallel_calls=2).prefetch(4)
 
     def head_weights_by_name(self):
         return {

@@ -10,7 +10,7 @@ from keras_roberta.data.batch_options import OBJECTIVES
 from keras_roberta.data.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
 from keras_roberta.errors import InputError
 from keras_roberta.layers import ClassificationHead, MaskedLMHead, TokenClassificationHead
-from keras_roberta.models.presets import logger
+from keras_roberta.models.presets import logger, open_preset
 from keras_roberta.models.roberta_backbone import RobertaBackbone, layer_weights
 from keras_roberta.models.task import RobertaTask
 from keras_roberta.training.gradient_accumulation import mean_gradients
@@ -217,9 +217,9 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
         """
         settings = ("objectives", "loss_weights", "num_choices", "token_labels")
         wanted = {name: kwargs.pop(name) for name in settings if name in kwargs}
+        if not wanted or open_preset(preset).task_settings(cls) is None:
+            return super().from_preset(preset, load_weights=load_weights, **kwargs, **wanted)
         saved = super().from_preset(preset, load_weights=load_weights, **kwargs)
-        if not wanted:
-            return saved
         found = {name: getattr(saved, name) for name in settings}
         if "objectives" in wanted:
             found["loss_weights"] = None
@@ -241,6 +241,9 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
             if weight is not taken:  # the embedding, which "mlm" projects on, is the same one
                 weight.assign(taken)
         return True
+
+    def head_names(self):
+        return list(self.heads)
 
     def head_weights_by_name(self):
         """The head that Hugging Face's checkpoints may have too."""

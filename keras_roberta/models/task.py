@@ -73,11 +73,15 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
         if load_weights and saved is not None:
             source.load_head(task)
         elif load_weights and task.has_task_weights():
-            missing = ", ".join(task.head_weights_by_name())
+            missing = ", ".join(task.head_names())
             logger.warning(
                 "%s: the head starts random (%s); train it before use", source.directory, missing
             )
         return task
+
+    def head_names(self):
+        """What a warning names when the head starts random."""
+        return list(self.head_weights_by_name())
 
     @staticmethod
     def settings_from_other_task(registered_name, settings):

@@ -151,7 +151,9 @@ def _run(model, schedule, shards, options, stages, directory, evaluation, exchan
         # The chief alone knows what has been measured.
         is_due = is_chief and _is_due(clock, options, evaluations)
         if exchange.of_chief([is_due])[0]:
-            evaluate(clock.step)
+            # Of what is there already: it must not use up the warm-up.
+            with clock.stopped():
+                evaluate(clock.step)
         for stage in stages:
             if saving.look() is not None or clock.progress >= stage.until:
                 continue

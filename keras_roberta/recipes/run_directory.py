@@ -43,7 +43,8 @@ class RunDirectory:
         path = self.path / RECORD
         if overwrite:
             check_output_directory(self.path, overwrite=True)
-            self._clear()
+            if self.holds_run:
+                self._clear()
         elif self.holds_run:
             _check_same(path, record)
             return

@@ -1,5 +1,6 @@
 """How far a run has come, in steps or in hours, and the learning rate that goes with it."""
 
+import contextlib
 import dataclasses
 import time
 
@@ -110,6 +111,13 @@ class RunClock(keras.callbacks.Callback):
     @property
     def progress(self):
         return self.budget.progress(self.step, self.seconds)
+
+    @contextlib.contextmanager
+    def stopped(self):
+        """Time in this context is not the run's."""
+        began = time.monotonic()
+        yield
+        self._started += time.monotonic() - began
 
     def on_train_begin(self, logs=None):
         self._look()

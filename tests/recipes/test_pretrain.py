@@ -260,6 +260,12 @@ def test_another_run_is_not_overwritten(shards, begun, changes, message):
     assert {p: p.read_bytes() for p in begun.rglob("*") if p.is_file()} == before
 
 
+def test_what_was_no_run_is_written_over_and_not_cleared(shards, tmp_path):
+    (tmp_path / "README.md").write_text("of a project")
+    RunDirectory(tmp_path).open(options(), open_shards(shards), overwrite=True)
+    assert (tmp_path / "README.md").read_text() == "of a project"
+
+
 def test_other_data_is_not_gone_on_with(other_shards, begun, tmp_path):
     path = shutil.copytree(begun, tmp_path / "run")
     record, other = json.loads((path / "run.json").read_text()), open_shards(other_shards)

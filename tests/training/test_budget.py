@@ -1,8 +1,10 @@
+import time
+
 import numpy as np
 import pytest
 
 from keras_roberta.errors import InputError
-from keras_roberta.training.budget import Budget, BudgetSchedule
+from keras_roberta.training.budget import Budget, BudgetSchedule, RunClock
 
 
 @pytest.mark.parametrize(
@@ -23,6 +25,18 @@ def test_progress(budget, step, seconds, progress):
 def test_budgets_that_are_none(arguments):
     with pytest.raises(InputError, match="steps|hours"):
         Budget(**arguments)
+
+
+def test_a_stopped_clock_does_not_count(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    clock = RunClock(Budget(hours=1), BudgetSchedule(1e-3))
+    now[0] += 2
+    with clock.stopped():
+        now[0] += 50
+    now[0] += 3
+    clock.on_train_begin()
+    assert clock.seconds == 5
 
 
 def rates(schedule, count=101):

@@ -88,11 +88,11 @@ class BatchedTokenizer(tf.Module):
     def detokenize(self, token_ids, skip_special_tokens=True):
         """Texts of ids: int32 [batch, length], dense or ragged -> tf.string [batch].
 
-        Bytes that do not make UTF-8 come out as U+FFFD, unknown ids as "".
+        Bytes that do not make UTF-8 come out as U+FFFD, ids beyond the vocabulary as "".
         """
         with tf.device("CPU"):
             spellings = self.plain_spellings if skip_special_tokens else self.spellings
-            token_ids = tf.minimum(token_ids, tf.size(spellings) - 1)
+            token_ids = tf.minimum(tf.cast(token_ids, tf.int32), tf.size(spellings) - 1)
             texts = tf.strings.reduce_join(tf.gather(spellings, token_ids), axis=-1)
             return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
 
