@@ -207,9 +207,10 @@ def test_a_preset_is_a_start_for_other_objectives(config, tokenizer, tmp_path, c
     assert np.abs(found["nsp"]).max() < 0.1 * np.abs(found["sop"]).max()
     assert start("mlm", "tokens", "choice", token_labels=("a", "b"))["tokens"].shape[-1] == 2
     assert "has no head for tokens, choice;" in caplog.text
-    model.backbone.save_to_preset(tmp_path / "encoder")
+    preprocessor = kr.RobertaPreprocessor(tokenizer, sequence_length=8)
+    kr.RobertaTextClassifier(model.backbone, 2, preprocessor).save_to_preset(tmp_path / "classes")
     caplog.clear()
-    kr.RobertaPretrainer.from_preset(tmp_path / "encoder", objectives=("sop",))
+    kr.RobertaPretrainer.from_preset(tmp_path / "classes", objectives=("sop",))
     assert "the head starts random (sop)" in caplog.text
 
     kr.RobertaMaskedLM.from_preset(tmp_path / "preset").save_to_preset(tmp_path / "mlm")
