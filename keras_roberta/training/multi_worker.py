@@ -182,7 +182,7 @@ def as_dataset(x, y, sample_weight, batch_size, shuffle, seed):
     tensors = tf.nest.map_structure(tf.constant, data)
     return dataset.map(
         lambda order: tf.nest.map_structure(lambda t: tf.gather(t, order), tensors),
-        num_parallel_calls=tf.data.AUTOTUNE,
+        num_parallel_calls=2,
     ).prefetch(2)
 
 
