@@ -1,8 +1,15 @@
 """RoBERTa for Keras: pre-train, fine-tune on raw strings, ship to phones and servers."""
 
 import importlib
+import os
+import platform
 
 __version__ = "0.1.0"
+
+# TensorFlow takes oneDNN's matrix products by itself on few x86 processors only; on the others they
+# are up to 1.8 times as fast as its own. It reads this when it is imported first.
+if platform.machine() in ("x86_64", "AMD64"):
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 # Name -> module. Loaded when first asked for, so that `keras-roberta --help` and light worker
 # processes do not wait for TensorFlow.
