@@ -99,8 +99,7 @@ def main():
         for way in options.ways:
             child = subprocess.run(
                 [sys.executable, *sys.argv, "--child", way, str(length)],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                capture_output=True,
                 text=True,
             )
             if child.returncode:

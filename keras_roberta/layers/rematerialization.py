@@ -23,7 +23,7 @@ def rematerialized(layer, x, *args, **kwargs):
     seeds = [v for v in layer.non_trainable_variables if v.name == "seed_generator_state"]
     frozen = [v for v in layer.non_trainable_variables if v.name != "seed_generator_state"]
     drawn = [seed.value * 1 for seed in seeds]  # a copy, as in Keras's `next`
-    constants = [*zip(seeds, drawn), *((v, ops.convert_to_tensor(v)) for v in frozen)]
+    constants = [*zip(seeds, drawn, strict=True), *((v, ops.convert_to_tensor(v)) for v in frozen)]
 
     def call(x, *values):
         scope = keras.StatelessScope([*zip(weights, values, strict=True), *constants])
