@@ -54,7 +54,7 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
         source = open_preset(preset)
         backbone = kwargs.pop("backbone", None)
         if backbone is None:
-            if "max_sequence_length" in kwargs:
+            if kwargs.get("max_sequence_length"):
                 kwargs.setdefault("sequence_length", kwargs["max_sequence_length"])
             of_backbone = {name: kwargs.pop(name) for name in _OF_BACKBONE if name in kwargs}
             backbone = RobertaBackbone.from_preset(preset, load_weights, **of_backbone)

