@@ -9,6 +9,7 @@ from typing import Any
 from keras_roberta.errors import InputError
 
 INITIALIZERS = ("normal", "truncated_normal", "glorot_uniform")
+ATTENTION = ("auto", "plain", "blocks", "compiled", "fused")
 
 # `layers, heads, hidden, intermediate`: tiny, mini and small are the compact BERTs of Turc et al.
 # (2019, table 1), base and large RoBERTa's (Liu et al., 2019, section 4), xlm-* XLM-R's (Conneau
@@ -64,6 +65,11 @@ class RobertaConfig:
         seed: seeds every initialiser, each weight by its own name; None draws from
             `keras.utils.set_random_seed`.
         start_token_id, pad_token_id, end_token_id: `<s>`, `<pad>`, `</s>`.
+        attention: how it is computed: "plain", "blocks" (of queries, with memory linear in the
+            length), "compiled" by XLA, or "fused" (Keras's operation, a flash kernel where the
+            backend has one); "auto" chooses by length and device. The result is the same.
+        remat: keep only the input of each block for the backward pass and compute the rest again
+            (gradient checkpointing): less memory, more time, the same gradients.
 
     Raises:
         InputError: names the field and the value that does not fit.
@@ -85,6 +91,8 @@ class RobertaConfig:
     start_token_id: int = 0
     pad_token_id: int = 1
     end_token_id: int = 2
+    attention: str = "auto"
+    remat: bool = False
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -92,6 +100,8 @@ class RobertaConfig:
             if field.type == "int" or (field.type == "int | None" and value is not None):
                 self._check(field.name, _is_integer(value), "an integer")
                 object.__setattr__(self, field.name, int(value))
+            elif field.type == "bool":
+                self._check(field.name, isinstance(value, bool), "True or False")
             elif field.type == "float":
                 self._check(field.name, _is_number(value), "a number")
                 object.__setattr__(self, field.name, float(value))
@@ -105,6 +115,7 @@ class RobertaConfig:
         for name in ("layer_norm_epsilon", "initializer_range"):
             self._check(name, getattr(self, name) > 0, "positive")
         self._check("initializer", self.initializer in INITIALIZERS, f"one of {INITIALIZERS}")
+        self._check("attention", self.attention in ATTENTION, f"one of {ATTENTION}")
         self._check(
             "hidden_dim",
             self.hidden_dim % self.num_heads == 0,

@@ -49,6 +49,9 @@ def finetune(
     dtype: Annotated[
         Literal["float32", "mixed_bfloat16", "mixed_float16"], Option(help="Precision.")
     ] = "float32",
+    remat: Annotated[
+        bool, Option("--remat", help="Less memory for more time: gradient checkpointing.")
+    ] = False,
     lora_rank: Annotated[
         int | None, Option(min=1, help="Train only adapters of this rank, and the head.")
     ] = None,
@@ -88,6 +91,7 @@ def finetune(
                 sequence_length=sequence_length,
                 seed=seed,
                 dtype=dtype,
+                remat=remat,
                 lora_rank=lora_rank,
             ),
             num_classes=num_classes,

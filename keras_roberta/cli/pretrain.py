@@ -97,6 +97,9 @@ def pretrain(
         Literal["float32", "mixed_bfloat16", "mixed_float16"] | None,
         Option(help="Precision.", show_default="float32"),
     ] = None,
+    remat: Annotated[
+        bool, Option("--remat", help="Less memory for more time: gradient checkpointing.")
+    ] = False,
     seed: Annotated[int, Option(help="Seeds weights, dropout, order and masking.")] = 0,
     save_every: Annotated[int, Option(min=1, help="Steps between saved states.")] = 1000,
     keep_states: Annotated[int, Option(min=1, help="Saved states that stay.")] = 2,
@@ -147,6 +150,7 @@ def pretrain(
         "clip_norm": clip_norm,
         "dropout": dropout,
         "dtype": dtype,
+        "remat": remat,
         "seed": seed,
         "save_every": save_every,
         "keep_states": keep_states,

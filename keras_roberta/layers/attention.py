@@ -1,14 +1,27 @@
 """Multi-head self-attention with one fused query-key-value product."""
 
+import functools
+import logging
+
 import keras
 from keras import ops
 
+from keras_roberta.layers.attention_core import (
+    attention_in_blocks,
+    compiled,
+    fused_attention,
+    plain_attention,
+)
 from keras_roberta.layers.configured import ConfiguredLayer
 from keras_roberta.layers.initializers import make_initializer
 
 # Added to the score of a pair that may not attend. Finite, so that a row which may attend to
 # nothing gets even weights instead of NaN; below any real score even after a bfloat16 rounding.
 MASKED_SCORE = -1e9
+# Longer sequences go in blocks.
+LONG = 512
+
+logger = logging.getLogger("keras_roberta")
 
 
 def attention_bias(padding_mask, segment_ids=None):
@@ -79,12 +92,37 @@ class RobertaSelfAttention(ConfiguredLayer):
             query, bias = query[:, :, :1], bias[:, :, :1]
         query = query * head_dim**-0.5
 
-        scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
-        scores = ops.cast(scores, "float32") + bias  # (batch, heads, queries, length)
-        weights = ops.cast(ops.softmax(scores, axis=-1), query.dtype)
-        weights = self.dropout(weights, training=training)
-
-        x = ops.matmul(weights, value)  # (batch, heads, queries, head_dim)
+        rate = self.config.attention_dropout if training else 0.0
+        seed = self.dropout.seed_generator.next() if rate else None
+        core = plain_attention if first_token_only else self._core(x.shape[3], training, rate)
+        x = core(query, key, value, bias, seed, rate)  # (batch, heads, queries, head_dim)
         x = ops.transpose(x, (0, 2, 1, 3))
         x = ops.reshape(x, (batch, 1 if first_token_only else length, heads * head_dim))
         return self.output_dense(x)
+
+    def _core(self, length, training, rate):
+        """Which function of `attention_core` to use, `length` being None where not yet known."""
+        choice = self.config.attention
+        on_gpu = keras.distribution.list_devices("gpu") != []
+        if choice == "auto" and on_gpu and keras.backend.backend() == "jax":
+            choice = "fused"
+        if choice == "fused" and rate:
+            _say_once("attention: the fused kernel knows no dropout; it is not used in training")
+            choice = "auto"
+        if choice == "auto":
+            if (length or self.config.max_sequence_length) > LONG:
+                choice = "blocks"
+            else:
+                # Not without training: a SavedModel would keep the XLA program in it.
+                choice = "compiled" if on_gpu and training else "plain"
+        return {
+            "plain": plain_attention,
+            "blocks": attention_in_blocks,
+            "compiled": compiled(plain_attention),
+            "fused": fused_attention,
+        }[choice]
+
+
+@functools.cache
+def _say_once(message):
+    logger.info(message)

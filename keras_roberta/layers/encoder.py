@@ -1,5 +1,7 @@
 """The encoder: attention and feed-forward blocks, each normalised after its residual."""
 
+import functools
+
 import keras
 from keras import ops
 
@@ -7,6 +9,7 @@ from keras_roberta.layers.attention import RobertaSelfAttention, attention_bias
 from keras_roberta.layers.configured import ConfiguredLayer
 from keras_roberta.layers.gelu import gelu
 from keras_roberta.layers.initializers import make_initializer
+from keras_roberta.layers.rematerialization import rematerialized
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
@@ -103,7 +106,10 @@ class RobertaEncoder(ConfiguredLayer):
         hidden_states = []
         for block in self.blocks:
             alone = first_token_only and block is self.blocks[-1]
-            x = block(x, bias, first_token_only=alone, training=training)
+            run = block
+            if self.config.remat and training:
+                run = functools.partial(rematerialized, block)
+            x = run(x, bias, first_token_only=alone, training=training)
             hidden_states.append(x)
         return hidden_states if return_hidden_states else x
 

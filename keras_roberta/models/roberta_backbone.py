@@ -6,6 +6,7 @@ import keras_hub
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.layers import RobertaEmbeddings, RobertaEncoder
+from keras_roberta.models.positions import extended_positions
 from keras_roberta.models.presets import PresetMixin, open_preset
 
 OPTIONAL_INPUTS = ("token_type_ids", "segment_ids")
@@ -124,13 +125,45 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
         return named
 
     @classmethod
-    def from_preset(cls, preset, load_weights=True, **kwargs):
-        """Builds the encoder from a preset; see `RobertaTask.from_preset`."""
+    def from_preset(
+        cls,
+        preset,
+        load_weights=True,
+        max_sequence_length=None,
+        extend_positions="copy",
+        attention=None,
+        remat=None,
+        **kwargs,
+    ):
+        """Builds the encoder from a preset; see `RobertaTask.from_preset`.
+
+        Args:
+            max_sequence_length: more positions than the preset has, in tokens; see
+                `extended_positions` for the two ways to `extend_positions`, "copy" and
+                "interpolate".
+            attention, remat: as in `RobertaConfig`; None for what the preset says.
+            **kwargs: constructor arguments.
+        """
         source = open_preset(preset)
-        backbone = cls(source.config, **source.backbone_settings | kwargs)
+        changes = {"attention": attention, "remat": remat}
+        config = source.config.replace(**{k: v for k, v in changes.items() if v is not None})
+        arguments = source.backbone_settings | kwargs
+        backbone = cls(config, **arguments)
         if load_weights:
             source.load_backbone_weights(backbone)
-        return backbone
+        if max_sequence_length is None:
+            return backbone
+        longer = cls(config.replace(max_sequence_length=max_sequence_length), **arguments)
+        weights = backbone.weights_by_name()
+        table = extended_positions(
+            weights.pop("embeddings/position"),
+            longer.config.max_sequence_length,
+            config.pad_token_id + 1,
+            extend_positions,
+        )
+        for name, weight in longer.weights_by_name().items():
+            weight.assign(weights.get(name, table))
+        return longer
 
 
 def check_sequence_length(preprocessor, backbone):

@@ -15,6 +15,8 @@ from keras_roberta.training.allocator import keep_freed_memory
 from keras_roberta.training.optimizer import finetuning_optimizer
 from keras_roberta.training.schedules import LinearWarmupDecay
 
+_OF_BACKBONE = ("dtype", "max_sequence_length", "extend_positions", "attention", "remat")
+
 
 class RobertaTask(MultiWorkerFit, PresetMixin):
     """Mixed into a KerasHub task, before it in the bases.
@@ -42,16 +44,20 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
                 "hf://organisation/name".
             load_weights: False for a random start with the preset's shape and tokenizer.
             **kwargs: constructor arguments of the task, of its preprocessor (`sequence_length`,
-                `labels`) and `dtype`. `num_classes` asks for a new head; a `sequence_length` beyond
-                the model's positions is cut to them.
+                `labels`), and of `RobertaBackbone.from_preset`: `dtype`, `max_sequence_length`,
+                `extend_positions`, `attention`, `remat`. `num_classes` asks for a new head; a
+                `sequence_length` beyond the model's positions is cut to them.
 
         Raises:
             InputError: names the file, tensor or field that is wrong.
         """
         source = open_preset(preset)
-        backbone = kwargs.pop("backbone", None) or RobertaBackbone.from_preset(
-            preset, load_weights=load_weights, dtype=kwargs.pop("dtype", None)
-        )
+        backbone = kwargs.pop("backbone", None)
+        if backbone is None:
+            if kwargs.get("max_sequence_length"):
+                kwargs.setdefault("sequence_length", kwargs["max_sequence_length"])
+            of_backbone = {name: kwargs.pop(name) for name in _OF_BACKBONE if name in kwargs}
+            backbone = RobertaBackbone.from_preset(preset, load_weights, **of_backbone)
         # A head of another size cannot be the saved one; KerasHub's rule is that giving
         # `num_classes` at all means a new head.
         saved = None if "num_classes" in kwargs else source.task_settings(cls)
@@ -61,7 +67,7 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
             name: kwargs.pop(name) for name in cls.preprocessor_cls.settings if name in kwargs
         }
         if "preprocessor" not in kwargs:
-            longest = source.config.max_sequence_length  # there is no position beyond
+            longest = backbone.config.max_sequence_length  # there is no position beyond
             preprocessing["sequence_length"] = min(
                 preprocessing.get("sequence_length", longest), longest
             )

@@ -35,6 +35,7 @@ class TrainingOptions:
     sequence_length: int = 128
     seed: int = 0
     dtype: str = "float32"
+    remat: bool = False
     lora_rank: int | None = None
 
     def __post_init__(self):
@@ -113,6 +114,7 @@ def finetune(
             labels=labels,
             sequence_length=options.sequence_length,
             dtype=options.dtype,
+            remat=options.remat,
         )
     started = time.monotonic()
     history = fit(model, texts, targets, validation, options)

@@ -10,8 +10,9 @@ from keras_roberta.recipes.finetune import DTYPES
 from keras_roberta.training.budget import Budget
 from keras_roberta.training.pretraining_optimizer import peak_learning_rate
 
-# What may differ when a run goes on: it decides neither samples nor weights.
 REPORTING = ("save_every", "keep_states", "log_every", "evaluate_every", "evaluation_batches")
+# What may differ when a run goes on: it decides neither samples nor, but for rounding, weights.
+MAY_DIFFER = (*REPORTING, "remat")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +50,7 @@ class PretrainingOptions:
         weight_decay, epsilon, clip_norm: see `pretraining_optimizer`.
         dropout: of hidden states and attention.
         dtype: "float32", "mixed_bfloat16" or "mixed_float16".
+        remat: see `RobertaConfig`.
         seed: of weights, dropout, order and masking.
         save_every, keep_states: steps between states, and how many stay.
         log_every, evaluate_every: steps between rows of the log, and between evaluations, which
@@ -76,6 +78,7 @@ class PretrainingOptions:
     clip_norm: float | None = None
     dropout: float = 0.1
     dtype: str = "float32"
+    remat: bool = False
     seed: int = 0
     save_every: int = 1000
     keep_states: int = 2

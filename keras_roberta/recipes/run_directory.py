@@ -9,7 +9,7 @@ from keras_roberta.atomic_write import atomic_file
 from keras_roberta.errors import InputError
 from keras_roberta.models.presets import remove_preset
 from keras_roberta.recipes.output_directory import check_output_directory
-from keras_roberta.recipes.pretraining_options import REPORTING
+from keras_roberta.recipes.pretraining_options import MAY_DIFFER
 
 RECORD = "run.json"
 
@@ -86,7 +86,7 @@ def _check_same(path, record):
         if fingerprints[name] != record[name]:
             raise InputError(f"{path.parent}: a run {what}; {way_out}")
     for name in {**then, **now}:
-        if name not in REPORTING and then.get(name) != now.get(name):
+        if name not in MAY_DIFFER and then.get(name) != now.get(name):
             raise InputError(
                 f"{path.parent}: a run with {name} {then.get(name)}, not {now.get(name)}; give the "
                 f"same to go on with it; else {way_out}"

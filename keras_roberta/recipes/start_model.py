@@ -31,7 +31,12 @@ def start_model(options, shards):
             tokenizer, options.longest_sequence, batches.mask_rate or 0.15
         ),
     )
-    training = dict(dropout=options.dropout, attention_dropout=options.dropout, seed=options.seed)
+    training = dict(
+        dropout=options.dropout,
+        attention_dropout=options.dropout,
+        seed=options.seed,
+        remat=options.remat,
+    )
     if options.preset is None:
         config = RobertaConfig.named(
             options.size,

@@ -183,7 +183,7 @@ def test_a_signal_ends_an_evaluation(english_shards, tmp_path, monkeypatch):
 def test_a_finished_run_is_only_written_again(shards, finished, finished_copy):
     state, measured = newest_state(finished_copy)[0], rows(finished_copy / "evaluations.csv")
     (finished_copy / "README.md").unlink()
-    reports = dict(save_every=7, log_every=2)  # may change
+    reports = dict(save_every=7, log_every=2, remat=True)  # may change
     again = pretrain(shards, finished_copy, options(**FINISHED, **reports))
     assert again.steps == 30 and newest_state(finished_copy)[0] == state
     first = finished[1].heldout["en"]["mlm_loss"]
@@ -203,9 +203,9 @@ def test_a_run_by_the_clock(english_shards, tmp_path, monkeypatch):
 
 
 def test_packed_documents_make_a_preset_for_single_ones(english_shards, tmp_path):
-    pretrain(english_shards, tmp_path, options(steps=2, packing="block-diagonal"))
+    pretrain(english_shards, tmp_path, options(steps=2, packing="block-diagonal", remat=True))
     task = kr.RobertaMaskedLM.from_preset(tmp_path)
-    assert task.backbone.optional_inputs == ()
+    assert task.backbone.optional_inputs == () and task.backbone.config.remat
     assert np.isfinite(task.predict(["the<mask>"], verbose=0)).all()
 
 

@@ -19,7 +19,7 @@ from keras_roberta.training.optimizer import finetuning_optimizer
 STEPS, BATCH_SIZE, LENGTH, PREDICTIONS, VOCABULARY_SIZE = 20, 8, 12, 3, 4096
 
 
-def backbone(dtype):
+def backbone(dtype, **changes):
     config = kr.RobertaConfig(
         vocabulary_size=VOCABULARY_SIZE,
         num_layers=1,
@@ -31,12 +31,13 @@ def backbone(dtype):
         attention_dropout=0.0,
         seed=1,
     )
-    return kr.RobertaBackbone(config, dtype=dtype)
+    return kr.RobertaBackbone(config.replace(**changes), dtype=dtype)
 
 
-def classify(strategy, jit_compile, dtype="float32"):
+def classify(strategy, jit_compile, dtype="float32", **changes):
+    keras.utils.set_random_seed(1)
     with strategy.scope():
-        task = kr.RobertaTextClassifier(backbone(dtype), num_classes=2)
+        task = kr.RobertaTextClassifier(backbone(dtype, **changes), num_classes=2)
         task.compile(finetuning_optimizer(1e-2), jit_compile=jit_compile)
     features, random = make_features()
     labels = random.integers(0, 2, STEPS * BATCH_SIZE).astype("int32")
@@ -105,12 +106,18 @@ def main():
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     one = tf.distribute.get_strategy()
     two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    dropout = dict(dropout=0.2, attention_dropout=0.2)
     results = {
         "one": classify(one, False),
         "two": classify(two, False),
         "two, XLA": classify(two, True),
         "two, XLA, bfloat16": classify(two, True, "mixed_bfloat16"),
         "two, XLA, float16": classify(two, True, "mixed_float16"),
+        "two, dropout": classify(two, False, **dropout),
+        "two, dropout, remat": classify(two, False, **dropout, remat=True),
+        "two, XLA, dropout": classify(two, True, **dropout),
+        "two, XLA, dropout, remat": classify(two, True, **dropout, remat=True),
+        "two, attention compiled": classify(two, False, attention="compiled"),
         "two, overflow": overflow(two),
         "pretraining": pretrain(one, False, parts=1),
         "pretraining, two, XLA, accumulated": pretrain(two, True, parts=2),

@@ -1,0 +1,145 @@
+"""Scaled dot-product attention between heads, in the ways that pay at different lengths.
+
+All of them compute `softmax(query key^T + bias) value` (Vaswani et al., 2017, section 3.2), the
+softmax in float32, with dropout on its result. Arguments:
+
+    query, key, value: float (batch, heads, length, head_dim); the query is scaled already.
+    bias: float32 (batch, 1, 1, length) or (batch, 1, length, length).
+    seed: what `keras.random.SeedGenerator.next` gives, or None for no dropout.
+    rate: of the dropout.
+
+and the result is float (batch, heads, length, head_dim).
+"""
+
+import functools
+
+import keras
+from keras import ops
+
+# Queries a block. The scores of a block, not of all, are in memory at a time.
+BLOCK = 256
+
+
+def plain_attention(query, key, value, bias, seed=None, rate=0.0):
+    """All scores at once: (batch, heads, length, length) of them."""
+    return ops.matmul(_dropout(_weights(query, key, bias), seed, rate), value)
+
+
+def attention_in_blocks(query, key, value, bias, seed=None, rate=0.0, block=BLOCK):
+    """Block after block of queries, so that memory is linear in the length.
+
+    The backward pass makes the weights of a block again, with the same dropout, rather than keep
+    them (as Dao et al., 2022, section 3.1): it costs one product in five.
+    """
+    # As many blocks as needed, of nearly equal size.
+    length = ops.shape(query)[2]
+    count = -(-length // block)
+    size = -(-length // count)
+
+    def weights_of(i, query):
+        rows = bias
+        if bias.shape[2] != 1:  # the last block may go beyond the end
+            rows = ops.take(bias, ops.minimum(i * size + ops.arange(size), length - 1), axis=2)
+        weights = _weights(query, key, rows)  # (batch, heads, size, length)
+        return weights, functools.partial(_dropout, seed=_seed_of_block(seed, i), rate=rate)
+
+    def whole_blocks(x):
+        batch, heads, _, head_dim = ops.shape(x)
+        rest = ops.zeros((batch, heads, count * size - length, head_dim), x.dtype)
+        return ops.concatenate([x, rest], axis=2)  # (batch, heads, count * size, head_dim)
+
+    def get(x, i):
+        batch, heads, _, head_dim = ops.shape(x)
+        return ops.slice(x, (0, 0, i * size, 0), (batch, heads, size, head_dim))
+
+    def put(x, i, update):
+        return ops.slice_update(x, (0, 0, i * size, 0), update)
+
+    @ops.custom_gradient
+    def attend(query, key, value):
+        # A block of the output takes the place of its queries, so that a block waits for the one
+        # before; else several would run, and be in memory, side by side.
+        def step(i, x):
+            weights, dropout = weights_of(i, get(x, i))
+            return put(x, i, ops.matmul(dropout(weights), value))
+
+        output = ops.fori_loop(0, count, step, whole_blocks(query))
+
+        def gradient(*args, upstream=None):
+            upstream = whole_blocks(args[0] if upstream is None else upstream)
+            value_t = ops.transpose(value, (0, 1, 3, 2))
+
+            def step(i, state):
+                x, d_key, d_value = state
+                query, d_output = get(x, i), get(upstream, i)  # (batch, heads, size, head_dim)
+                weights, dropout = weights_of(i, query)  # (batch, heads, size, length)
+                d_value += _sum_of_queries(dropout(weights), d_output)
+                # Dropout multiplies by a mask, so its gradient is itself.
+                d_weights = ops.cast(dropout(ops.matmul(d_output, value_t)), "float32")
+                weights = ops.cast(weights, "float32")
+                mean = ops.sum(d_weights * weights, axis=-1, keepdims=True)
+                d_scores = ops.cast((d_weights - mean) * weights, key.dtype)
+                d_key += _sum_of_queries(d_scores, query)
+                return put(x, i, ops.matmul(d_scores, key)), d_key, d_value
+
+            zeros = ops.zeros_like(key, dtype="float32"), ops.zeros_like(value, dtype="float32")
+            x, d_key, d_value = ops.fori_loop(0, count, step, (whole_blocks(query), *zeros))
+            return x[:, :, :length], ops.cast(d_key, key.dtype), ops.cast(d_value, value.dtype)
+
+        return output[:, :, :length], gradient
+
+    return attend(query, key, value)
+
+
+def fused_attention(query, key, value, bias, seed=None, rate=0.0):
+    """Keras's own operation: the flash kernel of cuDNN where the backend has it, which is JAX on
+    GPUs in half precision. It knows no dropout."""
+    query, key, value = (ops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
+    x = ops.dot_product_attention(query, key, value, bias=bias, scale=1.0)
+    return ops.transpose(x, (0, 2, 1, 3))
+
+
+@functools.cache
+def compiled(attention):
+    """The same function as one XLA program for each shape, with its gradient; in TensorFlow.
+
+    It holds no variable, so that each replica of a `tf.distribute` strategy runs its own.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return attention
+    import tensorflow as tf
+
+    return tf.function(attention, jit_compile=True, autograph=False)
+
+
+def _weights(query, key, bias):
+    scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
+    scores = ops.cast(scores, "float32") + bias  # (batch, heads, queries, length)
+    return ops.cast(ops.softmax(scores, axis=-1), query.dtype)
+
+
+def _sum_of_queries(weights, x):
+    """float32 (batch, heads, length, head_dim)"""
+    return ops.cast(ops.matmul(ops.transpose(weights, (0, 1, 3, 2)), x), "float32")
+
+
+def _dropout(weights, seed, rate):
+    if seed is None:
+        return weights
+    return keras.random.dropout(weights, rate, seed=_DrawnSeed(seed))
+
+
+def _seed_of_block(seed, i):
+    if seed is None:
+        return None
+    return seed + ops.cast(ops.stack([i, 0]), seed.dtype)
+
+
+class _DrawnSeed(keras.random.SeedGenerator):
+    """A seed that was drawn before: each use of it gives the same numbers."""
+
+    def __init__(self, seed):
+        self.seed = seed
+
+    def next(self, ordered=True):
+        return self.seed

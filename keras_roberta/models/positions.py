@@ -1,0 +1,52 @@
+"""Position tables for longer sequences than a model was trained on."""
+
+import numpy as np
+
+from keras_roberta.errors import InputError
+
+EXTENSIONS = ("copy", "interpolate")
+
+
+def extended_positions(table, max_sequence_length, reserved, how="copy"):
+    """A position table with more rows.
+
+    "copy" repeats the positions from the first on (Beltagy et al., 2020, section 5), so that texts
+    as short as before are encoded as before; "interpolate" stretches them, so that neighbours are
+    closer to one another, and training has to make up for it.
+
+    >>> extended_positions([[9.0], [1.0], [3.0]], 4, reserved=1)[:, 0]
+    array([9., 1., 3., 1., 3.])
+    >>> extended_positions([[9.0], [1.0], [3.0]], 3, reserved=1, how="interpolate")[:, 0]
+    array([9., 1., 2., 3.])
+
+    Args:
+        table: (reserved + positions, hidden_dim)
+        max_sequence_length: positions to have; not fewer than there are.
+        reserved: rows at the beginning that stand for no position: `pad_token_id + 1`.
+        how: "copy" or "interpolate".
+
+    Returns:
+        array (reserved + max_sequence_length, hidden_dim)
+
+    Raises:
+        InputError: an argument does not fit.
+    """
+    if how not in EXTENSIONS:
+        raise InputError(f"extend_positions must be one of {EXTENSIONS}; got {how!r}")
+    table = np.asarray(table)
+    start, positions = table[:reserved], table[reserved:]
+    known = len(positions)
+    if max_sequence_length < known:
+        raise InputError(
+            f"max_sequence_length={max_sequence_length}: the model has {known} positions; give "
+            "more to extend them, and sequence_length to cut texts"
+        )
+    if how == "copy":
+        rows = positions[np.arange(max_sequence_length) % known]
+    else:
+        place = np.linspace(0, known - 1, max_sequence_length)
+        below = np.floor(place).astype(int)
+        above = np.minimum(below + 1, known - 1)
+        share = (place - below)[:, None].astype(table.dtype)
+        rows = positions[below] * (1 - share) + positions[above] * share
+    return np.concatenate([start, rows])
