@@ -29,7 +29,9 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PEERS = ROOT / "benchmarks" / "peers"
-sys.path.insert(0, str(ROOT))
+sys.path.append(str(ROOT))
+
+from step_flops import step_flops  # noqa: E402
 
 from keras_roberta import RobertaConfig  # noqa: E402  It needs no other package.
 
@@ -92,20 +94,11 @@ def run(name, config, options):
     return json.loads(output.strip().splitlines()[-1])
 
 
-def step_flops(config, options):
-    """FLOP that a step's products need."""
-    c, tokens = config, options.batch_size * options.length
-    block = 4 * c.hidden_dim**2 + 2 * c.hidden_dim * c.intermediate_dim
-    scores = 2 * options.length * c.hidden_dim  # and the weighted values
-    head = c.hidden_dim**2 + c.hidden_dim * c.vocabulary_size
-    masked = options.batch_size * options.predictions
-    return 6 * (tokens * c.num_layers * (block + scores) + masked * head)
-
-
 def summarize(results, config, options):
     """A dict for each contestant: medians over its turns."""
     rate = max(run["matmul_flops"] for runs in results.values() for run in runs)
-    tokens, flops = options.batch_size * options.length, step_flops(config, options)
+    tokens = options.batch_size * options.length
+    flops = step_flops(config, options.batch_size, options.length, options.predictions)
     summary = {}
     for name, runs in results.items():
         seconds = statistics.median(run["seconds"] for run in runs)
