@@ -184,31 +184,33 @@ def draw(results, path):
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-    from matplotlib.ticker import FuncFormatter, NullLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     figure, axes = plt.subplots(
         2, len(results), figsize=(11, 4.6), sharex="col", sharey="row", layout="constrained"
     )
-    names = (("microseconds", "µs a token"), ("megabytes", "peak memory, MB"))
-    plain = FuncFormatter(lambda value, _: f"{value:g}")
+    quantities = (("microseconds", "µs a token"), ("megabytes", "peak memory, MB"))
     for column, (factor, rows) in zip(axes.T, results.items(), strict=True):
         values = [row[factor] for row in rows]
-        for axis, (key, label) in zip(column, names, strict=True):
-            axis.loglog(values, [row[key] for row in rows], "o-", color="#1f5f99", markersize=4)
-            axis.grid(True, which="major", color="#dddddd", linewidth=0.6)
-            axis.spines[["top", "right"]].set_visible(False)
-            axis.xaxis.set_major_formatter(plain)
-            axis.yaxis.set_major_formatter(plain)
-            axis.xaxis.set_minor_locator(NullLocator())
-            axis.set_xticks(values)
-            if axis in axes[:, 0]:
-                axis.set_ylabel(label)
+        for axis, (key, _) in zip(column, quantities, strict=True):
+            axis.set(xscale="log", yscale="log")
+            axis.plot(values, [row[key] for row in rows], "o-", color="#1f5f99", markersize=4)
         # What the products need, through the base.
         flops = np.array([flops_per_token(row) for row in rows])
-        at_base = values.index(BASE[factor])
-        scaled = flops / flops[at_base] * rows[at_base]["microseconds"]
-        column[0].loglog(values, scaled, "--", color="#999999", linewidth=1, label="FLOP")
+        base = values.index(BASE[factor])
+        scaled = flops / flops[base] * rows[base]["microseconds"]
+        column[0].plot(values, scaled, "--", color="#999999", linewidth=1, label="FLOP")
         column[1].set_xlabel(factor)
+        column[1].set_xticks(values, labels=list(map(str, values)))
+        column[1].xaxis.set_minor_locator(NullLocator())
+    for (first, *_), (_, label) in zip(axes, quantities, strict=True):
+        first.set_ylabel(label)
+        first.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
+        first.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        first.yaxis.set_minor_locator(NullLocator())
+    for axis in axes.flat:
+        axis.grid(True, color="#e4e4e4", linewidth=0.6)
+        axis.spines[["top", "right"]].set_visible(False)
     axes[0, 0].legend(frameon=False, handlelength=1.8)
     figure.savefig(path, dpi=130)
 
