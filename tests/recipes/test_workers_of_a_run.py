@@ -1,5 +1,6 @@
-"""A pre-training run by two workers on this machine: killed, and gone on with."""
+"""Commands run by two workers on this machine; a pre-training run killed, and gone on with."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,21 +11,25 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+import keras_roberta as kr
+from keras_roberta.recipes.finetune import TrainingOptions, finetune
+from keras_roberta.scores import scores
+
 STEPS = 30
 
 
 @pytest.fixture
-def launch(english_shards, tmp_path):
-    """A function that starts `keras-roberta launch` on a run of a name."""
+def launch():
+    """A function that starts a command as two workers."""
     started = []
 
-    def start(name):
-        options = f"""--size tiny --steps {STEPS} --batch-size 4 --sequence-length 16
-            --learning-rate 1e-2 --save-every 3 --log-every 5 --evaluate-every 15""".split()
-        command = [sys.executable, "-m", "keras_roberta.cli", "launch", "--workers", "2", "--"]
-        command += ["pretrain", "--data", english_shards, "--out", tmp_path / name, *options]
+    def start(*command):
+        launcher = [sys.executable, "-m", "keras_roberta.cli", "launch", "--workers", "2", "--"]
         process = subprocess.Popen(
-            list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            list(map(str, [*launcher, *command])),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         started.append(process)
         return process
@@ -33,6 +38,16 @@ def launch(english_shards, tmp_path):
     watchdog.start()
     yield start
     watchdog.cancel()
+
+
+@pytest.fixture
+def pretrain(launch, english_shards, tmp_path):
+    """A function that starts a run of a name."""
+    options = f"""--size tiny --steps {STEPS} --batch-size 4 --sequence-length 16
+        --learning-rate 1e-2 --save-every 3 --log-every 5 --evaluate-every 15""".split()
+    return lambda name: launch(
+        "pretrain", "--data", english_shards, "--out", tmp_path / name, *options
+    )
 
 
 def kill_worker(launcher, index):
@@ -46,8 +61,8 @@ def kill_worker(launcher, index):
 
 
 @pytest.mark.slow
-def test_a_worker_is_killed_and_all_go_on(launch, tmp_path):
-    killed = launch("killed")
+def test_a_worker_is_killed_and_all_go_on(pretrain, tmp_path):
+    killed = pretrain("killed")
     states = tmp_path / "killed" / "states"
     while not list(states.glob("step-*")) and killed.poll() is None:
         try:
@@ -61,12 +76,12 @@ def test_a_worker_is_killed_and_all_go_on(launch, tmp_path):
     assert "start all workers again with the same command" in output
     assert not (tmp_path / "killed" / "config.json").exists()
 
-    again = launch("killed")
+    again = pretrain("killed")
     output, _ = again.communicate()
     assert again.returncode == 0 and "[worker 0] going on from step" in output
     assert "[worker 1]" not in output  # the chief alone speaks
 
-    whole = launch("whole")
+    whole = pretrain("whole")
     whole.communicate()
     assert whole.returncode == 0
     name = f"step-{STEPS:08}.safetensors"
@@ -77,3 +92,36 @@ def test_a_worker_is_killed_and_all_go_on(launch, tmp_path):
     assert (tmp_path / "killed" / "config.json").exists()
     evaluations = (tmp_path / "killed" / "evaluations.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in evaluations] == ["step", "15", "30"]
+
+
+@pytest.mark.slow
+def test_fine_tuning_by_two_workers_is_that_of_one(launch, config, tokenizer, sentiment, tmp_path):
+    config = config.replace(dropout=0.0, attention_dropout=0.0)  # replicas draw their own
+    preprocessor = kr.RobertaPreprocessor(tokenizer, sequence_length=16)
+    task = kr.RobertaTextClassifier(kr.RobertaBackbone(config), 2, preprocessor=preprocessor)
+    preset, table = tmp_path / "preset", tmp_path / "table.tsv"
+    task.save_to_preset(preset)
+    rows = "".join(f"{label}\t{text}\n" for text, label in zip(*sentiment, strict=True))
+    table.write_text("label\tsentence\n" + rows)
+
+    options = "--strategy multiworker --epochs 2 --batch-size 8 --learning-rate 1e-2".split()
+    workers = launch(
+        "finetune", "--preset", preset, "--train", table, "--dev", table,
+        "--out", tmp_path / "two", *options,
+    )  # fmt: skip
+    output, _ = workers.communicate()
+    assert workers.returncode == 0, output
+    assert "[worker 1]" not in output  # the chief alone speaks
+
+    recipe = TrainingOptions(epochs=2, batch_size=8, learning_rate=1e-2)
+    finetune(preset, table, table, tmp_path / "one", options=recipe)
+    one, two = (read_results(tmp_path / run) for run in ("one", "two"))
+    assert two["accuracy"] == one["accuracy"]
+    np.testing.assert_allclose(two["history"], one["history"], rtol=1e-3)
+    saved = kr.RobertaTextClassifier.from_preset(tmp_path / "two")
+    assert scores(saved.predict(sentiment[0]), sentiment[1])["accuracy"] == two["accuracy"]
+
+
+def read_results(directory):
+    metrics = json.loads((directory / "metrics.json").read_text())
+    return metrics | {"history": np.loadtxt(directory / "history.csv", delimiter=",", skiprows=1)}

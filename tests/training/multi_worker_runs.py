@@ -140,6 +140,10 @@ def main():
             "of chief": exchange.of_chief(np.array([True, False]) ^ bool(index)).tolist(),
             "bytes of chief": exchange.bytes_of_chief(b"chief" if not index else b"no").decode(),
             "mistakes": mistakes(strategy),
+            "classifier, XLA": classify(strategy, True),
+            "classifier, XLA, bfloat16": classify(strategy, True, "mixed_bfloat16"),
+            "arrays": strings(strategy, index, "arrays"),
+            "dataset": strings(strategy, index, "dataset"),
         }
     print(json.dumps(results))
 

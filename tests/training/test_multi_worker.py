@@ -61,6 +61,8 @@ def workers():
     ("run", "like", "bound"),
     [
         ("classifier", "classifier", 1e-5),
+        ("classifier, XLA", "classifier", 1e-5),
+        ("classifier, XLA, bfloat16", "classifier", 3e-2),
         ("pretraining", "pretraining", 1e-5),  # the workers accumulate
     ],
 )
@@ -71,19 +73,30 @@ def test_losses_and_weights_are_those_of_one_device(workers, alone, run, like, b
         assert worker[run]["steps"] == len(worker[run]["loss"]) == 20
 
 
-@pytest.mark.parametrize("form", ["list"])
-def test_no_row_is_seen_twice_in_an_epoch(workers, alone, form):
-    steps = list(zip(workers[0][form]["seen"], workers[1][form]["seen"], strict=True))
+def steps_of(workers, form):
+    """For each step the rows of each worker."""
+    return list(zip(workers[0][form]["seen"], workers[1][form]["seen"], strict=True))
+
+
+@pytest.mark.parametrize("form", ["list", "arrays", "dataset"])
+def test_no_row_is_seen_twice_in_an_epoch(workers, form):
+    steps = steps_of(workers, form)
     assert len(steps) == 10
     for epoch in (steps[:5], steps[5:]):
         assert sorted(i for parts in epoch for part in parts for i in part) == list(range(40))
     assert all(len(part) == 4 for parts in steps for part in parts)
-    # The batches are the ones of one device, whatever the seed of a worker that is not the chief.
-    assert [sum(parts, []) for parts in steps] == alone[form]["seen"]
+    assert workers[0][form]["history"] == workers[1][form]["history"]
+
+
+def test_batches_are_those_of_one_device(workers, alone):
+    # Whatever the seed of a worker that is not the chief.
+    assert [sum(parts, []) for parts in steps_of(workers, "list")] == alone["list"]["seen"]
     for worker in workers:
-        for name, values in alone[form]["history"].items():
-            np.testing.assert_allclose(worker[form]["history"][name], values, rtol=1e-4)
-        np.testing.assert_allclose(worker[form]["evaluated"], alone[form]["evaluated"], rtol=1e-4)
+        for name, values in alone["list"]["history"].items():
+            np.testing.assert_allclose(worker["list"]["history"][name], values, rtol=1e-4)
+        np.testing.assert_allclose(
+            worker["list"]["evaluated"], alone["list"]["evaluated"], rtol=1e-4
+        )
 
 
 def test_each_predicts_for_itself(workers, alone):
