@@ -17,7 +17,7 @@ def site_packages(tmp_path):
         package.mkdir(parents=True)
         functions = [
             f'def f{i}():\n    """Item {i} takes the {words} number {i} and returns it to you."""\n'
-            for i in range(500)
+            for i in range(800)
         ]
         (package / "things.py").write_text("\n".join(functions))
     return tmp_path / "site-packages"
