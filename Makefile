@@ -2,6 +2,8 @@ PYTHON ?= python3.11
 VENV := .venv
 PEERS := .peers-venv
 RUN := $(VENV)/bin
+# Most of a test is tracing, in one thread; the tests of a file share models and stay together.
+PYTEST := $(RUN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test test-fast lint peers clean
 
@@ -11,10 +13,10 @@ demo: $(VENV)/installed
 
 # Everything, the slow ones included.
 test: $(VENV)/installed lint
-	$(RUN)/python -m pytest --durations=10
+	$(PYTEST) --durations=10
 
 test-fast: $(VENV)/installed
-	$(RUN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: $(VENV)/installed
 	$(RUN)/ruff check .

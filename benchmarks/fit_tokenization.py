@@ -49,11 +49,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     default = os.environ.get("KERAS_ROBERTA_DATA", ROOT.parent / "shared" / "data")
     parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path(default))
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--turns", type=int, default=3)
     options = parser.parse_args()
     tokenizer = kr.RobertaTokenizer.from_preset(options.data / "roberta-base-tokenizer")
     in_graph = BatchedTokenizer(**settings_of(tokenizer))
-    for name, (config, count) in MODELS.items():
+    for name in options.models:
+        config, count = MODELS[name]
         texts, labels = sentences(options.data, count)
         check_ids(tokenizer, in_graph, texts)
         measure(name, config, tokenizer, in_graph, texts, labels, options.turns)

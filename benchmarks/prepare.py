@@ -34,7 +34,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     default = os.environ.get("KERAS_ROBERTA_DATA", ROOT.parent / "shared" / "data")
     parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path(default))
-    parser.add_argument("--copies", type=int, nargs=2, default=[2, 8], help="sizes")
+    parser.add_argument("--copies", type=int, nargs="+", default=[2, 8], help="sizes")
     parser.add_argument("--turns", type=int, default=3)
     options = parser.parse_args()
     tokenizer = options.data / "roberta-base-tokenizer"

@@ -6,8 +6,10 @@ preset of ours. The peer is KerasHub's `RobertaTextClassifier` written by its ow
 the same TF converter with the same dynamic range quantization, which `export` takes as
 `optimizations`. All run in `ai-edge-litert`'s interpreter, in turns.
 
-    python benchmarks/tflite_latency.py
+    python benchmarks/tflite_latency.py --quantization int8
     python benchmarks/tflite_latency.py --preset my-sst2-model --data sst2/dev.tsv
+
+Writing the files takes most of the time, for the base size minutes; a line is printed for each.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import csv
 import json
 import pathlib
 import tempfile
+import time
 
 import keras
 import keras_hub
@@ -38,7 +41,7 @@ def main():
             kr.RobertaBackbone(kr.RobertaConfig.named("base")), num_classes=2
         )
     with tempfile.TemporaryDirectory() as directory:
-        files = write_files(task, pathlib.Path(directory), options.length)
+        files = write_files(task, pathlib.Path(directory), options)
         for threads in options.threads:
             compare(files, options, threads)
         if options.data:
@@ -51,29 +54,40 @@ def parse_options():
     )
     parser.add_argument("--preset", help="directory of a fine-tuned preset; base size without")
     parser.add_argument("--data", help="TSV of label and text, to measure accuracy on")
+    parser.add_argument("--quantization", nargs="+", default=["none", "int8"])
     parser.add_argument("--length", type=int, default=128, help="tokens")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--repeats", type=int, default=30)
     return parser.parse_args()
 
 
-def write_files(task, directory, length):
+def write_files(task, directory, options):
     """Paths by (who, quantization)."""
     files = {}
     peer = keras_hub_twin(task)
     signature = [
-        {name: tf.TensorSpec((1, length), tf.int32, name) for name in ("token_ids", "padding_mask")}
+        {
+            name: tf.TensorSpec((1, options.length), tf.int32, name)
+            for name in ("token_ids", "padding_mask")
+        }
     ]
-    for quantization in ("none", "int8"):
-        path = directory / f"ours_{quantization}.tflite"
-        export.to_tflite(task, path, quantization, sequence_lengths=[length])
-        files["ours", quantization] = path
-        path = directory / f"peer_{quantization}.tflite"
+
+    def ours(path, quantization):
+        export.to_tflite(task, path, quantization, sequence_lengths=[options.length])
+
+    def theirs(path, quantization):
         settings = {"optimizations": [tf.lite.Optimize.DEFAULT]} if quantization == "int8" else {}
         peer.export(
             str(path), format="litert", input_signature=signature, verbose=False, **settings
         )
-        files["keras_hub", quantization] = path
+
+    for quantization in options.quantization:
+        for who, write in (("ours", ours), ("keras_hub", theirs)):
+            path = directory / f"{who}_{quantization}.tflite"
+            begin = time.perf_counter()
+            write(path, quantization)
+            print(f"{path.name} written in {time.perf_counter() - begin:.0f} s", flush=True)
+            files[who, quantization] = path
     return files
 
 
@@ -144,7 +158,7 @@ def compare(files, options, threads):
     """Prints one line a quantization and number of threads."""
     calls = {key: one_call(path, options.length, threads) for key, path in files.items()}
     times = latencies(calls, options.repeats)
-    for quantization in ("none", "int8"):
+    for quantization in options.quantization:
         ours, peer = (np.median(times[who, quantization]) for who in ("ours", "keras_hub"))
         partitions = [xnnpack_partitions(files[who, quantization]) for who in ("ours", "keras_hub")]
         megabytes = [files[who, quantization].stat().st_size / 1e6 for who in ("ours", "keras_hub")]
@@ -180,7 +194,7 @@ def print_accuracy(task, files, options):
     labels = np.array([int(row["label"]) for row in rows])
     keras_says = task.predict(texts, verbose=0).argmax(axis=-1)
     print(json.dumps({"accuracy": "keras", "share": round((keras_says == labels).mean(), 4)}))
-    for quantization in ("none", "int8"):
+    for quantization in options.quantization:
         runner = export.load(files["ours", quantization], task.preprocessor.tokenizer)
         said = runner.predict(texts)["label"]
         result = {

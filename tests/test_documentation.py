@@ -3,7 +3,6 @@
 import concurrent.futures
 import http.server
 import json
-import os
 import pathlib
 import re
 import runpy
@@ -57,7 +56,7 @@ def test_python_of_the_readme(workplace, sentiment):
 
 
 @pytest.mark.slow
-def test_commands_of_the_readme(workplace):
+def test_commands_of_the_readme(workplace, run):
     commands = [
         line
         for block in blocks("")
@@ -66,8 +65,8 @@ def test_commands_of_the_readme(workplace):
     ]
     assert len(commands) == 7
     for command in commands:
-        arguments = [sys.executable, "-m", "keras_roberta.cli", *shlex.split(command)[1:]]
-        subprocess.run(arguments, check=True, env={**os.environ, "COLUMNS": "120"})
+        code, _, stderr = run(*shlex.split(command)[1:])
+        assert code == 0, stderr
     assert (workplace / "shards/manifest.json").exists()
     assert (workplace / "run/config.json").exists() and (workplace / "sst2.tflite").exists()
     assert list((workplace / "report").glob("*.png"))

@@ -14,6 +14,11 @@ from keras_roberta.training.optimizer import finetuning_optimizer
 
 
 @pytest.fixture
+def config(config):
+    return config.replace(num_layers=1)  # half the time of tracing, which is most of a test's
+
+
+@pytest.fixture
 def classifier(config, tokenizer):
     return make_classifier(config, tokenizer)
 

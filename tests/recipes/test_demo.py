@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+import keras_roberta as kr
+from keras_roberta.recipes import demo
 from keras_roberta.recipes.columns import Columns
 from keras_roberta.recipes.demo import demo_on_docstrings, demo_on_tables
 
@@ -15,7 +17,7 @@ def site_packages(tmp_path):
         package.mkdir(parents=True)
         functions = [
             f'def f{i}():\n    """Item {i} takes the {words} number {i} and returns it to you."""\n'
-            for i in range(1000)
+            for i in range(800)
         ]
         (package / "things.py").write_text("\n".join(functions))
     return tmp_path / "site-packages"
@@ -33,6 +35,7 @@ def check(out, tables):
 @pytest.mark.slow
 def test_demo_on_docstrings(site_packages, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(demo, "LENGTHS", ())  # the longest alone
     tables = demo_on_docstrings(
         tmp_path / "out", pretraining_seconds=1, site_packages=site_packages
     )
@@ -42,11 +45,16 @@ def test_demo_on_docstrings(site_packages, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_demo_on_tables(data_directory, tmp_path, sentiment):
+def test_demo_on_tables(config, tokenizer, sentiment, tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "CHECKPOINT", demo.SMALL)
+    kr.RobertaMaskedLM(
+        kr.RobertaBackbone(config.replace(num_layers=1)),
+        preprocessor=kr.RobertaMaskedLM.preprocessor_cls(tokenizer, 32),
+    ).save_to_preset(tmp_path / "preset")
     table = tmp_path / "table.tsv"
-    rows = zip(*sentiment, strict=True)
+    rows = list(zip(*sentiment, strict=True)) * 4
     table.write_text("text\tlabel\n" + "".join(f"{t}\t{label}\n" for t, label in rows))
     tables = demo_on_tables(
-        data_directory / "granite-30m", table, table, tmp_path / "out", Columns(), epochs=4
+        tmp_path / "preset", table, table, tmp_path / "out", Columns(), epochs=12
     )
     assert "pre-train" not in check(tmp_path / "out", tables)["seconds"]

@@ -118,20 +118,6 @@ def test_generated_texts_with_roberta(roberta, roberta_library, text):
 
 
 @needs_data
-@pytest.mark.parametrize(
-    "folder",
-    [
-        *"csqa debian_handbook lingua_sentences sick sst2 wnut17 xquad".split(),
-        pytest.param("english_text", marks=pytest.mark.slow),
-    ],
-)
-def test_all_lines_of(roberta, roberta_library, folder):
-    for path in sorted((DATA / folder).iterdir()):
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-        assert roberta.encode_batch(lines) == library_ids(roberta_library, lines), path
-
-
-@needs_data
 def test_all_forms_of_the_files_agree(roberta, tmp_path):
     source = DATA / "roberta-base-tokenizer"
     hugging_face = ["vocab.json", "merges.txt"]

@@ -30,12 +30,11 @@ def make_data(config, length=LENGTH):
 @pytest.mark.parametrize(
     ("compiling", "fitting"),
     [
-        ({}, dict(batch_size=4)),  # a last batch of 2
-        ({}, dict(batch_size=5, class_weight={0: 1.0, 1: 3.0})),
+        ({}, dict(batch_size=4, class_weight={0: 1.0, 1: 3.0})),  # a last batch of 2
         (dict(steps_per_execution=2), dict(batch_size=5)),
         (dict(run_eagerly=True), dict(batch_size=5)),
     ],
-    ids=["last batch smaller", "class_weight", "steps_per_execution", "run_eagerly"],
+    ids=["weights, last batch smaller", "steps_per_execution", "run_eagerly"],
 )
 def test_training_equals_that_of_keras(config, compiling, fitting):
     logs, weights = [], []
@@ -86,12 +85,17 @@ def test_many_shapes_are_named_once(known_when, monkeypatch, caplog):
     assert "5×3, 6×3, 7×3;" in warning and "jit_compile=False" in warning
 
 
+def saved_and_loaded(task, path):
+    task.save(path)
+    return keras.models.load_model(path)
+
+
 def test_a_saved_task_is_compiled_as_it_was(config, tmp_path):
-    for jit_compile in (True, False):
-        task = make_task(config, jit_compile)
-        task.train_on_batch(*make_data(config))
-        task.save(tmp_path / "task.keras")
-        again = keras.models.load_model(tmp_path / "task.keras")
-        assert again.get_compile_config()["jit_compile"] is jit_compile
-        first, second = (t.train_on_batch(*make_data(config))[0] for t in (task, again))
-        assert first == pytest.approx(second, rel=1e-5)
+    usual = saved_and_loaded(make_task(config, False), tmp_path / "task.keras")
+    assert usual.get_compile_config()["jit_compile"] is False
+    task = make_task(config, True)
+    task.train_on_batch(*make_data(config))
+    again = saved_and_loaded(task, tmp_path / "task.keras")
+    assert again.get_compile_config()["jit_compile"] is True
+    first, second = (t.train_on_batch(*make_data(config))[0] for t in (task, again))
+    assert first == pytest.approx(second, rel=1e-5)

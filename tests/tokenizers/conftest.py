@@ -1,0 +1,52 @@
+"""A small vocabulary that is trained here, RoBERTa's own, and the tokenizers of each."""
+
+import json
+
+import pytest
+from tokenizer_reference import library
+from tokenizer_texts import TRAINING_TEXTS
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+from keras_roberta.tokenizers.in_graph import BatchedTokenizer
+from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS
+
+
+@pytest.fixture(scope="session")
+def vocabulary_and_merges():
+    trained = Tokenizer(models.BPE())
+    trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trained.train_from_iterator(
+        TRAINING_TEXTS,
+        trainers.BpeTrainer(
+            vocab_size=600,
+            special_tokens=list(SPECIAL_TOKENS),
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
+    model = json.loads(trained.to_str())["model"]
+    return model["vocab"], [tuple(merge) for merge in model["merges"]]
+
+
+@pytest.fixture(scope="session")
+def reference(vocabulary_and_merges):
+    return library(*vocabulary_and_merges)
+
+
+@pytest.fixture(scope="session")
+def batched(vocabulary_and_merges):
+    return BatchedTokenizer(*vocabulary_and_merges)
+
+
+@pytest.fixture(scope="session")
+def roberta(data_directory):
+    directory = data_directory / "roberta-base-tokenizer"
+    vocabulary = json.loads((directory / "vocab.json").read_text("utf-8"))
+    lines = (directory / "merges.txt").read_text("utf-8").split("\n")
+    merges = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
+    return vocabulary, merges, Tokenizer.from_file(str(directory / "tokenizer.json"))
+
+
+@pytest.fixture(scope="session")
+def roberta_in_graph(roberta):
+    return BatchedTokenizer(*roberta[:2])
