@@ -16,6 +16,9 @@ import sys
 
 from peers import rounds
 from peers import step_options as step
+from step_flops import step_flops
+
+from keras_roberta import RobertaConfig
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PEERS = ROOT / "benchmarks" / "peers"
@@ -85,16 +88,6 @@ def multiplies_bfloat16():
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
-def step_operations():
-    """Floating point operations of a step's matrix products, forward and backward."""
-    layers, hidden, wide = (step.SHAPE[k] for k in ("num_layers", "hidden_dim", "intermediate_dim"))
-    tokens, masked = step.BATCH_SIZE * step.LENGTH, step.BATCH_SIZE * step.PREDICTIONS
-    products = layers * (4 * hidden**2 + 2 * hidden * wide) * tokens
-    scores = layers * 2 * hidden * step.LENGTH * tokens
-    head = hidden * (hidden + step.VOCABULARY_SIZE) * masked
-    return 3 * 2 * (products + scores + head)
-
-
 def print_tables(results):
     by_name = {result["name"]: result for result in results}
     rate = by_name.pop("matrix products", {}).get("seconds")
@@ -109,11 +102,12 @@ def print_tables(results):
             f"| {ratio} | {result['peak_megabytes']:,.0f} |"
         )
     if rate and mine:
-        operations = step_operations()
+        config = RobertaConfig(vocabulary_size=step.VOCABULARY_SIZE, **step.SHAPE)
+        flops = step_flops(config, step.BATCH_SIZE, step.LENGTH, step.PREDICTIONS)
         speed = step.PRODUCTS_OPERATIONS / rate
         print(
-            f"\nmatrix products: {speed / 1e9:.0f} GFLOP/s; a step has {operations / 1e9:.0f} "
-            f"GFLOP of them, so ours reaches {operations / mine / speed:.0%} of that rate"
+            f"\nmatrix products: {speed / 1e9:.0f} GFLOP/s; a step has {flops / 1e9:.0f} "
+            f"GFLOP of them, so ours reaches {flops / mine / speed:.0%} of that rate"
         )
     for result in by_name.values():
         if "parts" in result:
