@@ -37,7 +37,7 @@ def attention_in_blocks(query, key, value, bias, seed=None, rate=0.0, block=BLOC
     count = -(-length // block)
     size = -(-length // count)
 
-    def weights_of(i, query):
+    def weights_of(i, query, key):
         rows = bias
         if bias.shape[2] != 1:  # the last block may go beyond the end
             rows = ops.take(bias, ops.minimum(i * size + ops.arange(size), length - 1), axis=2)
@@ -61,7 +61,7 @@ def attention_in_blocks(query, key, value, bias, seed=None, rate=0.0, block=BLOC
         # A block of the output takes the place of its queries, so that a block waits for the one
         # before; else several would run, and be in memory, side by side.
         def step(i, x):
-            weights, dropout = weights_of(i, get(x, i))
+            weights, dropout = weights_of(i, get(x, i), key)
             weights = dropout(ops.cast(weights, value.dtype))
             return put(x, i, ops.matmul(weights, value))
 
@@ -74,7 +74,7 @@ def attention_in_blocks(query, key, value, bias, seed=None, rate=0.0, block=BLOC
             def step(i, state):
                 x, d_key, d_value = state
                 query, d_output = get(x, i), get(upstream, i)  # (batch, heads, size, head_dim)
-                weights, dropout = weights_of(i, query)  # (batch, heads, size, length)
+                weights, dropout = weights_of(i, query, key)  # (batch, heads, size, length)
                 dropped = dropout(ops.cast(weights, value.dtype))
                 d_value += _sum_of_queries(dropped, d_output)
                 # Dropout multiplies by a mask, so its gradient is itself.
