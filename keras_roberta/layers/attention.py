@@ -103,7 +103,8 @@ class RobertaSelfAttention(ConfiguredLayer):
     def _core(self, length, training, rate):
         """Which function of `attention_core` to use, `length` being None where not yet known."""
         choice = self.config.attention
-        on_gpu = keras.distribution.list_devices("gpu") != []
+        # Not `list_devices("gpu")`: JAX raises where it has none.
+        on_gpu = any(device.startswith("gpu") for device in keras.distribution.list_devices())
         if choice == "auto" and on_gpu and keras.backend.backend() == "jax":
             choice = "fused"
         if choice == "fused" and rate:

@@ -22,7 +22,8 @@ BLOCK = 256
 
 def plain_attention(query, key, value, bias, seed=None, rate=0.0):
     """All scores at once: (batch, heads, length, length) of them."""
-    return ops.matmul(_dropout(_weights(query, key, bias), seed, rate), value)
+    weights = ops.cast(_weights(query, key, bias), value.dtype)
+    return ops.matmul(_dropout(weights, seed, rate), value)
 
 
 def attention_in_blocks(query, key, value, bias, seed=None, rate=0.0, block=BLOCK):
@@ -36,7 +37,7 @@ def attention_in_blocks(query, key, value, bias, seed=None, rate=0.0, block=BLOC
     count = -(-length // block)
     size = -(-length // count)
 
-    def weights_of(i, query):
+    def weights_of(i, query, key):
         rows = bias
         if bias.shape[2] != 1:  # the last block may go beyond the end
             rows = ops.take(bias, ops.minimum(i * size + ops.arange(size), length - 1), axis=2)
@@ -60,8 +61,9 @@ def attention_in_blocks(query, key, value, bias, seed=None, rate=0.0, block=BLOC
         # A block of the output takes the place of its queries, so that a block waits for the one
         # before; else several would run, and be in memory, side by side.
         def step(i, x):
-            weights, dropout = weights_of(i, get(x, i))
-            return put(x, i, ops.matmul(dropout(weights), value))
+            weights, dropout = weights_of(i, get(x, i), key)
+            weights = dropout(ops.cast(weights, value.dtype))
+            return put(x, i, ops.matmul(weights, value))
 
         output = ops.fori_loop(0, count, step, whole_blocks(query))
 
@@ -72,11 +74,11 @@ def attention_in_blocks(query, key, value, bias, seed=None, rate=0.0, block=BLOC
             def step(i, state):
                 x, d_key, d_value = state
                 query, d_output = get(x, i), get(upstream, i)  # (batch, heads, size, head_dim)
-                weights, dropout = weights_of(i, query)  # (batch, heads, size, length)
-                d_value += _sum_of_queries(dropout(weights), d_output)
+                weights, dropout = weights_of(i, query, key)  # (batch, heads, size, length)
+                dropped = dropout(ops.cast(weights, value.dtype))
+                d_value += _sum_of_queries(dropped, d_output)
                 # Dropout multiplies by a mask, so its gradient is itself.
                 d_weights = ops.cast(dropout(ops.matmul(d_output, value_t)), "float32")
-                weights = ops.cast(weights, "float32")
                 mean = ops.sum(d_weights * weights, axis=-1, keepdims=True)
                 d_scores = ops.cast((d_weights - mean) * weights, key.dtype)
                 d_key += _sum_of_queries(d_scores, query)
@@ -115,7 +117,7 @@ def compiled(attention):
 def _weights(query, key, bias):
     scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
     scores = ops.cast(scores, "float32") + bias  # (batch, heads, queries, length)
-    return ops.cast(ops.softmax(scores, axis=-1), query.dtype)
+    return ops.softmax(scores, axis=-1)
 
 
 def _sum_of_queries(weights, x):

@@ -37,10 +37,10 @@ MASKS = {
 
 
 def arrays(dtype):
-    """Query, key, value and the gradient of the output."""
+    """Query (scaled, as a layer gives it), key, value and the gradient of the output."""
     random = np.random.default_rng(0)
-    shape = (BATCH, HEADS, LENGTH, HEAD_DIM)
-    return [tf.cast(random.normal(size=shape), dtype) for _ in range(4)]
+    query, *others = (random.normal(size=(BATCH, HEADS, LENGTH, HEAD_DIM)) for _ in range(4))
+    return [tf.cast(x, dtype) for x in (query * HEAD_DIM**-0.5, *others)]
 
 
 def with_gradients(core, inputs, bias, seed=None, rate=0.0, dynamic=False, jit_compile=False):
