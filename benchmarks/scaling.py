@@ -43,27 +43,34 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--picture", type=pathlib.Path, help="PNG file")
-    parser.add_argument("--out", type=pathlib.Path, help="JSON file")
+    parser.add_argument("--factors", nargs="+", choices=list(VALUES), default=list(VALUES))
+    parser.add_argument("--out", type=pathlib.Path, help="JSON; what it holds is not run again")
     parser.add_argument("--point", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.point:
         print(json.dumps(measure(options.point)))
         return
-    results = measure_all()
-    if options.out:
-        options.out.write_text(json.dumps(results, indent=1) + "\n")
+    results = measure_all(options.out, options.factors)
     print_table(results)
     if options.picture:
         draw(results, options.picture)
 
 
-def measure_all():
+def measure_all(path, factors):
     """Lists of what each point gave, by factor; the base is measured once."""
-    base = run(BASE)
-    return {
-        factor: [base if value == BASE[factor] else run(BASE | {factor: value}) for value in values]
-        for factor, values in VALUES.items()
-    }
+    found = json.loads(path.read_text()) if path and path.exists() else []
+    results = {}
+    for factor in factors:
+        points = [BASE | {factor: value} for value in VALUES[factor]]
+        for point in points:
+            if not any(point.items() <= result.items() for result in found):
+                found.append(run(point))
+                if path:
+                    path.write_text(json.dumps(found, indent=1) + "\n")
+        results[factor] = [
+            next(result for result in found if point.items() <= result.items()) for point in points
+        ]
+    return results
 
 
 def run(point):
