@@ -15,6 +15,7 @@ same global batch, so that a slope of 0 in time means a strategy that costs noth
 
 import argparse
 import json
+import os
 import pathlib
 import resource
 import subprocess
@@ -25,6 +26,8 @@ import numpy as np
 from step_flops import step_flops
 
 from keras_roberta import RobertaConfig
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 BASE = {"layers": 4, "width": 256, "length": 128, "batch": 16, "replicas": 1}
 VALUES = {
@@ -131,7 +134,7 @@ def measure(point):
 
     data = tf.data.Dataset.from_tensors(make_batch(point)).repeat()
     clock = keras.callbacks.LambdaCallback(on_train_batch_end=note)
-    task.fit(data, steps_per_epoch=MAX_STEPS, callbacks=[clock], verbose=0)
+    task.fit(data, steps_per_epoch=MAX_STEPS, callbacks=[clock], shuffle=False, verbose=0)
     tokens = point["batch"] * point["length"]
     return {
         "microseconds": 1e6 * float(np.median(np.diff(ends[WARM_UP:]))) / tokens,
