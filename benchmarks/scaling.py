@@ -15,6 +15,7 @@ same global batch, so that a slope of 0 in time means a strategy that costs noth
 
 import argparse
 import json
+import os
 import pathlib
 import resource
 import subprocess
@@ -25,6 +26,8 @@ import numpy as np
 from step_flops import step_flops
 
 from keras_roberta import RobertaConfig
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 BASE = {"layers": 4, "width": 256, "length": 128, "batch": 16, "replicas": 1}
 VALUES = {
@@ -43,27 +46,34 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--picture", type=pathlib.Path, help="PNG file")
-    parser.add_argument("--out", type=pathlib.Path, help="JSON file")
+    parser.add_argument("--factors", nargs="+", choices=list(VALUES), default=list(VALUES))
+    parser.add_argument("--out", type=pathlib.Path, help="JSON; what it holds is not run again")
     parser.add_argument("--point", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.point:
         print(json.dumps(measure(options.point)))
         return
-    results = measure_all()
-    if options.out:
-        options.out.write_text(json.dumps(results, indent=1) + "\n")
+    results = measure_all(options.out, options.factors)
     print_table(results)
     if options.picture:
         draw(results, options.picture)
 
 
-def measure_all():
+def measure_all(path, factors):
     """Lists of what each point gave, by factor; the base is measured once."""
-    base = run(BASE)
-    return {
-        factor: [base if value == BASE[factor] else run(BASE | {factor: value}) for value in values]
-        for factor, values in VALUES.items()
-    }
+    found = json.loads(path.read_text()) if path and path.exists() else []
+    results = {}
+    for factor in factors:
+        points = [BASE | {factor: value} for value in VALUES[factor]]
+        for point in points:
+            if not any(point.items() <= result.items() for result in found):
+                found.append(run(point))
+                if path:
+                    path.write_text(json.dumps(found, indent=1) + "\n")
+        results[factor] = [
+            next(result for result in found if point.items() <= result.items()) for point in points
+        ]
+    return results
 
 
 def run(point):
@@ -124,7 +134,7 @@ def measure(point):
 
     data = tf.data.Dataset.from_tensors(make_batch(point)).repeat()
     clock = keras.callbacks.LambdaCallback(on_train_batch_end=note)
-    task.fit(data, steps_per_epoch=MAX_STEPS, callbacks=[clock], verbose=0)
+    task.fit(data, steps_per_epoch=MAX_STEPS, callbacks=[clock], shuffle=False, verbose=0)
     tokens = point["batch"] * point["length"]
     return {
         "microseconds": 1e6 * float(np.median(np.diff(ends[WARM_UP:]))) / tokens,
