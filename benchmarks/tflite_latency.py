@@ -1,15 +1,14 @@
 """Latency of our `.tflite` files beside those of `keras.Model.export` on a KerasHub model.
 
 Both hold the same weights: those of a RoBERTa-base size model with random ones, or of a fine-tuned
-preset of ours. The peer is KerasHub's `RobertaTextClassifier` written by its own
+preset of ours. With a preset our file has the tokenizer inside and takes text, without it takes
+token ids. The peer is KerasHub's `RobertaTextClassifier` written by its own
 `export(format="litert")` at the same fixed shape, (1, length) token ids and mask; its int8 form is
 the same TF converter with the same dynamic range quantization, which `export` takes as
 `optimizations`. All run in `ai-edge-litert`'s interpreter, in turns.
 
     python benchmarks/tflite_latency.py --quantization int8
     python benchmarks/tflite_latency.py --preset my-sst2-model --data sst2/dev.tsv
-
-Writing the files takes most of the time, for the base size minutes; a line is printed for each.
 """
 
 import argparse
@@ -73,7 +72,8 @@ def write_files(task, directory, options):
     ]
 
     def ours(path, quantization):
-        export.to_tflite(task, path, quantization, sequence_lengths=[options.length])
+        inputs = "tokens" if task.preprocessor is None else "text"
+        export.to_tflite(task, path, quantization, inputs, sequence_lengths=[options.length])
 
     def theirs(path, quantization):
         settings = {"optimizations": [tf.lite.Optimize.DEFAULT]} if quantization == "int8" else {}

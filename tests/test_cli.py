@@ -214,7 +214,8 @@ def test_finetune_evaluate_predict_export_report(run, preset, train, dev, tmp_pa
     assert code == 2 and "--overwrite" in stderr
 
     on_ids = tmp_path / "ids.tflite"
-    assert run(*export, "--out", on_ids, "--inputs", "tokens")[0] == 0
+    ids_of_32 = ("--inputs", "tokens", "--sequence-lengths", 32)
+    assert run("export", "--preset", out, "--out", on_ids, *ids_of_32)[0] == 0
     code, _, stderr = run("evaluate", "--model", on_ids, "--data", dev)
     assert code == 2 and "--tokenizer" in stderr
     for model, *tokenizer in ((tflite,), (saved_model,), (on_ids, "--tokenizer", out)):
