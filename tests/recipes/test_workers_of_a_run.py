@@ -111,7 +111,6 @@ def test_fine_tuning_by_two_workers_is_that_of_one(launch, config, tokenizer, se
     )  # fmt: skip
     output, _ = workers.communicate()
     assert workers.returncode == 0, output
-    assert "[worker 1]" not in output  # the chief alone speaks
 
     recipe = TrainingOptions(epochs=2, batch_size=8, learning_rate=1e-2)
     finetune(preset, table, table, tmp_path / "one", options=recipe)
