@@ -11,6 +11,7 @@ reaches is measured in the same turns. Prints tables, and writes JSON to --out.
 
 import argparse
 import json
+import os
 import pathlib
 import sys
 
@@ -60,19 +61,20 @@ def commands(options):
     """Command and environment of each contestant."""
     keras = [sys.executable, PEERS / "step_keras.py"]
     torch = [options.peers_python, PEERS / "step_transformers.py"]
-    # What importing keras_roberta before TensorFlow does; KerasHub leaves TensorFlow's default,
-    # which is off on most processors.
-    one_dnn = {"TF_ENABLE_ONEDNN_OPTS": "1"}
+    # TensorFlow's default, which is off on most processors, is what KerasHub gets as installed;
+    # importing keras_roberta, as above, turns oneDNN on.
+    default = {k: v for k, v in os.environ.items() if k != "TF_ENABLE_ONEDNN_OPTS"}
+    one_dnn = {**default, "TF_ENABLE_ONEDNN_OPTS": "1"}
     found = {
         "matrix products": ([sys.executable, PEERS / "step_products.py"], one_dnn),
         "ours": ([*keras, "ours", "--parts"], one_dnn),
         "ours, XLA": ([*keras, "ours", "--jit"], one_dnn),
-        "KerasHub": ([*keras, "keras_hub"], {}),
-        "KerasHub, XLA": ([*keras, "keras_hub", "--jit"], {}),
+        "KerasHub": ([*keras, "keras_hub"], default),
+        "KerasHub, XLA": ([*keras, "keras_hub", "--jit"], default),
         "KerasHub, oneDNN": ([*keras, "keras_hub"], one_dnn),
         "KerasHub, oneDNN, XLA": ([*keras, "keras_hub", "--jit"], one_dnn),
-        "Transformers": (torch, {}),
-        "Transformers, compiled": ([*torch, "--jit"], {}),
+        "Transformers": (torch, default),
+        "Transformers, compiled": ([*torch, "--jit"], default),
     }
     if multiplies_bfloat16():
         for name in [name for name in found if name != "matrix products"]:

@@ -1,7 +1,6 @@
 """Contestants that take turns: each is a process that loads once and then runs steps when asked."""
 
 import json
-import os
 import resource
 import statistics
 import subprocess
@@ -9,13 +8,13 @@ import sys
 
 
 class Contestant:
-    """The asking side: a process that runs `serve`."""
+    """The asking side: a process that runs `serve`, in an environment of its own."""
 
     def __init__(self, name, command, environment):
         self.name, self.seconds = name, []
         self._process = subprocess.Popen(
             list(map(str, command)),
-            env={**os.environ, **environment},
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
