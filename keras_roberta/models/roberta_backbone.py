@@ -148,9 +148,11 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
         changes = {"attention": attention, "remat": remat}
         config = source.config.replace(**{k: v for k, v in changes.items() if v is not None})
         arguments = source.backbone_settings | kwargs
+        if not load_weights:
+            length = max_sequence_length or config.max_sequence_length
+            return cls(config.replace(max_sequence_length=length), **arguments)
         backbone = cls(config, **arguments)
-        if load_weights:
-            source.load_backbone_weights(backbone)
+        source.load_backbone_weights(backbone)
         if max_sequence_length is None:
             return backbone
         longer = cls(config.replace(max_sequence_length=max_sequence_length), **arguments)

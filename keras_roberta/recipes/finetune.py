@@ -114,7 +114,7 @@ def finetune(
             labels=labels,
             sequence_length=options.sequence_length,
             dtype=options.dtype,
-            remat=options.remat,
+            remat=options.remat or None,  # without the option, what the preset says
         )
     started = time.monotonic()
     history = fit(model, texts, targets, validation, options)
