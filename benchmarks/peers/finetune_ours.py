@@ -12,6 +12,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import time
 
+import keras_roberta as kr  # before TensorFlow: it turns oneDNN's products on
+
+# isort: split
 import keras
 import numpy as np
 import tensorflow as tf
@@ -28,7 +31,6 @@ from recipe import (
     read_training,
 )
 
-import keras_roberta as kr
 from keras_roberta.training.optimizer import finetuning_optimizer
 
 

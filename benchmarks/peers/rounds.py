@@ -32,6 +32,8 @@ class Contestant:
         result = {"name": self.name, "seconds": statistics.median(self.seconds), **self.start}
         for line in self._process.stdout:
             result.update(json.loads(line))
+        if self._process.wait():
+            sys.exit(f"{self.name} ended with {self._process.returncode}; its output is above")
         return result
 
     def _read(self):

@@ -20,7 +20,7 @@ def part_seconds(model, batch, repeats=5):
     ids, mask = features["token_ids"], features["padding_mask"]
     embeddings, encoder = model.backbone.embeddings, model.backbone.encoder
     hidden = embeddings(ids, mask)  # (batch, length, hidden_dim)
-    upstream = tf.random.normal(tf.shape(hidden)) * 1e-3
+    upstream = tf.cast(tf.random.normal(tf.shape(hidden)) * 1e-3, hidden.dtype)
     bias = tf.zeros((hidden.shape[0], 1, 1, hidden.shape[1]))
 
     def loss_of_head():

@@ -6,6 +6,7 @@ import logging
 import keras
 from keras import ops
 
+from keras_roberta.gpu import has_gpu
 from keras_roberta.layers.attention_core import (
     attention_in_blocks,
     compiled,
@@ -103,25 +104,37 @@ class RobertaSelfAttention(ConfiguredLayer):
     def _core(self, length, training, rate):
         """Which function of `attention_core` to use, `length` being None where not yet known."""
         choice = self.config.attention
-        # Not `list_devices("gpu")`: JAX raises where it has none.
-        on_gpu = any(device.startswith("gpu") for device in keras.distribution.list_devices())
-        if choice == "auto" and on_gpu and keras.backend.backend() == "jax":
-            choice = "fused"
-        if choice == "fused" and rate:
+        flash = choice == "auto" and self._has_flash_kernel()
+        if rate and (flash or choice == "fused"):
             _say_once("attention: the fused kernel knows no dropout; it is not used in training")
             choice = "auto"
+        elif flash:
+            choice = "fused"
         if choice == "auto":
             if (length or self.config.max_sequence_length) > LONG:
                 choice = "blocks"
             else:
                 # Not without training: a SavedModel would keep the XLA program in it.
-                choice = "compiled" if on_gpu and training else "plain"
+                choice = "compiled" if has_gpu() and training else "plain"
         return {
             "plain": plain_attention,
             "blocks": attention_in_blocks,
             "compiled": compiled(plain_attention),
             "fused": fused_attention,
         }[choice]
+
+    def _has_flash_kernel(self):
+        """Whether Keras's operation is cuDNN's kernel here (`check_is_flash_attention` of JAX)."""
+        if not has_gpu() or keras.backend.backend() != "jax":
+            return False
+        half = self.compute_dtype in ("float16", "bfloat16")
+        if not half or self.config.head_dim % 8 or self.config.head_dim > 128:
+            _say_once(
+                f"attention: no flash kernel for {self.compute_dtype} and heads of "
+                f"{self.config.head_dim}; it knows half precision and multiples of 8 up to 128"
+            )
+            return False
+        return True
 
 
 @functools.cache

@@ -96,6 +96,9 @@ def attention_in_blocks(query, key, value, bias, seed=None, rate=0.0, block=BLOC
 def fused_attention(query, key, value, bias, seed=None, rate=0.0):
     """Keras's own operation: the flash kernel of cuDNN where the backend has it, which is JAX on
     GPUs in half precision. It knows no dropout."""
+    # cuDNN wants a row for each query, and float16 ends at 65,504.
+    rows, length = ops.shape(query)[2], ops.shape(key)[2]
+    bias = ops.broadcast_to(ops.maximum(bias, -3e4), (ops.shape(bias)[0], 1, rows, length))
     query, key, value = (ops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
     x = ops.dot_product_attention(query, key, value, bias=bias, scale=1.0)
     return ops.transpose(x, (0, 2, 1, 3))

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_roberta.data.preprocessor import RobertaPreprocessor
 from keras_roberta.errors import InputError
+from keras_roberta.gpu import has_gpu
 from keras_roberta.models.multi_worker_fit import MultiWorkerFit
 from keras_roberta.models.presets import PresetMixin, logger, open_preset
 from keras_roberta.models.roberta_backbone import RobertaBackbone
@@ -133,7 +134,7 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
         if optimizer == "auto":
             optimizer = finetuning_optimizer()
         if jit_compile == "auto":
-            jit_compile = not run_eagerly and keras.distribution.list_devices("gpu") != []
+            jit_compile = not run_eagerly and has_gpu()
         self._compiled_gradients = None
         if jit_compile and not run_eagerly and keras.backend.backend() == "tensorflow":
             from keras_roberta.training.gradients import CompiledGradients
@@ -268,6 +269,7 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
 
     def evaluate(self, x=None, y=None, batch_size=None, sample_weight=None, **kwargs):
         """`keras.Model.evaluate` on raw strings; see `fit` for the forms of `x`."""
+        keep_freed_memory()
         if not kwargs.get("_use_cached_eval_dataset"):  # Keras: validation inside fit
             data = self._batches(x, y, sample_weight, batch_size)
             if data is not None:
@@ -283,6 +285,7 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
 
         With several workers each predicts for itself: one may call it without the others.
         """
+        keep_freed_memory()
         data = self._batches(x, None, None, batch_size)
         with self.alone():
             if data is None:

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from keras_roberta.layers import RobertaSelfAttention, attention_bias
+from keras_roberta.layers import attention as attention_module
 from keras_roberta.layers.attention import MASKED_SCORE
 from keras_roberta.layers.attention_core import (
     attention_in_blocks,
@@ -166,6 +167,35 @@ def test_the_core_is_chosen_by_length(config, attention, longest, length, traini
     assert found == expected
 
 
+@pytest.mark.parametrize(
+    "backend, dtype, heads, longest, rate, expected",
+    [
+        ("jax", "bfloat16", 4, 32, 0.0, fused_attention),
+        ("jax", "bfloat16", 4, 4096, 0.0, fused_attention),
+        ("jax", "bfloat16", 4, 32, 0.1, compiled(plain_attention)),
+        ("jax", "bfloat16", 8, 32, 0.0, compiled(plain_attention)),  # heads of 4
+        ("jax", "float32", 4, 32, 0.0, compiled(plain_attention)),
+        ("jax", "float32", 4, 4096, 0.0, attention_in_blocks),
+        ("tensorflow", "bfloat16", 4, 32, 0.0, compiled(plain_attention)),
+        ("tensorflow", "bfloat16", 4, 4096, 0.1, attention_in_blocks),
+    ],
+)
+def test_the_core_on_a_gpu(
+    config, monkeypatch, caplog, backend, dtype, heads, longest, rate, expected
+):
+    attention_module._say_once.cache_clear()
+    caplog.set_level(logging.INFO, "keras_roberta")
+    config = config.replace(num_heads=heads, max_sequence_length=longest)
+    layer = RobertaSelfAttention(config, dtype=dtype)
+    monkeypatch.setattr(attention_module, "has_gpu", lambda: True)
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    for _ in range(2):
+        assert layer._core(longest, True, rate) is expected
+    # On JAX, where there could have been one, one line says why there is not.
+    lines = [r.getMessage() for r in caplog.records if "attention: " in r.getMessage()]
+    assert len(lines) == (backend == "jax" and expected is not fused_attention)
+
+
 def test_all_ways_give_the_same_layer_output(config):
     x = np.random.default_rng(1).normal(size=(2, LENGTH, 32)).astype("float32")
     bias = attention_bias(*MASKS["packed segments"])
@@ -180,6 +210,7 @@ def test_all_ways_give_the_same_layer_output(config):
 
 
 def test_dropout_without_a_fused_kernel_is_said_once(config, caplog):
+    attention_module._say_once.cache_clear()
     caplog.set_level(logging.INFO, "keras_roberta")
     layer = RobertaSelfAttention(config.replace(attention="fused"))
     x, bias = np.ones((1, 4, 32), "float32"), attention_bias(np.ones((1, 4)))

@@ -76,6 +76,7 @@ def test_values_inside_a_block_are_not_kept(config, monkeypatch):
 
 
 def fitted(config, remat, jit_compile=False, dtype="float32", lora=False):
+    """The losses, and how far each weight went."""
     keras.utils.set_random_seed(1)
     random = np.random.default_rng(0)
     token_ids = random.integers(5, config.vocabulary_size, (8, 6)).astype("int32")
@@ -87,8 +88,10 @@ def fitted(config, remat, jit_compile=False, dtype="float32", lora=False):
         backbone.enable_lora(2)
     task = kr.RobertaTextClassifier(backbone, num_classes=2)
     task.compile(finetuning_optimizer(1e-2, epsilon=1e-3), jit_compile=jit_compile)
+    before = [np.array(w) for w in task.trainable_variables]
     history = task.fit(features, labels, batch_size=4, epochs=2, shuffle=False, verbose=0)
-    return history.history["loss"], [np.array(w) for w in task.trainable_variables]
+    moves = [np.array(w) - b for w, b in zip(task.trainable_variables, before, strict=True)]
+    return history.history["loss"], moves
 
 
 @pytest.mark.parametrize(
@@ -97,10 +100,11 @@ def fitted(config, remat, jit_compile=False, dtype="float32", lora=False):
     ids=["fit", "compiled", "lora", "bfloat16"],
 )
 def test_fit_is_the_same(config, options):
-    tolerance = 0.03 if "dtype" in options else 1e-5
-    (loss, weights), (loss_of_remat, weights_of_remat) = (
+    # bfloat16 has eight bits: its error is a share of how far the weights went.
+    tolerance = 0.1 if "dtype" in options else 1e-3
+    (loss, moves), (loss_of_remat, moves_of_remat) = (
         fitted(config, remat, **options) for remat in (False, True)
     )
-    np.testing.assert_allclose(loss, loss_of_remat, rtol=tolerance)
-    for a, b in zip(weights, weights_of_remat, strict=True):
-        np.testing.assert_allclose(a, b, atol=tolerance)
+    np.testing.assert_allclose(loss, loss_of_remat, rtol=tolerance / 10)
+    for a, b in zip(moves, moves_of_remat, strict=True):
+        assert np.linalg.norm(a - b) <= tolerance * np.linalg.norm(a)
