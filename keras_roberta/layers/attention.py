@@ -9,11 +9,12 @@ from keras import ops
 from keras_roberta.gpu import has_gpu
 from keras_roberta.layers.attention_core import (
     attention_in_blocks,
-    compiled,
     fused_attention,
     plain_attention,
 )
+from keras_roberta.layers.compiled import compiled
 from keras_roberta.layers.configured import ConfiguredLayer
+from keras_roberta.layers.dropout import RobertaDropout
 from keras_roberta.layers.initializers import make_initializer
 
 # Added to the score of a pair that may not attend. Finite, so that a row which may attend to
@@ -72,7 +73,7 @@ class RobertaSelfAttention(ConfiguredLayer):
             dtype=self.dtype_policy,
             name="output_dense",
         )
-        self.dropout = keras.layers.Dropout(
+        self.dropout = RobertaDropout(
             self.config.attention_dropout, dtype=self.dtype_policy, name="attention_dropout"
         )
 

@@ -16,6 +16,8 @@ import functools
 import keras
 from keras import ops
 
+from keras_roberta.layers.dropout import dropout
+
 # Queries a block. The scores of a block, not of all, are in memory at a time.
 BLOCK = 256
 
@@ -97,24 +99,13 @@ def fused_attention(query, key, value, bias, seed=None, rate=0.0):
     """Keras's own operation: the flash kernel of cuDNN where the backend has it, which is JAX on
     GPUs in half precision. It knows no dropout."""
     # cuDNN wants a row for each query, and float16 ends at 65,504.
+    if keras.backend.standardize_dtype(query.dtype) == "float16":
+        bias = ops.maximum(bias, -6e4)
     rows, length = ops.shape(query)[2], ops.shape(key)[2]
-    bias = ops.broadcast_to(ops.maximum(bias, -3e4), (ops.shape(bias)[0], 1, rows, length))
+    bias = ops.broadcast_to(bias, (ops.shape(bias)[0], 1, rows, length))
     query, key, value = (ops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
     x = ops.dot_product_attention(query, key, value, bias=bias, scale=1.0)
     return ops.transpose(x, (0, 2, 1, 3))
-
-
-@functools.cache
-def compiled(attention):
-    """The same function as one XLA program for each shape, with its gradient; in TensorFlow.
-
-    It holds no variable, so that each replica of a `tf.distribute` strategy runs its own.
-    """
-    if keras.backend.backend() != "tensorflow":
-        return attention
-    import tensorflow as tf
-
-    return tf.function(attention, jit_compile=True, autograph=False)
 
 
 def _weights(query, key, bias):
@@ -129,22 +120,10 @@ def _sum_of_queries(weights, x):
 
 
 def _dropout(weights, seed, rate):
-    if seed is None:
-        return weights
-    return keras.random.dropout(weights, rate, seed=_DrawnSeed(seed))
+    return weights if seed is None else dropout(weights, rate, seed)
 
 
 def _seed_of_block(seed, i):
     if seed is None:
         return None
     return seed + ops.cast(ops.stack([i, 0]), seed.dtype)
-
-
-class _DrawnSeed(keras.random.SeedGenerator):
-    """A seed that was drawn before: each use of it gives the same numbers."""
-
-    def __init__(self, seed):
-        self.seed = seed
-
-    def next(self, ordered=True):
-        return self.seed

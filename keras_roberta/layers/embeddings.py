@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_roberta.layers.configured import ConfiguredLayer
+from keras_roberta.layers.dropout import RobertaDropout
 from keras_roberta.layers.initializers import make_initializer
 
 
@@ -62,9 +63,7 @@ class RobertaEmbeddings(ConfiguredLayer):
         if self.config.num_token_types:
             self.token_type_embedding = self._table("token_type", self.config.num_token_types)
         self.norm = self.layer_norm("layer_norm")
-        self.dropout = keras.layers.Dropout(
-            self.config.dropout, dtype=self.dtype_policy, name="dropout"
-        )
+        self.dropout = RobertaDropout(self.config.dropout, dtype=self.dtype_policy, name="dropout")
 
     def _table(self, name, rows):
         return keras.layers.Embedding(

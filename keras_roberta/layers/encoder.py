@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_roberta.layers.attention import RobertaSelfAttention, attention_bias
 from keras_roberta.layers.configured import ConfiguredLayer
+from keras_roberta.layers.dropout import RobertaDropout
 from keras_roberta.layers.gelu import gelu
 from keras_roberta.layers.initializers import make_initializer
 from keras_roberta.layers.rematerialization import rematerialized
@@ -37,9 +38,7 @@ class RobertaEncoderBlock(ConfiguredLayer):
         self.intermediate_dense = self._dense("intermediate", self.config.intermediate_dim)
         self.output_dense = self._dense("output", self.config.hidden_dim)
         self.output_norm = self.layer_norm("output_layer_norm")
-        self.dropout = keras.layers.Dropout(
-            self.config.dropout, dtype=self.dtype_policy, name="dropout"
-        )
+        self.dropout = RobertaDropout(self.config.dropout, dtype=self.dtype_policy, name="dropout")
 
     def _dense(self, name, units):
         return keras.layers.Dense(
@@ -60,10 +59,10 @@ class RobertaEncoderBlock(ConfiguredLayer):
         x = ops.cast(x, self.compute_dtype)
         y = self.attention(x, bias, first_token_only=first_token_only, training=training)
         x = x[:, :1] if first_token_only else x
-        x = self.attention_norm(x + self.dropout(y, training=training))
+        x = self.attention_norm(self.dropout(y, residual=x, training=training))
         y = self.intermediate_dense(x)  # (batch, length, intermediate_dim)
-        y = self.output_dense(gelu(y))
-        return self.output_norm(x + self.dropout(y, training=training))
+        y = self.output_dense(gelu(y, training=training))
+        return self.output_norm(self.dropout(y, residual=x, training=training))
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_roberta.layers.configured import ConfiguredLayer
+from keras_roberta.layers.dropout import RobertaDropout
 from keras_roberta.layers.gelu import gelu
 from keras_roberta.layers.initializers import make_initializer
 
@@ -23,9 +24,7 @@ class ClassificationHead(ConfiguredLayer):
         super().__init__(config, **kwargs)
         self.num_classes = num_classes
         self.dropout_rate = self.config.dropout if dropout is None else dropout
-        self.dropout = keras.layers.Dropout(
-            self.dropout_rate, dtype=self.dtype_policy, name="dropout"
-        )
+        self.dropout = RobertaDropout(self.dropout_rate, dtype=self.dtype_policy, name="dropout")
         self.dense = keras.layers.Dense(
             self.config.hidden_dim,
             activation="tanh",
@@ -122,9 +121,7 @@ class TokenClassificationHead(ConfiguredLayer):
     def __init__(self, config, num_classes, **kwargs):
         super().__init__(config, **kwargs)
         self.num_classes = num_classes
-        self.dropout = keras.layers.Dropout(
-            self.config.dropout, dtype=self.dtype_policy, name="dropout"
-        )
+        self.dropout = RobertaDropout(self.config.dropout, dtype=self.dtype_policy, name="dropout")
         self.logits = keras.layers.Dense(
             num_classes,
             kernel_initializer=make_initializer(self.config, f"{self.name}/logits"),

@@ -17,6 +17,7 @@ from keras_roberta.layers import (
     RobertaEncoder,
     TokenClassificationHead,
 )
+from keras_roberta.layers.dropout import dropout
 from keras_roberta.layers.gelu import gelu
 
 CONFIG = RobertaConfig(
@@ -121,6 +122,14 @@ def compute():
 
     outputs, (slope,) = outputs_and_gradients(triple, [np.linspace(-8, 8, 161, dtype="float32")])
     results |= {**outputs, "slope of gelu": slope}
+
+    def drop(inputs):
+        y = dropout(inputs[0], 0.3, np.array([7, 2], "uint32"), residual=inputs[1])
+        return 3 * ops.sum(y), {"dropout": y}
+
+    arrays = [random.normal(size=(5, 40)).astype("float32") for _ in range(2)]
+    outputs, slopes = outputs_and_gradients(drop, arrays)
+    results |= {**outputs, "slope of dropout": slopes[0], "slope of residual": slopes[1]}
     return {name: ops.convert_to_numpy(v) for name, v in results.items()}
 
 

@@ -1,3 +1,7 @@
+"""GELU in training and inference beside Keras's."""
+
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +12,8 @@ from keras_roberta.layers.gelu import gelu
 
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-6), ("bfloat16", 0.05)])
 @pytest.mark.parametrize("compiled", [False, True])
-def test_value_and_gradient_are_those_of_the_formula(dtype, tolerance, compiled):
+@pytest.mark.parametrize("training", [False, True])
+def test_value_and_gradient_are_those_of_the_formula(dtype, tolerance, compiled, training):
     x = tf.cast(tf.linspace(-8.0, 8.0, 161), dtype)
 
     def value_and_gradient(function):
@@ -22,5 +27,6 @@ def test_value_and_gradient_are_those_of_the_formula(dtype, tolerance, compiled)
         return [np.asarray(tf.cast(array, "float32")) for array in run()]
 
     reference = value_and_gradient(lambda x: keras.ops.gelu(x, approximate=False))
-    for ours, expected in zip(value_and_gradient(gelu), reference, strict=True):
-        np.testing.assert_allclose(ours, expected, atol=tolerance)
+    ours = functools.partial(gelu, training=training)
+    for found, expected in zip(value_and_gradient(ours), reference, strict=True):
+        np.testing.assert_allclose(found, expected, atol=tolerance)

@@ -1,0 +1,82 @@
+"""Dropout in one pass over memory: the mask is a hash of the place, made where it is used."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_roberta.layers.compiled import compiled
+
+
+def dropout(x, rate, seed, residual=None):
+    """Zeros a share of the values and scales the others up (Srivastava et al., 2014, section 4).
+
+    The mask is a function of place and seed alone, so the backward pass makes it again rather than
+    keep it, and it is the same on all backends, compiled or not. Random numbers of a framework
+    would be arrays to write and read; XLA's on a CPU take a hundred times as long.
+
+    Args:
+        x: float, of any shape.
+        rate: share to zero, in (0, 1).
+        seed: integer (2,), as `keras.random.SeedGenerator.next` gives.
+        residual: optional float tensor of the same shape, to add.
+
+    Returns:
+        float, as `x`
+    """
+    inputs = [x] if residual is None else [x, residual]
+
+    @ops.custom_gradient
+    def drop(*inputs):
+        def gradient(*args, upstream=None):
+            upstream = args[0] if upstream is None else upstream
+            return (compiled(_masked)(upstream, rate, seed), upstream)[: len(inputs)]
+
+        return compiled(_masked)(inputs[0], rate, seed, *inputs[1:]), gradient
+
+    return drop(*inputs)
+
+
+@keras.saving.register_keras_serializable(package="keras_roberta")
+class RobertaDropout(keras.layers.Dropout):
+    """Keras's layer, with the function `dropout` of this module.
+
+    Call arguments:
+        x: float, of any shape.
+        residual: optional float tensor of the same shape, added to the result.
+    """
+
+    def call(self, x, residual=None, training=False):
+        if training and self.rate > 0:
+            return dropout(x, self.rate, self.seed_generator.next(), residual)
+        return x if residual is None else residual + x
+
+
+def _masked(x, rate, seed, residual=None):
+    kept = _bits(ops.size(x), seed) >= ops.convert_to_tensor(np.uint32(rate * 2**32))
+    scaled = x * ops.cast(1.0 / (1.0 - rate), x.dtype)
+    y = ops.where(ops.reshape(kept, ops.shape(x)), scaled, ops.zeros_like(x))
+    return y if residual is None else residual + y
+
+
+def _bits(count, seed):
+    """uint32 (count,) that look random: the numbers from 0 on, mixed with two keys of the seed.
+
+    The multipliers and shifts are those of "lowbias32" (Wellons, 2018, "Prospecting for Hash
+    Functions"); the second key goes in between, so that two seeds do not give the same numbers in
+    another order.
+    """
+    first, second = (ops.cast(seed[i], "uint32") for i in (0, 1))
+    first = _mixed(first ^ _mixed(second ^ _uint32(0x9E3779B9)))
+    x = ops.cast(ops.arange(count, dtype="int32"), "uint32")
+    return _mixed(x ^ first, _mixed(first ^ _uint32(0x85EBCA6B)))
+
+
+def _mixed(x, key=None):
+    x = (x ^ ops.right_shift(x, _uint32(16))) * _uint32(0x7FEB352D)
+    x = x ^ ops.right_shift(x, _uint32(15))
+    x = (x if key is None else x + key) * _uint32(0x846CA68B)
+    return x ^ ops.right_shift(x, _uint32(16))
+
+
+def _uint32(number):
+    return ops.convert_to_tensor(np.uint32(number))
