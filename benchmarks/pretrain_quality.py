@@ -6,7 +6,7 @@ DIR holds `english_text/`, `sst2/`, `debian_handbook/` and `lingua_sentences/`. 
 minutes on two cores, and each going on from the files of those before:
 
     prepare            a vocabulary of 8,000 and shards of english_text
-    ours               this library pre-trains 4 layers, 256 wide, on --tokens
+    ours               this library pre-trains a model 256 wide on --tokens
     keras_hub          KerasHub's RobertaMaskedLM: the same text, tokenizer, shape and recipe
     keras_hub_in_time  the same with the seconds that `ours` took, its schedule spread over them
     compare            the three, as a table and `curves.png`
@@ -26,6 +26,7 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+OF_CONTESTANTS = "tokens learning_rate layers length dropout initializer_range seed".split()
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PEERS = ROOT / "benchmarks" / "peers"
 
@@ -40,6 +41,12 @@ def main():
     parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=list(STAGES))
     parser.add_argument("--tokens", type=int, default=1_200_000)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--length", type=int, default=128, help="tokens a row, of 16 a batch")
+    parser.add_argument("--dropout", type=float, default=0.1, help="in pre-training")
+    parser.add_argument(
+        "--initializer-range", type=float, default=0.02, help="of ours; KerasHub's is 0.02"
+    )
     parser.add_argument("--sentences", type=int, default=4000, help="of SST-2 to fine-tune on")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=6, help="of the multilingual run")
@@ -90,8 +97,8 @@ def keras_hub_in_time(options):
 def run(script, options, more=()):
     """One contestant in a process of its own."""
     command = [sys.executable, PEERS / script, "--shards", options.out / "shards", *more]
-    command += ["--tokens", options.tokens, "--learning-rate", options.learning_rate]
-    command += ["--seed", options.seed]
+    for name in OF_CONTESTANTS:
+        command += ["--" + name.replace("_", "-"), getattr(options, name)]
     output = subprocess.run(
         list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True
     ).stdout

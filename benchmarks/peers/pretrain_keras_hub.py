@@ -25,15 +25,17 @@ def main():
         vocabulary=shards.tokenizer.vocabulary,
         merges=[" ".join(pair) for pair in shards.tokenizer.merges],
     )
-    evaluation = recipe.heldout(shards)
+    evaluation = recipe.heldout(options, shards)
     predictions = evaluation[0][0]["mask_positions"].shape[1]
     preprocessor = keras_hub.models.RobertaMaskedLMPreprocessor(
-        tokenizer, sequence_length=recipe.LENGTH, mask_selection_length=predictions
+        tokenizer, sequence_length=options.length, mask_selection_length=predictions
     )
     backbone = keras_hub.models.RobertaBackbone(
         vocabulary_size=shards.tokenizer.vocabulary_size,
-        max_sequence_length=recipe.LENGTH,
-        **recipe.SHAPE,
+        max_sequence_length=options.length,
+        num_layers=options.layers,
+        dropout=options.dropout,
+        **recipe.WIDTH,
     )
     model = keras_hub.models.RobertaMaskedLM(backbone, preprocessor=None)
     schedule = recipe.make_schedule(options)
@@ -46,24 +48,24 @@ def main():
         ),
         jit_compile=True,
     )
-    data = texts(shards, options.seed).map(preprocessor, num_parallel_calls=tf.data.AUTOTUNE)
-    curve = recipe.Curve(recipe.make_budget(options), schedule, evaluation)
+    data = texts(shards, options).map(preprocessor, num_parallel_calls=tf.data.AUTOTUNE)
+    curve = recipe.Curve(options, schedule, evaluation)
     model.fit(data.prefetch(4), verbose=0, callbacks=[curve])
     recipe.print_result("keras_hub", options, curve)
 
 
-def texts(shards, seed):
+def texts(shards, options):
     """Endless batches of strings. They are decoded before the clock starts."""
     plain = BatchOptions(
         ("mlm",),
         batch_size=256,
-        sequence_length=recipe.LENGTH,
+        sequence_length=options.length,
         mask_rate=1e-9,
     )
     total = sum(counts["tokens"] for counts in shards.counts["train"].values())
     rows = []
-    for features, _, _ in pretraining_batches(shards, plain, seed=seed).take(
-        -(-total // (256 * recipe.LENGTH))
+    for features, _, _ in pretraining_batches(shards, plain, seed=options.seed).take(
+        -(-total // (256 * options.length))
     ):
         rows += shards.tokenizer.decode_batch(features["token_ids"].numpy())
     data = tf.data.Dataset.from_tensor_slices(rows).repeat()

@@ -12,7 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import pretraining as recipe
 
 import keras_roberta as kr
-from keras_roberta.data.pretraining import BatchOptions, pretraining_batches
+from keras_roberta.data.pretraining import pretraining_batches
 from keras_roberta.training.pretraining_optimizer import pretraining_optimizer
 
 
@@ -21,18 +21,20 @@ def main():
     tokenizer = shards.tokenizer
     config = kr.RobertaConfig(
         vocabulary_size=tokenizer.vocabulary_size,
-        max_sequence_length=recipe.LENGTH,
+        max_sequence_length=options.length,
+        num_layers=options.layers,
+        dropout=options.dropout,
+        attention_dropout=options.dropout,
+        initializer_range=options.initializer_range,
         seed=options.seed,
-        **recipe.SHAPE,
+        **recipe.WIDTH,
     )
-    preprocessor = kr.RobertaPretrainer.preprocessor_cls(tokenizer, recipe.LENGTH)
+    preprocessor = kr.RobertaPretrainer.preprocessor_cls(tokenizer, options.length)
     model = kr.RobertaPretrainer(kr.RobertaBackbone(config), ("mlm",), preprocessor=preprocessor)
     schedule = recipe.make_schedule(options)
     model.compile(pretraining_optimizer(schedule, **recipe.OPTIMIZER))
-    batches = BatchOptions(("mlm",), batch_size=recipe.BATCH_SIZE, sequence_length=recipe.LENGTH)
-    evaluation = recipe.heldout(shards)
-    curve = recipe.Curve(recipe.make_budget(options), schedule, evaluation)
-    data = pretraining_batches(shards, batches, seed=options.seed)
+    curve = recipe.Curve(options, schedule, recipe.heldout(options, shards))
+    data = pretraining_batches(shards, recipe.make_batch_options(options), seed=options.seed)
     model.fit(data, verbose=0, shuffle=False, callbacks=[curve])
     if options.preset:
         model.save_to_preset(options.preset)

@@ -12,8 +12,7 @@ from keras_roberta.data.pretraining import evaluation_batches
 from keras_roberta.data.shards import open_shards
 from keras_roberta.training.budget import Budget, BudgetSchedule
 
-SHAPE = dict(num_layers=4, num_heads=4, hidden_dim=256, intermediate_dim=1024)
-LENGTH = 128
+WIDTH = dict(num_heads=4, hidden_dim=256, intermediate_dim=1024)
 BATCH_SIZE = 16
 WARM_UP = 0.1
 OPTIMIZER = dict(weight_decay=0.01, beta_2=0.98, epsilon=1e-6)
@@ -36,24 +35,33 @@ def _parse_options(description):
     parser.add_argument("--seconds", type=float, help="a budget of time instead")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--length", type=int, default=128, help="tokens a row")
+    parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--preset", help="where to save the model")
+    parser.add_argument(
+        "--initializer-range", type=float, default=0.02, help="of ours; KerasHub's is 0.02"
+    )
     return parser.parse_args()
+
+
+def make_batch_options(options):
+    return BatchOptions(("mlm",), batch_size=BATCH_SIZE, sequence_length=options.length)
 
 
 def make_budget(options):
     if options.seconds:
         return Budget(hours=options.seconds / 3600)
-    return Budget(steps=options.tokens // (BATCH_SIZE * LENGTH))
+    return Budget(steps=options.tokens // (BATCH_SIZE * options.length))
 
 
 def make_schedule(options):
     return BudgetSchedule(options.learning_rate, WARM_UP)
 
 
-def heldout(shards):
+def heldout(options, shards):
     """The same masked rows for both, (features, true ids, weights)."""
-    batches = BatchOptions(("mlm",), batch_size=BATCH_SIZE, sequence_length=LENGTH)
-    return list(evaluation_batches(shards, batches, max_batches=8))
+    return list(evaluation_batches(shards, make_batch_options(options), max_batches=8))
 
 
 class Curve(keras.callbacks.Callback):
@@ -62,9 +70,10 @@ class Curve(keras.callbacks.Callback):
     The clock starts with `fit`, so that compilation counts.
     """
 
-    def __init__(self, budget, schedule, heldout):
+    def __init__(self, options, schedule, heldout):
         super().__init__()
-        self.budget, self.schedule, self.heldout = budget, schedule, heldout
+        self.budget, self.schedule, self.heldout = make_budget(options), schedule, heldout
+        self.tokens_a_step = BATCH_SIZE * options.length
         self.step, self.points = 0, []
         self._started, self._next = time.monotonic(), 0.0
 
@@ -84,7 +93,7 @@ class Curve(keras.callbacks.Callback):
         stopped = self.seconds
         self.points.append(
             {
-                "tokens": self.step * BATCH_SIZE * LENGTH,
+                "tokens": self.step * self.tokens_a_step,
                 "seconds": round(stopped, 1),
                 "loss": self.measure(),
             }

@@ -1,20 +1,44 @@
-"""Functions of tensors as XLA programs of their own, in a step that is not compiled."""
+"""Functions of tensors as XLA programs: few passes over memory in place of one an operation."""
 
+import contextlib
+import contextvars
 import functools
 
 import keras
+
+_WITHIN_ONE = contextvars.ContextVar("within one program", default=False)
 
 
 @functools.cache
 def compiled(function):
     """The same function as one XLA program for each shape, with its gradient; in TensorFlow.
 
-    Few passes over memory take the place of one for each operation. The program holds no variable,
-    so that each replica of a `tf.distribute` strategy runs its own; within a step that is
-    compiled it is a part of that. Other backends compile whole steps alone.
+    The program holds no variable, so that each replica of a `tf.distribute` strategy runs its own;
+    within a step that is compiled it is a part of that. Other backends compile whole steps alone.
     """
     if keras.backend.backend() != "tensorflow":
         return function
     import tensorflow as tf
 
     return tf.function(function, jit_compile=True, autograph=False)
+
+
+def compiled_if_it_pays(function, x):
+    """`compiled(function)`, or where that would not pay, None.
+
+    It takes a tenth of a second for each shape. That pays for an array `x` whose shape is known
+    when the step is traced, as in pre-training. Batches of texts have many shapes.
+    """
+    if None not in x.shape:
+        return compiled(function)
+    return function if _WITHIN_ONE.get() else None
+
+
+@contextlib.contextmanager
+def one_program():
+    """Within, all that is traced becomes one program."""
+    token = _WITHIN_ONE.set(True)
+    try:
+        yield
+    finally:
+        _WITHIN_ONE.reset(token)

@@ -4,15 +4,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_roberta.layers.compiled import compiled
+from keras_roberta.layers.compiled import compiled_if_it_pays
 
 
 def dropout(x, rate, seed, residual=None):
     """Zeros a share of the values and scales the others up (Srivastava et al., 2014, section 4).
 
-    The mask is a function of place and seed alone, so the backward pass makes it again rather than
-    keep it, and it is the same on all backends, compiled or not. Random numbers of a framework
-    would be arrays to write and read; XLA's on a CPU take a hundred times as long.
+    Where a program pays, the mask is a function of place and seed, which the backward pass makes
+    again rather than keep, the same on all backends. A framework's random numbers are arrays to
+    write and read, and XLA's take a hundred times as long on a CPU. Elsewhere they are Keras's.
 
     Args:
         x: float, of any shape.
@@ -23,15 +23,19 @@ def dropout(x, rate, seed, residual=None):
     Returns:
         float, as `x`
     """
+    masked = compiled_if_it_pays(_masked, x)
+    if masked is None:
+        y = keras.random.dropout(x, rate, seed=_DrawnSeed(seed))
+        return y if residual is None else residual + y
     inputs = [x] if residual is None else [x, residual]
 
     @ops.custom_gradient
     def drop(*inputs):
         def gradient(*args, upstream=None):
             upstream = args[0] if upstream is None else upstream
-            return (compiled(_masked)(upstream, rate, seed), upstream)[: len(inputs)]
+            return (masked(upstream, rate, seed), upstream)[: len(inputs)]
 
-        return compiled(_masked)(inputs[0], rate, seed, *inputs[1:]), gradient
+        return masked(inputs[0], rate, seed, *inputs[1:]), gradient
 
     return drop(*inputs)
 
@@ -49,6 +53,16 @@ class RobertaDropout(keras.layers.Dropout):
         if training and self.rate > 0:
             return dropout(x, self.rate, self.seed_generator.next(), residual)
         return x if residual is None else residual + x
+
+
+class _DrawnSeed(keras.random.SeedGenerator):
+    """A seed that was drawn before: each use of it gives the same numbers."""
+
+    def __init__(self, seed):
+        self.seed = seed
+
+    def next(self, ordered=True):
+        return self.seed
 
 
 def _masked(x, rate, seed, residual=None):

@@ -4,7 +4,7 @@ import math
 
 from keras import ops
 
-from keras_roberta.layers.compiled import compiled
+from keras_roberta.layers.compiled import compiled_if_it_pays
 
 
 def gelu(x, training=False):
@@ -12,7 +12,8 @@ def gelu(x, training=False):
 
     Its derivative is P(X <= x) + x p(x). Automatic differentiation of the formula writes three
     times as many arrays as wide as the feed-forward layer, which memory makes slow on a CPU. In
-    training both passes are XLA programs that read once, write once, and keep `x` alone.
+    training both passes are XLA programs, where that pays, which read once, write once, and keep
+    `x` alone.
 
     Args:
         x: float, of any shape.
@@ -21,7 +22,9 @@ def gelu(x, training=False):
     Returns:
         float, of the same shape.
     """
-    program = compiled if training else lambda function: function
+
+    def program(function):
+        return (training and compiled_if_it_pays(function, x)) or function
 
     @ops.custom_gradient
     def activate(x):

@@ -12,6 +12,8 @@ import logging
 import keras
 import tensorflow as tf
 
+from keras_roberta.layers.compiled import one_program
+
 logger = logging.getLogger("keras_roberta")
 
 # A replica's dropout draws from Keras's seed plus its number times this.
@@ -74,7 +76,7 @@ class CompiledGradients:
                 *zip(states, values, strict=True),
             ]
         )
-        with scope, tf.GradientTape(watch_accessed_variables=False) as tape:
+        with one_program(), scope, tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
             loss = loss_and_metrics(model, x, y, sample_weight) * loss_scale
         gradients = tape.gradient(loss, weights)

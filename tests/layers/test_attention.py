@@ -111,16 +111,18 @@ def test_blocks_of_shapes_not_known_before_and_in_compiled_steps(masks, how):
         np.testing.assert_allclose(ours, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize(
+    "how", [{}, dict(dynamic=True), dict(jit_compile=True)], ids=["graph", "dynamic", "jit"]
+)
 @pytest.mark.parametrize("core", ["plain", "blocks", "compiled"])
-def test_dropout_and_its_gradient(core, jit_compile):
+def test_dropout_and_its_gradient(core, how):
     rate, seed = 0.4, tf.constant([7, 0], "int64")
     query, key, _, upstream = arrays("float32")
     # The weights themselves: of the unit matrix, in pieces as wide as a head.
     bias = attention_bias(*MASKS["padding"])
     unit = np.eye(LENGTH + -LENGTH % HEAD_DIM, dtype="float32")[:LENGTH]
     pieces = np.split(unit, unit.shape[1] // HEAD_DIM, axis=1)
-    run = functools.partial(with_gradients, CORES[core], bias=bias, jit_compile=jit_compile)
+    run = functools.partial(with_gradients, CORES[core], bias=bias, **how)
     weights, dropped = [], []
     for piece in pieces:
         value = tf.convert_to_tensor(np.broadcast_to(piece, upstream.shape))
