@@ -97,9 +97,11 @@ def main(make_model):
     run(2)
     rounds.serve(run, {"parameters": model.count_params()})
     if options.parts:
-        from step_parts import part_seconds
+        from step_parts import median_seconds, part_seconds
 
-        rounds.say({"parts": part_seconds(model, batches[0])})
+        rows = iter(data)
+        parts = part_seconds(model, batches[0]) | {"data": median_seconds(lambda: next(rows), 20)}
+        rounds.say({"parts": parts})
 
 
 if __name__ == "__main__":
