@@ -26,9 +26,10 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-OF_CONTESTANTS = "tokens learning_rate layers length dropout initializer_range seed".split()
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PEERS = ROOT / "benchmarks" / "peers"
+# Options that are handed on to both contestants.
+SHARED = ("tokens", "learning_rate", "layers", "length", "dropout", "seed")
 
 
 def main():
@@ -82,7 +83,8 @@ def prepare(options):
 
 
 def ours(options):
-    return run("pretrain_ours.py", options, ["--preset", options.out / "preset"])
+    more = ["--preset", options.out / "preset", "--initializer-range", options.initializer_range]
+    return run("pretrain_ours.py", options, more)
 
 
 def keras_hub(options):
@@ -97,7 +99,7 @@ def keras_hub_in_time(options):
 def run(script, options, more=()):
     """One contestant in a process of its own."""
     command = [sys.executable, PEERS / script, "--shards", options.out / "shards", *more]
-    for name in OF_CONTESTANTS:
+    for name in SHARED:
         command += ["--" + name.replace("_", "-"), getattr(options, name)]
     output = subprocess.run(
         list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True

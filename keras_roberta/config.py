@@ -13,8 +13,8 @@ ATTENTION = ("auto", "plain", "blocks", "compiled", "fused")
 
 # `layers, heads, hidden, intermediate`: tiny, mini and small are the compact BERTs of Turc et al.
 # (2019, table 1), base and large RoBERTa's (Liu et al., 2019, section 4), xlm-* XLM-R's (Conneau
-# et al., 2020, section 3). Their models narrower than base start with weights larger by the square
-# root of that, so that what a layer gives is as large as in base, and learn faster for it.
+# et al., 2020, section 3). A random start of a model narrower than base has weights larger by the
+# square root of that, so that what a layer gives is as large as in base.
 _NAMED = {
     "tiny": dict(
         num_layers=2, num_heads=2, hidden_dim=128, intermediate_dim=512, initializer_range=0.05

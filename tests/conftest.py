@@ -4,14 +4,15 @@ import os
 import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as keras_roberta does if it comes first
 # Tiny programs run for a moment: optimising their code takes longer than it saves.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
+import keras_roberta  # before TensorFlow, which it turns oneDNN's products on for
+
+# isort: split
 import keras
 import pytest
 
-from keras_roberta import RobertaConfig
 from keras_roberta.cli import main
 from keras_roberta.tokenizers.training import train_byte_level_bpe
 
@@ -42,7 +43,7 @@ def tokenizer():
 
 @pytest.fixture
 def config(tokenizer):
-    return RobertaConfig(
+    return keras_roberta.RobertaConfig(
         vocabulary_size=tokenizer.vocabulary_size,
         num_layers=2,
         num_heads=4,

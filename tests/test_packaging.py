@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import platform
 import shutil
 import subprocess
 import sys
@@ -66,3 +67,20 @@ def test_atomic_writes_leave_nothing_behind(tmp_path):
         path.write_text("whole")
     assert (tmp_path / "new" / "a.bin").read_text() == "whole"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["d", "new"]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_late_imports_are_said(first):
+    """TensorFlow reads oneDNN's variable when it is imported."""
+    code = (
+        "import logging, sys, types\n"
+        "logging.basicConfig(level=logging.INFO)\n"
+        f"if not {first}: sys.modules['tensorflow'] = types.ModuleType('tensorflow')\n"
+        "import keras_roberta\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "TF_ENABLE_ONEDNN_OPTS"}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    expected = platform.machine() in ("x86_64", "AMD64") and not first
+    assert ("TF_ENABLE_ONEDNN_OPTS" in run.stderr) == expected

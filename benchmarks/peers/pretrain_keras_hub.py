@@ -20,7 +20,7 @@ from keras_roberta.data.pretraining import BatchOptions, pretraining_batches
 
 
 def main():
-    options, shards = recipe.start(__doc__)
+    options, shards = recipe.start(recipe.make_parser(__doc__))
     tokenizer = keras_hub.models.RobertaTokenizer(
         vocabulary=shards.tokenizer.vocabulary,
         merges=[" ".join(pair) for pair in shards.tokenizer.merges],

@@ -17,7 +17,9 @@ from keras_roberta.training.pretraining_optimizer import pretraining_optimizer
 
 
 def main():
-    options, shards = recipe.start(__doc__)
+    parser = recipe.make_parser(__doc__)
+    parser.add_argument("--initializer-range", type=float, default=0.02)
+    options, shards = recipe.start(parser)
     tokenizer = shards.tokenizer
     config = kr.RobertaConfig(
         vocabulary_size=tokenizer.vocabulary_size,

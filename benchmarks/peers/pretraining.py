@@ -19,14 +19,14 @@ OPTIMIZER = dict(weight_decay=0.01, beta_2=0.98, epsilon=1e-6)
 POINTS = 12  # of the curve
 
 
-def start(description):
+def start(parser):
     """The options of the command line, the random seeds set, and the shards."""
-    options = _parse_options(description)
+    options = parser.parse_args()
     keras.utils.set_random_seed(options.seed)
     return options, open_shards(options.shards)
 
 
-def _parse_options(description):
+def make_parser(description):
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -39,10 +39,7 @@ def _parse_options(description):
     parser.add_argument("--length", type=int, default=128, help="tokens a row")
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--preset", help="where to save the model")
-    parser.add_argument(
-        "--initializer-range", type=float, default=0.02, help="of ours; KerasHub's is 0.02"
-    )
-    return parser.parse_args()
+    return parser
 
 
 def make_batch_options(options):

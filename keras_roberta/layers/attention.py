@@ -105,7 +105,7 @@ class RobertaSelfAttention(ConfiguredLayer):
     def _core(self, length, training, rate):
         """Which function of `attention_core` to use, `length` being None where not yet known."""
         choice = self.config.attention
-        flash = choice == "auto" and self._has_flash_kernel()
+        flash = choice == "auto" and self._has_flash_kernel(length, training)
         if rate and (flash or choice == "fused"):
             _say_once("attention: the fused kernel knows no dropout; it is not used in training")
             choice = "auto"
@@ -124,15 +124,17 @@ class RobertaSelfAttention(ConfiguredLayer):
             "fused": fused_attention,
         }[choice]
 
-    def _has_flash_kernel(self):
+    def _has_flash_kernel(self, length, training):
         """Whether Keras's operation is cuDNN's kernel here (`check_is_flash_attention` of JAX)."""
         if not has_gpu() or keras.backend.backend() != "jax":
             return False
-        half = self.compute_dtype in ("float16", "bfloat16")
-        if not half or self.config.head_dim % 8 or self.config.head_dim > 128:
+        head_dim, half = self.config.head_dim, self.compute_dtype in ("float16", "bfloat16")
+        fits = half and head_dim % 8 == 0 and head_dim <= 128 and not (training and length % 2)
+        if not fits or keras.config.is_flash_attention_enabled() is False:
             _say_once(
-                f"attention: no flash kernel for {self.compute_dtype} and heads of "
-                f"{self.config.head_dim}; it knows half precision and multiples of 8 up to 128"
+                f"attention: no flash kernel for {self.compute_dtype}, heads of {head_dim} and "
+                f"{length} tokens; where Keras has it enabled, it takes half precision, multiples "
+                "of 8 up to 128, and in training even lengths"
             )
             return False
         return True

@@ -23,20 +23,19 @@ def compiled(function):
     return tf.function(function, jit_compile=True, autograph=False)
 
 
-def compiled_if_it_pays(function, x):
-    """`compiled(function)`, or where that would not pay, None.
+def pays(x):
+    """Whether a program of its own pays for a large array `x`.
 
-    It takes a tenth of a second for each shape. That pays for an array `x` whose shape is known
-    when the step is traced, as in pre-training. Batches of texts have many shapes.
+    Compiling takes a tenth of a second for each shape. That pays where the shape is known when the
+    step is traced, as in pre-training; batches of texts have many. Within a step that is compiled
+    as a whole it always does.
     """
-    if None not in x.shape:
-        return compiled(function)
-    return function if _WITHIN_ONE.get() else None
+    return None not in x.shape or _WITHIN_ONE.get()
 
 
 @contextlib.contextmanager
 def one_program():
-    """Within, all that is traced becomes one program."""
+    """Within, all that is traced, forward and backward, becomes one program."""
     token = _WITHIN_ONE.set(True)
     try:
         yield

@@ -4,15 +4,17 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_roberta.layers.compiled import compiled_if_it_pays
+from keras_roberta.errors import InputError
+from keras_roberta.layers.compiled import compiled, pays
 
 
 def dropout(x, rate, seed, residual=None):
     """Zeros a share of the values and scales the others up (Srivastava et al., 2014, section 4).
 
     Where a program pays, the mask is a function of place and seed, which the backward pass makes
-    again rather than keep, the same on all backends. A framework's random numbers are arrays to
-    write and read, and XLA's take a hundred times as long on a CPU. Elsewhere they are Keras's.
+    again rather than keep, and the same on TensorFlow and JAX. A framework's random numbers are
+    arrays to write and read, and XLA's take a hundred times as long on a CPU. Elsewhere, and on
+    PyTorch, which has no 32-bit arithmetic without a sign, they are Keras's.
 
     Args:
         x: float, of any shape.
@@ -23,10 +25,10 @@ def dropout(x, rate, seed, residual=None):
     Returns:
         float, as `x`
     """
-    masked = compiled_if_it_pays(_masked, x)
-    if masked is None:
+    if not pays(x) or keras.backend.backend() == "torch":
         y = keras.random.dropout(x, rate, seed=_DrawnSeed(seed))
         return y if residual is None else residual + y
+    masked = compiled(_masked)
     inputs = [x] if residual is None else [x, residual]
 
     @ops.custom_gradient
@@ -45,14 +47,27 @@ class RobertaDropout(keras.layers.Dropout):
     """Keras's layer, with the function `dropout` of this module.
 
     Call arguments:
-        x: float, of any shape.
+        inputs: float, of any shape.
         residual: optional float tensor of the same shape, added to the result.
+
+    Raises:
+        InputError: the rate is not in [0, 1).
     """
 
-    def call(self, x, residual=None, training=False):
+    def __init__(self, rate, seed=None, **kwargs):
+        if not 0 <= rate < 1:
+            raise InputError(f"dropout must be in [0, 1); got {rate!r}")
+        super().__init__(rate, seed=seed, **kwargs)
+
+    def call(self, inputs, residual=None, training=False):
         if training and self.rate > 0:
-            return dropout(x, self.rate, self.seed_generator.next(), residual)
-        return x if residual is None else residual + x
+            return dropout(inputs, self.rate, self.seed_generator.next(), residual)
+        return inputs if residual is None else residual + inputs
+
+    def get_config(self):
+        config = super().get_config()
+        del config["noise_shape"]  # a mask has the shape of what it drops
+        return config
 
 
 class _DrawnSeed(keras.random.SeedGenerator):
@@ -75,21 +90,31 @@ def _masked(x, rate, seed, residual=None):
 def _bits(count, seed):
     """uint32 (count,) that look random: the numbers from 0 on, mixed with two keys of the seed.
 
-    The multipliers and shifts are those of "lowbias32" (Wellons, 2018, "Prospecting for Hash
-    Functions"); the second key goes in between, so that two seeds do not give the same numbers in
-    another order.
+    The first multipliers and shifts are those of "lowbias32" (Wellons, 2018, "Prospecting for Hash
+    Functions"). The second key goes in between, with a round more behind it: without that, seeds
+    whose first keys differ in low bits alone would give nearly the same numbers in another order.
     """
+    first, second = _keys(seed)
+    x = ops.cast(ops.arange(count, dtype="int32"), "uint32")
+    x = _folded(x ^ first, 16) * _uint32(0x7FEB352D)
+    x = (_folded(x, 15) + second) * _uint32(0x846CA68B)
+    return _folded(_folded(x, 16) * _uint32(0x9E3779B1), 15)
+
+
+def _keys(seed):
     first, second = (ops.cast(seed[i], "uint32") for i in (0, 1))
     first = _mixed(first ^ _mixed(second ^ _uint32(0x9E3779B9)))
-    x = ops.cast(ops.arange(count, dtype="int32"), "uint32")
-    return _mixed(x ^ first, _mixed(first ^ _uint32(0x85EBCA6B)))
+    return first, _mixed(first ^ _uint32(0x85EBCA6B))
 
 
-def _mixed(x, key=None):
-    x = (x ^ ops.right_shift(x, _uint32(16))) * _uint32(0x7FEB352D)
-    x = x ^ ops.right_shift(x, _uint32(15))
-    x = (x if key is None else x + key) * _uint32(0x846CA68B)
-    return x ^ ops.right_shift(x, _uint32(16))
+def _mixed(x):
+    x = _folded(x, 16) * _uint32(0x7FEB352D)
+    x = _folded(x, 15) * _uint32(0x846CA68B)
+    return _folded(x, 16)
+
+
+def _folded(x, bits):
+    return x ^ ops.right_shift(x, _uint32(bits))
 
 
 def _uint32(number):

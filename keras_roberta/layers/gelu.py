@@ -2,9 +2,10 @@
 
 import math
 
+import keras
 from keras import ops
 
-from keras_roberta.layers.compiled import compiled_if_it_pays
+from keras_roberta.layers.compiled import compiled, pays
 
 
 def gelu(x, training=False):
@@ -12,7 +13,7 @@ def gelu(x, training=False):
 
     Its derivative is P(X <= x) + x p(x). Automatic differentiation of the formula writes three
     times as many arrays as wide as the feed-forward layer, which memory makes slow on a CPU. In
-    training both passes are XLA programs, where that pays, which read once and write once.
+    training both passes are XLA programs where that pays, which go over memory once.
 
     Args:
         x: float, of any shape.
@@ -21,16 +22,16 @@ def gelu(x, training=False):
     Returns:
         float, of the same shape.
     """
-
-    def program(function):
-        return (training and compiled_if_it_pays(function, x)) or function
+    forward, backward = _gelu, _gradient
+    if training and pays(x):
+        forward, backward = compiled(forward), compiled(backward)
 
     @ops.custom_gradient
     def activate(x):
-        y, below = program(_gelu)(x)
+        y, below = forward(x)
 
         def gradient(*args, upstream=None):
-            return program(_gradient)(x, below, args[0] if upstream is None else upstream)
+            return backward(x, below, args[0] if upstream is None else upstream)
 
         return y, gradient
 
@@ -39,7 +40,8 @@ def gelu(x, training=False):
 
 def _gelu(x):
     """x P(X <= x), and P(X <= x)."""
-    wide = ops.cast(x, "float32")  # 1 + erf cancels where x is negative
+    # 1 + erf cancels where x is negative.
+    wide = ops.cast(x, keras.backend.result_type(x.dtype, "float32"))
     below = 0.5 + 0.5 * ops.erf(wide * math.sqrt(0.5))
     return ops.cast(wide * below, x.dtype), ops.cast(below, x.dtype)
 

@@ -76,10 +76,11 @@ class CompiledGradients:
                 *zip(states, values, strict=True),
             ]
         )
-        with one_program(), scope, tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(weights)
-            loss = loss_and_metrics(model, x, y, sample_weight) * loss_scale
-        gradients = tape.gradient(loss, weights)
+        with one_program():
+            with scope, tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(weights)
+                loss = loss_and_metrics(model, x, y, sample_weight) * loss_scale
+            gradients = tape.gradient(loss, weights)
         changed = [scope.get_current_value(v) for v in states]
         changed = [None if new is old else new for new, old in zip(changed, values, strict=True)]
         return [None if g is None else tf.convert_to_tensor(g) for g in gradients], changed

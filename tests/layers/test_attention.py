@@ -171,9 +171,10 @@ def test_the_core_is_chosen_by_length(config, attention, longest, length, traini
 
 
 @pytest.mark.parametrize(
-    "backend, dtype, heads, longest, rate, expected",
+    "backend, dtype, heads, length, rate, expected",
     [
         ("jax", "bfloat16", 4, 32, 0.0, fused_attention),
+        ("jax", "bfloat16", 4, 31, 0.0, compiled(plain_attention)),
         ("jax", "bfloat16", 4, 4096, 0.0, fused_attention),
         ("jax", "bfloat16", 4, 32, 0.1, compiled(plain_attention)),
         ("jax", "bfloat16", 8, 32, 0.0, compiled(plain_attention)),  # heads of 4
@@ -184,16 +185,16 @@ def test_the_core_is_chosen_by_length(config, attention, longest, length, traini
     ],
 )
 def test_the_core_on_a_gpu(
-    config, monkeypatch, caplog, backend, dtype, heads, longest, rate, expected
+    config, monkeypatch, caplog, backend, dtype, heads, length, rate, expected
 ):
     attention_module._say_once.cache_clear()
     caplog.set_level(logging.INFO, "keras_roberta")
-    config = config.replace(num_heads=heads, max_sequence_length=longest)
+    config = config.replace(num_heads=heads, max_sequence_length=4096)
     layer = RobertaSelfAttention(config, dtype=dtype)
     monkeypatch.setattr(attention_module, "has_gpu", lambda: True)
     monkeypatch.setattr(keras.backend, "backend", lambda: backend)
     for _ in range(2):
-        assert layer._core(longest, True, rate) is expected
+        assert layer._core(length, True, rate) is expected
     # On JAX, where there could have been one, one line says why there is not.
     lines = [r.getMessage() for r in caplog.records if "attention: " in r.getMessage()]
     assert len(lines) == (backend == "jax" and expected is not fused_attention)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_roberta.layers.dropout import RobertaDropout, dropout
+from keras_roberta.errors import InputError
+from keras_roberta.layers.dropout import RobertaDropout, _keys, dropout
 
 RATE = 0.1
 COUNT = 1 << 18
@@ -48,6 +49,33 @@ def test_seeds_are_independent():
             for swapped in (1, 2, 256, 4096):
                 order = np.arange(COUNT) ^ swapped
                 assert abs(correlation(a[order], b)) < 5
+
+
+def test_seeds_of_neighbouring_keys_are_independent():
+    """The first key is XORed with the place, so one near another puts the places in another order:
+    the second key has to undo that."""
+    keys = np.array([first_key(0, counter) for counter in range(4096)])
+    order = np.argsort(keys)
+    neighbours = zip(order[:-1], order[1:], strict=True)
+    pairs = [(a, b) for a, b in neighbours if keys[a] ^ keys[b] < COUNT]
+    assert len(pairs) > 20
+    for a, b in pairs[:20]:
+        places = np.arange(COUNT) ^ (keys[a] ^ keys[b])
+        assert abs(correlation(kept(0, a)[places], kept(0, b))) < 5
+
+
+def first_key(*seed):
+    return int(_keys(tf.constant(seed, "int64"))[0])
+
+
+def test_no_lag_stands_out():
+    for seed in ((3, 5), (77, 1000), (123_456_789, 0)):
+        values = kept(*seed) - (1 - RATE)
+        spectrum = np.abs(np.fft.rfft(values, 2 * COUNT)) ** 2
+        lags = np.fft.irfft(spectrum)[1 : COUNT - 1000]
+        pairs = COUNT - 1 - np.arange(len(lags))
+        deviations = np.abs(lags) / (RATE * (1 - RATE) * np.sqrt(pairs))
+        assert deviations.max() < 6  # of 260,000 independent ones, 5 are usual
 
 
 @pytest.mark.parametrize(
@@ -94,3 +122,5 @@ def test_the_layer(dtype):
     again = RobertaDropout.from_config(layer.get_config())
     np.testing.assert_array_equal(again(x, training=True), first)
     np.testing.assert_array_equal(RobertaDropout(0.0)(x, training=True), x)
+    with pytest.raises(InputError, match="1.0"):
+        RobertaDropout(1.0)

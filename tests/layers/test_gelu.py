@@ -9,8 +9,10 @@ import tensorflow as tf
 
 from keras_roberta.layers.gelu import gelu
 
+TOLERANCES = {"float32": 1e-6, "bfloat16": 0.05, "float16": 0.01}
 
-@pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-6), ("bfloat16", 0.05)])
+
+@pytest.mark.parametrize("dtype, tolerance", list(TOLERANCES.items()))
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("training", [False, True])
 def test_value_and_gradient_are_those_of_the_formula(dtype, tolerance, compiled, training):
