@@ -26,7 +26,7 @@ def start(environment):
 
 
 def result(process):
-    stdout, stderr = process.communicate(timeout=300)
+    stdout, stderr = process.communicate(timeout=600)
     assert process.returncode == 0, stderr[-3000:]
     return json.loads(stdout.splitlines()[-1])
 
