@@ -90,7 +90,8 @@ def fitted(
     token_ids = random.integers(5, config.vocabulary_size, (8, 6)).astype("int32")
     features = {"token_ids": token_ids, "padding_mask": np.ones_like(token_ids)}
     labels = random.integers(0, 2, 8).astype("int32")
-    config = config.replace(num_layers=1, dropout=0.2, attention_dropout=0.2, remat=remat)
+    # Two: the last block is computed for the first token alone, and never in blocks of queries.
+    config = config.replace(num_layers=2, dropout=0.2, attention_dropout=0.2, remat=remat)
     config = config.replace(attention=attention)
     backbone = kr.RobertaBackbone(config, dtype=dtype)
     if lora:
