@@ -57,8 +57,9 @@ def masked_language_model(config):
     embeddings = RobertaEmbeddings(config, dtype=DTYPE, name="embeddings")
     encoder = RobertaEncoder(config, dtype=DTYPE, name="encoder")
     head = MaskedLMHead(config, embeddings.token_embedding, dtype=DTYPE, name="masked_lm_head")
-    hidden = encoder(embeddings(token_ids, padding_mask), padding_mask)
-    return keras.Model([token_ids, padding_mask, mask_positions], head(hidden, mask_positions))
+    x = embeddings(token_ids, padding_mask)
+    hidden = encoder(x, padding_mask, positions=mask_positions)
+    return keras.Model([token_ids, padding_mask, mask_positions], head(hidden))
 
 
 class TrainingStep:

@@ -22,9 +22,11 @@ def part_seconds(model, batch, repeats=5):
     hidden = embeddings(ids, mask)  # (batch, length, hidden_dim)
     upstream = tf.cast(tf.random.normal(tf.shape(hidden)) * 1e-3, hidden.dtype)
     bias = tf.zeros((hidden.shape[0], 1, 1, hidden.shape[1]))
+    masked = features["mask_positions"]
+    last = encoder.blocks[-1], encoder.blocks[-1].attention
 
     def loss_of_head():
-        logits = {"mlm": model.heads["mlm"](tape_hidden(), features["mask_positions"])}
+        logits = {"mlm": model.heads["mlm"](tape_hidden()[:, : masked.shape[1]])}
         return model.compute_loss(features, targets, logits, weights)
 
     watched = tf.Variable(hidden)
@@ -41,10 +43,14 @@ def part_seconds(model, batch, repeats=5):
                 x = tape_hidden()
                 for layer in layers:
                     x = call(layer, x)
-                loss = tf.reduce_sum(x * upstream) if x.shape.rank else x
+                loss = tf.reduce_sum(x * upstream[:, : x.shape[1]]) if x.shape.rank else x
             return tape.gradient(loss, [watched, *variables])
 
         return run
+
+    def inner(layer, x):
+        positions = masked if layer in last else None
+        return layer(x, bias, positions=positions, training=True)
 
     attention = [block.attention for block in encoder.blocks]
     head = model.heads["mlm"]
@@ -57,8 +63,8 @@ def part_seconds(model, batch, repeats=5):
 
     runs = {
         "embedding": through([embeddings], lambda layer, x: layer(ids, mask, training=True)),
-        "attention": through(attention, lambda layer, x: layer(x, bias, training=True)),
-        "blocks": through(encoder.blocks, lambda layer, x: layer(x, bias, training=True)),
+        "attention": through(attention, inner),
+        "blocks": through(encoder.blocks, inner),
         "head and loss": through([head], lambda layer, x: loss_of_head()),
         "optimizer": optimize,
     }

@@ -16,6 +16,7 @@ from keras_roberta.layers.compiled import compiled
 from keras_roberta.layers.configured import ConfiguredLayer
 from keras_roberta.layers.dropout import RobertaDropout
 from keras_roberta.layers.initializers import make_initializer
+from keras_roberta.layers.positions import tokens_at
 
 # Added to the score of a pair that may not attend. Finite, so that a row which may attend to
 # nothing gets even weights instead of NaN; below any real score even after a bfloat16 rounding.
@@ -53,10 +54,10 @@ class RobertaSelfAttention(ConfiguredLayer):
     Call arguments:
         x: float (batch, length, hidden_dim)
         bias: float32, from `attention_bias`.
-        first_token_only: compute the first token's output alone.
+        positions: None for the output at every token; or those of `tokens_at`.
 
     Returns:
-        float (batch, length, hidden_dim); (batch, 1, hidden_dim) for the first token
+        float (batch, length, hidden_dim), or (batch, positions, hidden_dim)
     """
 
     def __init__(self, config, **kwargs):
@@ -81,7 +82,7 @@ class RobertaSelfAttention(ConfiguredLayer):
         self.query_key_value.build(input_shape)
         self.output_dense.build(input_shape)
 
-    def call(self, x, bias, first_token_only=False, training=False):
+    def call(self, x, bias, positions=None, training=False):
         batch, length = ops.shape(x)[0], ops.shape(x)[1]
         heads, head_dim = self.config.num_heads, self.config.head_dim
 
@@ -90,22 +91,25 @@ class RobertaSelfAttention(ConfiguredLayer):
         x = ops.transpose(x, (2, 0, 3, 1, 4))  # (3, batch, heads, length, head_dim)
         # Not x[0], x[1], x[2]: the gradient of each slice would be a tensor as large as x.
         query, key, value = ops.unstack(x, 3, axis=0)
-        if first_token_only:  # it still looks at all
-            query, bias = query[:, :, :1], bias[:, :, :1]
+        if positions is not None:  # these still look at all
+            query = tokens_at(query, positions)
+            bias = bias if bias.shape[2] == 1 else tokens_at(bias, positions)
         query = query * head_dim**-0.5
 
         rate = self.config.attention_dropout if training else 0.0
         seed = self.dropout.seed_generator.next() if rate else None
-        core = plain_attention if first_token_only else self._core(x.shape[3], training, rate)
+        core = self._core(x.shape[3], training, rate, positions)
         x = core(query, key, value, bias, seed, rate)  # (batch, heads, queries, head_dim)
         x = ops.transpose(x, (0, 2, 1, 3))
-        x = ops.reshape(x, (batch, 1 if first_token_only else length, heads * head_dim))
+        x = ops.reshape(x, (batch, ops.shape(x)[1], heads * head_dim))
         return self.output_dense(x)
 
-    def _core(self, length, training, rate):
+    def _core(self, length, training, rate, positions=None):
         """Which function of `attention_core` to use, `length` being None where not yet known."""
+        if isinstance(positions, str):
+            return plain_attention  # one row of scores
         choice = self.config.attention
-        flash = choice == "auto" and self._has_flash_kernel(length, training)
+        flash = choice == "auto" and positions is None and self._has_flash_kernel(length, training)
         if rate and (flash or choice == "fused"):
             _say_once("attention: the fused kernel knows no dropout; it is not used in training")
             choice = "auto"

@@ -10,6 +10,7 @@ from keras_roberta.layers.configured import ConfiguredLayer
 from keras_roberta.layers.dropout import RobertaDropout
 from keras_roberta.layers.gelu import gelu
 from keras_roberta.layers.initializers import make_initializer
+from keras_roberta.layers.positions import tokens_at
 from keras_roberta.layers.rematerialization import rematerialized
 
 
@@ -23,10 +24,10 @@ class RobertaEncoderBlock(ConfiguredLayer):
     Call arguments:
         x: float (batch, length, hidden_dim)
         bias: float32, from `attention_bias`.
-        first_token_only: compute the first token's output alone.
+        positions: None for the output at every token; or those of `tokens_at`.
 
     Returns:
-        float (batch, length, hidden_dim); (batch, 1, hidden_dim) for the first token
+        float (batch, length, hidden_dim), or (batch, positions, hidden_dim)
     """
 
     def __init__(self, config, **kwargs):
@@ -55,10 +56,10 @@ class RobertaEncoderBlock(ConfiguredLayer):
         self.output_dense.build((*input_shape[:-1], self.config.intermediate_dim))
         self.output_norm.build(input_shape)
 
-    def call(self, x, bias, first_token_only=False, training=False):
+    def call(self, x, bias, positions=None, training=False):
         x = ops.cast(x, self.compute_dtype)
-        y = self.attention(x, bias, first_token_only=first_token_only, training=training)
-        x = x[:, :1] if first_token_only else x
+        y = self.attention(x, bias, positions=positions, training=training)
+        x = x if positions is None else tokens_at(x, positions)
         x = self.attention_norm(self.dropout(y, residual=x, training=training))
         y = self.intermediate_dense(x)  # (batch, length, intermediate_dim)
         y = self.output_dense(gelu(y, training=training))
@@ -74,11 +75,11 @@ class RobertaEncoder(ConfiguredLayer):
         padding_mask: int (batch, length), 1 for tokens.
         segment_ids: optional int (batch, length): attention stays inside a segment.
         return_hidden_states: give the output of every block instead of the last.
-        first_token_only: compute the last block for the first token alone.
+        positions: compute the last block for these tokens alone, as in `tokens_at`.
 
     Returns:
         float (batch, length, hidden_dim), or a list of `num_layers` of them; the last is
-        (batch, 1, hidden_dim) for the first token.
+        (batch, positions, hidden_dim) if these are given.
     """
 
     def __init__(self, config, **kwargs):
@@ -98,29 +99,28 @@ class RobertaEncoder(ConfiguredLayer):
         padding_mask,
         segment_ids=None,
         return_hidden_states=False,
-        first_token_only=False,
+        positions=None,
         training=False,
     ):
         bias = attention_bias(padding_mask, segment_ids)
         hidden_states = []
         for block in self.blocks:
-            alone = first_token_only and block is self.blocks[-1]
+            wanted = positions if block is self.blocks[-1] else None
             run = block
             if self.config.remat and training:
                 run = functools.partial(rematerialized, block)
-            x = run(x, bias, first_token_only=alone, training=training)
+            x = run(x, bias, positions=wanted, training=training)
             hidden_states.append(x)
         return hidden_states if return_hidden_states else x
 
-    def compute_output_spec(
-        self, x, padding_mask, segment_ids=None, first_token_only=False, **kwargs
-    ):
+    def compute_output_spec(self, x, padding_mask, segment_ids=None, positions=None, **kwargs):
         # Known without tracing, which takes long and keeps what it traced: TensorFlow registers
         # the gradient of every trace of `gelu`.
         if kwargs.get("return_hidden_states"):
             return super().compute_output_spec(
-                x, padding_mask, segment_ids, first_token_only=first_token_only, **kwargs
+                x, padding_mask, segment_ids, positions=positions, **kwargs
             )
         batch, length, hidden_dim = x.shape
-        length = 1 if first_token_only else length
+        if positions is not None:
+            length = 1 if isinstance(positions, str) else positions.shape[1]
         return keras.KerasTensor((batch, length, hidden_dim), self.compute_dtype)

@@ -7,6 +7,8 @@ from keras_roberta.layers.configured import ConfiguredLayer
 from keras_roberta.layers.dropout import RobertaDropout
 from keras_roberta.layers.gelu import gelu
 from keras_roberta.layers.initializers import make_initializer
+from keras_roberta.layers.positions import tokens_at
+from keras_roberta.layers.projection import project_onto_vocabulary
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
@@ -62,15 +64,17 @@ class MaskedLMHead(ConfiguredLayer):
     """RoBERTa's language model head: dense, GELU, layer norm, projection tied to the embedding.
 
     Only masked positions are projected onto the vocabulary: at 15% masking that is a seventh of
-    the largest product of the model.
+    the largest product of the model. An encoder given the same `positions` saves most of its last
+    block too, and its output is then all that the head needs.
 
     Args:
         token_embedding: the `ReversibleEmbedding` whose table the projection shares. Not saved
             with the head.
 
     Call arguments:
-        hidden: float (batch, length, hidden_dim)
-        mask_positions: int (batch, predictions)
+        hidden: float (batch, length, hidden_dim), or (batch, predictions, hidden_dim) if that is
+            the output at the masked positions already.
+        mask_positions: int (batch, predictions), or None in that case.
 
     Returns:
         float32 logits (batch, predictions, vocabulary_size)
@@ -94,16 +98,20 @@ class MaskedLMHead(ConfiguredLayer):
             shape=(self.config.vocabulary_size,), initializer="zeros", name="output_bias"
         )
 
-    def call(self, hidden, mask_positions):
+    def call(self, hidden, mask_positions=None):
         # (batch, predictions, hidden_dim)
-        x = ops.take_along_axis(hidden, ops.cast(mask_positions, "int32")[:, :, None], axis=1)
+        x = hidden if mask_positions is None else tokens_at(hidden, mask_positions)
         x = self.norm(gelu(self.dense(x)))
-        logits = self.token_embedding(x, reverse=True)
-        return ops.cast(logits, "float32") + ops.cast(self.output_bias, "float32")
+        bias = ops.cast(self.output_bias, "float32")
+        if self.token_embedding.quantization_mode is not None:
+            return ops.cast(self.token_embedding(x, reverse=True), "float32") + bias
+        table = ops.cast(self.token_embedding.embeddings, x.dtype)
+        return project_onto_vocabulary(x, table, bias)
 
-    def compute_output_spec(self, hidden, mask_positions):
+    def compute_output_spec(self, hidden, mask_positions=None):
         # As in `RobertaEncoder`.
-        shape = (*mask_positions.shape, self.config.vocabulary_size)
+        shape = hidden.shape[:2] if mask_positions is None else mask_positions.shape
+        shape = (*shape, self.config.vocabulary_size)
         return keras.KerasTensor(shape, "float32")
 
 

@@ -66,15 +66,18 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
         x = self.embeddings(**inputs)  # (batch, length, hidden_dim)
         return self.encoder(x, inputs["padding_mask"], **packing, **kwargs)
 
-    def first_token(self):
-        """The output at `<s>` for models that need no other, from `self.input`.
+    def output_at(self, positions):
+        """The output for models that need some tokens alone, from `self.input`.
 
-        The last block is computed for that token alone, which saves most of its work.
+        The last block is computed for these tokens, which saves most of its work.
+
+        Args:
+            positions: symbolic int (batch, positions); or "first" for `<s>`, or None for all.
 
         Returns:
-            symbolic float (batch, 1, hidden_dim)
+            symbolic float (batch, positions, hidden_dim)
         """
-        return self._encode(self.input, first_token_only=True)
+        return self._encode(self.input, positions=positions)
 
     def get_config(self):
         return {

@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras_roberta.checkpoints.hugging_face import load_masked_lm_head
 from keras_roberta.data.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
 from keras_roberta.layers import MaskedLMHead
+from keras_roberta.layers.cross_entropy import VocabularyCrossEntropy
 from keras_roberta.models.roberta_backbone import (
     RobertaBackbone,
     check_sequence_length,
@@ -51,11 +52,9 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
         )
 
         # === Functional model ===
-        inputs = {
-            **backbone.input,
-            "mask_positions": keras.Input((None,), dtype="int32", name="mask_positions"),
-        }
-        logits = self.head(backbone(backbone.input), inputs["mask_positions"])
+        mask_positions = keras.Input((None,), dtype="int32", name="mask_positions")
+        inputs = {**backbone.input, "mask_positions": mask_positions}
+        logits = self.head(backbone.output_at(mask_positions))
         super().__init__(inputs=inputs, outputs=logits, **kwargs)
 
     def compile(self, optimizer="auto", loss="auto", *, weighted_metrics="auto", **kwargs):
@@ -68,9 +67,7 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
         """
         if loss == "auto":
             # Keras would divide by all columns, the unused ones included.
-            loss = keras.losses.SparseCategoricalCrossentropy(
-                from_logits=True, reduction="mean_with_sample_weight"
-            )
+            loss = VocabularyCrossEntropy(reduction="mean_with_sample_weight")
         if weighted_metrics == "auto":
             weighted_metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
         super().compile(optimizer=optimizer, loss=loss, weighted_metrics=weighted_metrics, **kwargs)

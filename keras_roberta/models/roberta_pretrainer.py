@@ -10,6 +10,7 @@ from keras_roberta.data.batch_options import OBJECTIVES
 from keras_roberta.data.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
 from keras_roberta.errors import InputError
 from keras_roberta.layers import ClassificationHead, MaskedLMHead, TokenClassificationHead
+from keras_roberta.layers.cross_entropy import VocabularyCrossEntropy
 from keras_roberta.models.presets import logger, open_preset
 from keras_roberta.models.roberta_backbone import RobertaBackbone, layer_weights
 from keras_roberta.models.task import RobertaTask
@@ -97,17 +98,27 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
         inputs = dict(backbone.input)
         if "mlm" in objectives:
             inputs["mask_positions"] = keras.Input((None,), dtype="int32", name="mask_positions")
-        hidden = backbone(backbone.input)  # (batch, length, hidden_dim)
-        outputs = {}
-        for objective, head in self.heads.items():
-            if objective == "mlm":
-                outputs[objective] = head(hidden, inputs["mask_positions"])
-            else:
-                outputs[objective] = head(hidden)
+        outputs = self._outputs(inputs)
         if "choice" in objectives:
             # (batch, 1), the rows of a question one after the other.
             outputs["choice"] = ops.reshape(outputs["choice"], (-1, num_choices))
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+
+    def _outputs(self, inputs):
+        """Dict of symbolic logits, the encoder's last block computed for the tokens needed."""
+        masked = inputs.get("mask_positions")
+        if "tokens" in self.heads:
+            hidden = self.backbone.output_at(None)
+            arguments = hidden, masked
+        elif masked is None:
+            hidden = self.backbone.output_at("first")
+        else:  # `<s>`, on which the other heads sit, and the masked ones
+            hidden = self.backbone.output_at(ops.pad(masked, ((0, 0), (1, 0))))
+            arguments = (hidden[:, 1:],)
+        return {
+            objective: head(*arguments) if objective == "mlm" else head(hidden)
+            for objective, head in self.heads.items()
+        }
 
     def get_config(self):
         return {
@@ -151,7 +162,9 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
         if loss == "auto":
             # A sum: `_shares` makes it the mean, over more than one part too.
             loss = {
-                name: keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+                name: VocabularyCrossEntropy(reduction="sum")
+                if name == "mlm"
+                else keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
                 for name in names
             }
         if loss_weights == "auto":

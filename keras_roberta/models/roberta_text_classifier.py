@@ -63,7 +63,7 @@ class RobertaTextClassifier(RobertaTask, keras_hub.models.TextClassifier):
         )
 
         # === Functional model ===
-        outputs = self.head(backbone.first_token())
+        outputs = self.head(backbone.output_at("first"))
         super().__init__(inputs=backbone.input, outputs=outputs, **kwargs)
 
         # === Config ===

@@ -57,11 +57,12 @@ class Model:
         """A dict of outputs: of rows of one text each, or of several."""
         token_types, segments = (TOKEN_TYPE_IDS, SEGMENT_IDS) if packed else (None, None)
         x = self.embeddings(TOKEN_IDS, PADDING_MASK, token_types, segments)
-        first = self.encoder(x, PADDING_MASK, segments, first_token_only=True)
+        first = self.encoder(x, PADDING_MASK, segments, positions="first")
+        masked = self.encoder(x, PADDING_MASK, segments, positions=MASK_POSITIONS)
         x = self.encoder(x, PADDING_MASK, segments)
         return {
             "hidden": x,
-            "masked_lm": self.masked_lm(x, MASK_POSITIONS),
+            "masked_lm": self.masked_lm(masked),
             "classes": self.classes(first),
             "token_classes": self.token_classes(x),
         }

@@ -207,8 +207,11 @@ def test_all_ways_give_the_same_layer_output(config):
     for attention in ("plain", "blocks", "compiled", "fused"):
         layer = RobertaSelfAttention(config.replace(attention=attention), name="attention")
         outputs.append(np.asarray(layer(x, bias)))
-        first = layer(x, bias, first_token_only=True)
+        first = layer(x, bias, positions="first")
         np.testing.assert_allclose(first, outputs[0][:, :1], atol=1e-5)
+        some = layer(x, bias, positions=np.array([[5, 0], [2, 2]]))
+        np.testing.assert_allclose(some[0], outputs[0][0, [5, 0]], atol=1e-5)
+        np.testing.assert_allclose(some[1], outputs[0][1, [2, 2]], atol=1e-5)
     for output in outputs[1:]:
         np.testing.assert_allclose(output, outputs[0], atol=1e-5)
 

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_roberta.layers import RobertaEncoder, RobertaSelfAttention, attention_bias
 
@@ -106,11 +107,25 @@ def test_dropout_follows_the_training_flag(config):
 
 
 @pytest.mark.parametrize("segments", [None, [[1, 1, 1, 2, 2, 2], [1, 1, 1, 1, 0, 0]]])
-def test_the_first_token_alone_is_as_among_all(config, segments):
-    encoder = RobertaEncoder(config)
-    x = np.random.default_rng(4).normal(size=(2, 6, 32)).astype("float32")
+@pytest.mark.parametrize("positions", ["first", [[3, 0, 0], [1, 2, 3]]])
+@pytest.mark.parametrize("options", [{}, {"attention": "blocks"}, {"remat": True}])
+def test_some_positions_alone_are_as_among_all(config, segments, positions, options):
+    """The outputs, and the gradients of what only uses these."""
+    encoder = RobertaEncoder(config.replace(dropout=0.0, attention_dropout=0.0, **options))
+    x = tf.random.stateless_normal((2, 6, 32), (4, 0))
     mask = np.array([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]])
     segments = None if segments is None else np.array(segments)
-    alone = encoder(x, mask, segment_ids=segments, first_token_only=True)
-    whole = encoder(x, mask, segment_ids=segments)
-    np.testing.assert_allclose(alone, np.asarray(whole)[:, :1], atol=1e-6)
+    rows = np.array([[0], [0]] if positions == "first" else positions)
+    positions = positions if positions == "first" else rows
+
+    def run(choose, **arguments):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = choose(encoder(x, mask, segment_ids=segments, training=True, **arguments))
+            loss = tf.reduce_sum(y**3)
+        return [y, *tape.gradient(loss, [x, *encoder.trainable_variables])]
+
+    alone = run(lambda y: y, positions=positions)
+    among_all = run(lambda y: tf.gather(y, rows, batch_dims=1))
+    for one, other in zip(alone, among_all, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
