@@ -97,7 +97,8 @@ class RobertaEmbeddings(ConfiguredLayer):
     def _look_up(layer, token_ids):
         # A TensorFlow variable is read by row: after an update in place, reading it whole copies
         # it. In other backends, in compiled steps and with adapters the table is a tensor; a
-        # variable on several devices (it has `values`) is updated whole. A quantised one has scales.
+        # variable on several devices (it has `values`) is updated whole; a quantised one has
+        # scales.
         table = getattr(layer.embeddings, "value", None)
         rows = getattr(table, "sparse_read", None)
         if rows is None or hasattr(table, "values") or layer.quantization_mode:
