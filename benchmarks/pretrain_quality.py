@@ -10,17 +10,20 @@ minutes on two cores, and each going on from the files of those before:
     keras_hub          KerasHub's RobertaMaskedLM: the same text, tokenizer, shape and recipe
     keras_hub_in_time  the same with the seconds that `ours` took, its schedule spread over them
     compare            the three, as a table and `curves.png`
-    finetune           what `ours` saved on SST-2, and the same architecture from scratch
+    finetune           what `ours` saved on some of SST-2, and the same model from scratch
     multilingual       a run over ten languages, with the loss of each
 
 Each writes `<stage>.json`.
 """
 
 import argparse
+import csv
+import itertools
 import json
 import os
 import pathlib
 import random
+import statistics
 import subprocess
 import sys
 
@@ -28,6 +31,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PEERS = ROOT / "benchmarks" / "peers"
+FINETUNING_RATES = (1e-4, 3e-4, 1e-3)
 # Options that are handed on to both contestants.
 SHARED = ("tokens", "learning_rate", "layers", "length", "dropout", "seed")
 
@@ -48,8 +52,15 @@ def main():
     parser.add_argument(
         "--initializer-range", type=float, default=0.02, help="of ours; KerasHub's is 0.02"
     )
-    parser.add_argument("--sentences", type=int, default=4000, help="of SST-2 to fine-tune on")
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument(
+        "--sentences",
+        type=int,
+        nargs="+",
+        default=[500, 1000, 4000],
+        help="with labels, of SST-2, to fine-tune on",
+    )
+    parser.add_argument("--epochs", type=int, default=10, help="of fine-tuning")
+    parser.add_argument("--finetuning-seeds", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=6, help="of the multilingual run")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -152,43 +163,86 @@ def draw(path, runs):
 
 
 def finetune(options):
-    import csv
+    """Mean accuracy over seeds, each with sentences of its own, at the best rate of each start."""
+    train, dev = sst2(options.data / "sst2" / "train.tsv"), sst2(options.data / "sst2" / "dev.tsv")
+    random.Random(0).shuffle(train)
+    # Large first weights are for pre-training: from scratch RoBERTa's own are tried too.
+    starts = {"pre-trained": [None], "scratch": sorted({0.02, options.initializer_range})}
+    tried = []
+    for count in options.sentences:
+        for start, ranges in starts.items():
+            for initializer_range, rate in itertools.product(ranges, FINETUNING_RATES):
+                accuracies = [
+                    finetuned_accuracy(
+                        options, train[seed * count :][:count], dev, rate, initializer_range, seed
+                    )
+                    for seed in range(options.finetuning_seeds)
+                ]
+                result = {
+                    "sentences": count,
+                    "start": start,
+                    "initializer_range": initializer_range,
+                    "learning_rate": rate,
+                    "accuracies": accuracies,
+                    "accuracy": statistics.mean(accuracies),
+                }
+                tried.append(result)
+                print(json.dumps(result), flush=True)
+    print("| labelled sentences | pre-trained | from scratch | points |\n|---|---|---|---|")
+    for count in options.sentences:
+        best = {
+            start: max(
+                (r for r in tried if (r["sentences"], r["start"]) == (count, start)),
+                key=lambda result: result["accuracy"],
+            )
+            for start in starts
+        }
+        mine, scratch = (
+            f"{r['accuracy']:.1%} ({min(r['accuracies']):.1%} to {max(r['accuracies']):.1%})"
+            for r in best.values()
+        )
+        gain = 100 * (best["pre-trained"]["accuracy"] - best["scratch"]["accuracy"])
+        print(f"| {count:,} | {mine} | {scratch} | {gain:+.1f} |")
+    return {"runs": tried, "epochs": options.epochs}
 
+
+def finetuned_accuracy(options, train, dev, rate, initializer_range, seed):
+    """On `dev` after fine-tuning on `train`.
+
+    Args:
+        train, dev: lists of (sentence, label).
+        rate: the peak.
+        initializer_range: of a model from scratch; None for what `ours` saved.
+        seed: of all that is random.
+    """
     import keras
     import numpy as np
 
     import keras_roberta as kr
     from keras_roberta.training.optimizer import finetuning_optimizer
 
-    splits = {}
-    for name in ("train", "dev"):
-        with open(options.data / "sst2" / f"{name}.tsv", encoding="utf-8", newline="") as file:
-            # Label and sentence; the two files name the second differently.
-            rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))[1:]
-        if name == "train":
-            random.Random(0).shuffle(rows)
-            rows = rows[: options.sentences]
-        splits[name] = [text for _, text in rows], np.array([int(label) for label, _ in rows])
-    results = []
-    for start in ("pre-trained", "scratch"):
-        for rate in (3e-4, 1e-3):  # each start at its better rate
-            keras.utils.set_random_seed(options.seed)
-            task = kr.RobertaTextClassifier.from_preset(
-                options.out / "preset", num_classes=2, load_weights=start == "pre-trained"
-            )
-            task.compile(finetuning_optimizer(rate))
-            task.fit(*splits["train"], batch_size=32, epochs=options.epochs, verbose=0)
-            texts, labels = splits["dev"]
-            accuracy = float((task.predict(texts, verbose=0).argmax(-1) == labels).mean())
-            results.append({"start": start, "learning_rate": rate, "accuracy": accuracy})
-            print(json.dumps(results[-1]), flush=True)
-    best = {
-        start: max(r["accuracy"] for r in results if r["start"] == start)
-        for start in ("pre-trained", "scratch")
-    }
-    gain = 100 * (best["pre-trained"] - best["scratch"])
-    print(f"SST-2 dev: {best}, pre-training gives {gain:+.1f} points")
-    return {"runs": results, "sentences": options.sentences, "epochs": options.epochs, **best}
+    keras.utils.set_random_seed(seed)
+    preset = options.out / "preset"
+    backbone = kr.RobertaBackbone.from_preset(preset, load_weights=initializer_range is None)
+    if initializer_range is not None:
+        config = backbone.config.replace(initializer_range=initializer_range)
+        backbone = kr.RobertaBackbone(config)
+    tokenizer = kr.RobertaTokenizer.from_preset(preset)
+    preprocessor = kr.RobertaTextClassifier.preprocessor_cls(tokenizer, options.length)
+    task = kr.RobertaTextClassifier(backbone, 2, preprocessor=preprocessor, dropout=0.1)
+    task.compile(finetuning_optimizer(rate))
+    texts, labels = zip(*train, strict=True)
+    task.fit(list(texts), np.array(labels), batch_size=32, epochs=options.epochs, verbose=0)
+    texts, labels = zip(*dev, strict=True)
+    return float((task.predict(list(texts), verbose=0).argmax(-1) == labels).mean())
+
+
+def sst2(path):
+    """List of (sentence, label)."""
+    with open(path, encoding="utf-8", newline="") as file:
+        # Label and sentence; the two files name the second differently.
+        rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))[1:]
+    return [(text, int(label)) for label, text in rows]
 
 
 def multilingual(options):
