@@ -192,9 +192,10 @@ def test_finetune_evaluate_predict_export_report(run, preset, train, dev, tmp_pa
     code, stdout, stderr = run(
         *finetune_arguments(preset, train, out, "--dev", dev, "--dev-text-column", "content"),
         *("--text-column", "sentence", "--epochs", 12, "--learning-rate", "3e-3"),
-        *("--sequence-length", 32, "--batch-size", 16),
+        *("--sequence-length", 32, "--batch-size", 16, "--remat"),
     )
     assert code == 0, stderr
+    assert kr.RobertaBackbone.from_preset(out, load_weights=False).config.remat
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["accuracy"] > 0.9 and f"{metrics['accuracy']:.4f}" in stdout
     assert len((out / "history.csv").read_text().splitlines()) == 13

@@ -6,7 +6,7 @@ import logging
 import keras
 from keras import ops
 
-from keras_roberta.gpu import has_gpu
+from keras_roberta.gpu import compute_capability, has_gpu
 from keras_roberta.layers.attention_core import (
     attention_in_blocks,
     fused_attention,
@@ -134,11 +134,12 @@ class RobertaSelfAttention(ConfiguredLayer):
             return False
         head_dim, half = self.config.head_dim, self.compute_dtype in ("float16", "bfloat16")
         fits = half and head_dim % 8 == 0 and head_dim <= 128 and not (training and length % 2)
+        fits = fits and compute_capability() >= (8, 0)
         if not fits or keras.config.is_flash_attention_enabled() is False:
             _say_once(
                 f"attention: no flash kernel for {self.compute_dtype}, heads of {head_dim} and "
                 f"{length} tokens; where Keras has it enabled, it takes half precision, multiples "
-                "of 8 up to 128, and in training even lengths"
+                "of 8 up to 128, in training even lengths, and compute capability 8"
             )
             return False
         return True

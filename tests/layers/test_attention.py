@@ -171,27 +171,29 @@ def test_the_core_is_chosen_by_length(config, attention, longest, length, traini
 
 
 @pytest.mark.parametrize(
-    "backend, dtype, heads, length, rate, expected",
+    "backend, capability, dtype, heads, length, rate, expected",
     [
-        ("jax", "bfloat16", 4, 32, 0.0, fused_attention),
-        ("jax", "bfloat16", 4, 31, 0.0, compiled(plain_attention)),
-        ("jax", "bfloat16", 4, 4096, 0.0, fused_attention),
-        ("jax", "bfloat16", 4, 32, 0.1, compiled(plain_attention)),
-        ("jax", "bfloat16", 8, 32, 0.0, compiled(plain_attention)),  # heads of 4
-        ("jax", "float32", 4, 32, 0.0, compiled(plain_attention)),
-        ("jax", "float32", 4, 4096, 0.0, attention_in_blocks),
-        ("tensorflow", "bfloat16", 4, 32, 0.0, compiled(plain_attention)),
-        ("tensorflow", "bfloat16", 4, 4096, 0.1, attention_in_blocks),
+        ("jax", (9, 0), "bfloat16", 4, 32, 0.0, fused_attention),
+        ("jax", (7, 5), "float16", 4, 32, 0.0, compiled(plain_attention)),
+        ("jax", (9, 0), "bfloat16", 4, 31, 0.0, compiled(plain_attention)),
+        ("jax", (9, 0), "bfloat16", 4, 4096, 0.0, fused_attention),
+        ("jax", (9, 0), "bfloat16", 4, 32, 0.1, compiled(plain_attention)),
+        ("jax", (9, 0), "bfloat16", 8, 32, 0.0, compiled(plain_attention)),  # heads of 4
+        ("jax", (9, 0), "float32", 4, 32, 0.0, compiled(plain_attention)),
+        ("jax", (9, 0), "float32", 4, 4096, 0.0, attention_in_blocks),
+        ("tensorflow", (9, 0), "bfloat16", 4, 32, 0.0, compiled(plain_attention)),
+        ("tensorflow", (9, 0), "bfloat16", 4, 4096, 0.1, attention_in_blocks),
     ],
 )
 def test_the_core_on_a_gpu(
-    config, monkeypatch, caplog, backend, dtype, heads, length, rate, expected
+    config, monkeypatch, caplog, backend, capability, dtype, heads, length, rate, expected
 ):
     attention_module._say_once.cache_clear()
     caplog.set_level(logging.INFO, "keras_roberta")
     config = config.replace(num_heads=heads, max_sequence_length=4096)
     layer = RobertaSelfAttention(config, dtype=dtype)
     monkeypatch.setattr(attention_module, "has_gpu", lambda: True)
+    monkeypatch.setattr(attention_module, "compute_capability", lambda: capability)
     monkeypatch.setattr(keras.backend, "backend", lambda: backend)
     for _ in range(2):
         assert layer._core(length, True, rate) is expected
