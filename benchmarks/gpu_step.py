@@ -16,7 +16,8 @@ has the card to itself; they take turns, and the medians over turns are printed:
 
 The share of the matmul rate is of the best product of two bfloat16 matrices that any contestant
 measured in this run. It counts what the mathematics needs: 6 FLOP a token for each weight of a
-product (2 forward, 4 backward), the attention's products, and the head at masked positions.
+product (2 forward, 4 backward) and the attention's products; what follows the last keys and values
+at masked positions alone. Who computes more has a smaller share for it.
 """
 
 import argparse

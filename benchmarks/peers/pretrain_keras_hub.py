@@ -26,16 +26,19 @@ def main():
         merges=[" ".join(pair) for pair in shards.tokenizer.merges],
     )
     evaluation = recipe.heldout(options, shards)
-    predictions = evaluation[0][0]["mask_positions"].shape[1]
+    batches = recipe.make_batch_options(options, mask_rate=options.mask_rate)
+    features, _, _ = next(iter(pretraining_batches(shards, batches)))
     preprocessor = keras_hub.models.RobertaMaskedLMPreprocessor(
-        tokenizer, sequence_length=options.length, mask_selection_length=predictions
+        tokenizer,
+        sequence_length=options.length,
+        mask_selection_rate=options.mask_rate,
+        mask_selection_length=features["mask_positions"].shape[1],
     )
     backbone = keras_hub.models.RobertaBackbone(
         vocabulary_size=shards.tokenizer.vocabulary_size,
         max_sequence_length=options.length,
-        num_layers=options.layers,
         dropout=options.dropout,
-        **recipe.WIDTH,
+        **recipe.shape(options),
     )
     model = keras_hub.models.RobertaMaskedLM(backbone, preprocessor=None)
     schedule = recipe.make_schedule(options)
@@ -69,7 +72,7 @@ def texts(shards, options):
     ):
         rows += shards.tokenizer.decode_batch(features["token_ids"].numpy())
     data = tf.data.Dataset.from_tensor_slices(rows).repeat()
-    return data.batch(recipe.BATCH_SIZE, drop_remainder=True)
+    return data.batch(options.batch_size, drop_remainder=True)
 
 
 if __name__ == "__main__":

@@ -18,25 +18,27 @@ from keras_roberta.training.pretraining_optimizer import pretraining_optimizer
 
 def main():
     parser = recipe.make_parser(__doc__)
+    parser.add_argument("--initializer", default="normal")
     parser.add_argument("--initializer-range", type=float, default=0.02)
     options, shards = recipe.start(parser)
     tokenizer = shards.tokenizer
     config = kr.RobertaConfig(
         vocabulary_size=tokenizer.vocabulary_size,
         max_sequence_length=options.length,
-        num_layers=options.layers,
         dropout=options.dropout,
         attention_dropout=options.dropout,
+        initializer=options.initializer,
         initializer_range=options.initializer_range,
         seed=options.seed,
-        **recipe.WIDTH,
+        **recipe.shape(options),
     )
     preprocessor = kr.RobertaPretrainer.preprocessor_cls(tokenizer, options.length)
     model = kr.RobertaPretrainer(kr.RobertaBackbone(config), ("mlm",), preprocessor=preprocessor)
     schedule = recipe.make_schedule(options)
     model.compile(pretraining_optimizer(schedule, **recipe.OPTIMIZER))
     curve = recipe.Curve(options, schedule, recipe.heldout(options, shards))
-    data = pretraining_batches(shards, recipe.make_batch_options(options), seed=options.seed)
+    batches = recipe.make_batch_options(options, mask_rate=options.mask_rate)
+    data = pretraining_batches(shards, batches, seed=options.seed)
     model.fit(data, verbose=0, shuffle=False, callbacks=[curve])
     if options.preset:
         model.save_to_preset(options.preset)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 import time
 
 import keras
@@ -12,11 +13,11 @@ from keras_roberta.data.pretraining import evaluation_batches
 from keras_roberta.data.shards import open_shards
 from keras_roberta.training.budget import Budget, BudgetSchedule
 
-WIDTH = dict(num_heads=4, hidden_dim=256, intermediate_dim=1024)
-BATCH_SIZE = 16
+HEAD_DIM = 64
 WARM_UP = 0.1
 OPTIMIZER = dict(weight_decay=0.01, beta_2=0.98, epsilon=1e-6)
 POINTS = 12  # of the curve
+HELD_OUT_ROWS = 128
 
 
 def start(parser):
@@ -36,20 +37,34 @@ def make_parser(description):
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--batch-size", type=int, default=16, help="rows a step")
     parser.add_argument("--length", type=int, default=128, help="tokens a row")
     parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--mask-rate", type=float, default=0.15, help="in training")
     parser.add_argument("--preset", help="where to save the model")
     return parser
 
 
-def make_batch_options(options):
-    return BatchOptions(("mlm",), batch_size=BATCH_SIZE, sequence_length=options.length)
+def shape(options):
+    return {
+        "num_layers": options.layers,
+        "num_heads": options.width // HEAD_DIM,
+        "hidden_dim": options.width,
+        "intermediate_dim": 4 * options.width,
+    }
+
+
+def make_batch_options(options, **more):
+    return BatchOptions(
+        ("mlm",), batch_size=options.batch_size, sequence_length=options.length, **more
+    )
 
 
 def make_budget(options):
     if options.seconds:
         return Budget(hours=options.seconds / 3600)
-    return Budget(steps=options.tokens // (BATCH_SIZE * options.length))
+    return Budget(steps=options.tokens // (options.batch_size * options.length))
 
 
 def make_schedule(options):
@@ -57,8 +72,9 @@ def make_schedule(options):
 
 
 def heldout(options, shards):
-    """The same masked rows for both, (features, true ids, weights)."""
-    return list(evaluation_batches(shards, make_batch_options(options), max_batches=8))
+    """The same masked rows for all, 15% of their tokens: (features, true ids, weights)."""
+    batches = max(1, HELD_OUT_ROWS // options.batch_size)
+    return list(evaluation_batches(shards, make_batch_options(options), max_batches=batches))
 
 
 class Curve(keras.callbacks.Callback):
@@ -70,7 +86,7 @@ class Curve(keras.callbacks.Callback):
     def __init__(self, options, schedule, heldout):
         super().__init__()
         self.budget, self.schedule, self.heldout = make_budget(options), schedule, heldout
-        self.tokens_a_step = BATCH_SIZE * options.length
+        self.tokens_a_step = options.batch_size * options.length
         self.step, self.points = 0, []
         self._started, self._next = time.monotonic(), 0.0
 
@@ -95,6 +111,7 @@ class Curve(keras.callbacks.Callback):
                 "loss": self.measure(),
             }
         )
+        print(json.dumps(self.points[-1]), file=sys.stderr, flush=True)
         self._started = time.monotonic() - stopped
         if progress >= 1.0:
             self.model.stop_training = True

@@ -53,8 +53,9 @@ class RobertaSelfAttention(ConfiguredLayer):
 
     Call arguments:
         x: float (batch, length, hidden_dim)
-        bias: float32, from `attention_bias`.
-        positions: None for the output at every token; or those of `tokens_at`.
+        bias: float32, from `attention_bias`; of (batch, 1, length, length) the rows of these
+            positions.
+        positions: of the tokens whose output is wanted, as in `tokens_at`.
 
     Returns:
         float (batch, length, hidden_dim), or (batch, positions, hidden_dim)
@@ -91,10 +92,7 @@ class RobertaSelfAttention(ConfiguredLayer):
         x = ops.transpose(x, (2, 0, 3, 1, 4))  # (3, batch, heads, length, head_dim)
         # Not x[0], x[1], x[2]: the gradient of each slice would be a tensor as large as x.
         query, key, value = ops.unstack(x, 3, axis=0)
-        if positions is not None:  # these still look at all
-            query = tokens_at(query, positions)
-            bias = bias if bias.shape[2] == 1 else tokens_at(bias, positions)
-        query = query * head_dim**-0.5
+        query = tokens_at(query, positions) * head_dim**-0.5
 
         rate = self.config.attention_dropout if training else 0.0
         seed = self.dropout.seed_generator.next() if rate else None

@@ -3,12 +3,13 @@
 All of them compute `softmax(query key^T + bias) value` (Vaswani et al., 2017, section 3.2), the
 softmax in float32, with dropout on its result. Arguments:
 
-    query, key, value: float (batch, heads, length, head_dim); the query is scaled already.
-    bias: float32 (batch, 1, 1, length) or (batch, 1, length, length).
+    query: float (batch, heads, queries, head_dim), scaled already.
+    key, value: float (batch, heads, length, head_dim)
+    bias: float32 (batch, 1, 1, length) or (batch, 1, queries, length).
     seed: what `keras.random.SeedGenerator.next` gives, or None for no dropout.
     rate: of the dropout.
 
-and the result is float (batch, heads, length, head_dim).
+and the result is float (batch, heads, queries, head_dim).
 """
 
 import functools
@@ -39,13 +40,6 @@ def attention_in_blocks(query, key, value, bias, seed=None, rate=0.0, block=BLOC
     count = -(-length // block)
     size = -(-length // count)
 
-    def weights_of(i, query, key):
-        rows = bias
-        if bias.shape[2] != 1:  # the last block may go beyond the end
-            rows = ops.take(bias, ops.minimum(i * size + ops.arange(size), length - 1), axis=2)
-        weights = _weights(query, key, rows)  # (batch, heads, size, length)
-        return weights, functools.partial(_dropout, seed=_seed_of_block(seed, i), rate=rate)
-
     def whole_blocks(x):
         batch, heads, _, head_dim = ops.shape(x)
         rest = ops.zeros((batch, heads, count * size - length, head_dim), x.dtype)
@@ -58,8 +52,18 @@ def attention_in_blocks(query, key, value, bias, seed=None, rate=0.0, block=BLOC
     def put(x, i, update):
         return ops.slice_update(x, (0, 0, i * size, 0), update)
 
+    # Arguments, what has no gradient too: under `keras.remat` JAX forbids values from outside.
     @ops.custom_gradient
-    def attend(query, key, value):
+    def attend(query, key, value, bias, *seeds):
+        seed = seeds[0] if seeds else None
+
+        def weights_of(i, query, key):
+            rows = bias
+            if bias.shape[2] != 1:  # the last block may go beyond the end
+                rows = ops.take(bias, ops.minimum(i * size + ops.arange(size), length - 1), axis=2)
+            weights = _weights(query, key, rows)  # (batch, heads, size, length)
+            return weights, functools.partial(_dropout, seed=_seed_of_block(seed, i), rate=rate)
+
         # A block of the output takes the place of its queries, so that a block waits for the one
         # before; else several would run, and be in memory, side by side.
         def step(i, x):
@@ -88,11 +92,12 @@ def attention_in_blocks(query, key, value, bias, seed=None, rate=0.0, block=BLOC
 
             zeros = ops.zeros_like(key, dtype="float32"), ops.zeros_like(value, dtype="float32")
             x, d_key, d_value = ops.fori_loop(0, count, step, (whole_blocks(query), *zeros))
-            return x[:, :, :length], ops.cast(d_key, key.dtype), ops.cast(d_value, value.dtype)
+            slopes = x[:, :, :length], ops.cast(d_key, key.dtype), ops.cast(d_value, value.dtype)
+            return *slopes, None, *[None for _ in seeds]
 
         return output[:, :, :length], gradient
 
-    return attend(query, key, value)
+    return attend(query, key, value, bias, *([] if seed is None else [seed]))
 
 
 def fused_attention(query, key, value, bias, seed=None, rate=0.0):

@@ -29,17 +29,17 @@ def dropout(x, rate, seed, residual=None):
         y = keras.random.dropout(x, rate, seed=_DrawnSeed(seed))
         return y if residual is None else residual + y
     masked = compiled(_masked)
-    inputs = [x] if residual is None else [x, residual]
 
+    # The seed is an argument: under `keras.remat` JAX forbids values from outside.
     @ops.custom_gradient
-    def drop(*inputs):
+    def drop(seed, *inputs):
         def gradient(*args, upstream=None):
             upstream = args[0] if upstream is None else upstream
-            return (masked(upstream, rate, seed), upstream)[: len(inputs)]
+            return None, *(masked(upstream, rate, seed), upstream)[: len(inputs)]
 
         return masked(inputs[0], rate, seed, *inputs[1:]), gradient
 
-    return drop(*inputs)
+    return drop(seed, x) if residual is None else drop(seed, x, residual)
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")

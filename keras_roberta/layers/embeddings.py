@@ -86,11 +86,12 @@ class RobertaEmbeddings(ConfiguredLayer):
         x = self._look_up(self.token_embedding, token_ids)  # (batch, length, hidden_dim)
         x = x + self.position_embedding(positions)
         if self.token_type_embedding is not None:
-            if token_type_ids is None:
+            if token_type_ids is None and self.token_type_embedding.quantization_mode is None:
                 # One row for all: an add, not a gather.
                 x = x + ops.cast(self.token_type_embedding.embeddings[0], x.dtype)
             else:
-                x = x + self.token_type_embedding(token_type_ids)
+                types = ops.zeros_like(token_ids) if token_type_ids is None else token_type_ids
+                x = x + self.token_type_embedding(types)
         return self.dropout(self.norm(x), training=training)
 
     @staticmethod

@@ -23,8 +23,7 @@ class RobertaEncoderBlock(ConfiguredLayer):
 
     Call arguments:
         x: float (batch, length, hidden_dim)
-        bias: float32, from `attention_bias`.
-        positions: None for the output at every token; or those of `tokens_at`.
+        bias, positions: as in `RobertaSelfAttention`.
 
     Returns:
         float (batch, length, hidden_dim), or (batch, positions, hidden_dim)
@@ -59,7 +58,7 @@ class RobertaEncoderBlock(ConfiguredLayer):
     def call(self, x, bias, positions=None, training=False):
         x = ops.cast(x, self.compute_dtype)
         y = self.attention(x, bias, positions=positions, training=training)
-        x = x if positions is None else tokens_at(x, positions)
+        x = tokens_at(x, positions)
         x = self.attention_norm(self.dropout(y, residual=x, training=training))
         y = self.intermediate_dense(x)  # (batch, length, intermediate_dim)
         y = self.output_dense(gelu(y, training=training))
@@ -105,7 +104,10 @@ class RobertaEncoder(ConfiguredLayer):
         bias = attention_bias(padding_mask, segment_ids)
         hidden_states = []
         for block in self.blocks:
-            wanted = positions if block is self.blocks[-1] else None
+            wanted = None
+            if block is self.blocks[-1]:
+                wanted = positions
+                bias = bias if bias.shape[2] == 1 else tokens_at(bias, positions)
             run = block
             if self.config.remat and training:
                 run = functools.partial(rematerialized, block)

@@ -100,8 +100,7 @@ class MaskedLMHead(ConfiguredLayer):
 
     def call(self, hidden, mask_positions=None):
         # (batch, predictions, hidden_dim)
-        x = hidden if mask_positions is None else tokens_at(hidden, mask_positions)
-        x = self.norm(gelu(self.dense(x)))
+        x = self.norm(gelu(self.dense(tokens_at(hidden, mask_positions))))
         bias = ops.cast(self.output_bias, "float32")
         if self.token_embedding.quantization_mode is not None:
             return ops.cast(self.token_embedding(x, reverse=True), "float32") + bias

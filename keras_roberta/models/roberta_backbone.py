@@ -72,10 +72,10 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
         The last block is computed for these tokens, which saves most of its work.
 
         Args:
-            positions: symbolic int (batch, positions); or "first" for `<s>`, or None for all.
+            positions: as in `tokens_at`; integers are symbolic.
 
         Returns:
-            symbolic float (batch, positions, hidden_dim)
+            symbolic float (batch, positions, hidden_dim), or (batch, length, hidden_dim) for all
         """
         return self._encode(self.input, positions=positions)
 

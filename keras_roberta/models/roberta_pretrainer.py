@@ -11,6 +11,7 @@ from keras_roberta.data.masked_lm_preprocessor import RobertaMaskedLMPreprocesso
 from keras_roberta.errors import InputError
 from keras_roberta.layers import ClassificationHead, MaskedLMHead, TokenClassificationHead
 from keras_roberta.layers.cross_entropy import VocabularyCrossEntropy
+from keras_roberta.layers.positions import FIRST
 from keras_roberta.models.presets import logger, open_preset
 from keras_roberta.models.roberta_backbone import RobertaBackbone, layer_weights
 from keras_roberta.models.task import RobertaTask
@@ -107,16 +108,20 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
     def _outputs(self, inputs):
         """Dict of symbolic logits, the encoder's last block computed for the tokens needed."""
         masked = inputs.get("mask_positions")
+        hidden, at_masked = None, ()  # for the other heads, and the arguments of that of "mlm"
         if "tokens" in self.heads:
             hidden = self.backbone.output_at(None)
-            arguments = hidden, masked
+            at_masked = hidden, masked
         elif masked is None:
-            hidden = self.backbone.output_at("first")
-        else:  # `<s>`, on which the other heads sit, and the masked ones
+            hidden = self.backbone.output_at(FIRST)
+        elif len(self.heads) == 1:
+            at_masked = (self.backbone.output_at(masked),)
+        else:
+            # `<s>`, on which the others sit, and the masked ones
             hidden = self.backbone.output_at(ops.pad(masked, ((0, 0), (1, 0))))
-            arguments = (hidden[:, 1:],)
+            at_masked = (hidden[:, 1:],)
         return {
-            objective: head(*arguments) if objective == "mlm" else head(hidden)
+            objective: head(*at_masked) if objective == "mlm" else head(hidden)
             for objective, head in self.heads.items()
         }
 

@@ -7,6 +7,7 @@ from keras_roberta.checkpoints.hugging_face import load_classifier_head
 from keras_roberta.data.labels import class_numbers
 from keras_roberta.errors import InputError
 from keras_roberta.layers import ClassificationHead
+from keras_roberta.layers.positions import FIRST
 from keras_roberta.models.roberta_backbone import (
     RobertaBackbone,
     check_sequence_length,
@@ -63,7 +64,7 @@ class RobertaTextClassifier(RobertaTask, keras_hub.models.TextClassifier):
         )
 
         # === Functional model ===
-        outputs = self.head(backbone.output_at("first"))
+        outputs = self.head(backbone.output_at(FIRST))
         super().__init__(inputs=backbone.input, outputs=outputs, **kwargs)
 
         # === Config ===
