@@ -39,6 +39,7 @@ class RobertaPreprocessor(keras.layers.Layer):
 
     def __init__(self, tokenizer=None, sequence_length=512, labels=None, **kwargs):
         super().__init__(trainable=False, **kwargs)
+        self.built = True  # it has no weights; Keras's `quantize` asks
         self.tokenizer = tokenizer
         self.sequence_length = int(sequence_length)
         if self.sequence_length < 3:

@@ -17,8 +17,10 @@ from keras_roberta.layers import (
     RobertaEncoder,
     TokenClassificationHead,
 )
+from keras_roberta.layers.cross_entropy import cross_entropy
 from keras_roberta.layers.dropout import dropout
 from keras_roberta.layers.gelu import gelu
+from keras_roberta.layers.projection import project_onto_vocabulary
 
 CONFIG = RobertaConfig(
     vocabulary_size=50,
@@ -127,6 +129,39 @@ def compute():
     def drop(inputs):
         y = dropout(inputs[0], 0.3, np.array([7, 2], "uint32"), residual=inputs[1])
         return 3 * ops.sum(y), {"dropout": y}
+
+    def lose(inputs):
+        logits = project_onto_vocabulary(*inputs)
+        losses = cross_entropy(np.array([[3, 0], [1, 9]]), logits)
+        return ops.sum(losses), {"losses": losses}
+
+    shapes = (2, 2, 8), (10, 8), (10,)
+    arrays = [random.normal(size=shape).astype("float32") for shape in shapes]
+    outputs, slopes = outputs_and_gradients(lose, arrays)
+    names = "slope of rows", "slope of table", "slope of bias"
+    results |= {**outputs, **dict(zip(names, slopes, strict=True))}
+
+    # All at once: blocks, dropout, what is made again, and some positions of packed rows.
+    config = CONFIG.replace(attention="blocks", attention_dropout=0.2, dropout=0.1, remat=True)
+    encoder = RobertaEncoder(config, name="remade")
+    encoder.build((None, None, CONFIG.hidden_dim))
+    seeds = [v for v in encoder.variables if v.name == "seed_generator_state"]
+    for number, seed in enumerate(seeds):
+        seed.assign([number, 1])
+    for variable in encoder.trainable_variables:
+        variable.assign(random.normal(0, 0.3, variable.shape))
+    states = [seed.value for seed in seeds]
+
+    def encode(inputs):
+        with keras.StatelessScope(list(zip(seeds, states, strict=True))):
+            y = encoder(
+                inputs[0], PADDING_MASK, SEGMENT_IDS, positions=MASK_POSITIONS, training=True
+            )
+        return 1e3 * ops.mean(y**3), {"remade": y}
+
+    x = random.normal(size=(*TOKEN_IDS.shape, CONFIG.hidden_dim)).astype("float32")
+    outputs, (slope,) = outputs_and_gradients(encode, [x])
+    results |= {**outputs, "slope of remade": slope}
 
     arrays = [random.normal(size=(5, 40)).astype("float32") for _ in range(2)]
     outputs, slopes = outputs_and_gradients(drop, arrays)

@@ -38,10 +38,19 @@ def test_the_loss_is_kerass(reduction):
     ours = keras.losses.deserialize(keras.losses.serialize(ours))
     for weights in (None, WEIGHTS):
         expected = keras_s(LABELS, logits_of(1.0), weights)
-        np.testing.assert_allclose(ours(LABELS, logits_of(1.0), weights), expected, rtol=1e-6)
+        for labels in (LABELS, LABELS[..., None]):
+            np.testing.assert_allclose(ours(labels, logits_of(1.0), weights), expected, rtol=1e-6)
 
 
 def test_a_logit_that_is_not_a_number_is_not_hidden():
     logits = logits_of(1.0).numpy()
     logits[1, 2, 3] = np.nan
     assert np.isnan(cross_entropy(LABELS, tf.constant(logits))).tolist()[1][2]
+
+
+@pytest.mark.parametrize("label", [-1, 50])
+def test_a_label_outside_the_vocabulary_is_not_taken_for_another(label):
+    labels = LABELS.copy()
+    labels[1, 0] = label
+    losses = np.asarray(cross_entropy(labels, logits_of(1.0)))
+    assert np.isnan(losses[1, 0]) and np.isfinite(losses).sum() == 5

@@ -108,7 +108,7 @@ def test_dropout_follows_the_training_flag(config):
 
 @pytest.mark.parametrize("segments", [None, [[1, 1, 1, 2, 2, 2], [1, 1, 1, 1, 0, 0]]])
 @pytest.mark.parametrize("positions", ["first", [[3, 0, 0], [1, 2, 3]]])
-@pytest.mark.parametrize("options", [{}, {"attention": "blocks"}, {"remat": True}])
+@pytest.mark.parametrize("options", [{}, {"attention": "blocks", "remat": True}])
 def test_some_positions_alone_are_as_among_all(config, segments, positions, options):
     """The outputs, and the gradients of what only uses these."""
     encoder = RobertaEncoder(config.replace(dropout=0.0, attention_dropout=0.0, **options))

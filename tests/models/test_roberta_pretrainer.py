@@ -70,6 +70,20 @@ def test_outputs(config):
     }
 
 
+@pytest.mark.parametrize("objectives", [("mlm",), ("sop", "choice"), ("mlm", "sop", "choice")])
+def test_fewer_objectives_give_the_same_outputs(config, objectives):
+    """The last block is computed for the tokens that the heads read, which "tokens" needs all."""
+    whole = make_pretrainer(config)
+    some = kr.RobertaPretrainer(whole.backbone, objectives, num_choices=CHOICES)
+    for name in objectives:
+        for weight, taken in zip(some.heads[name].weights, whole.heads[name].weights, strict=True):
+            weight.assign(taken)
+    features = make_batch(config)[0]
+    expected = whole(features)
+    for name, logits in some({name: features[name] for name in some.input}).items():
+        np.testing.assert_allclose(logits, expected[name], atol=1e-5)
+
+
 def test_a_question_is_scored_by_its_own_rows(config):
     model = make_pretrainer(config, objectives=("choice",))
     features = make_batch(config, ("choice",))[0]

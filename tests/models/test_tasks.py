@@ -332,6 +332,14 @@ def test_mixed_precision(config, tokenizer, sentiment, dtype):
     assert task.predict(["a film"], verbose=0).dtype == "float32"
 
 
+def test_keras_quantizes_a_task(masked_lm, tokenizer):
+    texts = tf.constant(["a <mask> film", "a dull <mask>"])
+    before = masked_lm.predict(texts, verbose=0)
+    masked_lm.quantize("int8")
+    after = masked_lm.predict(texts, verbose=0)
+    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.99
+
+
 def test_lora_fine_tuning_moves_only_the_adapter(classifier, sentiment):
     classifier.backbone.enable_lora(2)
     classifier.compile(optimizer=finetuning_optimizer(1e-2))
