@@ -198,6 +198,8 @@ def test_the_core_on_a_gpu(
     monkeypatch.setattr(keras.backend, "backend", lambda: backend)
     for _ in range(2):
         assert layer._core(length, True, rate) is expected
+    # The kernel wants as many queries as keys.
+    assert layer._core(length, True, rate, np.zeros((1, 3))) is not fused_attention
     # On JAX, where there could have been one, one line says why there is not.
     lines = [r.getMessage() for r in caplog.records if "attention: " in r.getMessage()]
     assert len(lines) == (backend == "jax" and expected is not fused_attention)
