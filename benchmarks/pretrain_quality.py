@@ -31,7 +31,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PEERS = ROOT / "benchmarks" / "peers"
-FINETUNING_RATES = (1e-4, 3e-4, 1e-3)
+FINETUNING_RATES = (1e-4, 3e-4, 1e-3, 2e-3)
 # Options that are handed on to both contestants.
 SHARED = ("tokens", "learning_rate", "layers", "width", "length", "batch_size", "mask_rate")
 SHARED += ("dropout", "seed")
