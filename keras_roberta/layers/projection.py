@@ -7,8 +7,8 @@ from keras import ops
 def project_onto_vocabulary(x, table, bias):
     """x table^T + bias, with the products of the backward pass one after the other.
 
-    TensorFlow would run them side by side, where they take the cache from each other: on two
-    cores that is a fifth slower.
+    TensorFlow would run them side by side, where they take the cache from each other and both
+    together need longer (docs/design.md, fact 13).
 
     Args:
         x: float (..., hidden_dim)
