@@ -7,9 +7,10 @@ minutes on two cores, and each going on from the files of those before:
 
     prepare            a vocabulary of 8,000 and shards of english_text
     ours               this library pre-trains a model on --tokens
+    ours_random        the same, its embeddings random at the start
     keras_hub          KerasHub's RobertaMaskedLM: the same text, tokenizer, shape and recipe
     keras_hub_in_time  the same with the seconds that `ours` took, its schedule spread over them
-    compare            the three, as a table and `curves.png`
+    compare            the four, as a table and `curves.png`
     finetune           what `ours` saved on some of SST-2, and the same model from scratch
     multilingual       a run over ten languages, with the loss of each
 
@@ -45,15 +46,18 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path(default))
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=list(STAGES))
-    parser.add_argument("--tokens", type=int, default=1_200_000)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--length", type=int, default=128, help="tokens a row")
-    parser.add_argument("--batch-size", type=int, default=16, help="rows a step")
-    parser.add_argument("--mask-rate", type=float, default=0.15, help="in training")
-    parser.add_argument("--dropout", type=float, default=0.1, help="in pre-training")
-    parser.add_argument("--initializer", default="normal", help="of ours; KerasHub's is normal")
+    parser.add_argument("--tokens", type=int, default=6_144_000)
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--layers", type=int, default=2)
+    parser.add_argument("--width", type=int, default=128)
+    parser.add_argument("--length", type=int, default=64, help="tokens a row")
+    parser.add_argument("--batch-size", type=int, default=32, help="rows a step")
+    parser.add_argument("--mask-rate", type=float, default=0.4, help="in training")
+    parser.add_argument("--dropout", type=float, default=0.0, help="in pre-training")
+    parser.add_argument(
+        "--initializer", default="glorot_uniform", help="of ours; KerasHub's is normal"
+    )
+    parser.add_argument("--initial-embeddings", default="cooccurrence", help="of the stage ours")
     parser.add_argument(
         "--initializer-range", type=float, default=0.02, help="of ours; KerasHub's is 0.02"
     )
@@ -99,9 +103,20 @@ def prepare(options):
 
 
 def ours(options):
-    more = ["--preset", options.out / "preset", "--initializer", options.initializer]
-    more += ["--initializer-range", options.initializer_range]
-    return run("pretrain_ours.py", options, more)
+    more = ["--initial-embeddings", options.initial_embeddings, "--preset", options.out / "preset"]
+    return run("pretrain_ours.py", options, [*start(options), *more])
+
+
+def ours_random(options):
+    return run("pretrain_ours.py", options, start(options))
+
+
+def start(options):
+    """Of ours alone: how weights start."""
+    return [
+        *("--initializer", options.initializer),
+        *("--initializer-range", options.initializer_range),
+    ]
 
 
 def keras_hub(options):
@@ -131,7 +146,7 @@ def read(options, stage):
 
 
 def compare(options):
-    names = ("ours", "keras_hub", "keras_hub_in_time")
+    names = ("ours", "ours_random", "keras_hub", "keras_hub_in_time")
     runs = {name: read(options, name) for name in names}
     draw(options.out / "curves.png", runs.values())
     ends = {name: result["points"][-1] for name, result in runs.items()}
@@ -290,7 +305,10 @@ def multilingual(options):
 
 STAGES = {
     stage.__name__: stage
-    for stage in (prepare, ours, keras_hub, keras_hub_in_time, compare, finetune, multilingual)
+    for stage in (
+        *(prepare, ours, ours_random, keras_hub, keras_hub_in_time, compare),
+        *(finetune, multilingual),
+    )
 }
 
 

@@ -12,7 +12,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import pretraining as recipe
 
 import keras_roberta as kr
+from keras_roberta.data.cooccurrence import token_vectors
 from keras_roberta.data.pretraining import pretraining_batches
+from keras_roberta.recipes.pretraining_options import INITIAL_EMBEDDINGS
 from keras_roberta.training.pretraining_optimizer import pretraining_optimizer
 
 
@@ -20,6 +22,7 @@ def main():
     parser = recipe.make_parser(__doc__)
     parser.add_argument("--initializer", default="normal")
     parser.add_argument("--initializer-range", type=float, default=0.02)
+    parser.add_argument("--initial-embeddings", choices=INITIAL_EMBEDDINGS, default="random")
     options, shards = recipe.start(parser)
     tokenizer = shards.tokenizer
     config = kr.RobertaConfig(
@@ -37,12 +40,17 @@ def main():
     schedule = recipe.make_schedule(options)
     model.compile(pretraining_optimizer(schedule, **recipe.OPTIMIZER))
     curve = recipe.Curve(options, schedule, recipe.heldout(options, shards))
+    if options.initial_embeddings == "cooccurrence":  # on the clock
+        size = (tokenizer.vocabulary_size, options.width)
+        vectors = token_vectors(shards.documents(), *size, seed=options.seed)
+        model.backbone.start_tokens(vectors)
     batches = recipe.make_batch_options(options, mask_rate=options.mask_rate)
     data = pretraining_batches(shards, batches, seed=options.seed)
     model.fit(data, verbose=0, shuffle=False, callbacks=[curve])
     if options.preset:
         model.save_to_preset(options.preset)
-    recipe.print_result("keras_roberta", options, curve)
+    name = f"keras_roberta, {options.initial_embeddings} embeddings"
+    recipe.print_result(name, options, curve)
 
 
 if __name__ == "__main__":

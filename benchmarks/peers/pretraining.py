@@ -80,7 +80,7 @@ def heldout(options, shards):
 class Curve(keras.callbacks.Callback):
     """Follows a budget, and measures the held-out loss from time to time, off the clock.
 
-    The clock starts with `fit`, so that compilation counts.
+    The clock starts with this object, so that compilation counts.
     """
 
     def __init__(self, options, schedule, heldout):

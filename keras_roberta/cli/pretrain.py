@@ -31,6 +31,17 @@ def pretrain(
             help="Go on from the weights of this checkpoint, instead of --size.", show_default=False
         ),
     ] = None,
+    initializer: Annotated[
+        Literal["normal", "truncated_normal", "glorot_uniform"] | None,
+        Option(help="Of a new model's weights.", show_default="normal"),
+    ] = None,
+    initial_embeddings: Annotated[
+        Literal["random", "cooccurrence"] | None,
+        Option(
+            help="Of the tokens of a new model: by what stands beside them saves much training.",
+            show_default="random",
+        ),
+    ] = None,
     objectives: Annotated[
         str, Option(help="One or more of mlm, sop, nsp, choice, tokens, with commas.")
     ] = "mlm",
@@ -128,6 +139,8 @@ def pretrain(
     changes = {
         "size": size,
         "preset": preset,
+        "initializer": initializer,
+        "initial_embeddings": initial_embeddings,
         "objectives": tuple(objectives.split(",")),
         "loss_weights": loss_weights and dict(_pairs("--loss-weights", loss_weights, str, float)),
         "hours": hours,

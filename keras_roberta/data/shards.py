@@ -177,6 +177,25 @@ class Shards:
         """What the manifest says of the files of a split and language: a list of dicts."""
         return self.manifest["shards"].get(split, {}).get(language, [])
 
+    def documents(self, split="train", max_tokens=None):
+        """The token ids of the documents, unsigned (tokens,) each, file by file.
+
+        Args:
+            split: "train" or "heldout".
+            max_tokens: of more text about the same share of every file. Documents lie in the order
+                of a hash, so that the first ones of a file are a sample of it.
+        """
+        counts = self.counts.get(split, {}).values()
+        share = (max_tokens or np.inf) / max(1, sum(c["tokens"] for c in counts))
+        for language in self.languages:
+            for description in self.descriptions(split, language):
+                shard = self.open(description["name"])
+                before = np.cumsum(shard.num_tokens) - shard.num_tokens
+                for document in np.flatnonzero(before < share * description["tokens"]).tolist():
+                    token_ids = shard.token_ids(document, 0, int(shard.num_tokens[document]))
+                    if token_ids is not None:
+                        yield token_ids
+
     def open(self, name):
         """One file, by its name; it is mapped into memory, not read."""
         if name not in self._open:

@@ -2,6 +2,7 @@
 
 import keras
 import keras_hub
+import numpy as np
 
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
@@ -9,6 +10,7 @@ from keras_roberta.layers import RobertaEmbeddings, RobertaEncoder
 from keras_roberta.models.positions import extended_positions
 from keras_roberta.models.presets import PresetMixin, open_preset
 
+_TOKEN_SCALE = 0.1
 OPTIONAL_INPUTS = ("token_type_ids", "segment_ids")
 
 
@@ -78,6 +80,17 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
             symbolic float (batch, positions, hidden_dim), or (batch, length, hidden_dim) for all
         """
         return self._encode(self.input, positions=positions)
+
+    def start_tokens(self, vectors):
+        """Sets the table of token embeddings of a model that is to be trained.
+
+        Args:
+            vectors: float (vocabulary_size, hidden_dim), for example `token_vectors`. They are
+                scaled to a root mean square of 0.1: smaller ones would be lost in what training
+                adds, and the logits, which are products with them, begin too large with larger.
+        """
+        size = np.sqrt(np.mean(np.square(vectors)))
+        self.token_embedding.embeddings.assign(vectors * (_TOKEN_SCALE / size))
 
     def get_config(self):
         return {

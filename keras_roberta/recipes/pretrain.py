@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import time
 from pathlib import Path
 
 import keras
@@ -22,7 +23,7 @@ from keras_roberta.progress import RunBar, console
 from keras_roberta.recipes.output_directory import output_errors
 from keras_roberta.recipes.pretraining_card import draw_curves, write_card
 from keras_roberta.recipes.run_directory import RunDirectory
-from keras_roberta.recipes.start_model import start_model
+from keras_roberta.recipes.start_model import start_from_cooccurrence, start_model
 from keras_roberta.training.budget import BudgetSchedule, RunClock
 from keras_roberta.training.divergence import StopDivergence
 from keras_roberta.training.exchange import Exchange
@@ -111,6 +112,10 @@ def _run(model, schedule, shards, options, stages, directory, evaluation, exchan
     before = _restore(states, model, exchange)
     if before["step"]:
         console.print(f"going on from step {before['step']:,}")
+    elif options.initial_embeddings == "cooccurrence":
+        started = time.monotonic()
+        start_from_cooccurrence(model.backbone, shards, options.seed, exchange)
+        before["seconds"] = time.monotonic() - started
     clock = RunClock(
         options.budget,
         schedule,

@@ -53,7 +53,11 @@ def write_card(path, name, config, options, shards, totals, results):
         f"{language} ({counts['tokens']:,} tokens)"
         for language, counts in shards.counts["train"].items()
     )
-    start = f"the weights of {options.preset}" if options.preset else "a random start"
+    start = "a random start"
+    if options.preset:
+        start = f"the weights of {options.preset}"
+    elif options.initial_embeddings == "cooccurrence":
+        start += " but for the tokens' embeddings, which were counted (cooccurrence)"
     lines = [
         "---",
         "library_name: keras",

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 
-from keras_roberta.config import RobertaConfig
+from keras_roberta.config import INITIALIZERS, RobertaConfig
 from keras_roberta.data.batch_options import BatchOptions
 from keras_roberta.errors import InputError
 from keras_roberta.recipes.finetune import DTYPES
@@ -13,6 +13,10 @@ from keras_roberta.training.pretraining_optimizer import peak_learning_rate
 REPORTING = ("save_every", "keep_states", "log_every", "evaluate_every", "evaluation_batches")
 # What may differ when a run goes on: it decides neither samples nor, but for rounding, weights.
 MAY_DIFFER = (*REPORTING, "remat")
+
+INITIAL_EMBEDDINGS = ("random", "cooccurrence")
+# How the weights of a new model start; the first of each is the default.
+_STARTS = {"initializer": INITIALIZERS, "initial_embeddings": INITIAL_EMBEDDINGS}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +43,9 @@ class PretrainingOptions:
     Attributes:
         size: name of a `RobertaConfig`; None with a preset.
         preset: whose weights to start from, see `RobertaTask.from_preset`; None for random ones.
+        initializer: of a new model's weights, see `RobertaConfig`.
+        initial_embeddings: "random", or "cooccurrence": a new model's table of tokens starts with
+            their `token_vectors` in the shards.
         batches: `BatchOptions`; its batch size counts sequences an optimizer step.
         loss_weights: factor of each objective, 1 where left out.
         steps, hours: see `Budget`.
@@ -63,6 +70,8 @@ class PretrainingOptions:
 
     size: str | None = "base"
     preset: str | None = None
+    initializer: str = "normal"
+    initial_embeddings: str = "random"
     batches: BatchOptions = BatchOptions(batch_size=8192)
     loss_weights: dict[str, float] = dataclasses.field(default_factory=dict)
     steps: int | None = 500_000
@@ -95,6 +104,12 @@ class PretrainingOptions:
             RobertaConfig.named(self.size, dropout=self.dropout)
         else:
             object.__setattr__(self, "preset", os.fspath(self.preset))
+        for name, choices in _STARTS.items():
+            value = getattr(self, name)
+            if value not in choices:
+                raise InputError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
+            if self.preset is not None and value != choices[0]:
+                raise InputError(f"{name} {value}: a preset has its own weights; leave it out")
         Budget(self.steps, self.hours)
         for name in ("micro_batch_size", *REPORTING):
             if getattr(self, name) < 1:

@@ -9,7 +9,7 @@ from keras_roberta.atomic_write import atomic_file
 from keras_roberta.errors import InputError
 from keras_roberta.models.presets import remove_preset
 from keras_roberta.recipes.output_directory import check_output_directory
-from keras_roberta.recipes.pretraining_options import MAY_DIFFER
+from keras_roberta.recipes.pretraining_options import MAY_DIFFER, PretrainingOptions
 
 RECORD = "run.json"
 
@@ -85,6 +85,7 @@ def _check_same(path, record):
     for name, what in (("tokenizer", "with another tokenizer"), ("shards", "on other shards")):
         if fingerprints[name] != record[name]:
             raise InputError(f"{path.parent}: a run {what}; {way_out}")
+    then = _flat(PretrainingOptions().to_dict()) | then  # a run from before an option was there
     for name in {**then, **now}:
         if name not in MAY_DIFFER and then.get(name) != now.get(name):
             raise InputError(

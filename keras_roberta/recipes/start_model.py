@@ -1,11 +1,17 @@
 """The model that a pre-training run starts with: a new one, or a checkpoint's."""
 
+import numpy as np
+
 from keras_roberta.config import RobertaConfig
+from keras_roberta.data.cooccurrence import token_vectors
 from keras_roberta.errors import InputError
 from keras_roberta.models.presets import open_preset
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.models.roberta_pretrainer import RobertaPretrainer
 from keras_roberta.models.task import check_vocabulary
+from keras_roberta.progress import console
+
+_COUNTED_TOKENS = 20_000_000  # by then counts of all but rare tokens have settled
 
 
 def start_model(options, shards):
@@ -40,6 +46,7 @@ def start_model(options, shards):
     if options.preset is None:
         config = RobertaConfig.named(
             options.size,
+            initializer=options.initializer,
             vocabulary_size=tokenizer.vocabulary_size,
             max_sequence_length=options.longest_sequence,
             start_token_id=tokenizer.start_token_id,
@@ -53,6 +60,20 @@ def start_model(options, shards):
     backbone = RobertaBackbone(source.config.replace(**training), **of_backbone)
     source.load_backbone_weights(backbone)
     return RobertaPretrainer.from_preset(options.preset, backbone=backbone, **of_task)
+
+
+def start_from_cooccurrence(backbone, shards, seed, exchange):
+    """Gives an encoder the tokens' vectors by their company in the shards; the chief counts.
+
+    Args:
+        exchange: `Exchange` of the run's workers.
+    """
+    table = np.zeros(backbone.token_embedding.embeddings.shape, np.float32)
+    if exchange.place.is_chief:
+        console.print("counting which tokens stand together")
+        documents = shards.documents(max_tokens=_COUNTED_TOKENS)
+        table = token_vectors(documents, *table.shape, seed=seed)
+    backbone.start_tokens(exchange.of_chief(table))
 
 
 def _check(source, shards, options):

@@ -57,6 +57,19 @@ def test_every_document_is_there_once(written):
     assert train + heldout == len(texts) and heldout > 0
 
 
+def test_documents_are_read_in_order_and_in_part(written):
+    directory, texts = written
+    shards = open_shards(directory)
+    documents = [list(shards.documents(split)) for split in ("train", "heldout")]
+    decoded = [shards.tokenizer.decode(ids) for part in documents for ids in part]
+    assert decoded == list(texts_of(shards))
+    total = sum(map(len, documents[0]))
+    some = list(shards.documents(max_tokens=total // 3))
+    longest, files = max(map(len, documents[0])), len(list(directory.glob("train-*.tfrecord")))
+    assert total // 3 <= sum(map(len, some)) <= total // 3 + files * longest
+    assert {ids.tobytes() for ids in some} <= {ids.tobytes() for ids in documents[0]}
+
+
 def test_tensorflow_reads_the_records(written):
     shards = open_shards(written[0])
     name = first_shard(written[0]).name

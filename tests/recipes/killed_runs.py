@@ -33,6 +33,7 @@ def start(shards, out):
         options = recipe(
             "roberta-base",
             size="tiny",
+            initial_embeddings="cooccurrence",
             steps=STEPS,
             batch_size=8,
             sequence_length=32,

@@ -20,6 +20,7 @@ from safetensors.numpy import load_file
 import keras_roberta as kr
 import keras_roberta.config
 from keras_roberta.cli import main
+from keras_roberta.data.cooccurrence import token_vectors
 from keras_roberta.data.pretraining import pretraining_batches
 from keras_roberta.data.shards import open_shards
 from keras_roberta.errors import InputError
@@ -191,6 +192,29 @@ def test_a_finished_run_is_only_written_again(shards, finished, finished_copy):
     assert again.heldout["en"]["mlm_loss"] == pytest.approx(first)
     assert (finished_copy / "README.md").exists()
     assert len(rows(finished_copy / "evaluations.csv")) == len(measured)
+
+
+def test_embeddings_start_from_what_stands_together(english_shards, tmp_path):
+    starts = dict(initial_embeddings="cooccurrence", initializer="glorot_uniform")
+    chosen = options(**starts, steps=1, learning_rate=1e-9)
+    result = pretrain(english_shards, tmp_path, chosen)
+    table = np.array(result.model.backbone.token_embedding.embeddings)
+    documents = open_shards(english_shards).documents()
+    expected = token_vectors(documents, *table.shape, seed=chosen.seed)
+    np.testing.assert_allclose(table, 0.1 * np.sqrt(16) * expected, atol=1e-6)
+    kernel = np.array(result.model.backbone.encoder.blocks[0].intermediate_dense.kernel)
+    assert kernel.std() == pytest.approx((2 / sum(kernel.shape)) ** 0.5, rel=0.1)
+    assert "cooccurrence" in (tmp_path / "README.md").read_text()
+
+
+def test_a_run_from_before_an_option_was_there(shards, begun, tmp_path):
+    path = shutil.copytree(begun, tmp_path / "run")
+    record = json.loads((path / "run.json").read_text())
+    del record["options"]["initial_embeddings"]
+    (path / "run.json").write_text(json.dumps(record))
+    RunDirectory(path).open(options(), open_shards(shards))
+    with pytest.raises(InputError, match="with initial_embeddings random, not cooccurrence"):
+        RunDirectory(path).open(options(initial_embeddings="cooccurrence"), open_shards(shards))
 
 
 def test_a_run_by_the_clock(english_shards, tmp_path, monkeypatch):

@@ -44,7 +44,8 @@ def launch():
 def pretrain(launch, english_shards, tmp_path):
     """A function that starts a run of a name."""
     options = f"""--size tiny --steps {STEPS} --batch-size 4 --sequence-length 16
-        --learning-rate 1e-2 --save-every 3 --log-every 5 --evaluate-every 15""".split()
+        --learning-rate 1e-2 --save-every 3 --log-every 5 --evaluate-every 15
+        --initial-embeddings cooccurrence""".split()
     return lambda name: launch(
         "pretrain", "--data", english_shards, "--out", tmp_path / name, *options
     )
