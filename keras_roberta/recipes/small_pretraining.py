@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_roberta.data.cooccurrence import token_vectors
 from keras_roberta.data.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
 from keras_roberta.errors import InputError
 from keras_roberta.models.roberta_backbone import RobertaBackbone
@@ -28,7 +29,7 @@ def pretrain(
     sequence_length=128,
     learning_rate=5e-4,
 ):
-    """Trains a new encoder to fill in hidden tokens.
+    """Trains a new encoder to fill in hidden tokens, from `token_vectors` of the texts.
 
     Args:
         texts: list of strings; put one after the other and cut into rows of `sequence_length`.
@@ -51,6 +52,8 @@ def pretrain(
     # Shuffled once, here: a minute sees few of the rows twice.
     rows = np.random.default_rng(config.seed).permutation(rows)
     model = RobertaMaskedLM(RobertaBackbone(config), preprocessor)
+    size = (config.vocabulary_size, config.hidden_dim)
+    model.backbone.start_tokens(token_vectors(rows[held_out:], *size, seed=config.seed))
     training = model.prepare_batches(_features(rows[held_out:]).repeat().batch(batch_size))
     # Cached: hidden once, so that the losses before and after are about the same tokens.
     validation = _features(rows[:held_out]).batch(batch_size, drop_remainder=True)
