@@ -19,6 +19,7 @@ Each writes `<stage>.json`.
 
 import argparse
 import csv
+import functools
 import itertools
 import json
 import os
@@ -57,7 +58,12 @@ def main():
     parser.add_argument(
         "--initializer", default="glorot_uniform", help="of ours; KerasHub's is normal"
     )
-    parser.add_argument("--initial-embeddings", default="cooccurrence", help="of the stage ours")
+    parser.add_argument(
+        "--initial-embeddings",
+        default="cooccurrence",
+        choices=("random", "cooccurrence"),
+        help="of the stage ours",
+    )
     parser.add_argument(
         "--initializer-range", type=float, default=0.02, help="of ours; KerasHub's is 0.02"
     )
@@ -70,6 +76,7 @@ def main():
     )
     parser.add_argument("--epochs", type=int, default=10, help="of fine-tuning")
     parser.add_argument("--finetuning-seeds", type=int, default=3)
+    parser.add_argument("--finetuning-dropout", type=float, default=0.2, help="in the encoder")
     parser.add_argument("--minutes", type=float, default=6, help="of the multilingual run")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -185,56 +192,57 @@ def draw(path, runs):
 
 def finetune(options):
     """Mean accuracy over seeds, each with sentences of its own, at the best rate of each start."""
-    # Rates are chosen by what is reported, for both starts alike.
+    # Rates and initialisers are chosen by what is reported, for all starts alike.
     train, dev = sst2(options.data / "sst2" / "train.tsv"), sst2(options.data / "sst2" / "dev.tsv")
     random.Random(0).shuffle(train)
-    # Large first weights are for pre-training: from scratch RoBERTa's own are tried too.
-    starts = {"pre-trained": [None], "scratch": sorted({0.02, options.initializer_range})}
+    starts = {
+        "pre-trained": [None],
+        "cooccurrence alone": ["cooccurrence"],
+        "from scratch": sorted({"normal", options.initializer}),
+    }
     tried = []
+    for count, (name, variants) in itertools.product(options.sentences, starts.items()):
+        for start, rate in itertools.product(variants, FINETUNING_RATES):
+            accuracies = [
+                finetuned_accuracy(options, train[seed * count :][:count], dev, rate, start, seed)
+                for seed in range(options.finetuning_seeds)
+            ]
+            result = {
+                "sentences": count,
+                "start": name,
+                "initializer": start,
+                "learning_rate": rate,
+                "accuracies": accuracies,
+                "accuracy": statistics.mean(accuracies),
+            }
+            tried.append(result)
+            print(json.dumps(result), flush=True)
+    print("| labelled sentences | " + " | ".join(starts) + " | points |\n|---|---|---|---|---|")
     for count in options.sentences:
-        for start, ranges in starts.items():
-            for initializer_range, rate in itertools.product(ranges, FINETUNING_RATES):
-                accuracies = [
-                    finetuned_accuracy(
-                        options, train[seed * count :][:count], dev, rate, initializer_range, seed
-                    )
-                    for seed in range(options.finetuning_seeds)
-                ]
-                result = {
-                    "sentences": count,
-                    "start": start,
-                    "initializer_range": initializer_range,
-                    "learning_rate": rate,
-                    "accuracies": accuracies,
-                    "accuracy": statistics.mean(accuracies),
-                }
-                tried.append(result)
-                print(json.dumps(result), flush=True)
-    print("| labelled sentences | pre-trained | from scratch | points |\n|---|---|---|---|")
-    for count in options.sentences:
-        best = {
-            start: max(
-                (r for r in tried if (r["sentences"], r["start"]) == (count, start)),
+        best = [
+            max(
+                (r for r in tried if (r["sentences"], r["start"]) == (count, name)),
                 key=lambda result: result["accuracy"],
             )
-            for start in starts
-        }
-        mine, scratch = (
+            for name in starts
+        ]
+        cells = [
             f"{r['accuracy']:.1%} ({min(r['accuracies']):.1%} to {max(r['accuracies']):.1%})"
-            for r in best.values()
-        )
-        gain = 100 * (best["pre-trained"]["accuracy"] - best["scratch"]["accuracy"])
-        print(f"| {count:,} | {mine} | {scratch} | {gain:+.1f} |")
+            for r in best
+        ]
+        gain = 100 * (best[0]["accuracy"] - best[-1]["accuracy"])
+        print(f"| {count:,} | " + " | ".join(cells) + f" | {gain:+.1f} |")
     return {"runs": tried, "epochs": options.epochs}
 
 
-def finetuned_accuracy(options, train, dev, rate, initializer_range, seed):
+def finetuned_accuracy(options, train, dev, rate, start, seed):
     """On `dev` after fine-tuning on `train`.
 
     Args:
         train, dev: lists of (sentence, label).
         rate: the peak.
-        initializer_range: of a model from scratch; None for what `ours` saved.
+        start: None for what `ours` saved; "cooccurrence" for its shape with new weights and the
+            tokens' vectors; else an initialiser of new weights.
         seed: of all that is random.
     """
     import keras
@@ -245,10 +253,15 @@ def finetuned_accuracy(options, train, dev, rate, initializer_range, seed):
 
     keras.utils.set_random_seed(seed)
     preset = options.out / "preset"
-    backbone = kr.RobertaBackbone.from_preset(preset, load_weights=initializer_range is None)
-    if initializer_range is not None:
-        config = backbone.config.replace(initializer_range=initializer_range)
+    backbone = kr.RobertaBackbone.from_preset(
+        preset, load_weights=start is None, encoder_dropout=options.finetuning_dropout
+    )
+    if start not in (None, "cooccurrence"):
+        config = backbone.config.replace(initializer=start, initializer_range=0.02)
         backbone = kr.RobertaBackbone(config)
+    elif start == "cooccurrence":
+        table = backbone.token_embedding.embeddings
+        table.assign(counted_vectors(options.out / "shards", tuple(table.shape)))
     tokenizer = kr.RobertaTokenizer.from_preset(preset)
     preprocessor = kr.RobertaTextClassifier.preprocessor_cls(tokenizer, options.length)
     task = kr.RobertaTextClassifier(backbone, 2, preprocessor=preprocessor, dropout=0.1)
@@ -257,6 +270,14 @@ def finetuned_accuracy(options, train, dev, rate, initializer_range, seed):
     task.fit(list(texts), np.array(labels), batch_size=32, epochs=options.epochs, verbose=0)
     texts, labels = zip(*dev, strict=True)
     return float((task.predict(list(texts), verbose=0).argmax(-1) == labels).mean())
+
+
+@functools.cache
+def counted_vectors(shards, shape):
+    from keras_roberta.data.cooccurrence import token_vectors
+    from keras_roberta.data.shards import open_shards
+
+    return token_vectors(open_shards(shards).documents(), *shape)
 
 
 def sst2(path):
@@ -283,9 +304,14 @@ def multilingual(options):
     counts = make_shards(corpus, shards, 16_000, {"languages_from": "folder"}, 0.03)
     chosen = recipe(
         "one-day",
-        size="mini",
+        size="tiny",
         hours=options.minutes / 60,
         batch_size=32,
+        sequence_length=options.length,
+        mask_rate=options.mask_rate,
+        learning_rate=options.learning_rate,
+        initializer=options.initializer,
+        initial_embeddings=options.initial_embeddings,
         evaluate_every=100,
         log_every=20,
         seed=options.seed,

@@ -100,6 +100,7 @@ def finetune_arguments(preset, train, out, *more):
         ("sentence\tlabel\na\t0\nb\t90210\n", (), "labels go up to 90210"),
         ("sentence\tlabel\na\tx\nb\ty\n", ("--task", "regress"), "expected a number, found 'x'"),
         ("sentence\tlabel\na\t0\nb\t1\n", ("--learning-rate", "0"), "learning_rate must be"),
+        ("sentence\tlabel\na\t0\nb\t1\n", ("--dropout", "1"), "dropout must be in"),
     ],
 )
 def test_bad_tables_and_options(run, preset, tmp_path, content, more, message):
@@ -193,9 +194,11 @@ def test_finetune_evaluate_predict_export_report(run, preset, train, dev, tmp_pa
         *finetune_arguments(preset, train, out, "--dev", dev, "--dev-text-column", "content"),
         *("--text-column", "sentence", "--epochs", 12, "--learning-rate", "3e-3"),
         *("--sequence-length", 32, "--batch-size", 16, "--remat"),
+        *("--dropout", "0.05"),
     )
     assert code == 0, stderr
-    assert kr.RobertaBackbone.from_preset(out, load_weights=False).config.remat
+    config = kr.RobertaBackbone.from_preset(out, load_weights=False).config
+    assert config.remat and (config.dropout, config.attention_dropout) == (0.05, 0.05)
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["accuracy"] > 0.9 and f"{metrics['accuracy']:.4f}" in stdout
     assert len((out / "history.csv").read_text().splitlines()) == 13

@@ -41,9 +41,8 @@ def main():
     model.compile(pretraining_optimizer(schedule, **recipe.OPTIMIZER))
     curve = recipe.Curve(options, schedule, recipe.heldout(options, shards))
     if options.initial_embeddings == "cooccurrence":  # on the clock
-        size = (tokenizer.vocabulary_size, options.width)
-        vectors = token_vectors(shards.documents(), *size, seed=options.seed)
-        model.backbone.start_tokens(vectors)
+        table = model.backbone.token_embedding.embeddings
+        table.assign(token_vectors(shards.documents(), *table.shape, seed=options.seed))
     batches = recipe.make_batch_options(options, mask_rate=options.mask_rate)
     data = pretraining_batches(shards, batches, seed=options.seed)
     model.fit(data, verbose=0, shuffle=False, callbacks=[curve])

@@ -52,6 +52,13 @@ def finetune(
     remat: Annotated[
         bool, Option("--remat", help="Less memory for more time: gradient checkpointing.")
     ] = False,
+    dropout: Annotated[
+        float | None,
+        Option(
+            help="Rate; what was pre-trained without needs some, few texts more.",
+            show_default="the preset's",
+        ),
+    ] = None,
     lora_rank: Annotated[
         int | None, Option(min=1, help="Train only adapters of this rank, and the head.")
     ] = None,
@@ -92,6 +99,7 @@ def finetune(
                 seed=seed,
                 dtype=dtype,
                 remat=remat,
+                dropout=dropout,
                 lora_rank=lora_rank,
             ),
             num_classes=num_classes,

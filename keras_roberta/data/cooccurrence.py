@@ -6,20 +6,21 @@ language modelling needs much text to find that out: most of what it is rewarded
 
 import numpy as np
 import scipy.sparse
-from sklearn.utils.extmath import randomized_svd
 
 from keras_roberta.errors import InputError
 
 _SMOOTHING = 0.75
-_CHUNK = 1_000_000  # tokens counted at once
+_CHUNK = 1_000_000  # tokens counted at once, or one document
 
 
 def token_vectors(documents, vocabulary_size, dim, *, window=10, seed=0):
     """Vectors of tokens, alike where they stand beside the same tokens.
 
     The first `dim` singular values S of `positive_information` and their left vectors U give
-    U S^(1/2), of which each row is brought to unit length (Levy, Goldberg & Dagan 2015, sections
-    3.3 and 4.2).
+    U S^(1/2) (Levy, Goldberg & Dagan 2015, sections 2.2 and 3.3). Their lengths are left as they
+    are, since they say how much a token tells: "dull" is four times as long as "the". All are
+    scaled to a mean square length of 1, so that products with normed hidden states are of the size
+    of 1, a good start for the logits of masked language modelling.
 
     Args:
         documents: iterable of integer arrays (tokens,).
@@ -34,17 +35,29 @@ def token_vectors(documents, vocabulary_size, dim, *, window=10, seed=0):
     Raises:
         InputError: the vocabulary is not larger than `dim`.
     """
+    from sklearn.utils.extmath import randomized_svd  # takes a second to import
+
+    check_vectors(vocabulary_size, dim)
+    information = positive_information(cooccurrences(documents, vocabulary_size, window))
+    left, values, _ = randomized_svd(information, dim, n_iter=5, random_state=seed)
+    vectors = left * np.sqrt(values)  # (vocabulary_size, dim)
+    # What the decomposition leaves of a token without company is a rounding error.
+    lengths = np.linalg.norm(vectors, axis=1)
+    alone = (np.diff(information.indptr) == 0) | (lengths <= 1e-5 * lengths.max())
+    scale = np.sqrt(np.mean(lengths[~alone] ** 2)) if not alone.all() else 1.0
+    vectors[~alone] /= scale
+    random = np.random.default_rng(seed).normal(size=(alone.sum(), dim))
+    vectors[alone] = random / np.sqrt(dim)
+    return vectors.astype(np.float32)
+
+
+def check_vectors(vocabulary_size, dim):
+    """Raises an `InputError` unless so many tokens have `token_vectors` of so many numbers."""
     if vocabulary_size <= dim:
         raise InputError(
             f"a vocabulary of {vocabulary_size} tokens has no vectors of {dim} numbers from "
             "counts; take a larger vocabulary or random embeddings"
         )
-    counts = cooccurrences(documents, vocabulary_size, window)
-    left, values, _ = randomized_svd(positive_information(counts), dim, n_iter=5, random_state=seed)
-    vectors = left * np.sqrt(values)  # (vocabulary_size, dim)
-    alone = np.linalg.norm(vectors, axis=1) < 1e-6
-    vectors[alone] = np.random.default_rng(seed).normal(size=(alone.sum(), dim))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
 def cooccurrences(documents, vocabulary_size, window):
@@ -59,11 +72,11 @@ def cooccurrences(documents, vocabulary_size, window):
     shape = (vocabulary_size, vocabulary_size)
     counts = scipy.sparse.csr_array(shape, dtype=np.int64)
     for token_ids in _chunks(documents, window):
-        for distance in range(1, window + 1):
-            first, second = token_ids[:-distance], token_ids[distance:]
-            inside = (first >= 0) & (second >= 0)
-            places = first[inside], second[inside]
-            counts += scipy.sparse.csr_array((np.ones(inside.sum(), np.int64), places), shape)
+        pairs = [(token_ids[:-d], token_ids[d:]) for d in range(1, window + 1)]
+        first, second = (np.concatenate(side) for side in zip(*pairs, strict=True))
+        inside = (first >= 0) & (second >= 0)
+        places = first[inside], second[inside]
+        counts += scipy.sparse.csr_array((np.ones(inside.sum(), np.int64), places), shape)
     return counts + counts.T
 
 
@@ -71,20 +84,20 @@ def positive_information(counts):
     """max(0, log(p(a, b) / (p(a) p'(b)))) of the pairs in a table of `cooccurrences`.
 
     p' is p to the power of 0.75, made to sum to 1, without which rare tokens tell too much (Levy,
-    Goldberg & Dagan 2015, section 3.2).
+    Goldberg & Dagan 2015, sections 2.1 and 3.2).
 
     Returns:
         `scipy.sparse.csr_array` of float32, of the shape of `counts`
     """
-    counts = counts.tocoo()
-    (first, second), size = counts.coords, counts.shape[0]
-    of_first = np.bincount(first, counts.data, size)
-    smoothed = of_first**_SMOOTHING  # the table is symmetric
+    totals = counts.sum(axis=1)
+    smoothed = totals**_SMOOTHING  # the table is symmetric
     smoothed /= max(smoothed.sum(), 1.0)
-    information = np.log(counts.data / (of_first[first] * smoothed[second]))
-    above = information > 0
-    values = information[above].astype(np.float32)
-    return scipy.sparse.csr_array((values, (first[above], second[above])), counts.shape)
+    information = counts.astype(np.float32)
+    information.data /= np.repeat(totals, np.diff(counts.indptr)) * smoothed[counts.indices]
+    np.log(information.data, out=information.data)
+    np.maximum(information.data, 0, out=information.data)
+    information.eliminate_zeros()
+    return information
 
 
 def _chunks(documents, window):
@@ -93,7 +106,7 @@ def _chunks(documents, window):
     parts, length = [], 0
     for token_ids in documents:
         parts += [np.asarray(token_ids, np.int32), gap]
-        length += len(token_ids)
+        length += len(token_ids) + window
         if length >= _CHUNK:
             yield np.concatenate(parts)
             parts, length = [], 0

@@ -178,23 +178,31 @@ class Shards:
         return self.manifest["shards"].get(split, {}).get(language, [])
 
     def documents(self, split="train", max_tokens=None):
-        """The token ids of the documents, unsigned (tokens,) each, file by file.
+        """The token ids of the documents, unsigned (tokens,) each, language by language.
 
         Args:
             split: "train" or "heldout".
-            max_tokens: of more text about the same share of every file. Documents lie in the order
-                of a hash, so that the first ones of a file are a sample of it.
+            max_tokens: of more text so many, as evenly over the languages as they have text.
+                Documents lie in the order of a hash, so that the first ones are a sample.
         """
-        counts = self.counts.get(split, {}).values()
-        share = (max_tokens or np.inf) / max(1, sum(c["tokens"] for c in counts))
-        for language in self.languages:
-            for description in self.descriptions(split, language):
-                shard = self.open(description["name"])
-                before = np.cumsum(shard.num_tokens) - shard.num_tokens
-                for document in np.flatnonzero(before < share * description["tokens"]).tolist():
-                    token_ids = shard.token_ids(document, 0, int(shard.num_tokens[document]))
-                    if token_ids is not None:
-                        yield token_ids
+        of_language = {name: n["tokens"] for name, n in self.counts.get(split, {}).items()}
+        left = np.inf if max_tokens is None else max_tokens
+        # The smallest first: what it does not use is for the others.
+        for number, language in enumerate(sorted(of_language, key=of_language.get)):
+            budget = left / (len(of_language) - number)
+            for token_ids in self._documents_of(split, language):
+                if budget <= 0:
+                    break
+                budget, left = budget - len(token_ids), left - len(token_ids)
+                yield token_ids
+
+    def _documents_of(self, split, language):
+        for description in self.descriptions(split, language):
+            shard = self.open(description["name"])
+            for document, num_tokens in enumerate(shard.num_tokens.tolist()):
+                token_ids = shard.token_ids(document, 0, num_tokens)
+                if token_ids is not None:  # else damaged, and passed over
+                    yield token_ids
 
     def open(self, name):
         """One file, by its name; it is mapped into memory, not read."""

@@ -2,7 +2,6 @@
 
 import keras
 import keras_hub
-import numpy as np
 
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
@@ -10,7 +9,6 @@ from keras_roberta.layers import RobertaEmbeddings, RobertaEncoder
 from keras_roberta.models.positions import extended_positions
 from keras_roberta.models.presets import PresetMixin, open_preset
 
-_TOKEN_SCALE = 0.1
 OPTIONAL_INPUTS = ("token_type_ids", "segment_ids")
 
 
@@ -81,17 +79,6 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
         """
         return self._encode(self.input, positions=positions)
 
-    def start_tokens(self, vectors):
-        """Sets the table of token embeddings of a model that is to be trained.
-
-        Args:
-            vectors: float (vocabulary_size, hidden_dim), for example `token_vectors`. They are
-                scaled to a root mean square of 0.1: smaller ones would be lost in what training
-                adds, and the logits, which are products with them, begin too large with larger.
-        """
-        size = np.sqrt(np.mean(np.square(vectors)))
-        self.token_embedding.embeddings.assign(vectors * (_TOKEN_SCALE / size))
-
     def get_config(self):
         return {
             **super().get_config(),
@@ -149,6 +136,7 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
         extend_positions="copy",
         attention=None,
         remat=None,
+        encoder_dropout=None,
         **kwargs,
     ):
         """Builds the encoder from a preset; see `RobertaTask.from_preset`.
@@ -158,10 +146,13 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
                 `extended_positions` for the two ways to `extend_positions`, "copy" and
                 "interpolate".
             attention, remat: as in `RobertaConfig`; None for what the preset says.
+            encoder_dropout: rate on hidden states and attention probabilities; None for what the
+                preset says, which may have been pre-trained without.
             **kwargs: constructor arguments.
         """
         source = open_preset(preset)
-        changes = {"attention": attention, "remat": remat}
+        changes = {"attention": attention, "remat": remat, "dropout": encoder_dropout}
+        changes["attention_dropout"] = encoder_dropout
         config = source.config.replace(**{k: v for k, v in changes.items() if v is not None})
         arguments = source.backbone_settings | kwargs
         if not load_weights:

@@ -16,7 +16,10 @@ from keras_roberta.training.allocator import keep_freed_memory
 from keras_roberta.training.optimizer import finetuning_optimizer
 from keras_roberta.training.schedules import LinearWarmupDecay
 
-_OF_BACKBONE = ("dtype", "max_sequence_length", "extend_positions", "attention", "remat")
+_OF_BACKBONE = (
+    *("dtype", "max_sequence_length", "extend_positions"),
+    *("attention", "remat", "encoder_dropout"),
+)
 
 
 class RobertaTask(MultiWorkerFit, PresetMixin):
@@ -46,7 +49,7 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
             load_weights: False for a random start with the preset's shape and tokenizer.
             **kwargs: constructor arguments of the task, of its preprocessor (`sequence_length`,
                 `labels`), and of `RobertaBackbone.from_preset`: `dtype`, `max_sequence_length`,
-                `extend_positions`, `attention`, `remat`. `num_classes` asks for a new head; a
+                `extend_positions`, `attention`, `remat`, `encoder_dropout`. `num_classes` asks for a new head; a
                 `sequence_length` beyond the model's positions is cut to them.
 
         Raises:

@@ -36,12 +36,15 @@ class TrainingOptions:
     seed: int = 0
     dtype: str = "float32"
     remat: bool = False
+    dropout: float | None = None
     lora_rank: int | None = None
 
     def __post_init__(self):
         for name in ("epochs", "batch_size", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise InputError(f"{name} must be positive; got {getattr(self, name)}")
+        if self.dropout is not None and not 0 <= self.dropout < 1:
+            raise InputError(f"dropout must be in [0, 1); got {self.dropout}")
         if self.lora_rank is not None and self.lora_rank < 1:
             raise InputError(f"lora_rank must be at least 1; got {self.lora_rank}")
         if self.dtype not in DTYPES:
@@ -115,6 +118,7 @@ def finetune(
             sequence_length=options.sequence_length,
             dtype=options.dtype,
             remat=options.remat or None,  # without the option, what the preset says
+            encoder_dropout=options.dropout,
         )
     started = time.monotonic()
     history = fit(model, texts, targets, validation, options)

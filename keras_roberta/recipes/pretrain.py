@@ -115,7 +115,7 @@ def _run(model, schedule, shards, options, stages, directory, evaluation, exchan
     elif options.initial_embeddings == "cooccurrence":
         started = time.monotonic()
         start_from_cooccurrence(model.backbone, shards, options.seed, exchange)
-        before["seconds"] = time.monotonic() - started
+        (before["seconds"],) = exchange.of_chief([time.monotonic() - started])
     clock = RunClock(
         options.budget,
         schedule,

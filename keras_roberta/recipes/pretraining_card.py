@@ -53,11 +53,11 @@ def write_card(path, name, config, options, shards, totals, results):
         f"{language} ({counts['tokens']:,} tokens)"
         for language, counts in shards.counts["train"].items()
     )
-    start = "a random start"
+    start = f"a random start ({options.initializer})"
     if options.preset:
         start = f"the weights of {options.preset}"
     elif options.initial_embeddings == "cooccurrence":
-        start += " but for the tokens' embeddings, which were counted (cooccurrence)"
+        start += " with token embeddings by cooccurrence"
     lines = [
         "---",
         "library_name: keras",

@@ -85,7 +85,8 @@ def _check_same(path, record):
     for name, what in (("tokenizer", "with another tokenizer"), ("shards", "on other shards")):
         if fingerprints[name] != record[name]:
             raise InputError(f"{path.parent}: a run {what}; {way_out}")
-    then = _flat(PretrainingOptions().to_dict()) | then  # a run from before an option was there
+    defaults = json.loads(json.dumps(PretrainingOptions().to_dict()))
+    then = _flat(defaults) | then  # a run from before an option was there
     for name in {**then, **now}:
         if name not in MAY_DIFFER and then.get(name) != now.get(name):
             raise InputError(

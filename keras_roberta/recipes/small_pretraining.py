@@ -52,8 +52,8 @@ def pretrain(
     # Shuffled once, here: a minute sees few of the rows twice.
     rows = np.random.default_rng(config.seed).permutation(rows)
     model = RobertaMaskedLM(RobertaBackbone(config), preprocessor)
-    size = (config.vocabulary_size, config.hidden_dim)
-    model.backbone.start_tokens(token_vectors(rows[held_out:], *size, seed=config.seed))
+    table = model.backbone.token_embedding.embeddings
+    table.assign(token_vectors(rows[held_out:], *table.shape, seed=config.seed))
     training = model.prepare_batches(_features(rows[held_out:]).repeat().batch(batch_size))
     # Cached: hidden once, so that the losses before and after are about the same tokens.
     validation = _features(rows[:held_out]).batch(batch_size, drop_remainder=True)

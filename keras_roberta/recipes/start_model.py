@@ -3,13 +3,13 @@
 import numpy as np
 
 from keras_roberta.config import RobertaConfig
-from keras_roberta.data.cooccurrence import token_vectors
+from keras_roberta.data.cooccurrence import check_vectors, token_vectors
 from keras_roberta.errors import InputError
 from keras_roberta.models.presets import open_preset
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.models.roberta_pretrainer import RobertaPretrainer
 from keras_roberta.models.task import check_vocabulary
-from keras_roberta.progress import console
+from keras_roberta.progress import waiting
 
 _COUNTED_TOKENS = 20_000_000  # by then counts of all but rare tokens have settled
 
@@ -54,6 +54,8 @@ def start_model(options, shards):
             end_token_id=tokenizer.end_token_id,
             **training,
         )
+        if options.initial_embeddings == "cooccurrence":
+            check_vectors(config.vocabulary_size, config.hidden_dim)
         return RobertaPretrainer(RobertaBackbone(config, **of_backbone), **of_task)
     source = open_preset(options.preset)
     _check(source, shards, options)
@@ -63,17 +65,17 @@ def start_model(options, shards):
 
 
 def start_from_cooccurrence(backbone, shards, seed, exchange):
-    """Gives an encoder the tokens' vectors by their company in the shards; the chief counts.
+    """Gives an encoder the `token_vectors` of the shards; the chief counts.
 
     Args:
         exchange: `Exchange` of the run's workers.
     """
     table = np.zeros(backbone.token_embedding.embeddings.shape, np.float32)
     if exchange.place.is_chief:
-        console.print("counting which tokens stand together")
-        documents = shards.documents(max_tokens=_COUNTED_TOKENS)
-        table = token_vectors(documents, *table.shape, seed=seed)
-    backbone.start_tokens(exchange.of_chief(table))
+        with waiting("counting which tokens stand together"):
+            documents = shards.documents(max_tokens=_COUNTED_TOKENS)
+            table = token_vectors(documents, *table.shape, seed=seed)
+    backbone.token_embedding.embeddings.assign(exchange.of_chief(table))
 
 
 def _check(source, shards, options):

@@ -58,8 +58,9 @@ def grammar(count=400):
 def test_tokens_of_the_same_company_are_alike():
     vectors = token_vectors(grammar(), 20, 8, window=1)
     assert vectors.shape == (20, 8) and vectors.dtype == np.float32
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
-    alike = vectors[:16] @ vectors[:16].T
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert np.mean(lengths[:16] ** 2) == pytest.approx(1, rel=1e-5)
+    alike = (vectors / lengths)[:16] @ (vectors / lengths)[:16].T
     for group in range(0, 16, 4):
         same = alike[group : group + 4, group : group + 4]
         others = np.delete(alike[group : group + 4], np.s_[group : group + 4], axis=1)
@@ -73,8 +74,26 @@ def test_the_same_documents_and_seed_give_the_same_vectors():
     assert len(np.unique(first[16:].round(4), axis=0)) == 4
 
 
+def test_tokens_without_company_are_random_however_small_their_rounding_errors():
+    size, dim = 3000, 64
+    random = np.random.default_rng(0)
+    documents = [random.zipf(1.3, 200) % (size - 8) + 4 for _ in range(300)]  # none of 0..3
+    vectors = token_vectors(documents, size, dim)
+    unseen = np.setdiff1d(np.arange(size), np.concatenate(documents))
+    assert unseen[:4].tolist() == [0, 1, 2, 3] and len(unseen) > 4
+    others = np.random.default_rng(0).normal(size=(len(unseen), dim)) / np.sqrt(dim)
+    np.testing.assert_allclose(vectors[unseen], others, rtol=1e-5)
+
+
+def test_what_tells_more_is_longer():
+    # Token 0 stands beside all others alike.
+    documents = [np.insert(document, 2, 0) for document in (d + 1 for d in grammar())]
+    lengths = np.linalg.norm(token_vectors(documents, 20, 8, window=2), axis=1)
+    assert lengths[0] < lengths[1:17].min()
+
+
 def test_nothing_to_count_and_too_few_tokens():
     vectors = token_vectors([], 20, 8)
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+    assert np.mean(vectors**2) * 8 == pytest.approx(1, rel=0.2)
     with pytest.raises(InputError, match="vocabulary of 20 tokens has no vectors of 20 numbers"):
         token_vectors(grammar(), 20, 20)

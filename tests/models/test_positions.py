@@ -85,6 +85,9 @@ def test_settings_of_a_preset_can_be_changed(preset):
     )
     copy = kr.RobertaBackbone.from_config(task.backbone.get_config())
     assert copy.config == config
+    task = kr.RobertaTextClassifier.from_preset(preset, encoder_dropout=0.3, num_classes=2)
+    config = task.backbone.config
+    assert (config.dropout, config.attention_dropout, task.dropout) == (0.3, 0.3, None)
     assert kr.RobertaBackbone.from_preset(preset).config.remat is False
 
 
@@ -96,6 +99,7 @@ def test_settings_of_a_preset_can_be_changed(preset):
         (dict(max_sequence_length="long"), "max_sequence_length must be an integer"),
         (dict(max_sequence_length=64, extend_positions="zeros"), "extend_positions must be one of"),
         (dict(attention="sparse"), "attention must be one of"),
+        (dict(encoder_dropout=1.0), "dropout must be in"),
         (dict(remat="yes"), "remat must be True or False"),
     ],
 )

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import types
 
 import numpy as np
@@ -27,7 +28,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.recipes.pretrain import pretrain
 from keras_roberta.recipes.pretraining_options import recipe
 from keras_roberta.recipes.run_directory import RunDirectory
-from keras_roberta.recipes.start_model import start_model
+from keras_roberta.recipes.start_model import start_from_cooccurrence, start_model
 from keras_roberta.training.run_log import CsvLog
 from keras_roberta.training.save_state import SaveState
 
@@ -201,16 +202,47 @@ def test_embeddings_start_from_what_stands_together(english_shards, tmp_path):
     table = np.array(result.model.backbone.token_embedding.embeddings)
     documents = open_shards(english_shards).documents()
     expected = token_vectors(documents, *table.shape, seed=chosen.seed)
-    np.testing.assert_allclose(table, 0.1 * np.sqrt(16) * expected, atol=1e-6)
+    np.testing.assert_allclose(table, expected, atol=1e-6)
     kernel = np.array(result.model.backbone.encoder.blocks[0].intermediate_dense.kernel)
     assert kernel.std() == pytest.approx((2 / sum(kernel.shape)) ** 0.5, rel=0.1)
-    assert "cooccurrence" in (tmp_path / "README.md").read_text()
+    assert "(glorot_uniform) with token embeddings by coocc" in (tmp_path / "README.md").read_text()
+
+    # Another worker takes what the chief has counted.
+    sent = np.ones_like(table)
+    other = types.SimpleNamespace(
+        place=types.SimpleNamespace(is_chief=False), of_chief=lambda own: sent + own
+    )
+    start_from_cooccurrence(result.model.backbone, None, 0, other)
+    np.testing.assert_array_equal(result.model.backbone.token_embedding.embeddings, sent)
+
+
+def test_a_vocabulary_too_small_to_count_is_said_before_anything_is_written(
+    english_shards, tmp_path, monkeypatch
+):
+    wide = TINY | dict(hidden_dim=512)
+    monkeypatch.setitem(keras_roberta.config._NAMED, "tiny", wide)
+    with pytest.raises(InputError, match="a vocabulary of [0-9]+ tokens has no vectors of 512"):
+        pretrain(english_shards, tmp_path / "run", options(initial_embeddings="cooccurrence"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_time_of_counting_counts(english_shards, tmp_path, monkeypatch):
+    def slowly(*args, **kwargs):
+        time.sleep(3)
+        return token_vectors(*args, **kwargs)
+
+    monkeypatch.setattr("keras_roberta.recipes.start_model.token_vectors", slowly)
+    started = time.monotonic()
+    chosen = options(initial_embeddings="cooccurrence", steps=1)
+    result = pretrain(english_shards, tmp_path, chosen)
+    assert 3 <= result.hours * 3600 <= time.monotonic() - started
 
 
 def test_a_run_from_before_an_option_was_there(shards, begun, tmp_path):
     path = shutil.copytree(begun, tmp_path / "run")
     record = json.loads((path / "run.json").read_text())
-    del record["options"]["initial_embeddings"]
+    for name in ("initializer", "initial_embeddings", "batch_ramp"):
+        del record["options"][name]
     (path / "run.json").write_text(json.dumps(record))
     RunDirectory(path).open(options(), open_shards(shards))
     with pytest.raises(InputError, match="with initial_embeddings random, not cooccurrence"):
