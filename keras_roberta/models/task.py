@@ -49,8 +49,8 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
             load_weights: False for a random start with the preset's shape and tokenizer.
             **kwargs: constructor arguments of the task, of its preprocessor (`sequence_length`,
                 `labels`), and of `RobertaBackbone.from_preset`: `dtype`, `max_sequence_length`,
-                `extend_positions`, `attention`, `remat`, `encoder_dropout`. `num_classes` asks for a new head; a
-                `sequence_length` beyond the model's positions is cut to them.
+                `extend_positions`, `attention`, `remat`, `encoder_dropout`. `num_classes` asks for
+                a new head; a `sequence_length` beyond the model's positions is cut to them.
 
         Raises:
             InputError: names the file, tensor or field that is wrong.
