@@ -1,5 +1,6 @@
 """Progress of a training run in the terminal."""
 
+import contextlib
 import math
 import time
 
@@ -33,9 +34,18 @@ def progress_bar(*columns):
     )
 
 
+@contextlib.contextmanager
 def waiting(description):
     """A spinner for work of unknown length."""
-    return Progress(SpinnerColumn(), TextColumn(description), TimeElapsedColumn(), console=console)
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    ) as bar:
+        bar.add_task(description, total=None)
+        yield
 
 
 class ProgressBar(keras.callbacks.Callback):

@@ -10,6 +10,7 @@ import scipy.sparse
 from keras_roberta.errors import InputError
 
 _SMOOTHING = 0.75
+_SQUARE_LENGTH = 2.0
 _CHUNK = 1_000_000  # tokens counted at once, or one document
 
 
@@ -19,8 +20,9 @@ def token_vectors(documents, vocabulary_size, dim, *, window=10, seed=0):
     The first `dim` singular values S of `positive_information` and their left vectors U give
     U S^(1/2) (Levy, Goldberg & Dagan 2015, sections 2.2 and 3.3). Their lengths are left as they
     are, since they say how much a token tells: "dull" is four times as long as "the". All are
-    scaled to a mean square length of 1, so that products with normed hidden states are of the size
-    of 1, a good start for the logits of masked language modelling.
+    scaled to a mean square length of 2: products with normed hidden states, the logits of masked
+    language modelling, start at the size of 1 whatever `dim` is, and training does not soon wash
+    over them.
 
     Args:
         documents: iterable of integer arrays (tokens,).
@@ -44,10 +46,10 @@ def token_vectors(documents, vocabulary_size, dim, *, window=10, seed=0):
     # What the decomposition leaves of a token without company is a rounding error.
     lengths = np.linalg.norm(vectors, axis=1)
     alone = (np.diff(information.indptr) == 0) | (lengths <= 1e-5 * lengths.max())
-    scale = np.sqrt(np.mean(lengths[~alone] ** 2)) if not alone.all() else 1.0
-    vectors[~alone] /= scale
+    if not alone.all():
+        vectors[~alone] *= np.sqrt(_SQUARE_LENGTH / np.mean(lengths[~alone] ** 2))
     random = np.random.default_rng(seed).normal(size=(alone.sum(), dim))
-    vectors[alone] = random / np.sqrt(dim)
+    vectors[alone] = random * np.sqrt(_SQUARE_LENGTH / dim)
     return vectors.astype(np.float32)
 
 

@@ -59,7 +59,7 @@ def test_tokens_of_the_same_company_are_alike():
     vectors = token_vectors(grammar(), 20, 8, window=1)
     assert vectors.shape == (20, 8) and vectors.dtype == np.float32
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    assert np.mean(lengths[:16] ** 2) == pytest.approx(1, rel=1e-5)
+    assert np.mean(lengths[:16] ** 2) == pytest.approx(2, rel=1e-5)
     alike = (vectors / lengths)[:16] @ (vectors / lengths)[:16].T
     for group in range(0, 16, 4):
         same = alike[group : group + 4, group : group + 4]
@@ -81,7 +81,7 @@ def test_tokens_without_company_are_random_however_small_their_rounding_errors()
     vectors = token_vectors(documents, size, dim)
     unseen = np.setdiff1d(np.arange(size), np.concatenate(documents))
     assert unseen[:4].tolist() == [0, 1, 2, 3] and len(unseen) > 4
-    others = np.random.default_rng(0).normal(size=(len(unseen), dim)) / np.sqrt(dim)
+    others = np.random.default_rng(0).normal(size=(len(unseen), dim)) * np.sqrt(2 / dim)
     np.testing.assert_allclose(vectors[unseen], others, rtol=1e-5)
 
 
@@ -94,6 +94,6 @@ def test_what_tells_more_is_longer():
 
 def test_nothing_to_count_and_too_few_tokens():
     vectors = token_vectors([], 20, 8)
-    assert np.mean(vectors**2) * 8 == pytest.approx(1, rel=0.2)
+    assert np.mean(vectors**2) * 8 == pytest.approx(2, rel=0.2)
     with pytest.raises(InputError, match="vocabulary of 20 tokens has no vectors of 20 numbers"):
         token_vectors(grammar(), 20, 20)
