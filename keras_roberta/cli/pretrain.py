@@ -38,7 +38,7 @@ def pretrain(
     initial_embeddings: Annotated[
         Literal["random", "cooccurrence"] | None,
         Option(
-            help="Of the tokens of a new model: by what stands beside them saves much training.",
+            help="Of the tokens of a new model: random, or by what stands beside them in the text.",
             show_default="random",
         ),
     ] = None,

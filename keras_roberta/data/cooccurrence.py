@@ -19,7 +19,7 @@ def token_vectors(documents, vocabulary_size, dim, *, window=10, seed=0):
 
     The first `dim` singular values S of `positive_information` and their left vectors U give
     U S^(1/2) (Levy, Goldberg & Dagan 2015, sections 2.2 and 3.3). Their lengths are left as they
-    are, since they say how much a token tells: "dull" is four times as long as "the". All are
+    are, since they say how much a token tells: one that stands beside any other is short. All are
     scaled to a mean square length of 2: products with normed hidden states, the logits of masked
     language modelling, start at the size of 1 whatever `dim` is, and training does not soon wash
     over them.

@@ -151,8 +151,12 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
             **kwargs: constructor arguments.
         """
         source = open_preset(preset)
-        changes = {"attention": attention, "remat": remat, "dropout": encoder_dropout}
-        changes["attention_dropout"] = encoder_dropout
+        changes = {
+            "attention": attention,
+            "remat": remat,
+            "dropout": encoder_dropout,
+            "attention_dropout": encoder_dropout,
+        }
         config = source.config.replace(**{k: v for k, v in changes.items() if v is not None})
         arguments = source.backbone_settings | kwargs
         if not load_weights:

@@ -11,7 +11,7 @@ from keras_roberta.models.roberta_pretrainer import RobertaPretrainer
 from keras_roberta.models.task import check_vocabulary
 from keras_roberta.progress import waiting
 
-_COUNTED_TOKENS = 20_000_000  # by then counts of all but rare tokens have settled
+_COUNTED_TOKENS = 20_000_000  # bounds the time and memory of counting
 
 
 def start_model(options, shards):
