@@ -87,7 +87,7 @@ def random_presets(directory):
 
 def compare(preset, converted, python):
     import keras_roberta as kr
-    from keras_roberta.recipes.convert import convert
+    from keras_roberta.jobs.convert import convert
 
     task = getattr(kr, convert(preset, converted, "hugging-face")).from_preset(preset)
     tokenizer = task.preprocessor.tokenizer

@@ -22,7 +22,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PREPARE = """
 import sys
-from keras_roberta.recipes.prepare import prepare
+from keras_roberta.jobs.prepare.one_machine import prepare
 if __name__ == "__main__":
     corpus, tokenizer, out, processes = sys.argv[1:]
     manifest = prepare(corpus, tokenizer, out, processes=int(processes))
@@ -134,7 +134,7 @@ def measure_sentences(path):
     import tensorflow as tf
     import tensorflow_text
 
-    from keras_roberta.data.sentences import sentence_ends
+    from keras_roberta.data.corpus.sentences import sentence_ends
 
     data = path.read_bytes()
     documents = data.split(b"\n\n")

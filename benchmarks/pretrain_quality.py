@@ -88,9 +88,9 @@ def main():
 
 def make_shards(corpus, out, vocabulary_size, corpus_options, heldout):
     """A vocabulary and shards of a directory; returns the counts."""
-    from keras_roberta.data.corpora import CorpusOptions
-    from keras_roberta.data.prepare_options import PrepareOptions
-    from keras_roberta.recipes.prepare import prepare
+    from keras_roberta.data.corpus.corpora import CorpusOptions
+    from keras_roberta.data.corpus.prepare_options import PrepareOptions
+    from keras_roberta.jobs.prepare.one_machine import prepare
     from keras_roberta.tokenizers.training import train_byte_level_bpe
 
     lines = (
@@ -249,7 +249,7 @@ def finetuned_accuracy(options, train, dev, rate, start, seed):
     import numpy as np
 
     import keras_roberta as kr
-    from keras_roberta.training.optimizer import finetuning_optimizer
+    from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
 
     keras.utils.set_random_seed(seed)
     preset = options.out / "preset"
@@ -274,8 +274,8 @@ def finetuned_accuracy(options, train, dev, rate, start, seed):
 
 @functools.cache
 def counted_vectors(shards, shape):
-    from keras_roberta.data.cooccurrence import token_vectors
-    from keras_roberta.data.shards import open_shards
+    from keras_roberta.data.corpus.shards import open_shards
+    from keras_roberta.data.pretraining.cooccurrence import token_vectors
 
     return token_vectors(open_shards(shards).documents(), *shape)
 
@@ -289,8 +289,8 @@ def sst2(path):
 
 
 def multilingual(options):
-    from keras_roberta.recipes.pretrain import pretrain
-    from keras_roberta.recipes.pretraining_options import recipe
+    from keras_roberta.jobs.pretrain.options import recipe
+    from keras_roberta.jobs.pretrain.run import pretrain
 
     corpus = options.out / "languages"
     for source in ("debian_handbook", "lingua_sentences"):

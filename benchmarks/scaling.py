@@ -143,7 +143,7 @@ def measure(point):
 
 
 def make_batch(point):
-    """Rows without padding, as `keras_roberta.data.pretraining` gives them."""
+    """Rows without padding, as `keras_roberta.data.pretraining.batches` gives them."""
     random = np.random.default_rng(0)
     shape = point["batch"], point["length"]
     ids = random.integers(5, VOCABULARY_SIZE, shape).astype("int32")

@@ -160,7 +160,7 @@ def static_tokenizer(tokenizer):
     import tensorflow as tf
     from ai_edge_litert.interpreter import Interpreter
 
-    from keras_roberta import byte_buffer
+    from keras_roberta.tokenizers import byte_buffer
     from keras_roberta.tokenizers.in_graph import StaticTokenizer, settings_of
 
     static = StaticTokenizer(**settings_of(tokenizer))

@@ -12,11 +12,15 @@ import sys
 import keras
 
 import keras_roberta as kr
-from keras_roberta.data.pretraining import BatchOptions, evaluation_batches, pretraining_batches
-from keras_roberta.data.shards import open_shards
-from keras_roberta.training.pretraining_optimizer import pretraining_optimizer
-from keras_roberta.training.run_states import RunStates
-from keras_roberta.training.save_state import SaveState
+from keras_roberta.data.pretraining import (
+    BatchOptions,
+    evaluation_batches,
+    open_shards,
+    pretraining_batches,
+)
+from keras_roberta.training.optimizer.pretraining import pretraining_optimizer
+from keras_roberta.training.runs.run_states import RunStates
+from keras_roberta.training.runs.save_state import SaveState
 
 
 def main(shards, out, steps=2000):

@@ -1,7 +1,7 @@
 """Checks of what callers pass to the exporters."""
 
 from keras_roberta.errors import InputError
-from keras_roberta.models.roberta_masked_lm import RobertaMaskedLM
+from keras_roberta.tasks.masked_lm import RobertaMaskedLM
 
 INPUTS = ("text", "tokens")
 

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from keras_roberta.atomic_write import atomic_file
+from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.errors import InputError
 from keras_roberta.export.runtime import load
+from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.scores import scores
-from keras_roberta.text_columns import text_columns
 
 WARM_UP = 3  # calls before the clock counts: the first ones allocate
 LATENCY_TEXTS = 64
@@ -88,7 +88,7 @@ def report(
     """
     if not files:
         raise InputError("files: give at least one exported file")
-    num_texts = 0 if texts is None else len(text_columns(texts)[0])
+    num_texts = 0 if texts is None else len(texts_and_pairs(texts)[0])
     if labels is not None and len(labels) != num_texts:
         raise InputError(f"labels: {len(labels)} of them for {num_texts} texts")
     tokenizer = getattr(preprocessor or getattr(reference, "preprocessor", None), "tokenizer", None)

@@ -2,7 +2,7 @@
 
 import re
 
-from keras_roberta.quiet_stderr import stderr_without
+from keras_roberta.cli.quiet_stderr import stderr_without
 
 _NOTICE = re.compile(rb"INFO: Created TensorFlow Lite XNNPACK delegate for CPU\.\n")
 

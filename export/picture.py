@@ -4,7 +4,7 @@ import matplotlib.figure
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from keras_roberta.atomic_write import atomic_file
+from keras_roberta.files.atomic_write import atomic_file
 
 _INK, _PALE, _MUTED = "#1f4e79", "#9dbbd8", "#666666"
 _PANELS = {  # field of a `Row` -> title, format

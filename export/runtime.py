@@ -4,11 +4,11 @@ import pathlib
 
 import numpy as np
 
-from keras_roberta import byte_buffer
+from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.errors import InputError
 from keras_roberta.export.interpreter import open_interpreter
 from keras_roberta.export.metadata import read_metadata
-from keras_roberta.text_columns import text_columns
+from keras_roberta.tokenizers import byte_buffer
 
 # A text goes first to the signature that holds it at this many bytes a token, as English has, and
 # on to a longer one where it turns out to have more tokens.
@@ -82,7 +82,7 @@ class Runner:
                     f"{self.path}: takes texts; export it with inputs='tokens' for ids"
                 )
             return self._answers(self._run_if_any(self._rows_of_features(x)))
-        texts, text_pairs = text_columns(x)
+        texts, text_pairs = texts_and_pairs(x)
         if not self.takes_text:
             return self._answers(self._run_if_any(self._tokenize(texts, text_pairs)))
         return self._answers(self.run_texts(*self._checked(texts, text_pairs)))

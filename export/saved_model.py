@@ -6,7 +6,6 @@ import shutil
 
 import tensorflow as tf
 
-from keras_roberta.atomic_write import atomic_directory
 from keras_roberta.errors import InputError
 from keras_roberta.export import metadata
 from keras_roberta.export.arguments import check_inputs, check_lengths
@@ -14,7 +13,8 @@ from keras_roberta.export.runtime import SavedModelRunner
 from keras_roberta.export.serving_warmup import write_warmup_requests
 from keras_roberta.export.task_graphs import graph_of
 from keras_roberta.export.verify import verify
-from keras_roberta.models.roberta_masked_lm import RobertaMaskedLM
+from keras_roberta.files.atomic_write import atomic_directory
+from keras_roberta.tasks.masked_lm import RobertaMaskedLM
 from keras_roberta.tokenizers.in_graph import BatchedTokenizer, settings_of
 
 

@@ -4,8 +4,8 @@ import tensorflow as tf
 
 from keras_roberta.errors import InputError
 from keras_roberta.export.edge_graph import EdgeGraph, shape_of
-from keras_roberta.models.roberta_masked_lm import RobertaMaskedLM
-from keras_roberta.models.roberta_text_classifier import RobertaTextClassifier
+from keras_roberta.tasks.masked_lm import RobertaMaskedLM
+from keras_roberta.tasks.text_classifier import RobertaTextClassifier
 
 
 def graph_of(task, top_k=5, max_masks=None):

@@ -7,7 +7,6 @@ import flatbuffers
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
-from keras_roberta.atomic_write import atomic_file
 from keras_roberta.export.arguments import check_choice, check_inputs, check_lengths
 from keras_roberta.export.interpreter import open_interpreter
 from keras_roberta.export.metadata import TFLITE_IDENTIFIER, add_metadata, describe
@@ -15,6 +14,7 @@ from keras_roberta.export.runtime import TFLiteRunner
 from keras_roberta.export.task_graphs import graph_of
 from keras_roberta.export.tflite_rewrites import gather_before_widening, share_vocabulary
 from keras_roberta.export.verify import ExportMismatch, verify
+from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.tokenizers.in_graph import StaticTokenizer, settings_of
 
 QUANTIZATIONS = ("none", "float16", "int8")

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 
 from keras_roberta.models.roberta_backbone import RobertaBackbone
-from keras_roberta.models.roberta_masked_lm import RobertaMaskedLM
-from keras_roberta.models.roberta_text_classifier import RobertaTextClassifier
+from keras_roberta.tasks.masked_lm import RobertaMaskedLM
+from keras_roberta.tasks.text_classifier import RobertaTextClassifier
 
 # Largest |difference of a logit|, as a share of the largest |logit| over the rows of the check.
 # Measured on fine-tuned and on random models of 6 and 12 layers: 3e-6, 1e-3, and 0.09 on sentences,

@@ -23,11 +23,11 @@ if platform.machine() in ("x86_64", "AMD64") and "TF_ENABLE_ONEDNN_OPTS" not in 
 _PUBLIC = {
     "RobertaConfig": "config",
     "RobertaTokenizer": "tokenizers",
-    "RobertaPreprocessor": "data.preprocessor",
+    "RobertaPreprocessor": "data.examples.preprocessor",
     "RobertaBackbone": "models.roberta_backbone",
-    "RobertaTextClassifier": "models.roberta_text_classifier",
-    "RobertaMaskedLM": "models.roberta_masked_lm",
-    "RobertaPretrainer": "models.roberta_pretrainer",
+    "RobertaTextClassifier": "tasks.text_classifier",
+    "RobertaMaskedLM": "tasks.masked_lm",
+    "RobertaPretrainer": "tasks.pretrainer",
 }
 __all__ = sorted(_PUBLIC)
 

@@ -18,9 +18,10 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 import keras_roberta as kr
-from keras_roberta import byte_buffer, export
-from keras_roberta.data.prepare_options import PrepareOptions
-from keras_roberta.recipes.prepare import prepare
+from keras_roberta import export
+from keras_roberta.data.corpus.prepare_options import PrepareOptions
+from keras_roberta.jobs.prepare.one_machine import prepare
+from keras_roberta.tokenizers import byte_buffer
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

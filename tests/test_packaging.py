@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from keras_roberta.atomic_write import atomic_directory, atomic_file
+from keras_roberta.files.atomic_write import atomic_directory, atomic_file
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 

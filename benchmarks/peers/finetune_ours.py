@@ -31,7 +31,7 @@ from recipe import (
     read_training,
 )
 
-from keras_roberta.training.optimizer import finetuning_optimizer
+from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
 
 
 def main():

@@ -26,7 +26,7 @@ from gpu_step_task import (
 
 from keras_roberta import RobertaConfig
 from keras_roberta.layers import MaskedLMHead, RobertaEmbeddings, RobertaEncoder
-from keras_roberta.training.optimizer import RobertaAdamW
+from keras_roberta.training.optimizer.roberta_adamw import RobertaAdamW
 
 DTYPE = "mixed_bfloat16"
 

@@ -16,7 +16,7 @@ import keras_hub
 import pretraining as recipe
 import tensorflow as tf
 
-from keras_roberta.data.pretraining import BatchOptions, pretraining_batches
+from keras_roberta.data.pretraining.batches import BatchOptions, pretraining_batches
 
 
 def main():

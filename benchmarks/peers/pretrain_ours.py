@@ -12,10 +12,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import pretraining as recipe
 
 import keras_roberta as kr
-from keras_roberta.data.cooccurrence import token_vectors
-from keras_roberta.data.pretraining import pretraining_batches
-from keras_roberta.recipes.pretraining_options import INITIAL_EMBEDDINGS
-from keras_roberta.training.pretraining_optimizer import pretraining_optimizer
+from keras_roberta.data.pretraining.batches import pretraining_batches
+from keras_roberta.data.pretraining.cooccurrence import token_vectors
+from keras_roberta.jobs.pretrain.options import INITIAL_EMBEDDINGS
+from keras_roberta.training.optimizer.pretraining import pretraining_optimizer
 
 
 def main():

@@ -8,10 +8,10 @@ import time
 import keras
 import tensorflow as tf
 
-from keras_roberta.data.batch_options import BatchOptions
-from keras_roberta.data.pretraining import evaluation_batches
-from keras_roberta.data.shards import open_shards
-from keras_roberta.training.budget import Budget, BudgetSchedule
+from keras_roberta.data.corpus.shards import open_shards
+from keras_roberta.data.pretraining.batch_options import BatchOptions
+from keras_roberta.data.pretraining.batches import evaluation_batches
+from keras_roberta.training.runs.budget import Budget, BudgetSchedule
 
 HEAD_DIM = 64
 WARM_UP = 0.1

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 def ours(options):
     import keras_roberta as kr
-    from keras_roberta.training.pretraining_optimizer import pretraining_optimizer
+    from keras_roberta.training.optimizer.pretraining import pretraining_optimizer
 
     config = kr.RobertaConfig(
         vocabulary_size=step.VOCABULARY_SIZE,

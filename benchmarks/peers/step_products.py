@@ -15,7 +15,7 @@ def main():
     import rounds
     import tensorflow as tf
 
-    from keras_roberta.training.allocator import keep_freed_memory
+    from keras_roberta.cli.allocator import keep_freed_memory
 
     keep_freed_memory()  # as a step does
     tokens = step.BATCH_SIZE * step.LENGTH

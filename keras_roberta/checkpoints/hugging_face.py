@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from keras_roberta.atomic_write import atomic_file
 from keras_roberta.checkpoints.tensor_files import write_safetensors
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
+from keras_roberta.files.atomic_write import atomic_file
 
 MODEL_TYPES = ("roberta", "xlm-roberta", "camembert")
 _PREFIX = "roberta."

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping
 import ml_dtypes
 import numpy as np
 
-from keras_roberta.atomic_write import atomic_file
 from keras_roberta.checkpoints.torch_pickle import TensorView, read_torch_file
 from keras_roberta.errors import InputError
+from keras_roberta.files.atomic_write import atomic_file
 
 _DTYPES = {
     "F64": np.dtype("<f8"),

@@ -21,7 +21,7 @@ def convert(
 ):
     """Turn a preset into a directory for Transformers, or the other way round."""
     start_tensorflow()
-    from keras_roberta.cli.tables import print_values
-    from keras_roberta.recipes.convert import convert
+    from keras_roberta.cli.printing import print_values
+    from keras_roberta.jobs.convert import convert
 
     print_values({"model": convert(model, out, to, overwrite), "directory": str(out)})

@@ -50,8 +50,8 @@ def demo(
     start_tensorflow()
     from rich.console import Console
 
-    from keras_roberta.recipes.columns import Columns
-    from keras_roberta.recipes.demo import demo_on_docstrings, demo_on_tables
+    from keras_roberta.demo.demo import demo_on_docstrings, demo_on_tables
+    from keras_roberta.jobs.columns import Columns
 
     if missing:
         tables = demo_on_docstrings(out, seed, overwrite)

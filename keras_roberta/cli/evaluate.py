@@ -34,9 +34,9 @@ def evaluate(
 ):
     """Measure a model: accuracy and macro F1, or mean squared error and correlation."""
     start_tensorflow()
-    from keras_roberta.cli.tables import print_values
-    from keras_roberta.recipes.columns import Columns
-    from keras_roberta.recipes.evaluate import evaluate
+    from keras_roberta.cli.printing import print_values
+    from keras_roberta.jobs.columns import Columns
+    from keras_roberta.jobs.evaluate import evaluate
 
     columns = Columns(text_column, text_pair_column, label_column)
     print_values(evaluate(model, data, columns, tokenizer, limit, threads), as_json)
@@ -73,8 +73,8 @@ def predict(
         if not texts:
             raise InputError("standard input holds no texts")
     start_tensorflow()
-    from keras_roberta.recipes.columns import Columns
-    from keras_roberta.recipes.evaluate import predict, tab_separated
+    from keras_roberta.jobs.columns import Columns
+    from keras_roberta.jobs.evaluate import predict, tab_separated
 
     columns = Columns(text_column, text_pair_column)
     rows = predict(model, texts and texts[:limit], columns, data, tokenizer, out, limit, threads)

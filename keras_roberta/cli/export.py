@@ -31,8 +31,8 @@ def export(
     """Turn a preset into a file for phones or a directory for TF Serving."""
     lengths = _lengths(sequence_lengths)
     start_tensorflow()
-    from keras_roberta.cli.tables import print_values
-    from keras_roberta.recipes.export import export
+    from keras_roberta.cli.printing import print_values
+    from keras_roberta.jobs.export import export
 
     print_values(
         export(preset, out, format, quantization, lengths, inputs, pairs, overwrite, top_k)
@@ -57,8 +57,8 @@ def report(
     start_tensorflow()
     from rich.console import Console
 
-    from keras_roberta.recipes.columns import Columns
-    from keras_roberta.recipes.report import report
+    from keras_roberta.jobs.columns import Columns
+    from keras_roberta.jobs.report import report
 
     columns = Columns(text_column, text_pair_column, label_column)
     Console().print(report(models, preset, data, out, columns, limit, threads))

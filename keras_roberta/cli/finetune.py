@@ -70,9 +70,9 @@ def finetune(
 ):
     """Fine-tune a checkpoint on a table of texts and labels."""
     start_tensorflow()
-    from keras_roberta.cli.tables import print_values
-    from keras_roberta.recipes import finetune as recipe
-    from keras_roberta.recipes.columns import Columns
+    from keras_roberta.cli.printing import print_values
+    from keras_roberta.jobs import finetune as recipe
+    from keras_roberta.jobs.columns import Columns
 
     with strategy_of(strategy) as devices:
         _, metrics = recipe.finetune(

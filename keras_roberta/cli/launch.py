@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
+from keras_roberta.cli.local_workers import run_workers
 from keras_roberta.errors import InputError
-from keras_roberta.local_workers import run_workers
 
 
 def launch(

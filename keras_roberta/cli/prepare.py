@@ -48,9 +48,9 @@ def prepare(
     overwrite: corpus_options.Overwrite = False,
 ):
     """Tokenise a corpus into shards for pre-training."""
-    from keras_roberta.cli.tables import print_values
-    from keras_roberta.data.corpora import CorpusOptions
-    from keras_roberta.data.prepare_options import PrepareOptions
+    from keras_roberta.cli.printing import print_values
+    from keras_roberta.data.corpus.corpora import CorpusOptions
+    from keras_roberta.data.corpus.prepare_options import PrepareOptions
     from keras_roberta.errors import InputError
 
     if runner_option and runner is None:
@@ -66,24 +66,22 @@ def prepare(
         token_labels=token_labels if named else tuple(token_labels.split(",")),
     )
     if runner is None:
-        from keras_roberta.recipes import prepare as recipe
+        from keras_roberta.jobs import prepare as recipe
 
         with _Bars() as progress:
             recipe.prepare(corpus, tokenizer, out, options, overwrite, processes, progress)
     else:
-        from keras_roberta.recipes import prepare_beam
+        from keras_roberta.jobs.prepare import beam
 
-        prepare_beam.prepare(
-            corpus, tokenizer, out, options, overwrite, runner, runner_option or ()
-        )
+        beam.prepare(corpus, tokenizer, out, options, overwrite, runner, runner_option or ())
     print_values({"shards": str(out), **_summary(out, language_alpha)})
 
 
 def _summary(out, alpha):
     """What a user wants to know of shards: tokens, shares, what was dropped, padding."""
-    from keras_roberta.data.language_sampling import language_shares
-    from keras_roberta.data.rows import Rows
-    from keras_roberta.data.shards import open_shards
+    from keras_roberta.data.corpus.language_sampling import language_shares
+    from keras_roberta.data.corpus.shards import open_shards
+    from keras_roberta.data.pretraining.packed_rows import Rows
 
     shards = open_shards(out)
     train = {name: count["tokens"] for name, count in shards.counts["train"].items()}

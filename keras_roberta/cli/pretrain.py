@@ -174,15 +174,15 @@ def pretrain(
     start_tensorflow()
     import tensorflow as tf
 
-    from keras_roberta.cli.tables import print_values
-    from keras_roberta.recipes import pretraining_options
-    from keras_roberta.recipes.pretrain import pretrain as run
+    from keras_roberta.cli.printing import print_values
+    from keras_roberta.jobs.pretrain import options as options_module
+    from keras_roberta.jobs.pretrain.run import pretrain as run
 
     name = recipe or ("one-day" if hours and not steps else "roberta-base")
     if name == "one-day" and batch_size is None and not tf.config.list_physical_devices("GPU"):
         # A day of a CPU is some 10^8 tokens: batches of a GPU would make it a few hundred steps.
         changes["batch_size"] = 64
-    options = pretraining_options.recipe(name, **changes)
+    options = options_module.recipe(name, **changes)
     with strategy_of(strategy) as devices:
         on_corrupt = "skip" if skip_corrupt else "raise"
         result = run(data, out, options, overwrite, on_corrupt, devices)

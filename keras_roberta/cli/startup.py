@@ -3,7 +3,7 @@
 import os
 import re
 
-from keras_roberta.quiet_stderr import stderr_without
+from keras_roberta.cli.quiet_stderr import stderr_without
 
 DEBUG_VARIABLE = "KERAS_ROBERTA_DEBUG"
 

@@ -32,9 +32,9 @@ def train(
     """Learn a byte-level BPE from your own text."""
     import sys
 
-    from keras_roberta.cli.tables import print_values
-    from keras_roberta.data.corpora import CorpusOptions
-    from keras_roberta.recipes.train_tokenizer import train_tokenizer
+    from keras_roberta.cli.printing import print_values
+    from keras_roberta.data.corpus.corpora import CorpusOptions
+    from keras_roberta.jobs.train_tokenizer import train_tokenizer
 
     made, shares = train_tokenizer(
         corpus,

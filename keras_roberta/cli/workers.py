@@ -20,9 +20,9 @@ def strategy_of(name):
 
     Only the chief has something to say. A worker that has gone ends the command.
     """
-    from keras_roberta.progress import console
-    from keras_roberta.training.cluster import find_cluster
-    from keras_roberta.training.strategies import make_strategy, worker_errors
+    from keras_roberta.training.runs.progress import console
+    from keras_roberta.training.workers.cluster import find_cluster
+    from keras_roberta.training.workers.strategies import make_strategy, worker_errors
 
     cluster = find_cluster() if name in ("multiworker", "auto") else None
     console.quiet = cluster is not None and cluster.index > 0
@@ -32,6 +32,6 @@ def strategy_of(name):
 
 def is_chief(strategy):
     """Whether this process prints the results."""
-    from keras_roberta.training.multi_worker import Place
+    from keras_roberta.training.workers.multi_worker import WorkerRank
 
-    return Place.of(strategy).is_chief
+    return WorkerRank.of(strategy).is_chief

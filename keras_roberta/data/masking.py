@@ -109,7 +109,7 @@ def mask_tokens(
     )
 
 
-def word_starts(tokenizer):
+def tokens_starting_words(tokenizer):
     """bool (vocabulary_size,): tokens that begin a word, which in byte-level BPE are those with
     white space in front (fairseq's `mask_whole_words`)."""
     space = ("Ġ", "Ċ", "ĉ", "č")  # space, line feed, tab, carriage return as byte letters

@@ -6,7 +6,6 @@ import logging
 import keras
 from keras import ops
 
-from keras_roberta.gpu import compute_capability, has_gpu
 from keras_roberta.layers.attention_core import (
     attention_in_blocks,
     fused_attention,
@@ -15,8 +14,9 @@ from keras_roberta.layers.attention_core import (
 from keras_roberta.layers.compiled import compiled
 from keras_roberta.layers.configured import ConfiguredLayer
 from keras_roberta.layers.dropout import RobertaDropout
+from keras_roberta.layers.gather import gather_tokens
+from keras_roberta.layers.gpu import compute_capability, has_gpu
 from keras_roberta.layers.initializers import make_initializer
-from keras_roberta.layers.positions import tokens_at
 
 # Added to the score of a pair that may not attend. Finite, so that a row which may attend to
 # nothing gets even weights instead of NaN; below any real score even after a bfloat16 rounding.
@@ -55,7 +55,7 @@ class RobertaSelfAttention(ConfiguredLayer):
         x: float (batch, length, hidden_dim)
         bias: float32, from `attention_bias`; of (batch, 1, length, length) the rows of these
             positions.
-        positions: of the tokens whose output is wanted, as in `tokens_at`.
+        positions: of the tokens whose output is wanted, as in `gather_tokens`.
 
     Returns:
         float (batch, length, hidden_dim), or (batch, positions, hidden_dim)
@@ -92,7 +92,7 @@ class RobertaSelfAttention(ConfiguredLayer):
         x = ops.transpose(x, (2, 0, 3, 1, 4))  # (3, batch, heads, length, head_dim)
         # Not x[0], x[1], x[2]: the gradient of each slice would be a tensor as large as x.
         query, key, value = ops.unstack(x, 3, axis=0)
-        query = tokens_at(query, positions) * head_dim**-0.5
+        query = gather_tokens(query, positions) * head_dim**-0.5
 
         rate = self.config.attention_dropout if training else 0.0
         seed = self.dropout.seed_generator.next() if rate else None

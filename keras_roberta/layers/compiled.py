@@ -23,12 +23,12 @@ def compiled(function):
     return tf.function(function, jit_compile=True, autograph=False)
 
 
-def pays(x):
-    """Whether a program of its own pays for a large array `x`.
+def worth_compiling(x):
+    """Whether a program of its own is worth compiling for a large array `x`.
 
-    Compiling takes a tenth of a second for each shape. That pays where the shape is known when the
-    step is traced, as in pre-training; batches of texts have many. Within a step that is compiled
-    as a whole it always does.
+    Compiling takes a tenth of a second for each shape. That is worth it where the shape is known
+    when the step is traced, as in pre-training; batches of texts have many. Within a step that is
+    compiled as a whole it always is.
     """
     return None not in x.shape or _WITHIN_ONE.get()
 

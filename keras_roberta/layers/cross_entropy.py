@@ -3,15 +3,15 @@
 import keras
 from keras import ops
 
-from keras_roberta.layers.compiled import compiled, pays
+from keras_roberta.layers.compiled import compiled, worth_compiling
 
 
 def cross_entropy(labels, logits):
     """-log softmax(logits) at the labels.
 
     The logits are the largest array of a step. TensorFlow's operation writes its gradient beside
-    the loss and scales it later. Where a program pays, this one reads the logits twice for the
-    loss, and once more for a gradient that is right as it is written. Other backends have Keras's.
+    the loss and scales it later. Where a program is worth compiling, this one reads the
+    logits twice for the loss, and once more for a gradient that is right as it is written. Other backends have Keras's.
 
     Args:
         labels: int (...)
@@ -21,7 +21,7 @@ def cross_entropy(labels, logits):
         float32 (...); for a label outside the vocabulary NaN, or an error where Keras has one.
     """
     labels = ops.cast(labels, "int32")
-    if keras.backend.backend() != "tensorflow" or not pays(logits):
+    if keras.backend.backend() != "tensorflow" or not worth_compiling(logits):
         return ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
     forward, backward = compiled(_losses), compiled(_gradient)
 

@@ -5,14 +5,14 @@ import numpy as np
 from keras import ops
 
 from keras_roberta.errors import InputError
-from keras_roberta.layers.compiled import compiled, pays
+from keras_roberta.layers.compiled import compiled, worth_compiling
 
 
 def dropout(x, rate, seed, residual=None):
     """Zeros a share of the values and scales the others up (Srivastava et al., 2014, section 4).
 
-    Where a program pays, the mask is a function of place and seed, which the backward pass makes
-    again rather than keep, and the same on TensorFlow and JAX. A framework's random numbers are
+    Where a program is worth compiling, the mask is a function of place and seed, which the
+    backward pass makes again rather than keep, and the same on TensorFlow and JAX. A framework's random numbers are
     arrays to write and read, and XLA's take a hundred times as long on a CPU. Elsewhere, and on
     PyTorch, which has no 32-bit arithmetic without a sign, they are Keras's.
 
@@ -25,7 +25,7 @@ def dropout(x, rate, seed, residual=None):
     Returns:
         float, as `x`
     """
-    if not pays(x) or keras.backend.backend() == "torch":
+    if not worth_compiling(x) or keras.backend.backend() == "torch":
         y = keras.random.dropout(x, rate, seed=_DrawnSeed(seed))
         return y if residual is None else residual + y
     masked = compiled(_masked)

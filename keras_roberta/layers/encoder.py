@@ -8,9 +8,9 @@ from keras import ops
 from keras_roberta.layers.attention import RobertaSelfAttention, attention_bias
 from keras_roberta.layers.configured import ConfiguredLayer
 from keras_roberta.layers.dropout import RobertaDropout
+from keras_roberta.layers.gather import gather_tokens
 from keras_roberta.layers.gelu import gelu
 from keras_roberta.layers.initializers import make_initializer
-from keras_roberta.layers.positions import tokens_at
 from keras_roberta.layers.rematerialization import rematerialized
 
 
@@ -58,7 +58,7 @@ class RobertaEncoderBlock(ConfiguredLayer):
     def call(self, x, bias, positions=None, training=False):
         x = ops.cast(x, self.compute_dtype)
         y = self.attention(x, bias, positions=positions, training=training)
-        x = tokens_at(x, positions)
+        x = gather_tokens(x, positions)
         x = self.attention_norm(self.dropout(y, residual=x, training=training))
         y = self.intermediate_dense(x)  # (batch, length, intermediate_dim)
         y = self.output_dense(gelu(y, training=training))
@@ -74,7 +74,7 @@ class RobertaEncoder(ConfiguredLayer):
         padding_mask: int (batch, length), 1 for tokens.
         segment_ids: optional int (batch, length): attention stays inside a segment.
         return_hidden_states: give the output of every block instead of the last.
-        positions: compute the last block for these tokens alone, as in `tokens_at`.
+        positions: compute the last block for these tokens alone, as in `gather_tokens`.
 
     Returns:
         float (batch, length, hidden_dim), or a list of `num_layers` of them; the last is
@@ -107,7 +107,7 @@ class RobertaEncoder(ConfiguredLayer):
             wanted = None
             if block is self.blocks[-1]:
                 wanted = positions
-                bias = bias if bias.shape[2] == 1 else tokens_at(bias, positions)
+                bias = bias if bias.shape[2] == 1 else gather_tokens(bias, positions)
             run = block
             if self.config.remat and training:
                 run = functools.partial(rematerialized, block)

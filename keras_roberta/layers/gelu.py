@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from keras_roberta.layers.compiled import compiled, pays
+from keras_roberta.layers.compiled import compiled, worth_compiling
 
 
 def gelu(x, training=False):
@@ -13,7 +13,7 @@ def gelu(x, training=False):
 
     Its derivative is P(X <= x) + x p(x). Automatic differentiation of the formula writes three
     times as many arrays as wide as the feed-forward layer, which memory makes slow on a CPU. In
-    training both passes are XLA programs where that pays, which go over memory once.
+    training both passes are XLA programs where that is worth it, which go over memory once.
 
     Args:
         x: float, of any shape.
@@ -23,7 +23,7 @@ def gelu(x, training=False):
         float, of the same shape.
     """
     forward, backward = _gelu, _gradient
-    if training and pays(x):
+    if training and worth_compiling(x):
         forward, backward = compiled(forward), compiled(backward)
 
     @ops.custom_gradient

@@ -5,9 +5,9 @@ from keras import ops
 
 from keras_roberta.layers.configured import ConfiguredLayer
 from keras_roberta.layers.dropout import RobertaDropout
+from keras_roberta.layers.gather import gather_tokens
 from keras_roberta.layers.gelu import gelu
 from keras_roberta.layers.initializers import make_initializer
-from keras_roberta.layers.positions import tokens_at
 from keras_roberta.layers.projection import project_onto_vocabulary
 
 
@@ -100,7 +100,7 @@ class MaskedLMHead(ConfiguredLayer):
 
     def call(self, hidden, mask_positions=None):
         # (batch, predictions, hidden_dim)
-        x = self.norm(gelu(self.dense(tokens_at(hidden, mask_positions))))
+        x = self.norm(gelu(self.dense(gather_tokens(hidden, mask_positions))))
         bias = ops.cast(self.output_bias, "float32")
         if self.token_embedding.quantization_mode is not None:
             return ops.cast(self.token_embedding(x, reverse=True), "float32") + bias

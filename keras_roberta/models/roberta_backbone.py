@@ -3,11 +3,11 @@
 import keras
 import keras_hub
 
+from keras_roberta.checkpoints.presets import PresetMixin, open_preset
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.layers import RobertaEmbeddings, RobertaEncoder
-from keras_roberta.models.positions import extended_positions
-from keras_roberta.models.presets import PresetMixin, open_preset
+from keras_roberta.models.extended_positions import extended_positions
 
 OPTIONAL_INPUTS = ("token_type_ids", "segment_ids")
 
@@ -72,7 +72,7 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
         The last block is computed for these tokens, which saves most of its work.
 
         Args:
-            positions: as in `tokens_at`; integers are symbolic.
+            positions: as in `gather_tokens`; integers are symbolic.
 
         Returns:
             symbolic float (batch, positions, hidden_dim), or (batch, length, hidden_dim) for all

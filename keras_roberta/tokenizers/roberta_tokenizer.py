@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 
-from keras_roberta.atomic_write import atomic_directory
 from keras_roberta.errors import InputError
-from keras_roberta.hub import local_directory
+from keras_roberta.files.atomic_write import atomic_directory
+from keras_roberta.files.hub import local_directory
 from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS
 from keras_roberta.tokenizers.vocabulary_files import TOKENIZER_FILES, read_vocabulary
 

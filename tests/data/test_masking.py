@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_roberta.data.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
-from keras_roberta.data.masking import mask_tokens, word_starts
+from keras_roberta.data.examples.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
+from keras_roberta.data.masking import mask_tokens, tokens_starting_words
 
 MASK, VOCABULARY, SPECIALS = 4, 500, (0, 1, 2, 3)
 
@@ -176,7 +176,7 @@ def test_a_row_is_masked_alike_in_any_batch():
 
 
 def test_words_begin_at_spaces(tokenizer):
-    starts = word_starts(tokenizer)
+    starts = tokens_starting_words(tokenizer)
     ids = tokenizer("a fine, warm film", add_special_tokens=False)
     text = "".join("|" * bool(starts[i]) + tokenizer.decode([i]) for i in ids)
     assert text == "a| fine,| warm| film"

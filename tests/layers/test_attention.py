@@ -17,7 +17,7 @@ from keras_roberta.layers.attention_core import (
     plain_attention,
 )
 from keras_roberta.layers.compiled import compiled
-from keras_roberta.layers.positions import tokens_at
+from keras_roberta.layers.gather import gather_tokens
 
 BATCH, HEADS, LENGTH, HEAD_DIM = 2, 3, 13, 8
 in_blocks = functools.partial(attention_in_blocks, block=5)  # three, the last not full
@@ -215,7 +215,7 @@ def test_all_ways_give_the_same_layer_output(config):
         first = layer(x, bias[:, :, :1], positions="first")
         np.testing.assert_allclose(first, outputs[0][:, :1], atol=1e-5)
         places = np.array([[5, 0], [2, 2]])
-        some = layer(x, tokens_at(bias, places), positions=places)
+        some = layer(x, gather_tokens(bias, places), positions=places)
         np.testing.assert_allclose(some[0], outputs[0][0, [5, 0]], atol=1e-5)
         np.testing.assert_allclose(some[1], outputs[0][1, [2, 2]], atol=1e-5)
     for output in outputs[1:]:

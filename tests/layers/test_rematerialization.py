@@ -12,7 +12,7 @@ import keras_roberta as kr
 from keras_roberta.layers import RobertaEncoder
 from keras_roberta.layers import encoder as encoder_module
 from keras_roberta.layers.gelu import gelu
-from keras_roberta.training.optimizer import finetuning_optimizer
+from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
 
 MASK = np.array([[1] * 9, [1] * 6 + [0] * 3])
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tokenizer_reference import decoded, library_ids, rows
 from tokenizer_texts import TEXTS, generated_texts, malformed, quick, real_texts, strings
 
-from keras_roberta import byte_buffer
+from keras_roberta.tokenizers import byte_buffer
 from keras_roberta.tokenizers.in_graph import StaticTokenizer
 
 NUM_BYTES, LENGTH = 160, 48  # of the static tokenizer

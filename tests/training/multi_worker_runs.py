@@ -22,10 +22,10 @@ from strategy_runs import classify, pretrain
 import keras_roberta as kr
 from keras_roberta.errors import InputError
 from keras_roberta.tokenizers.training import train_byte_level_bpe
-from keras_roberta.training.cluster import find_cluster
-from keras_roberta.training.exchange import Exchange
-from keras_roberta.training.multi_worker import keras_averages_logs
-from keras_roberta.training.strategies import make_strategy
+from keras_roberta.training.workers.cluster import find_cluster
+from keras_roberta.training.workers.exchange import Exchange
+from keras_roberta.training.workers.multi_worker import keras_averages_logs
+from keras_roberta.training.workers.strategies import make_strategy
 
 TEXTS = [f"film number {i} is {'good ' * (i % 7)}" for i in range(40)]
 EPOCHS, BATCH_SIZE = 2, 8

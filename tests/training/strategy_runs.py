@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 import keras_roberta as kr
-from keras_roberta.training.optimizer import finetuning_optimizer
+from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
 
 # A vocabulary just large enough for the optimizer to go by rows.
 STEPS, BATCH_SIZE, LENGTH, PREDICTIONS, VOCABULARY_SIZE = 20, 8, 12, 3, 4096

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_roberta.errors import InputError
-from keras_roberta.training.budget import Budget, BudgetSchedule, RunClock
+from keras_roberta.training.runs.budget import Budget, BudgetSchedule, RunClock
 
 
 @pytest.mark.parametrize(

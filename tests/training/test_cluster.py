@@ -7,10 +7,15 @@ import threading
 import pytest
 import tensorflow as tf
 
+from keras_roberta.cli.local_workers import free_ports
 from keras_roberta.errors import InputError, WorkerLostError
-from keras_roberta.local_workers import free_ports
-from keras_roberta.training.cluster import Cluster, find_cluster, lost_workers, wait_for_workers
-from keras_roberta.training.strategies import make_strategy, worker_errors
+from keras_roberta.training.workers.cluster import (
+    Cluster,
+    find_cluster,
+    lost_workers,
+    wait_for_workers,
+)
+from keras_roberta.training.workers.strategies import make_strategy, worker_errors
 
 WORKERS = ["a:1", "b:2"]
 

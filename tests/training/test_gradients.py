@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 import keras_roberta as kr
-from keras_roberta.training import gradients
-from keras_roberta.training.optimizer import finetuning_optimizer
+from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
+from keras_roberta.training.step import gradients
 
 LENGTH, ROWS = 6, 10
 

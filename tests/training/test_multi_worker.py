@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from keras_roberta.local_workers import free_ports
+from keras_roberta.cli.local_workers import free_ports
 
 pytestmark = pytest.mark.slow
 SCRIPT = pathlib.Path(__file__).with_name("multi_worker_runs.py")

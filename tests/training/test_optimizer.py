@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from keras_roberta.errors import InputError
-from keras_roberta.training.optimizer import RobertaAdamW, finetuning_optimizer
-from keras_roberta.training.schedules import LinearWarmupDecay
+from keras_roberta.training.optimizer.roberta_adamw import RobertaAdamW, finetuning_optimizer
+from keras_roberta.training.optimizer.schedules import LinearWarmupDecay
 
 
 def reference_adamw(weights, gradients, decayed, rate, beta_1=0.9, beta_2=0.98, eps=1e-6, wd=0.1):

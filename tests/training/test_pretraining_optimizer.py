@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_roberta.training.pretraining_optimizer import peak_learning_rate, pretraining_optimizer
+from keras_roberta.training.optimizer.pretraining import peak_learning_rate, pretraining_optimizer
 
 
 @pytest.mark.parametrize(("batch_size", "rate"), [(256, 1e-4), (2048, 5e-4), (8192, 7e-4)])

@@ -11,9 +11,9 @@ import tensorflow as tf
 
 import keras_roberta as kr
 from keras_roberta.errors import InputError
-from keras_roberta.training.pretraining_optimizer import pretraining_optimizer
-from keras_roberta.training.run_states import RunStates
-from keras_roberta.training.save_state import SaveState
+from keras_roberta.training.optimizer.pretraining import pretraining_optimizer
+from keras_roberta.training.runs.run_states import RunStates
+from keras_roberta.training.runs.save_state import SaveState
 
 
 @pytest.fixture

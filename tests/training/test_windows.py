@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 from keras_roberta.errors import InputError
-from keras_roberta.training.divergence import StopDivergence
-from keras_roberta.training.run_log import CsvLog, TensorBoardLog
-from keras_roberta.training.windows import Windows
+from keras_roberta.training.runs.divergence import StopDivergence
+from keras_roberta.training.runs.run_log import CsvLog, TensorBoardLog
+from keras_roberta.training.runs.windows import Windows
 
 
 def test_means_of_the_last_steps():

@@ -5,7 +5,7 @@ import functools
 import tensorflow as tf
 
 from keras_roberta.tokenizers.in_graph.byte_level_bpe import ByteLevelBPE, spellings
-from keras_roberta.tokenizers.in_graph.packing import PAD, TOKENS, layout
+from keras_roberta.tokenizers.in_graph.row_layout import PAD, TOKENS, layout
 from keras_roberta.tokenizers.in_graph.vectors import following, repeat_index
 from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS
 

@@ -3,9 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_roberta import byte_buffer
+from keras_roberta.tokenizers import byte_buffer
 from keras_roberta.tokenizers.in_graph.byte_level_bpe import ByteLevelBPE, spellings
-from keras_roberta.tokenizers.in_graph.packing import PAD, TOKENS, layout
+from keras_roberta.tokenizers.in_graph.row_layout import PAD, TOKENS, layout
 
 
 class StaticTokenizer(tf.Module):

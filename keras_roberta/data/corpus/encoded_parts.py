@@ -1,0 +1,118 @@
+"""What lies between reading a corpus and writing its shards: encoded documents, sorted, on disk.
+
+A part holds documents of one work unit as NumPy files, which are mapped into memory and not read.
+"""
+
+import bisect
+import json
+from pathlib import Path
+
+import numpy as np
+
+from keras_roberta.data.corpus.shards import SPLITS, EncodedDocument
+
+DOCUMENT = np.dtype(
+    [
+        ("split", "u1"),
+        ("language", "u2"),  # place in the part's own list
+        ("key", ">u8", 2),
+        ("number", "i8"),  # place in the corpus
+        ("token", "i8"),  # where its tokens begin
+        ("num_tokens", "i8"),
+        ("sentence", "i8"),
+        ("num_sentences", "i8"),
+    ]
+)
+
+
+def split_of(key, heldout):
+    """Of which split a document is, by its key: a place in `SPLITS`."""
+    return int(int.from_bytes(key[8:], "big") < heldout * 2**64)
+
+
+def write_part(directory, documents, numbers, signatures, heldout):
+    """Writes `EncodedDocument`s, sorted by split, language and key.
+
+    Args:
+        numbers: (documents,) places in the corpus.
+        signatures: (documents, hashes)
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True)
+    languages = sorted({document.language for document in documents})
+    table = np.zeros(len(documents), DOCUMENT)
+    for row, document in zip(table, documents, strict=True):
+        row["split"] = split_of(document.key, heldout)
+        row["language"] = languages.index(document.language)
+        row["key"] = np.frombuffer(document.key, ">u8")
+        row["num_tokens"] = len(document.token_ids)
+        row["num_sentences"] = len(document.sentence_lengths)
+    table["number"] = numbers
+    order = np.lexsort(
+        (numbers, table["key"][:, 1], table["key"][:, 0], table["language"], table["split"])
+    )
+    table, documents = table[order], [documents[i] for i in order]
+    for field in ("token", "sentence"):
+        counts = table["num_" + field + "s"]
+        table[field] = np.cumsum(counts) - counts
+    np.save(directory / "documents.npy", table)
+    np.save(directory / "signatures.npy", signatures[order])
+    np.save(directory / "token_ids.npy", np.concatenate([d.token_ids for d in documents]))
+    np.save(directory / "sentences.npy", np.concatenate([d.sentence_lengths for d in documents]))
+    if documents[0].labels is not None:
+        np.save(directory / "labels.npy", np.concatenate([d.labels for d in documents]))
+    groups = np.flatnonzero(np.diff(table["split"].astype(int) << 16 | table["language"])) + 1
+    begins = [0, *groups.tolist()]
+    groups = [
+        [SPLITS[table["split"][begin]], languages[table["language"][begin]], begin, end]
+        for begin, end in zip(begins, [*begins[1:], len(table)], strict=True)
+    ]
+    content = json.dumps({"languages": languages, "groups": groups})
+    (directory / "content.json").write_text(content, encoding="utf-8")
+
+
+class Part:
+    """A part on disk; its arrays are mapped into memory."""
+
+    def __init__(self, directory):
+        self.directory = Path(directory)
+        content = json.loads((self.directory / "content.json").read_text(encoding="utf-8"))
+        self.languages = content["languages"]
+        self.groups = {(split, language): (b, e) for split, language, b, e in content["groups"]}
+        self._arrays = {}
+
+    def array(self, name):
+        """One of the files, by the name before `.npy`; None where there is none."""
+        if name not in self._arrays:
+            path = self.directory / f"{name}.npy"
+            self._arrays[name] = np.load(path, mmap_mode="r") if path.exists() else None
+        return self._arrays[name]
+
+    def places(self, split, language, first_key, last_key):
+        """The range of documents of a split and language whose keys begin so (64 bits, inclusive).
+
+        Found by halving: of the table only a few pages are read.
+        """
+        begin, end = self.groups.get((split, language), (0, 0))
+        keys = self.array("documents")["key"]
+
+        def first_bits(place):
+            return int(keys[place, 0])
+
+        within = range(begin, end)
+        begin = bisect.bisect_left(within, first_key, key=first_bits)
+        end = bisect.bisect_right(within, last_key, key=first_bits)
+        return within[begin:end]
+
+    def read(self, place):
+        """The `EncodedDocument` at a place."""
+        row, labels = self.array("documents")[place], self.array("labels")
+        tokens = slice(row["token"], row["token"] + row["num_tokens"])
+        sentences = slice(row["sentence"], row["sentence"] + row["num_sentences"])
+        return EncodedDocument(
+            row["key"].tobytes(),
+            self.languages[row["language"]],
+            np.array(self.array("token_ids")[tokens]),
+            np.array(self.array("sentences")[sentences]),
+            None if labels is None else np.array(labels[tokens]),
+        )

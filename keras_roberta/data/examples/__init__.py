@@ -1,0 +1,1 @@
+"""Texts and labels, in memory, in tables or as a stream, as batches of token ids."""

@@ -1,0 +1,73 @@
+"""Strings for masked language modelling."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_roberta.data.examples.preprocessor import RobertaPreprocessor
+from keras_roberta.data.masking import mask_tokens
+from keras_roberta.errors import InputError
+
+
+@keras.saving.register_keras_serializable(package="keras_roberta")
+class RobertaMaskedLMPreprocessor(RobertaPreprocessor):
+    """As `RobertaPreprocessor`; hides tokens to train on, finds `<mask>` to predict.
+
+    Args:
+        mask_rate: share of the tokens to predict.
+        Others: as `RobertaPreprocessor`.
+
+    Call arguments:
+        texts: see `RobertaPreprocessor`.
+
+    Returns:
+        dict of `token_ids`, `padding_mask` and `mask_positions`, int32 (batch, most masks in a
+        row): where `<mask>` stands in the texts, 0 where a row has fewer.
+    """
+
+    settings = ("sequence_length", "mask_rate")
+
+    def __init__(self, tokenizer=None, sequence_length=512, mask_rate=0.15, **kwargs):
+        super().__init__(tokenizer, sequence_length, **kwargs)
+        if not 0 < mask_rate <= 1:
+            raise InputError(f"mask_rate must be in (0, 1]; got {mask_rate}")
+        self.mask_rate = mask_rate
+
+    def __call__(self, texts):
+        features = self.find_masks(super().__call__(texts))
+        return {name: np.asarray(array) for name, array in features.items()}
+
+    def count_masks(self, features):
+        """The most `<mask>` in a row of a batch; at least 1."""
+        is_mask = tf.cast(features["token_ids"] == self.tokenizer.mask_token_id, tf.int32)
+        return tf.maximum(tf.reduce_max(tf.reduce_sum(is_mask, axis=1)), 1)
+
+    def find_masks(self, features, width=None):
+        """Adds `mask_positions`, int32 (batch, width), to a batch of features."""
+        is_mask = tf.cast(features["token_ids"] == self.tokenizer.mask_token_id, tf.int32)
+        width = self.count_masks(features) if width is None else width
+        found, positions = tf.math.top_k(is_mask, k=width)  # of equals the first comes first
+        return {**features, "mask_positions": positions * found}
+
+    def mask(self, features):
+        """A batch of features as (inputs, true ids, weights): hides other tokens at every call."""
+        token_ids, length = features["token_ids"], tf.shape(features["token_ids"])[1]
+        maskable = tf.cast(features["padding_mask"], tf.bool)
+        for special in self.tokenizer.special_token_ids:
+            maskable &= token_ids != special
+        masked, positions, labels, weights = mask_tokens(
+            token_ids,
+            maskable,
+            # As many columns as the rounding up of a full row can ask for.
+            num_predictions=tf.cast(self.mask_rate * tf.cast(length, tf.float32), tf.int32) + 1,
+            vocabulary_size=self.tokenizer.vocabulary_size,
+            mask_token_id=self.tokenizer.mask_token_id,
+            special_token_ids=self.tokenizer.special_token_ids,
+            mask_rate=self.mask_rate,
+        )
+        return {**features, "token_ids": masked, "mask_positions": positions}, labels, weights
+
+    def get_config(self):
+        config = {**super().get_config(), "mask_rate": self.mask_rate}
+        del config["labels"]
+        return config

@@ -1,0 +1,92 @@
+"""From strings to the two arrays that the encoder takes."""
+
+import keras
+import numpy as np
+
+from keras_roberta.data.examples.text_forms import texts_and_pairs
+from keras_roberta.errors import InputError
+from keras_roberta.tokenizers import RobertaTokenizer
+
+# Rows are padded up to one of these, so that a compiled step meets a handful of shapes.
+LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+
+
+def padded_length(longest, sequence_length):
+    """The smallest of `LENGTHS`, then of multiples of 256, that holds `longest` tokens."""
+    fitting = [length for length in LENGTHS if length >= longest]
+    return min(fitting[0] if fitting else -(-longest // 256) * 256, sequence_length)
+
+
+@keras.saving.register_keras_serializable(package="keras_roberta")
+class RobertaPreprocessor(keras.layers.Layer):
+    """Tokenises, truncates and pads texts for the encoder, on the host.
+
+    Args:
+        tokenizer: a `RobertaTokenizer`.
+        sequence_length: longest row in tokens, specials included; longer texts are cut, of a pair
+            the longer side first.
+        labels: names of the classes in the order of their numbers, or None.
+
+    Call arguments:
+        texts: list of strings, a pair of lists, or a dict of `text` and `text_pair`.
+
+    Returns:
+        dict of `token_ids` and `padding_mask`, int32 numpy (batch, length), padded to the longest
+        row rounded up to one of `LENGTHS`.
+    """
+
+    settings = ("sequence_length", "labels")  # arguments that a preset keeps
+
+    def __init__(self, tokenizer=None, sequence_length=512, labels=None, **kwargs):
+        super().__init__(trainable=False, **kwargs)
+        self.built = True  # it has no weights; Keras's `quantize` asks
+        self.tokenizer = tokenizer
+        self.sequence_length = int(sequence_length)
+        if self.sequence_length < 3:
+            raise InputError(f"sequence_length must be at least 3; got {sequence_length}")
+        self.labels = tuple(str(label) for label in labels) if labels else None
+
+    def __call__(self, texts):
+        return self.pad(*self.tokenize(texts))
+
+    def tokenize(self, texts):
+        """Token ids with specials, cut to `sequence_length`, before padding.
+
+        Returns:
+            all ids, int32 (total), and the length of each row, int64 (batch).
+        """
+        firsts, seconds = texts_and_pairs(texts)
+        return self.tokenizer.encode_ragged(firsts, seconds, max_length=self.sequence_length)
+
+    def pad(self, values, row_lengths, bucket_lengths=True):
+        """Ragged token ids as the encoder's inputs.
+
+        Args:
+            bucket_lengths: pad to one of `LENGTHS`; else to the longest row, which is less work
+                where nothing is compiled for each shape.
+        """
+        length = int(row_lengths.max(initial=2))
+        if bucket_lengths:
+            length = padded_length(length, self.sequence_length)
+        mask = np.arange(length) < row_lengths[:, None]  # (batch, length)
+        token_ids = np.full(mask.shape, self.tokenizer.pad_token_id, "int32")
+        token_ids[mask] = values
+        return {"token_ids": token_ids, "padding_mask": mask.astype("int32")}
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "sequence_length": self.sequence_length,
+            "labels": self.labels and list(self.labels),
+        }
+
+    # Keras calls the first two for `.keras` files, KerasHub the third for presets.
+
+    def save_assets(self, directory):
+        self.tokenizer.save(directory)
+
+    def load_assets(self, directory):
+        self.tokenizer = RobertaTokenizer.from_preset(directory)
+
+    def save_to_preset(self, preset_dir):
+        self.tokenizer.save(f"{preset_dir}/assets/tokenizer")

@@ -1,0 +1,1 @@
+"""Files and directories: written whole, fetched, read."""

@@ -1,0 +1,63 @@
+"""Texts and labels out of a table, under the names that the user gave."""
+
+import dataclasses
+
+from keras_roberta.data.examples.table_files import Table
+from keras_roberta.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Columns:
+    """Which columns of the tables to read.
+
+    Attributes:
+        text: the texts; None for the only column that is not the label.
+        text_pair: the second sentences, or None.
+        label: the labels.
+        dev_text, dev_text_pair, dev_label: the same in the dev file, where it names them otherwise.
+    """
+
+    text: str | None = None
+    text_pair: str | None = None
+    label: str = "label"
+    dev_text: str | None = None
+    dev_text_pair: str | None = None
+    dev_label: str | None = None
+
+    @property
+    def of_dev(self):
+        """The columns of the dev file. One that is found without a name is found there too."""
+        return dataclasses.replace(
+            self,
+            text=self.dev_text or self.text,
+            text_pair=self.dev_text_pair or self.text_pair,
+            label=self.dev_label or self.label,
+        )
+
+
+def read_texts(table: Table, columns: Columns, prefix="--"):
+    """The texts of a table as the task takes them: a list, or a pair of lists.
+
+    Args:
+        prefix: "--" or "--dev-", for the option's name in messages.
+    """
+    option = f"{prefix}text-column"
+    name = columns.text
+    if name is None:
+        others = [n for n in table.columns if n not in (columns.label, columns.text_pair)]
+        if len(others) != 1:
+            raise InputError(
+                f"{table.path}: which column holds the texts? say {option} (one of {table.names})"
+            )
+        (name,) = others
+    texts = table.texts(name, option)
+    if columns.text_pair is None:
+        return texts
+    return texts, table.texts(columns.text_pair, f"{prefix}text-pair-column")
+
+
+def labels_of(table, column, num_classes, labels, option="--label-column"):
+    """The labels of a table as numbers of a model with so many classes; 1 for regression."""
+    if num_classes == 1:
+        return table.numbers(column, option)
+    return table.class_numbers(column, labels, num_classes, option)

@@ -1,0 +1,218 @@
+"""A corpus into shards on many machines, by Apache Beam: the same shards as `one_machine.py`.
+
+The corpus and the output lie where every machine sees them under the same path.
+"""
+
+import contextlib
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+from keras_roberta.data.corpus import near_duplicates
+from keras_roberta.data.corpus.corpora import work_units
+from keras_roberta.data.corpus.encoded_parts import split_of
+from keras_roberta.data.corpus.encoding import DocumentEncoder
+from keras_roberta.data.corpus.prepare_options import PrepareOptions
+from keras_roberta.data.corpus.shards import SPLITS, shard_name
+from keras_roberta.errors import InputError
+from keras_roberta.files.atomic_write import atomic_file
+from keras_roberta.files.output_directory import output_errors
+from keras_roberta.jobs.prepare import job as shared
+from keras_roberta.jobs.prepare import shards_directory
+from keras_roberta.tokenizers.roberta_tokenizer import RobertaTokenizer
+
+try:
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+except ImportError:
+    raise InputError(
+        "a runner needs Apache Beam, which is not installed; run pip install keras-roberta[beam]"
+    ) from None
+
+
+def prepare(
+    corpus,
+    tokenizer,
+    out,
+    options=None,
+    overwrite=False,
+    runner="DirectRunner",
+    runner_options=(),
+):
+    """As `one_machine.prepare`, by a Beam runner.
+
+    Args:
+        runner: its name, as Beam knows it.
+        runner_options: more of Beam's own options, as `--flink_master=host:8081`.
+    """
+    options, out = options or PrepareOptions(), Path(out)
+    if not isinstance(tokenizer, RobertaTokenizer):
+        tokenizer = RobertaTokenizer.from_preset(tokenizer)
+    units = work_units(corpus, options.corpus)
+    job = shared.Job(out, tokenizer, options, units)
+    with output_errors(out):
+        shards_directory.begin(out, shared.describe(job), overwrite)
+        records = out / shards_directory.PROGRESS
+        with _plain_errors(), beam.Pipeline(options=_beam_options(runner, runner_options)) as p:
+            _build(p, job, records)
+        shards = [json.loads(path.read_text("utf-8")) for path in job.shards.glob("*.json")]
+        dropped = json.loads((records / "dropped.json").read_text("utf-8"))
+        manifest = shared.make_manifest(tokenizer, options, shards, dropped)
+        shards_directory.finish(out, tokenizer, manifest)
+    return manifest
+
+
+def _build(pipeline, job, records):
+    threshold = job.options.near_duplicates
+    encoded = (
+        pipeline
+        | "units" >> beam.Create(range(len(job.units)))
+        | "spread" >> beam.Reshuffle()
+        | "encode" >> beam.ParDo(_Encode(job)).with_outputs("cut", main="documents")
+    )
+    documents = encoded.documents  # (number, EncodedDocument, signature)
+
+    # Duplicates: documents that share a band, or their key, come together.
+    dropped = (
+        documents
+        | "bands" >> beam.FlatMap(_bands, bool(threshold))
+        | "same band" >> beam.GroupByKey()
+        | "find duplicates" >> beam.FlatMap(_find_duplicates, threshold)  # (number, is near)
+        | "why" >> beam.CombinePerKey(min)
+    )
+    by_number = documents | "number" >> beam.Map(lambda row: (row[0], (row[0], row[1])))
+    kept = (
+        {"document": by_number, "dropped": dropped}
+        | "join" >> beam.CoGroupByKey()
+        | "drop" >> beam.FlatMap(lambda item: [] if item[1]["dropped"] else item[1]["document"])
+    )
+
+    # Shards: how many there are of each split and language follows from their tokens.
+    tokens = (
+        kept
+        | "tokens" >> beam.Map(_tokens, job.options.heldout)
+        | "count tokens" >> beam.CombinePerKey(sum)
+    )
+    (
+        kept
+        | "assign" >> beam.Map(_assign, job.options, beam.pvalue.AsDict(tokens))
+        | "same shard" >> beam.GroupByKey()
+        | "write" >> beam.Map(_write, job)
+    )
+
+    near = dropped | "is near" >> beam.Map(lambda item: int(item[1]))
+    sums = {
+        "exact_duplicates": near | "is exact" >> beam.Map(lambda is_near: 1 - is_near),
+        "near_duplicates": near,
+        "cut": encoded.cut,
+    }
+    sums = {
+        name: beam.pvalue.AsSingleton(values | f"count {name}" >> beam.CombineGlobally(sum))
+        for name, values in sums.items()
+    }
+    (
+        pipeline
+        | "once" >> beam.Create([str(records / "dropped.json")])
+        | "note" >> beam.Map(lambda path, **counts: _write_json(path, counts), **sums)
+    )
+
+
+class _Encode(beam.DoFn):
+    """Work units to (number, `EncodedDocument`, signature), and how many were cut."""
+
+    def __init__(self, job):
+        self._job = job
+
+    def setup(self):
+        options = self._job.options
+        self._encoder = DocumentEncoder(
+            self._job.tokenizer, options.sentences, options.corpus_classes
+        )
+
+    def process(self, unit):
+        number = shared.first_number(unit)
+        options = self._job.options
+        for documents, cut in shared.encoded_batches(self._job.units[unit], self._encoder, options):
+            signatures = [None] * len(documents)
+            if options.near_duplicates:
+                signatures = near_duplicates.signatures(documents)
+            for document, signature in zip(documents, signatures, strict=True):
+                yield number, document, signature
+                number += 1
+            yield beam.pvalue.TaggedOutput("cut", cut)
+
+
+def _bands(row, with_near):
+    number, document, signature = row
+    yield (-1, document.key[8:]), (document.key, number, None)
+    for band in range(near_duplicates.NUM_BANDS if with_near else 0):
+        key = near_duplicates.band_keys(signature[None], band)[0]
+        yield (band, int(key).to_bytes(8, "big")), (document.key, number, signature)
+
+
+def _find_duplicates(item, threshold):
+    (band, _), members = item
+    keys, numbers, signatures = zip(*members, strict=True)
+    likeness = None
+    if band >= 0:
+        signatures = np.stack(signatures)
+
+        def likeness(first, other):
+            return near_duplicates.likeness(signatures[first], signatures[other])
+
+    keys = np.frombuffer(b"".join(keys), ">u8").reshape(-1, 2)
+    shared = np.zeros(len(numbers), np.uint64)
+    found = near_duplicates.duplicates(shared, keys, np.array(numbers), likeness, threshold)
+    for is_near, places in enumerate(found):
+        for place in places:
+            yield numbers[place], bool(is_near)
+
+
+def _tokens(row, heldout):
+    _, document = row
+    split = SPLITS[split_of(document.key, heldout)]
+    return (split, document.language), len(document.token_ids)
+
+
+def _assign(row, options, tokens):
+    (group, _), key = _tokens(row, options.heldout), row[1].key
+    count = shared.num_shards(tokens[group], options)
+    number = int.from_bytes(key[:8], "big") * count >> 64
+    return (*group, number, count), row
+
+
+def _write(item, job):
+    (split, language, number, count), rows = item
+    ordered = sorted(rows, key=lambda row: (row[1].key, row[0]))
+    name = shard_name(split, language, number, count)
+    description = shared.write_shard(job.out, name, [document for _, document in ordered])
+    _write_json(job.shards / f"{name}.json", {"split": split, "language": language, **description})
+
+
+def _write_json(path, values):
+    with atomic_file(path) as temporary:
+        temporary.write_text(json.dumps(values), encoding="utf-8")
+
+
+def _beam_options(runner, more):
+    try:
+        return PipelineOptions([f"--runner={runner}", *more])
+    except SystemExit:  # argparse
+        raise InputError(f"runner options {' '.join(more)}: Beam does not know them") from None
+
+
+@contextlib.contextmanager
+def _plain_errors():
+    """Beam adds where it was to messages, and other runners wrap what they pass on."""
+    try:
+        yield
+    except (ValueError, RuntimeError) as error:
+        message = str(error)
+        if not isinstance(error, InputError):
+            found = re.search(r"InputError: (.*)", message)
+            if not found:
+                raise
+            message = found[1]
+        raise InputError(re.sub(r" \[while running .*\]$", "", message)) from None

@@ -1,0 +1,61 @@
+"""The directory that shards are written to, from its first file to the manifest."""
+
+import json
+import shutil
+
+from keras_roberta.data.corpus.shards import MANIFEST, index_name
+from keras_roberta.errors import InputError
+from keras_roberta.files.atomic_write import atomic_file
+
+PROGRESS = ".progress"  # in the directory, while there is no manifest
+
+
+def begin(out, description, overwrite):
+    """Makes the output directory ready; `description` tells this job from others.
+
+    Raises:
+        InputError: it holds shards, another job's progress or other files, and may not be
+            overwritten.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; give a directory for the shards")
+    path = out / PROGRESS / "job.json"
+    manifest = out / MANIFEST
+    if not overwrite:
+        if manifest.exists():
+            raise InputError(f"{out}: there are shards already; add --overwrite to replace them")
+        if path.exists() and path.read_text(encoding="utf-8") != description:
+            raise InputError(
+                f"{out}: holds an unfinished run with other options, tokenizer or corpus; "
+                "add --overwrite to begin anew"
+            )
+        if out.exists() and not path.exists() and any(out.iterdir()):
+            raise InputError(f"{out}: is not empty; give another directory or add --overwrite")
+    else:
+        _remove_shards(out)
+        shutil.rmtree(out / PROGRESS, ignore_errors=True)
+    with atomic_file(path) as temporary:
+        temporary.write_text(description, encoding="utf-8")
+
+
+def finish(out, tokenizer, manifest):
+    """Writes what makes the directory one of shards: the tokenizer, and last the manifest."""
+    tokenizer.save(out / "tokenizer")
+    with atomic_file(out / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    shutil.rmtree(out / PROGRESS, ignore_errors=True)
+
+
+def _remove_shards(out):
+    """Removes the shards that a finished or an unfinished run wrote, and nothing else."""
+    names = [path.name.removesuffix(".json") for path in (out / PROGRESS / "shards").glob("*.json")]
+    try:
+        manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+        by_split = manifest["shards"].values()
+        names += [d["name"] for languages in by_split for ds in languages.values() for d in ds]
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # No manifest of ours.
+    (out / MANIFEST).unlink(missing_ok=True)  # First, so that nothing takes what is left for whole.
+    for name in names:
+        (out / name).unlink(missing_ok=True)
+        (out / index_name(name)).unlink(missing_ok=True)

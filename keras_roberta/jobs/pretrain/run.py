@@ -1,0 +1,319 @@
+"""Pre-trains a model from shards: a run that can be stopped and killed, and goes on."""
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_roberta.data.corpus.shards import open_shards
+from keras_roberta.data.pretraining.batches import (
+    batch_statistics,
+    evaluation_batches,
+    input_errors,
+    pretraining_batches,
+)
+from keras_roberta.errors import InputError
+from keras_roberta.files.output_directory import output_errors
+from keras_roberta.jobs.pretrain.card import draw_curves, write_card
+from keras_roberta.jobs.pretrain.run_directory import RunDirectory
+from keras_roberta.jobs.pretrain.start_model import start_from_cooccurrence, start_model
+from keras_roberta.models.roberta_backbone import RobertaBackbone
+from keras_roberta.tasks.pretrainer import RobertaPretrainer
+from keras_roberta.training.optimizer.pretraining import pretraining_optimizer
+from keras_roberta.training.runs.budget import BudgetSchedule, RunClock
+from keras_roberta.training.runs.divergence import StopDivergence
+from keras_roberta.training.runs.progress import RunBar, console
+from keras_roberta.training.runs.run_log import CsvLog, TensorBoardLog
+from keras_roberta.training.runs.run_states import RunStates, state_variables
+from keras_roberta.training.runs.save_state import SaveState
+from keras_roberta.training.runs.windows import Windows
+from keras_roberta.training.workers.exchange import Exchange
+from keras_roberta.training.workers.multi_worker import WorkerRank
+
+
+@dataclasses.dataclass(frozen=True)
+class PretrainingResult:
+    """How a run ended.
+
+    Attributes:
+        model: `RobertaPretrainer`
+        steps, tokens, hours, skipped_steps: of the whole run, over all its processes.
+        heldout: dict of language to dict of metrics; empty where the run was stopped.
+        signal: number of the signal that stopped it, or None where it is done.
+    """
+
+    model: RobertaPretrainer
+    steps: int
+    tokens: int
+    hours: float
+    skipped_steps: int
+    heldout: dict[str, dict[str, float]]
+    signal: int | None = None
+
+
+def pretrain(data, out, options, overwrite=False, on_corrupt="raise", strategy=None):
+    """Pre-trains, and writes a preset for every task with its curves and model card.
+
+    The same call goes on where an earlier one was stopped, on the same samples. By steps a run
+    that was killed ends with the weights of one that was not; by hours its rate follows the clock.
+
+    Args:
+        data: directory of shards.
+        out: directory of the run: `run.json`, `states/`, `log.csv`, `evaluations.csv` (from step
+            0 where it starts from a preset), `tensorboard/`, and at the end the preset,
+            `curves.png` and `README.md`.
+        options: `PretrainingOptions`
+        overwrite: start anew where `out` holds another run.
+        on_corrupt: see `open_shards`.
+        strategy: `tf.distribute.Strategy`, or None for one device. Of several workers the chief
+            writes `out`, and reads it for the others; each reads `data`.
+
+    Returns:
+        `PretrainingResult`
+
+    Raises:
+        InputError: names the file, option or value that does not fit; or the run diverges.
+    """
+    strategy = strategy or tf.distribute.get_strategy()
+    stages = options.stages(strategy.num_replicas_in_sync)
+    if options.preset is not None and Path(options.preset).resolve() == Path(out).resolve():
+        raise InputError(f"{out}: is the preset to start from; give another --out")
+    shards = open_shards(data, on_corrupt)
+    with strategy.scope():
+        model, schedule = build(options, shards)
+    evaluation = _Evaluation(model, shards, options, stages[-1])
+    directory = RunDirectory(out)
+    # Says what the shards lack before anything is written.
+    statistics = batch_statistics(shards, stages[0].batches)
+    exchange = Exchange(strategy)
+    with output_errors(directory.path):
+        if exchange.rank.is_chief:
+            directory.open(options, shards, overwrite)
+        shares = ", ".join(f"{share:.1%} {name}" for name, share in statistics["shares"].items())
+        console.print(f"drawn: {shares}; {statistics['padding']:.1%} of it padding")
+        result = _run(model, schedule, shards, options, stages, directory, evaluation, exchange)
+    if shards.corrupt:
+        file, record = shards.corrupt[0]
+        console.print(
+            f"{len(shards.corrupt)} damaged documents were passed over, the first of them record "
+            f"{record} of {file}"
+        )
+    return result
+
+
+def _run(model, schedule, shards, options, stages, directory, evaluation, exchange):
+    """Trains for what is left of the budget, then measures and writes the preset."""
+    is_chief = exchange.rank.is_chief
+    states = RunStates(directory.states, options.keep_states)
+    before = _restore(states, model, exchange)
+    if before["step"]:
+        console.print(f"going on from step {before['step']:,}")
+    elif options.initial_embeddings == "cooccurrence":
+        started = time.monotonic()
+        start_from_cooccurrence(model.backbone, shards, options.seed, exchange)
+        (before["seconds"],) = exchange.of_chief([time.monotonic() - started])
+    clock = RunClock(
+        options.budget,
+        schedule,
+        before["step"],
+        before["seconds"],
+        before["tokens"],
+        # By steps the clock decides nothing.
+        agree=(lambda seconds: float(exchange.of_chief([seconds])[0])) if options.hours else float,
+    )
+    stage_starts = before["stages"]
+    reports = []
+    if is_chief:
+        log = CsvLog(directory.log, clock.step)
+        evaluations = CsvLog(directory.evaluations, clock.step)
+        tensorboard = TensorBoardLog(directory.tensorboard)
+        reports = [log, tensorboard]
+
+    saving = SaveState(
+        states if is_chief else None,
+        options.save_every,
+        clock.step,
+        lambda: {"seconds": clock.seconds, "tokens": clock.tokens, "stages": stage_starts},
+        agree=lambda received: int(exchange([received or 0]).max()) or None,
+    )
+
+    def evaluate(step, means=None):
+        if step % options.evaluate_every == 0:
+            heldout = evaluation(saving)
+            if is_chief and saving.signal is None:
+                _report_evaluation(step, heldout, evaluations, tensorboard)
+
+    windows = Windows(
+        options.log_every, [*reports, StopDivergence(options.log_every), evaluate], clock.step
+    )
+    bar, heldout = RunBar(clock), {}
+    try:
+        saving.listen()
+        # The chief alone knows what has been measured.
+        is_due = is_chief and _is_due(clock, options, evaluations)
+        if exchange.of_chief([is_due])[0]:
+            # Of what is there already: it must not use up the warm-up.
+            with clock.stopped():
+                evaluate(clock.step)
+        for stage in stages:
+            if saving.look() is not None or clock.progress >= stage.until:
+                continue
+            clock.until = stage.until
+            clock.tokens_a_step = stage.batches.batch_size * stage.batches.sequence_length
+            start = stage_starts.setdefault(str(stage.number), clock.step)
+            batches = _batches_of_worker(
+                model.distribute_strategy,
+                shards,
+                stage.batches,
+                seed=options.seed + stage.number,
+                start_step=clock.step - start,
+            )
+            model.gradient_accumulation_steps = stage.parts
+            model.train_function = None  # its trace holds the old number of parts
+            with input_errors():
+                model.fit(
+                    batches,
+                    shuffle=False,
+                    verbose=0,
+                    callbacks=[clock, windows, bar, saving],
+                )
+        if saving.signal is None:
+            saving.listen()  # `fit` gave the signals back
+            heldout = evaluation(saving)
+    finally:
+        bar.close()
+        saving.close()
+    totals = {
+        "steps": clock.step,
+        "tokens": clock.tokens,
+        "hours": clock.seconds / 3600,
+        "skipped_steps": _skipped(model),
+    }
+    if saving.signal is not None:
+        return PretrainingResult(model, **totals, heldout={}, signal=saving.signal)
+    if not is_chief:
+        return PretrainingResult(model, **totals, heldout=heldout)
+    evaluations = CsvLog(directory.evaluations, clock.step - 1)  # in place of any of this step
+    _report_evaluation(clock.step, heldout, evaluations, tensorboard)
+    without_segments(model).save_to_preset(directory.path)
+    draw_curves(directory.curves, log.rows(), evaluations.rows())
+    name, config = directory.path.resolve().name, model.backbone.config
+    write_card(directory.card, name, config, options, shards, totals, heldout)
+    return PretrainingResult(model, **totals, heldout=heldout)
+
+
+def _restore(states, model, exchange):
+    """Puts the chief's newest state into the models of all workers.
+
+    Returns:
+        dict of `step`, `seconds`, `tokens` and `stages`.
+    """
+    found = states.restore(model) if exchange.rank.is_chief else None
+    found = json.loads(exchange.bytes_of_chief(json.dumps(found).encode()))
+    if found is None:
+        return {"step": 0, "seconds": 0.0, "tokens": 0, "stages": {}}
+    if exchange.rank.num_workers > 1:
+        for variable in state_variables(model).values():
+            variable.assign(exchange.of_chief(np.array(variable)))
+    return found
+
+
+def _batches_of_worker(strategy, shards, batches, **place):
+    """The batches of a stage; of several workers each has its own rows, and reads no others."""
+    worker = WorkerRank.of(strategy)
+    if worker.num_workers == 1:
+        return pretraining_batches(shards, batches, **place)
+    num_replicas, replicas = strategy.num_replicas_in_sync, worker.replicas(strategy)
+    parts = [
+        pretraining_batches(shards, batches, num_workers=num_replicas, worker_index=i, **place)
+        for i in replicas
+    ]
+    turns = tf.data.Dataset.range(len(parts)).repeat()
+    return strategy.distribute_datasets_from_function(
+        lambda _: tf.data.Dataset.choose_from_datasets(parts, turns)
+    )
+
+
+def build(options, shards):
+    """The model that a run starts with, compiled, and its schedule."""
+    keras.utils.set_random_seed(options.seed)
+    model = start_model(options, shards)
+    peak = options.peak_learning_rate(model.backbone.config.hidden_dim)
+    schedule = BudgetSchedule(peak, options.warmup, options.decay_power)
+    model.compile(
+        pretraining_optimizer(
+            schedule,
+            weight_decay=options.weight_decay,
+            epsilon=options.epsilon,
+            clip_norm=options.clip_norm,
+        )
+    )
+    model.optimizer.build(model.trainable_variables)
+    return model, schedule
+
+
+def without_segments(model):
+    """The same weights as a model that takes one text a row, as every task does."""
+    backbone = model.backbone
+    if not backbone.optional_inputs:
+        return model
+    config = {**model.get_config(), "backbone": RobertaBackbone(backbone.config)}
+    config |= {"preprocessor": model.preprocessor, "name": None}
+    plain = RobertaPretrainer(**config)
+    for weight, trained in zip(plain.weights, model.weights, strict=True):
+        weight.assign(trained)
+    return plain
+
+
+class _Evaluation:
+    """Metrics on the held-out text of each language."""
+
+    def __init__(self, model, shards, options, last):
+        self._model = model
+        batches = dataclasses.replace(
+            last.batches,
+            batch_size=last.batches.batch_size // last.parts,
+            sequence_length=options.longest_sequence,
+        )
+        self._datasets = {}
+        for language, counts in shards.counts.get("heldout", {}).items():
+            if not counts["documents"]:
+                continue
+            try:
+                self._datasets[language] = evaluation_batches(
+                    shards, batches, options.seed, options.evaluation_batches, language
+                )
+            except InputError as error:  # few documents, and none that the objectives can use
+                console.print(f"{language} will not be measured: {error}")
+
+    def __call__(self, saving):
+        """Metrics by language; only of a part of the text where `saving` was told to stop."""
+        results = {}
+        with input_errors():
+            for language, dataset in self._datasets.items():
+                if saving.signal is None:
+                    results[language] = self._model.evaluate(
+                        dataset, verbose=0, return_dict=True, callbacks=[saving]
+                    )
+        return results
+
+
+def _is_due(clock, options, evaluations):
+    """Whether to measure before the first step: a preset, or where a signal cut that off."""
+    known = any(int(row["step"]) == clock.step for row in evaluations.rows())
+    return not known and (bool(clock.step) or options.preset is not None) and clock.progress < 1
+
+
+def _report_evaluation(step, results, evaluations, tensorboard):
+    for language, values in results.items():
+        evaluations(step, {"language": language, **values})
+        tensorboard(step, {f"heldout/{language}/{name}": v for name, v in values.items()})
+
+
+def _skipped(model):
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    return int(np.asarray(getattr(optimizer, "skipped_steps", 0)))

@@ -1,0 +1,99 @@
+"""The directory of a pre-training run: what was asked for, states, logs, in the end a preset."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+from keras_roberta.checkpoints.presets import remove_preset
+from keras_roberta.errors import InputError
+from keras_roberta.files.atomic_write import atomic_file
+from keras_roberta.files.output_directory import check_output_directory
+from keras_roberta.jobs.pretrain.options import MAY_DIFFER, PretrainingOptions
+
+RECORD = "run.json"
+
+
+class RunDirectory:
+    """Where a run keeps its things.
+
+    Attributes:
+        states, tensorboard: directories.
+        log, evaluations: CSV files.
+        curves, card: what is said of the preset, which lies in `path` itself.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.states, self.tensorboard = self.path / "states", self.path / "tensorboard"
+        self.log, self.evaluations = self.path / "log.csv", self.path / "evaluations.csv"
+        self.curves, self.card = self.path / "curves.png", self.path / "README.md"
+
+    @property
+    def holds_run(self):
+        return (self.path / RECORD).exists()
+
+    def open(self, options, shards, overwrite=False):
+        """Starts the run, or goes on with it where it is the same one.
+
+        Raises:
+            InputError: the directory holds something else, or a run of other options or data.
+        """
+        record = _record(options, shards)
+        path = self.path / RECORD
+        if overwrite:
+            check_output_directory(self.path, overwrite=True)
+            if self.holds_run:
+                self._clear()
+        elif self.holds_run:
+            _check_same(path, record)
+            return
+        else:
+            check_output_directory(self.path, overwrite=False)
+        with atomic_file(path) as temporary:
+            temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+    def _clear(self):
+        remove_preset(self.path)  # First: it would pass for the new run's.
+        for directory in (self.states, self.tensorboard):
+            shutil.rmtree(directory, ignore_errors=True)
+        for file in (self.log, self.evaluations, self.curves, self.card, self.path / RECORD):
+            file.unlink(missing_ok=True)
+
+
+def _record(options, shards):
+    """What makes a run this run, as JSON reads it back."""
+    manifest = json.dumps(shards.manifest, sort_keys=True)
+    record = {
+        "options": options.to_dict(),
+        "tokenizer": shards.fingerprint,
+        "shards": hashlib.sha256(manifest.encode()).hexdigest(),
+    }
+    return json.loads(json.dumps(record))
+
+
+def _check_same(path, record):
+    try:
+        old = json.loads(path.read_text(encoding="utf-8"))
+        then, now = _flat(old["options"]), _flat(record["options"])
+        fingerprints = {name: old[name] for name in ("tokenizer", "shards")}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(
+            f"{path}: cannot be read; give another --out, or --overwrite to start anew"
+        ) from None
+    way_out = "give another --out, or --overwrite to start anew"
+    for name, what in (("tokenizer", "with another tokenizer"), ("shards", "on other shards")):
+        if fingerprints[name] != record[name]:
+            raise InputError(f"{path.parent}: a run {what}; {way_out}")
+    defaults = json.loads(json.dumps(PretrainingOptions().to_dict()))
+    then = _flat(defaults) | then  # a run from before an option was there
+    for name in {**then, **now}:
+        if name not in MAY_DIFFER and then.get(name) != now.get(name):
+            raise InputError(
+                f"{path.parent}: a run with {name} {then.get(name)}, not {now.get(name)}; give the "
+                f"same to go on with it; else {way_out}"
+            )
+
+
+def _flat(options):
+    return {**options, **options["batches"], "batches": None}

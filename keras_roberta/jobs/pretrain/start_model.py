@@ -1,0 +1,94 @@
+"""The model that a pre-training run starts with: a new one, or a checkpoint's."""
+
+import numpy as np
+
+from keras_roberta.checkpoints.presets import open_preset
+from keras_roberta.config import RobertaConfig
+from keras_roberta.data.pretraining.cooccurrence import check_vectors, token_vectors
+from keras_roberta.errors import InputError
+from keras_roberta.models.roberta_backbone import RobertaBackbone
+from keras_roberta.tasks.pretrainer import RobertaPretrainer
+from keras_roberta.tasks.task import check_vocabulary
+from keras_roberta.training.runs.progress import waiting
+
+_COUNTED_TOKENS = 20_000_000  # bounds the time and memory of counting
+
+
+def start_model(options, shards):
+    """A `RobertaPretrainer` after the options, with random weights or those of their preset.
+
+    Args:
+        options: `PretrainingOptions`
+        shards: `Shards`, whose tokenizer the model has.
+
+    Raises:
+        InputError: the preset cannot be read, has another tokenizer than the shards, or fewer
+            positions than the sequences are long.
+    """
+    tokenizer, batches = shards.tokenizer, options.batches
+    packed = ("segment_ids",) if batches.packing == "block-diagonal" else ()
+    of_backbone = dict(optional_inputs=packed, dtype=options.dtype)
+    of_task = dict(
+        objectives=batches.objectives,
+        loss_weights=options.loss_weights,
+        num_choices=batches.num_choices,
+        token_labels=shards.token_labels,
+        preprocessor=RobertaPretrainer.preprocessor_cls(
+            tokenizer, options.longest_sequence, batches.mask_rate or 0.15
+        ),
+    )
+    training = dict(
+        dropout=options.dropout,
+        attention_dropout=options.dropout,
+        seed=options.seed,
+        remat=options.remat,
+    )
+    if options.preset is None:
+        config = RobertaConfig.named(
+            options.size,
+            initializer=options.initializer,
+            vocabulary_size=tokenizer.vocabulary_size,
+            max_sequence_length=options.longest_sequence,
+            start_token_id=tokenizer.start_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+            end_token_id=tokenizer.end_token_id,
+            **training,
+        )
+        if options.initial_embeddings == "cooccurrence":
+            check_vectors(config.vocabulary_size, config.hidden_dim)
+        return RobertaPretrainer(RobertaBackbone(config, **of_backbone), **of_task)
+    source = open_preset(options.preset)
+    _check(source, shards, options)
+    backbone = RobertaBackbone(source.config.replace(**training), **of_backbone)
+    source.load_backbone_weights(backbone)
+    return RobertaPretrainer.from_preset(options.preset, backbone=backbone, **of_task)
+
+
+def start_from_cooccurrence(backbone, shards, seed, exchange):
+    """Gives an encoder the `token_vectors` of the shards; the chief counts.
+
+    Args:
+        exchange: `Exchange` of the run's workers.
+    """
+    table = np.zeros(backbone.token_embedding.embeddings.shape, np.float32)
+    if exchange.rank.is_chief:
+        with waiting("counting which tokens stand together"):
+            documents = shards.documents(max_tokens=_COUNTED_TOKENS)
+            table = token_vectors(documents, *table.shape, seed=seed)
+    backbone.token_embedding.embeddings.assign(exchange.of_chief(table))
+
+
+def _check(source, shards, options):
+    tokenizer = source.tokenizer()
+    if tokenizer.fingerprint != shards.fingerprint:
+        raise InputError(
+            f"{options.preset}: has another tokenizer than the shards in {shards.directory}; "
+            f"prepare the corpus again with --tokenizer {options.preset}"
+        )
+    check_vocabulary(tokenizer, source)
+    positions = source.config.max_sequence_length
+    if options.longest_sequence > positions:
+        raise InputError(
+            f"{options.preset}: has positions for {positions} tokens, fewer than a sequence_length "
+            f"of {options.longest_sequence}; give at most {positions}"
+        )

@@ -1,0 +1,70 @@
+"""A corpus into a tokenizer, languages in the shares in which they will be trained on."""
+
+import collections
+from pathlib import Path
+
+from keras_roberta.data.corpus.corpora import CorpusOptions, read_documents, work_units
+from keras_roberta.data.corpus.encoding import document_key
+from keras_roberta.data.corpus.language_sampling import language_shares
+from keras_roberta.errors import InputError
+from keras_roberta.tokenizers.training import train_byte_level_bpe
+
+
+def train_tokenizer(
+    corpus,
+    out,
+    vocabulary_size=50265,
+    options=None,
+    language_alpha=0.7,
+    sample_bytes=1_000_000_000,
+    overwrite=False,
+    progress=False,
+):
+    """Learns a byte-level BPE from a corpus and saves it.
+
+    Args:
+        corpus, options: see `data/corpora.py`.
+        vocabulary_size: ids in all.
+        language_alpha: see `language_sampling.language_shares`, here of bytes of text.
+        sample_bytes: of a larger corpus about so many are learnt from. A language whose share is
+            more than its text is repeated, one whose share is less is sampled by document.
+
+    Returns:
+        the `RobertaTokenizer`, and {language: share}.
+
+    Raises:
+        InputError: something in the corpus, or `out` holds a tokenizer already.
+    """
+    options, out = options or CorpusOptions(), Path(out)
+    if not overwrite and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: is not empty; give another directory or add --overwrite")
+    units = work_units(corpus, options)
+    sizes = collections.Counter()
+    for document in _documents(units, options):
+        sizes[document.language] += len(document.text.encode())
+    if not sizes:
+        raise InputError(f"{corpus}: the corpus is empty; there is no text in its files")
+    shares = language_shares(sizes, language_alpha)
+    total = min(sum(sizes.values()), sample_bytes)
+    times = {language: shares[language] * total / size for language, size in sizes.items()}
+    texts = _sampled(_documents(units, options), times)
+    tokenizer = train_byte_level_bpe(texts, vocabulary_size, progress=progress)
+    try:
+        tokenizer.save(out)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror or error})") from None
+    return tokenizer, shares
+
+
+def _documents(units, options):
+    for unit in units:
+        yield from read_documents(unit, options)
+
+
+def _sampled(documents, times):
+    """The texts, each as often as its language asks for; a part of a time is decided by a hash."""
+    for document in documents:
+        whole, part = divmod(times[document.language], 1)
+        key = int.from_bytes(document_key(document.text.encode())[:8], "big")
+        for _ in range(int(whole) + (key < part * 2**64)):
+            yield document.text

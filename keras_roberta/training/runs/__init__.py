@@ -1,0 +1,1 @@
+"""A long run: its budget, its states, its log."""

@@ -1,0 +1,138 @@
+"""The whole state of a training run on disk, so that it goes on as if it had not stopped."""
+
+import json
+import logging
+import os
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from keras_roberta.errors import InputError
+from keras_roberta.files.atomic_write import atomic_file
+
+logger = logging.getLogger("keras_roberta")
+
+
+class RunStates:
+    """Saved states of a run, `step-00001000.safetensors` and so on, the newest few.
+
+    A state holds every weight, the seeds of dropout, every variable of the optimizer, and the
+    values given with it as JSON; nothing that could be executed. It is written under another
+    name, forced to disk and renamed: whenever the machine stops, the newest file is whole.
+
+    Args:
+        directory: where the files go.
+        keep: how many of them to keep.
+    """
+
+    def __init__(self, directory, keep=2):
+        if keep < 1:
+            raise InputError(f"keep at least 1 state; got {keep}")
+        self.directory, self.keep = Path(directory), keep
+
+    def save(self, model, step, **values):
+        """Writes the state after `step` steps.
+
+        Args:
+            model: compiled, its optimizer built.
+            step: batches seen, which is also the place in the data.
+            values: what else to bring back, as JSON.
+
+        Raises:
+            InputError: it cannot be written, for example because the disk is full.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import save_file
+
+        tensors = {name: np.array(v, order="C") for name, v in state_variables(model).items()}
+        metadata = {"run": json.dumps({"step": step, **values})}
+        path = self.directory / f"step-{step:08}.safetensors"
+        try:
+            with atomic_file(path) as temporary:
+                save_file(tensors, temporary, metadata)
+                _force_to_disk(temporary)
+            _force_to_disk(self.directory)
+        except (OSError, SafetensorError) as error:
+            reason = getattr(error, "strerror", None) or error
+            newest = next(iter(self._newest_first()), None)
+            goes_on = f"go on from {newest.name}" if newest else "start again"
+            raise InputError(
+                f"{path}: cannot be written ({reason}); make room, and the same command will "
+                f"{goes_on}"
+            ) from None
+        for old in self._newest_first()[self.keep :]:
+            old.unlink()
+
+    def restore(self, model):
+        """Puts the newest state into the model.
+
+        Returns:
+            `{"step": …, **values}` as given to `save`, or None where nothing was saved.
+
+        Raises:
+            InputError: the states are of another model, or none of them can be read.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        for left_over in self.directory.glob(".step-*"):  # of a save that was killed
+            shutil.rmtree(left_over, ignore_errors=True)
+        found = self._newest_first()
+        for path in found:
+            try:
+                with safe_open(path, framework="np") as file:
+                    values = json.loads(file.metadata()["run"])
+                    tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            except (OSError, SafetensorError, TypeError, KeyError, ValueError) as error:
+                logger.warning("%s: cannot be read (%s); going back to an older one", path, error)
+                continue
+            _assign(model, tensors, path)
+            return values
+        if found:
+            raise InputError(f"{self.directory}: none of its states can be read; start a new run")
+        return None
+
+    def clear(self):
+        """Removes all states."""
+        for path in self._newest_first():
+            path.unlink()
+
+    def _newest_first(self):
+        named = re.compile(r"step-\d{8,}\.safetensors")
+        found = [path for path in self.directory.glob("*") if named.fullmatch(path.name)]
+        return sorted(found, key=lambda path: int(path.stem.removeprefix("step-")), reverse=True)
+
+
+def state_variables(model):
+    """All that a training step reads and writes, under names that hold in another process."""
+    weights = {id(v) for v in model.weights}
+    # The seeds of dropout. Keras numbers their names, and the optimizer's, through the process.
+    seeds = [v for v in model.variables if id(v) not in weights and "seed" in v.path]
+    return {
+        **{f"model/{v.path}": v for v in model.weights},
+        **{f"seed/{i}": v for i, v in enumerate(seeds)},
+        **{
+            f"optimizer/{i}/{v.path.partition('/')[2]}": v
+            for i, v in enumerate(model.optimizer.variables)
+        },
+    }
+
+
+def _assign(model, tensors, path):
+    variables = state_variables(model)
+    wrong = sorted(set(variables) ^ set(tensors)) or [
+        name for name, v in variables.items() if tuple(v.shape) != tensors[name].shape
+    ]
+    if wrong:
+        raise InputError(f"{path}: a state of another model ({wrong[0]} does not fit)")
+    for name, variable in variables.items():
+        variable.assign(tensors[name])
+
+
+def _force_to_disk(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,259 @@
+"""The command line, from its help to a model on disk."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import keras_roberta as kr
+from keras_roberta import export
+from keras_roberta.data.examples.preprocessor import RobertaPreprocessor
+
+COMMANDS = (
+    "demo",
+    "tokenizer train",
+    "prepare",
+    "pretrain",
+    "finetune",
+    "evaluate",
+    "predict",
+    "export",
+    "report",
+    "convert",
+)
+
+
+@pytest.fixture
+def preset(tmp_path, config, tokenizer):
+    """A pre-trained backbone without a head."""
+    backbone = kr.RobertaBackbone(config)
+    model = kr.RobertaTextClassifier(
+        backbone, num_classes=2, preprocessor=RobertaPreprocessor(tokenizer, 32)
+    )
+    model.save_to_preset(tmp_path / "preset")
+    return tmp_path / "preset"
+
+
+@pytest.fixture
+def train(tmp_path, sentiment):
+    path = tmp_path / "train.tsv"
+    rows = zip(*sentiment, strict=True)
+    path.write_text("sentence\tlabel\n" + "".join(f"{t}\t{label}\n" for t, label in rows))
+    return path
+
+
+@pytest.fixture
+def dev(tmp_path, train):
+    path = tmp_path / "dev.tsv"
+    path.write_text(train.read_text().replace("sentence", "content", 1))
+    return path
+
+
+@pytest.mark.parametrize("command", [(), *(tuple(name.split()) for name in COMMANDS)])
+def test_help_needs_no_tensorflow(command):
+    code = (
+        "import sys\n"
+        "from typer.testing import CliRunner\n"
+        "from keras_roberta.cli import app\n"
+        f"result = CliRunner().invoke(app, {[*command, '--help']})\n"
+        "assert result.exit_code == 0 and 'Usage' in result.output, result.output\n"
+        "assert not {'tensorflow', 'keras', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_module_and_start_up_are_quiet(tmp_path):
+    code = "from keras_roberta.cli import main; main(['finetune', '--preset', 'none', *{}])"
+    (tmp_path / "a.tsv").write_text("text\tlabel\na\t0\nb\t1\n")
+    arguments = ["--train", str(tmp_path / "a.tsv"), "--out", str(tmp_path / "out")]
+    done = subprocess.run(
+        [sys.executable, "-c", code.format(arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: none: no such directory") and done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+
+
+def finetune_arguments(preset, train, out, *more):
+    return ("finetune", "--preset", preset, "--train", train, "--out", out, *more)
+
+
+@pytest.mark.parametrize(
+    "content, more, message",
+    [
+        (None, (), "train.tsv: no such file"),
+        ("", (), "train.tsv: the file is empty"),
+        ("sentence\tlabel\n", (), "no rows"),
+        ("sentence\tlabel\na\n", (), "line 2: 1 fields"),
+        (b"sentence\tlabel\n\xe9\t1\n", (), "line 2: not UTF-8"),
+        ("sentence\tscore\na\t1\n", ("--text-column", "sentence"), "no column 'label'"),
+        ("a\tb\tlabel\na\tb\t1\n", (), "which column holds the texts? say --text-column"),
+        ("sentence\tlabel\na\t1\nb\t1\n", ("--text-column", "text"), "there are sentence, label"),
+        ("sentence\tlabel\na\t1\nb\t1\n", (), "holds a single label, 1"),
+        ("sentence\tlabel\na\t0\nb\t2\n", ("--num-classes", "2"), "label 2 is outside 0..1"),
+        ("sentence\tlabel\na\t0\nb\t-1\n", (), "line 3, column 'label': label -1 is outside"),
+        ("sentence\tlabel\na\t0\nb\t90210\n", (), "labels go up to 90210"),
+        ("sentence\tlabel\na\tx\nb\ty\n", ("--task", "regress"), "expected a number, found 'x'"),
+        ("sentence\tlabel\na\t0\nb\t1\n", ("--learning-rate", "0"), "learning_rate must be"),
+        ("sentence\tlabel\na\t0\nb\t1\n", ("--dropout", "1"), "dropout must be in"),
+    ],
+)
+def test_bad_tables_and_options(run, preset, tmp_path, content, more, message):
+    path = tmp_path / "train.tsv"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    code, stdout, stderr = run(*finetune_arguments(preset, path, tmp_path / "out", *more))
+    assert (code, stdout) == (2, "")
+    assert stderr.startswith("error: ") and message in stderr and stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_dev_file_with_other_names(run, preset, train, dev, tmp_path):
+    arguments = finetune_arguments(
+        preset, train, tmp_path / "out", "--dev", dev, "--text-column", "sentence"
+    )
+    code, _, stderr = run(*arguments)
+    assert code == 2
+    assert "no column 'sentence'; there are content, label" in stderr
+    assert "--dev-text-column" in stderr
+
+
+def test_missing_and_mangled_presets(run, preset, train, tmp_path):
+    def finetune(source):
+        return run(*finetune_arguments(source, train, tmp_path / "out"))
+
+    code, _, stderr = finetune(tmp_path / "none")
+    assert code == 2 and "no such directory" in stderr
+    (preset / "config.json").write_text('{"model_type": ')
+    code, _, stderr = finetune(preset)
+    assert code == 2 and "config.json: not valid JSON" in stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_output_directory_that_exists(run, preset, train, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("keep")
+    code, _, stderr = run(*finetune_arguments(preset, train, tmp_path / "out"))
+    assert code == 2 and "--overwrite" in stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
+
+
+def test_failure_leaves_nothing_behind(run, preset, train, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("csv.DictWriter", fail)
+    monkeypatch.delenv("KERAS_ROBERTA_DEBUG", raising=False)
+    before = sorted(tmp_path.iterdir())
+    code, _, stderr = run(*finetune_arguments(preset, train, tmp_path / "out", "--epochs", 1))
+    assert code == 1
+    assert "internal error: OSError: disk full (set KERAS_ROBERTA_DEBUG=1" in stderr
+    assert "Traceback" not in stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_debug_keeps_the_traceback(run, preset, train, tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_roberta.data.examples.table_files.read_table", None)
+    monkeypatch.setattr("keras_roberta.jobs.finetune.read_table", None)
+    monkeypatch.setenv("KERAS_ROBERTA_DEBUG", "1")
+    code, _, stderr = run(*finetune_arguments(preset, train, tmp_path / "out"))
+    assert code == 1 and "Traceback" in stderr and "TypeError" in stderr
+
+
+def test_interrupt(run, preset, train, tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("keras_roberta.jobs.finetune.read_table", interrupt)
+    code, _, stderr = run(*finetune_arguments(preset, train, tmp_path / "out"))
+    assert code == 130 and "Traceback" not in stderr
+
+
+def test_usage_errors(run):
+    assert run("finetune")[0] == 2
+    assert run("finetuen")[0] == 2
+    code, _, stderr = run("demo", "--preset", "p")
+    assert code == 2 and "give --train, --dev" in stderr
+    code, _, stderr = run(
+        "export", "--preset", "p", "--out", "a.tflite", "--sequence-lengths", "32,x"
+    )
+    assert code == 2 and "--sequence-lengths '32,x'" in stderr
+    code, _, stderr = run("evaluate", "--model", "none.tflite", "--data", "none.tsv")
+    assert code == 2 and stderr.startswith("error: none.tsv: no such file")
+
+
+@pytest.mark.slow
+def test_finetune_evaluate_predict_export_report(run, preset, train, dev, tmp_path):
+    out = tmp_path / "out"
+    code, stdout, stderr = run(
+        *finetune_arguments(preset, train, out, "--dev", dev, "--dev-text-column", "content"),
+        *("--text-column", "sentence", "--epochs", 12, "--learning-rate", "3e-3"),
+        *("--sequence-length", 32, "--batch-size", 16, "--remat"),
+        *("--dropout", "0.05"),
+    )
+    assert code == 0, stderr
+    config = kr.RobertaBackbone.from_preset(out, load_weights=False).config
+    assert config.remat and (config.dropout, config.attention_dropout) == (0.05, 0.05)
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["accuracy"] > 0.9 and f"{metrics['accuracy']:.4f}" in stdout
+    assert len((out / "history.csv").read_text().splitlines()) == 13
+
+    code, stdout, _ = run("evaluate", "--model", out, "--data", dev, "--json")
+    assert code == 0 and json.loads(stdout)["accuracy"] == metrics["accuracy"]
+
+    code, stdout, _ = run("predict", "--model", out, "a fine film", "a dull film")
+    labels = [line.split("\t")[0] for line in stdout.splitlines()]
+    assert (code, labels) == (0, ["1", "0"])
+
+    tflite, saved_model = tmp_path / "model.tflite", tmp_path / "saved"
+    export = ("export", "--preset", out, "--sequence-lengths", "16,32")
+    assert run(*export, "--out", tflite)[0] == 0
+    assert run(*export, "--out", saved_model, "--format", "saved-model")[0] == 0
+    code, _, stderr = run(*export, "--out", tflite)
+    assert code == 2 and "--overwrite" in stderr
+
+    on_ids = tmp_path / "ids.tflite"
+    ids_of_32 = ("--inputs", "tokens", "--sequence-lengths", 32)
+    assert run("export", "--preset", out, "--out", on_ids, *ids_of_32)[0] == 0
+    code, _, stderr = run("evaluate", "--model", on_ids, "--data", dev)
+    assert code == 2 and "--tokenizer" in stderr
+    for model, *tokenizer in ((tflite,), (saved_model,), (on_ids, "--tokenizer", out)):
+        exported = ("--model", model, *tokenizer, "--data", dev)
+        code, stdout, stderr = run("evaluate", *exported, "--json")
+        assert code == 0, stderr
+        assert json.loads(stdout)["accuracy"] == metrics["accuracy"]
+        table = tmp_path / "predictions.jsonl"
+        assert run("predict", *exported, "--text-column", "content", "--out", table)[0] == 0
+        first = json.loads(table.read_text().splitlines()[0])
+        assert first["text"] == "a fine film" and first["label"] == "1"
+
+    code, stdout, stderr = run(
+        *("report", tflite, saved_model, "--preset", out, "--data", dev),
+        *("--out", tmp_path / "report"),
+    )
+    assert code == 0, stderr
+    rows = json.loads((tmp_path / "report" / "report.json").read_text())["models"]
+    assert [row["name"] for row in rows] == ["Keras", "model.tflite", "saved"]
+    assert all(row["accuracy"] == metrics["accuracy"] for row in rows)
+    assert (tmp_path / "report" / "report.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("format", ["tflite", "saved-model"])
+def test_a_masked_language_model_is_exported(run, config, tokenizer, tmp_path, format):
+    preprocessor = kr.RobertaMaskedLM.preprocessor_cls(tokenizer, sequence_length=32)
+    task = kr.RobertaMaskedLM(kr.RobertaBackbone(config), preprocessor=preprocessor)
+    task.save_to_preset(tmp_path / "mlm")
+    out = tmp_path / ("model.tflite" if format == "tflite" else "1")
+    arguments = ("--preset", tmp_path / "mlm", "--out", out, "--format", format, "--top-k", 2)
+    code, _, stderr = run("export", *arguments, "--sequence-lengths", 16)
+    assert code == 0, stderr
+    assert export.load(out).predict(["a <mask> film"])["tokens"].shape == (1, 1, 2)
+    for command in (("predict", "a film"), ("evaluate", "--data", tmp_path / "data.tsv")):
+        (tmp_path / "data.tsv").write_text("text\tlabel\na film\t1\n")
+        code, _, stderr = run(*command, "--model", out)
+        assert code == 2 and "is a masked language model" in stderr

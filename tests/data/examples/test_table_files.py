@@ -1,0 +1,103 @@
+import gzip
+import json
+
+import pytest
+
+from keras_roberta.data.examples.table_files import read_table
+from keras_roberta.errors import InputError
+
+
+def write(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+    return path
+
+
+def test_tsv_takes_quotes_and_line_separators_as_characters(tmp_path):
+    path = write(tmp_path, "a.tsv", 'label\ttext\r\n1\t"so\r\n0\ta\u2028b\n\n')
+    table = read_table(path)
+    assert table.columns == {"label": ["1", "0"], "text": ['"so', "a\u2028b"]}
+    assert table.lines == [2, 3]
+
+
+def test_csv_is_quoted(tmp_path):
+    table = read_table(write(tmp_path, "a.csv", 'text,label\n"a, ""b""\nc",1\nd,0\n'))
+    assert table.columns == {"text": ['a, "b"\nc', "d"], "label": ["1", "0"]}
+    assert table.lines == [3, 4]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".json"])
+def test_json_lines_keep_their_types(tmp_path, suffix):
+    rows = [{"text": "a\nb", "label": 1}, {"label": 0, "text": "ü"}]
+    table = read_table(write(tmp_path, f"a{suffix}", "\n".join(map(json.dumps, rows))))
+    assert table.texts("text") == ["a\nb", "ü"]
+    assert table.classes("label") == [1, 0]
+
+
+def test_gzip_and_byte_order_mark(tmp_path):
+    path = write(tmp_path, "a.tsv.gz", gzip.compress("\ufefftext\tlabel\na\t1\n".encode()))
+    assert read_table(path).columns == {"text": ["a"], "label": ["1"]}
+
+
+def test_head(tmp_path):
+    table = read_table(write(tmp_path, "a.tsv", "text\na\nb\nc\n"))
+    assert len(table.head(2)) == 2 and table.head(2).texts("text") == ["a", "b"]
+    assert len(table.head(None)) == 3
+
+
+@pytest.mark.parametrize(
+    "name, content, message",
+    [
+        ("a.xlsx", "a", "unknown kind of table"),
+        ("a.tsv", "", "the file is empty"),
+        ("a.tsv", "text\tlabel\n", "no rows"),
+        ("a.tsv", "text\ttext\na\tb\n", "named twice"),
+        ("a.tsv", "text\tlabel\na\t1\nb\n", "line 3: 1 fields, but the header has 2"),
+        ("a.csv", 'text,label\n"a,1\n', "not valid CSV"),
+        ("a.tsv", b"text\na\n\xff\n", "line 3: not UTF-8"),
+        ("a.jsonl", '{"text": "a"}\n{"text"\n', "line 2: not valid JSON"),
+        ("a.jsonl", '{"text": "a"}\n[1]\n', "line 2: expected one JSON object"),
+        ("a.jsonl", '{"text": "a"}\n{"txet": "b"}\n', "line 2: no 'text'"),
+        ("a.tsv.gz", "not gzip", "cannot be read"),
+    ],
+)
+def test_errors_name_the_file_and_the_line(tmp_path, name, content, message):
+    path = write(tmp_path, name, content)
+    with pytest.raises(InputError) as error:
+        read_table(path)
+    assert str(path) in str(error.value) and message in str(error.value)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        read_table(tmp_path / "none.tsv")
+
+
+def test_missing_column_lists_the_others(tmp_path):
+    table = read_table(write(tmp_path, "a.tsv", "label\tcontent\n1\ta\n"))
+    with pytest.raises(InputError, match="'sentence'; there are label, content; .*--text-column"):
+        table.texts("sentence", "--text-column")
+
+
+def test_numbers(tmp_path):
+    table = read_table(write(tmp_path, "a.tsv", "good\tbad\n1.5\t1\n-2\tnan\n"))
+    assert table.numbers("good") == [1.5, -2.0]
+    with pytest.raises(InputError, match="line 3, column 'bad': expected a number, found 'nan'"):
+        table.numbers("bad")
+
+
+def test_class_numbers(tmp_path):
+    table = read_table(write(tmp_path, "a.tsv", "name\tnumber\nyes\t1\nno\t2\n"))
+    assert table.class_numbers("name", ["no", "yes"]) == [1, 0]
+    assert table.class_numbers("number", num_classes=3) == [1, 2]
+    assert table.class_numbers("number", ["a", "b", "c"]) == [1, 2]
+    with pytest.raises(InputError, match="line 3, .*label 2 is outside 0..1"):
+        table.class_numbers("number", num_classes=2)
+    with pytest.raises(InputError, match="line 2, .*label 'yes' is none of no, maybe"):
+        table.class_numbers("name", ["no", "maybe"])
+
+
+def test_labels_that_are_no_labels(tmp_path):
+    table = read_table(write(tmp_path, "a.jsonl", '{"label": 1.5}\n'))
+    with pytest.raises(InputError, match="line 1, column 'label': expected a class label"):
+        table.classes("label")

@@ -1,0 +1,60 @@
+import json
+
+import pytest
+
+import keras_roberta as kr
+from keras_roberta.demo import demo
+from keras_roberta.demo.demo import demo_on_docstrings, demo_on_tables
+from keras_roberta.jobs.columns import Columns
+
+WORDS = {"numpy": "array shape axis sum", "matplotlib": "figure axes line colour"}
+
+
+@pytest.fixture
+def site_packages(tmp_path):
+    for library, words in WORDS.items():
+        package = tmp_path / "site-packages" / library
+        package.mkdir(parents=True)
+        functions = [
+            f'def f{i}():\n    """Item {i} takes the {words} number {i} and returns it to you."""\n'
+            for i in range(800)
+        ]
+        (package / "things.py").write_text("\n".join(functions))
+    return tmp_path / "site-packages"
+
+
+def check(out, tables):
+    report = json.loads((out / "report.json").read_text())
+    accuracy = {row["name"]: row["accuracy"] for row in report["models"]}
+    assert accuracy["Keras"] > accuracy["majority class"]
+    assert accuracy["float32.tflite"] == accuracy["saved_model"] == accuracy["Keras"]
+    assert (out / "report.png").exists() and len(tables) == 2
+    return report
+
+
+@pytest.mark.slow
+def test_demo_on_docstrings(site_packages, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(demo, "LENGTHS", ())  # the longest alone
+    tables = demo_on_docstrings(
+        tmp_path / "out", pretraining_seconds=1, site_packages=site_packages
+    )
+    report = check(tmp_path / "out", tables)
+    assert report["labels"] == ["matplotlib", "numpy"]
+    assert list(report["seconds"])[:2] == ["collect docstrings", "train vocabulary"]
+
+
+@pytest.mark.slow
+def test_demo_on_tables(config, tokenizer, sentiment, tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "CHECKPOINT", demo.SMALL)
+    kr.RobertaMaskedLM(
+        kr.RobertaBackbone(config.replace(num_layers=1)),
+        preprocessor=kr.RobertaMaskedLM.preprocessor_cls(tokenizer, 32),
+    ).save_to_preset(tmp_path / "preset")
+    table = tmp_path / "table.tsv"
+    rows = list(zip(*sentiment, strict=True)) * 4
+    table.write_text("text\tlabel\n" + "".join(f"{t}\t{label}\n" for t, label in rows))
+    tables = demo_on_tables(
+        tmp_path / "preset", table, table, tmp_path / "out", Columns(), epochs=12
+    )
+    assert "pre-train" not in check(tmp_path / "out", tables)["seconds"]

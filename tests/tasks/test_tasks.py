@@ -1,0 +1,378 @@
+"""Every task: presets, and fit, evaluate and predict on strings."""
+
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_roberta as kr
+from keras_roberta.errors import InputError
+from keras_roberta.tokenizers.in_graph import BatchedTokenizer, settings_of
+from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
+
+
+@pytest.fixture
+def config(config):
+    return config.replace(num_layers=1)  # half the time of tracing, which is most of a test's
+
+
+@pytest.fixture
+def classifier(config, tokenizer):
+    return make_classifier(config, tokenizer)
+
+
+def make_classifier(config, tokenizer, num_classes=2, labels=None, sequence_length=24, **kwargs):
+    preprocessor = kr.RobertaPreprocessor(tokenizer, sequence_length, labels=labels)
+    return kr.RobertaTextClassifier(
+        kr.RobertaBackbone(config), num_classes, preprocessor=preprocessor, **kwargs
+    )
+
+
+@pytest.fixture
+def masked_lm(config, tokenizer):
+    preprocessor = kr.RobertaMaskedLM.preprocessor_cls(tokenizer, sequence_length=24)
+    return kr.RobertaMaskedLM(kr.RobertaBackbone(config), preprocessor=preprocessor)
+
+
+def dataset(sentiment, batch=None):
+    data = tf.data.Dataset.from_tensor_slices(sentiment)
+    return data.batch(batch) if batch else data
+
+
+FORMS = {
+    "lists": lambda s: dict(x=s[0], y=s[1]),
+    "arrays": lambda s: dict(x=np.array(s[0]), y=np.array(s[1])),
+    "object array": lambda s: dict(x=np.array(s[0], object), y=np.array(s[1])),
+    "tensors": lambda s: dict(x=tf.constant(s[0]), y=tf.constant(s[1])),
+    "dataset of rows": lambda s: dict(x=dataset(s)),
+    "dataset of batches": lambda s: dict(x=dataset(s, 8)),
+    "weights": lambda s: dict(x=s[0], y=s[1], sample_weight=np.ones(len(s[1]))),
+    "validation_split": lambda s: dict(x=s[0], y=s[1], validation_split=0.25),
+    "validation_data": lambda s: dict(x=s[0], y=s[1], validation_data=s),
+    "validation dataset": lambda s: dict(x=s[0], y=s[1], validation_data=dataset(s, 8)),
+    "class_weight": lambda s: dict(x=s[0], y=s[1], class_weight={0: 1.0, 1: 2.0}),
+    "ungrouped": lambda s: dict(x=dataset(s), group_by_length=False),
+}
+
+
+def test_fit_takes_texts_in_any_form(classifier, sentiment):
+    for form, arguments in FORMS.items():
+        before = int(classifier.optimizer.iterations)
+        history = classifier.fit(**arguments(sentiment), batch_size=8, epochs=2, verbose=0)
+        steps = 6 if form == "validation_split" else 8
+        assert int(classifier.optimizer.iterations) - before == 2 * steps, form
+        assert np.isfinite(history.history["loss"]).all(), form
+        assert ("val_accuracy" in history.history) == ("validation" in form), form
+
+
+def test_fit_learns_and_predict_keeps_the_order(classifier, sentiment):
+    texts, labels = sentiment
+    classifier.compile(optimizer=finetuning_optimizer(3e-3, weight_decay=0.0))
+    classifier.fit(texts, labels, batch_size=8, epochs=12, verbose=0)
+    assert classifier.evaluate(texts, labels, verbose=0, return_dict=True)["accuracy"] == 1.0
+    ragged = [text * (1 + i % 3) for i, text in enumerate(texts[:13])]
+    together = classifier.predict(ragged, batch_size=4, verbose=0)
+    one_by_one = np.concatenate([classifier.predict([t], verbose=0) for t in ragged])
+    np.testing.assert_allclose(together, one_by_one, atol=1e-4)
+    stream = tf.data.Dataset.from_tensor_slices(ragged)
+    np.testing.assert_allclose(classifier.predict(stream, verbose=0), together, atol=1e-4)
+    assert (classifier.predict(texts, verbose=0).argmax(-1) == labels).all()
+
+
+def test_sentence_pairs(classifier):
+    firsts, seconds, labels = ["a film", "b"] * 4, ["fine", "a dull film"] * 4, [0, 1] * 4
+    classifier.fit((firsts, seconds), labels, batch_size=4, verbose=0)
+    data = tf.data.Dataset.from_tensor_slices((({"text": firsts, "text_pair": seconds}), labels))
+    classifier.fit(data.batch(4), verbose=0)
+    pairs = classifier.predict((firsts, seconds), verbose=0)
+    assert pairs.shape == (8, 2)
+    assert not np.allclose(pairs, classifier.predict(firsts, verbose=0))
+
+
+def test_single_batches(classifier, sentiment):
+    texts, labels = sentiment[0][:4], sentiment[1][:4]
+    classifier.train_on_batch(texts, labels)
+    classifier.test_on_batch(texts, labels)
+    assert classifier.predict_on_batch(texts).shape == (4, 2)
+
+
+def test_fit_may_tokenise_in_the_graph(config, tokenizer, sentiment):
+    """A pipeline with a BatchedTokenizer trains as the default does on the same batches."""
+    in_graph = BatchedTokenizer(**settings_of(tokenizer))
+    pipeline = dataset(sentiment, 8).map(
+        lambda texts, labels: (in_graph(texts, max_length=24), labels)
+    )
+    losses = []
+    for data in (sentiment, (pipeline,)):
+        keras.utils.set_random_seed(3)
+        task = make_classifier(config, tokenizer)
+        history = task.fit(*data, batch_size=8 if data is sentiment else None, epochs=2,
+                           shuffle=False, verbose=0)  # fmt: skip
+        losses.append(history.history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
+def test_features_pass_through(classifier, sentiment):
+    features = classifier.preprocessor(sentiment[0])
+    classifier.fit(features, np.array(sentiment[1]), batch_size=8, verbose=0)
+    np.testing.assert_allclose(
+        classifier.predict(features, verbose=0),
+        classifier.predict(sentiment[0], verbose=0),
+        atol=1e-5,
+    )
+
+
+def test_regression(config, tokenizer, sentiment):
+    task = make_classifier(config, tokenizer, num_classes=1)
+    task.compile(optimizer=finetuning_optimizer(3e-3))
+    scores = np.array(sentiment[1]) * 2.0 - 0.5
+    task.fit(sentiment[0], scores, batch_size=8, epochs=15, verbose=0)
+    assert task.evaluate(sentiment[0], scores, verbose=0, return_dict=True)["mae"] < 0.5
+    assert task.predict(["a fine film"], verbose=0).shape == (1, 1)
+
+
+def test_named_labels(config, tokenizer, sentiment):
+    task = make_classifier(config, tokenizer, labels=["bad", "good"])
+    names = ["good" if label else "bad" for label in sentiment[1]]
+    task.fit(sentiment[0], names, verbose=0)
+    assert task.labels == ("bad", "good")
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, 1, 2], "label 2 is outside 0..1"),
+        ([0, 1, -1], "label -1"),
+        ([0.0, 1.0, 0.5], "whole numbers"),
+        (["a", "b", "a"], "labels="),
+        ([0, 1], "3 texts"),
+    ],
+)
+def test_labels_that_do_not_fit(classifier, labels, message):
+    with pytest.raises(InputError, match=message):
+        classifier.fit(["a", "b", "c"], labels, verbose=0)
+
+
+def test_odd_texts(classifier):
+    texts = ["", "   ", "\x00", "film " * 500, b"\xff\xfe broken".decode(errors="surrogateescape")]
+    logits = classifier.predict(texts, verbose=0)
+    assert np.isfinite(logits).all()
+    cut = classifier.preprocessor(["film " * 500])
+    assert cut["token_ids"].shape == (1, 24) and cut["token_ids"][0, -1] == 2
+
+
+def test_schedule_spans_each_fit(classifier, sentiment):
+    classifier.fit(*sentiment, batch_size=8, epochs=2, verbose=0)
+    schedule = classifier.optimizer._learning_rate
+    assert float(schedule(15)) == 0.0 and float(schedule(14)) > 0.0
+    classifier.fit(*sentiment, batch_size=16, verbose=0)  # 4 steps more
+    assert float(schedule(19)) == 0.0 and float(schedule(18)) > 0.0
+
+
+def test_masked_lm_learns_and_fills_in(masked_lm, sentiment, tokenizer):
+    masked_lm.compile(optimizer=finetuning_optimizer(5e-3, weight_decay=0.0))
+    before = masked_lm.evaluate(sentiment[0], verbose=0, return_dict=True)["loss"]
+    masked_lm.fit(sentiment[0], batch_size=16, epochs=25, verbose=0)
+    assert masked_lm.evaluate(sentiment[0], verbose=0, return_dict=True)["loss"] < before / 2
+    logits = masked_lm.predict(["a fine<mask>", "a"], verbose=0)
+    assert logits.shape == (2, 1, tokenizer.vocabulary_size)
+
+
+def test_masks_differ_in_number_from_batch_to_batch(masked_lm, tokenizer):
+    texts = ["a<mask>"] * 3 + ["a longer<mask> and<mask> more<mask> film film"]
+    logits = masked_lm.predict(texts, batch_size=2, verbose=0)
+    assert logits.shape == (4, 3, tokenizer.vocabulary_size)
+    alone = masked_lm.predict(texts[3:], verbose=0)
+    np.testing.assert_allclose(logits[3:], alone, atol=1e-4)
+    labelled = tf.data.Dataset.from_tensor_slices((texts, [0] * 4)).batch(2)
+    masked_lm.evaluate(labelled, verbose=0)
+
+
+def test_batches_of_unequal_sizes(classifier, sentiment):
+    texts, labels = sentiment[0][:37], sentiment[1][:37]
+    data = tf.data.Dataset.from_tensor_slices((texts, labels))
+    data = data.take(5).batch(8).concatenate(data.skip(5).batch(8))
+    classifier.fit(data, verbose=0)
+    assert len(classifier.predict(data.map(lambda text, _: text), verbose=0)) == 37
+
+
+def test_other_sources(classifier, sentiment):
+    texts, labels = sentiment
+    classifier.fit({"text": texts}, labels, validation_split=0.5, verbose=0)
+    features = classifier.preprocessor(texts[:8])
+    classifier.fit(((features, np.array(labels[:8])) for _ in range(2)), verbose=0)
+    for nothing in (lambda: classifier.predict([]), lambda: classifier.fit([], [])):
+        with pytest.raises(InputError, match="no texts"):
+            nothing()
+
+
+def test_lengths_beyond_the_positions_are_cut(classifier, tmp_path):
+    classifier.save_to_preset(tmp_path / "preset")
+    again = kr.RobertaTextClassifier.from_preset(tmp_path / "preset", sequence_length=1000)
+    assert again.preprocessor.sequence_length == 32
+    assert np.isfinite(again.predict(["film " * 99], verbose=0)).all()
+
+
+def test_an_encoder_saved_over_a_task_takes_its_head_along(classifier, tmp_path):
+    classifier.save_to_preset(tmp_path / "preset")
+    (tmp_path / "preset" / "notes.txt").write_text("mine")
+    classifier.backbone.save_to_preset(tmp_path / "preset")
+    assert not (tmp_path / "preset" / "task.json").exists()
+    assert (tmp_path / "preset" / "notes.txt").exists()
+
+
+@pytest.mark.parametrize("task", ["classifier", "masked_lm"])
+def test_preset_and_keras_file_round_trips(task, sentiment, tmp_path, request):
+    task = request.getfixturevalue(task)
+    for weight in task.weights:
+        if weight.dtype == "float32":
+            weight.assign(np.random.default_rng(len(weight.path)).normal(0, 0.1, weight.shape))
+    texts = ["a fine<mask> film", "dull"]
+    expected = task.predict(texts, verbose=0)
+    task.save_to_preset(tmp_path / "preset")
+    task.save(tmp_path / "task.keras")
+    again = type(task).from_preset(tmp_path / "preset")
+    np.testing.assert_allclose(again.predict(texts, verbose=0), expected, atol=1e-5)
+    assert again.preprocessor.get_config() == task.preprocessor.get_config()
+    loaded = keras.models.load_model(tmp_path / "task.keras")
+    np.testing.assert_allclose(loaded.predict(texts, verbose=0), expected, atol=1e-5)
+    other = kr.RobertaTextClassifier.from_preset(
+        tmp_path / "preset", num_classes=3, labels=["a", "b", "c"], sequence_length=16
+    )
+    assert other.predict(texts, verbose=0).shape == (2, 3)
+    assert other.labels == ("a", "b", "c") and other.preprocessor.sequence_length == 16
+
+
+def test_failed_save_leaves_the_old_preset(classifier, tmp_path, monkeypatch):
+    classifier.save_to_preset(tmp_path / "preset")
+    before = {p: p.read_bytes() for p in (tmp_path / "preset").rglob("*") if p.is_file()}
+
+    def fail(path):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(classifier.preprocessor, "save_to_preset", fail)
+    with pytest.raises(OSError, match="disk full"):
+        classifier.save_to_preset(tmp_path / "preset")
+    after = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    assert after == before
+
+
+def _truncate(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda d: (d / "config.json").unlink(), "config.json"),
+        (lambda d: (d / "config.json").write_text("{"), "config.json.*JSON"),
+        (lambda d: (d / "config.json").write_text("[]"), "config.json"),
+        (lambda d: (d / "config.json").write_text("{}"), "model_type"),
+        (lambda d: (d / "model.weights.h5").unlink(), "model.weights"),
+        (lambda d: (d / "model.weights.h5").write_bytes(b"hello"), "model.weights.h5"),
+        (lambda d: _truncate(d / "model.weights.h5"), "model.weights.h5"),
+        (lambda d: (d / "task.weights.h5").unlink(), "task.weights.h5"),
+        (lambda d: (d / "assets/tokenizer/vocab.json").write_text("{}"), None),
+    ],
+)
+def test_damaged_presets(classifier, tmp_path, damage, message):
+    preset = pathlib.Path(tmp_path / "preset")
+    classifier.save_to_preset(preset)
+    damage(preset)
+    if message is None:
+        kr.RobertaTextClassifier.from_preset(preset)  # tokenizer.json suffices
+        return
+    with pytest.raises(InputError, match=message) as raised:
+        kr.RobertaTextClassifier.from_preset(preset)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_tokenizer_of_another_model_is_refused(classifier, tmp_path):
+    from keras_roberta.tokenizers.training import train_byte_level_bpe
+
+    classifier.save_to_preset(tmp_path / "preset")
+    bigger = train_byte_level_bpe(["one two three four five"] * 3, vocabulary_size=400)
+    assert bigger.vocabulary_size < 300
+    wide = train_byte_level_bpe([f"w{i} x{i * 7}y{i % 13}" for i in range(900)], 600)
+    wide.save(tmp_path / "preset/assets/tokenizer")
+    with pytest.raises(InputError, match="vocabulary"):
+        kr.RobertaTextClassifier.from_preset(tmp_path / "preset")
+
+
+def test_presets_hold_no_optimizer_state(classifier, sentiment, tmp_path):
+    classifier.save_to_preset(tmp_path / "before")
+    classifier.fit(*sentiment, verbose=0)
+    classifier.save_to_preset(tmp_path / "after")
+    sizes = [(tmp_path / d / "task.weights.h5").stat().st_size for d in ("before", "after")]
+    assert sizes[0] == sizes[1]
+    classifier.fit(*sentiment, verbose=0)  # the optimizer is still there
+
+
+def test_a_preset_without_a_head_needs_num_classes(config, tokenizer, tmp_path):
+    kr.RobertaBackbone(config).save_to_preset(tmp_path / "preset")
+    tokenizer.save(tmp_path / "preset/assets/tokenizer")
+    with pytest.raises(InputError, match="num_classes"):
+        kr.RobertaTextClassifier.from_preset(tmp_path / "preset")
+    assert kr.RobertaTextClassifier.from_preset(tmp_path / "preset", num_classes=4).num_classes == 4
+    with pytest.raises(InputError, match="no such directory"):
+        kr.RobertaTextClassifier.from_preset(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="num_classes"):
+        kr.RobertaTextClassifier.from_preset(tmp_path / "preset", num_classes=0)
+
+
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(config, tokenizer, sentiment, dtype):
+    preprocessor = kr.RobertaPreprocessor(tokenizer, sequence_length=24)
+    backbone = kr.RobertaBackbone(config, dtype=dtype)
+    task = kr.RobertaTextClassifier(backbone, 2, preprocessor=preprocessor)
+    history = task.fit(*sentiment, batch_size=8, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    assert task.predict(["a film"], verbose=0).dtype == "float32"
+
+
+def test_keras_quantizes_a_task(masked_lm, tokenizer):
+    texts = tf.constant(["a <mask> film", "a dull <mask>"])
+    before = masked_lm.predict(texts, verbose=0)
+    masked_lm.quantize("int8")
+    after = masked_lm.predict(texts, verbose=0)
+    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.99
+
+
+def test_lora_fine_tuning_moves_only_the_adapter(classifier, sentiment):
+    classifier.backbone.enable_lora(2)
+    classifier.compile(optimizer=finetuning_optimizer(1e-2))
+    frozen = {w.path: np.array(w) for w in classifier.backbone.non_trainable_weights}
+    adapter = [np.array(w) for w in classifier.backbone.trainable_weights]
+    classifier.fit(*sentiment, batch_size=8, verbose=0)
+    for weight in classifier.backbone.non_trainable_weights:
+        if "seed" not in weight.path:
+            np.testing.assert_array_equal(weight, frozen[weight.path])
+    moved = zip(adapter, classifier.backbone.trainable_weights, strict=True)
+    assert any(not np.allclose(old, new) for old, new in moved)
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_the_same_seed_gives_the_same_run(config, tokenizer, sentiment, jit_compile):
+    def run():
+        keras.utils.set_random_seed(3)
+        task = make_classifier(config, tokenizer, sequence_length=8)  # one length to compile
+        task.compile(jit_compile=jit_compile)
+        history = task.fit(*sentiment, batch_size=32, epochs=2, verbose=0)
+        return history.history["loss"]
+
+    assert run() == run()
+
+
+def test_a_preprocessor_longer_than_the_model_is_refused(config, tokenizer):
+    for make in (
+        lambda length: make_classifier(config, tokenizer, sequence_length=length),
+        lambda length: kr.RobertaMaskedLM(
+            kr.RobertaBackbone(config),
+            preprocessor=kr.RobertaMaskedLM.preprocessor_cls(tokenizer, sequence_length=length),
+        ),
+    ):
+        make(config.max_sequence_length)
+        with pytest.raises(InputError, match="cuts at 33 tokens, but the model has only 32"):
+            make(config.max_sequence_length + 1)
