@@ -23,8 +23,8 @@ from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_directory
 from keras_roberta.files.hub import local_directory
-from keras_roberta.tokenizers import RobertaTokenizer
-from keras_roberta.tokenizers.vocabulary_files import TOKENIZER_FILES
+from keras_roberta.tokenizers import open_tokenizer
+from keras_roberta.tokenizers.tokenizer_files import TOKENIZER_FILES
 
 # What to download of a repository.
 PRESET_FILES = ["*.json", "*.txt", "*.safetensors", "pytorch_model*.bin", "*.weights.h5"]
@@ -125,7 +125,7 @@ class KerasPreset:
             _load_weights(task.load_task_weights, self.directory / "task.weights.h5")
 
     def tokenizer(self):
-        return RobertaTokenizer.from_preset(self.directory / "assets" / "tokenizer")
+        return open_tokenizer(self.directory / "assets" / "tokenizer")
 
 
 def _load_weights(load, path):
@@ -139,7 +139,7 @@ def _load_weights(load, path):
 
 
 class HuggingFacePreset:
-    """A Hugging Face checkpoint as downloaded: config.json, weights, vocab.json and merges.txt."""
+    """A Hugging Face checkpoint as downloaded: config.json, weights, tokenizer."""
 
     backbone_settings = {}
 
@@ -174,7 +174,7 @@ class HuggingFacePreset:
         assign_weights(task.head_weights_by_name(), task.read_hugging_face_head(self.tensors))
 
     def tokenizer(self):
-        return RobertaTokenizer.from_preset(self.directory)
+        return open_tokenizer(self.directory)
 
 
 def assign_weights(variables, arrays):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from keras_roberta.errors import InputError
 from keras_roberta.tokenizers import RobertaTokenizer
-from keras_roberta.tokenizers.roberta_tokenizer import longest_first
+from keras_roberta.tokenizers.special_token_layout import longest_first
 from keras_roberta.tokenizers.training import train_byte_level_bpe
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
