@@ -131,7 +131,8 @@ class Tokenizer(Protocol):
         """For each text its ids, no special tokens added, and where in the text each one lies.
 
         The spans are `(start, end)` in characters of the text as decoded and leave out the white
-        space at a token's front. Tokens that share a character (pieces of an emoji) share spans.
+        space at a token's front; those of white space alone may be empty. Tokens that share a
+        character (pieces of an emoji) share spans.
         """
         ...
 

@@ -49,7 +49,10 @@ class DocumentEncoder:
         first = np.cumsum(num_tokens) - num_tokens
         ends = tokens.ends + np.repeat(text_begins, num_tokens)
         sentences = np.union1d(sentence_ends(_BETWEEN.join(texts), self._sentences), text_ends)
-        last = np.unique(np.searchsorted(ends, sentences)) + 1  # token that ends each sentence
+        # Behind the last token of each sentence. Several tokens may end at one place: a word that
+        # was put in other letters, or the mark of a space that is not there.
+        in_sentence = ends[np.searchsorted(ends, sentences)]
+        last = np.unique(np.searchsorted(ends, in_sentence, side="right"))
         lengths = np.diff(last, prepend=0).astype(np.uint32)
         bounds = [0, *np.searchsorted(last, first + num_tokens, side="right")]
         encoded = []
