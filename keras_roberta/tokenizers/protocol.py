@@ -199,11 +199,15 @@ class Tokenizer(Protocol):
         ...
 
     def batched_in_graph(self) -> Any | None:
-        """This tokenizer for tf.string tensors (`in_graph.BatchedTokenizer`), None where the kind
-        has no such form. Imports TensorFlow."""
+        """This tokenizer for tf.string tensors, None where the kind has no such form.
+
+        It is called, and has `detokenize`, as `in_graph.BatchedTokenizer`. Imports TensorFlow.
+        """
         ...
 
     def static_in_graph(self) -> Any | None:
-        """This tokenizer for buffers of bytes of fixed size (`in_graph.StaticTokenizer`), None
-        where the kind has no such form. Imports TensorFlow."""
+        """This tokenizer for buffers of bytes of fixed size, None where the kind has no such form.
+
+        It is called, and has `spell`, as `in_graph.StaticTokenizer`. Imports TensorFlow.
+        """
         ...

@@ -4,6 +4,8 @@ import copy
 import inspect
 import json
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -434,3 +436,16 @@ def test_xlmr(data_directory):
     plain = tokenizer.encode_plain(["x </s> y <mask> z"])
     assert not np.isin(plain.token_ids, tokenizer.special_token_ids).any()
     assert pickle.loads(pickle.dumps(tokenizer)) == tokenizer
+
+
+@pytest.mark.parametrize(
+    ("imports", "not_imported"),
+    [
+        ("from keras_roberta.tokenizers import open_tokenizer", ["tensorflow", "keras"]),
+        ("from keras_roberta.tokenizers import byte_buffer", ["tensorflow", "tokenizers"]),
+    ],
+)
+def test_what_imports_wait_for(imports, not_imported):
+    program = f"import sys\n{imports}\nprint([n for n in {not_imported} if n in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.stdout == "[]\n", run.stderr

@@ -6,11 +6,11 @@ from keras_roberta.tokenizers.kinds.kind import Kind, as_object, model_type
 def _holds(content):
     if model_type(content) != "WordLevel":
         return False
-    pre_tokenizer = as_object(content.get("pre_tokenizer"))
+    if as_object(content.get("pre_tokenizer")).get("type") != "Split":
+        return False
     added = {as_object(token).get("content") for token in content.get("added_tokens") or []}
     vocabulary = as_object(as_object(content.get("model")).get("vocab"))
-    tokens = [token for token in vocabulary if token not in added]
-    return pre_tokenizer.get("type") == "Split" and all(len(token) == 1 for token in tokens)
+    return all(len(token) == 1 for token in vocabulary if token not in added)
 
 
 def _starts_word(token):
@@ -21,4 +21,4 @@ def _text_of(token):
     return token
 
 
-CHARACTERS = Kind("characters", _holds, _starts_word, _text_of, {"type": "Fuse"})
+CHARACTERS = Kind("characters", _holds, _starts_word, _text_of, decoder={"type": "Fuse"})

@@ -17,4 +17,4 @@ def _text_of(token):
     return token.replace(_SPACE, " ")
 
 
-UNIGRAM = Kind("Unigram", _holds, _starts_word, _text_of, {"type": "Metaspace"})
+UNIGRAM = Kind("Unigram", _holds, _starts_word, _text_of, decoder={"type": "Metaspace"})
