@@ -79,6 +79,7 @@ class HostTokenizer(Tokenizer):
         rust: the tokenizer. It becomes this object's own: do not change it later.
         kind: what its tokens mean.
         special_tokens: what its vocabulary calls the special tokens.
+        vocabulary: token to id, where the caller has it at hand.
 
     Raises:
         InputError: a special token is missing.
@@ -90,11 +91,12 @@ class HostTokenizer(Tokenizer):
         *,
         kind: Kind,
         special_tokens: SpecialTokenNames = SpecialTokenNames(),  # noqa: B008 (immutable)
+        vocabulary: dict[str, int] | None = None,
     ):
         self.kind = kind
         self.special_tokens = SpecialTokenNames(*special_tokens)
         self._rust = rust
-        self._vocabulary = rust.get_vocab(with_added_tokens=True)
+        self._vocabulary = dict(vocabulary or rust.get_vocab(with_added_tokens=True))
         _check_special_tokens(self._vocabulary, self.special_tokens)
         self._tokens = {index: token for token, index in self._vocabulary.items()}
         self.vocabulary_size = max(self._tokens) + 1
@@ -185,31 +187,25 @@ class HostTokenizer(Tokenizer):
 
     def encode_aligned(self, texts, text_pairs=None, max_length=None, add_special_tokens=True):
         layout = self._layout if add_special_tokens else SpecialTokenLayout.none()
-        budget = layout.budget(max_length, text_pairs is not None)
-        firsts = self.encode_with_offsets(texts)
-        seconds = None if text_pairs is None else self.encode_with_offsets(text_pairs)
-        _check_pairs(firsts, seconds)
-
-        def rows(around, of_first, of_second):
-            return around.rows(
-                [of_first(*row) for row in firsts],
-                None if seconds is None else [of_second(*row) for row in seconds],
-                budget,
-            )
-
-        token_ids, row_lengths = _ragged(rows(layout, *[lambda ids, offsets: ids] * 2))
-        offsets = rows(layout.filled((0, 0)), *[lambda ids, offsets: offsets] * 2)
-        sides = rows(
-            layout.filled(-1),
-            lambda ids, offsets: [0] * len(ids),
-            lambda ids, offsets: [1] * len(ids),
+        is_pair = text_pairs is not None
+        budget = layout.budget(max_length, is_pair)
+        # By text: its ids, the places of its tokens, and which text of the row it is.
+        halves = [_ids_places_sides(self.encode_with_offsets(texts), 0)]
+        if is_pair:
+            halves.append(_ids_places_sides(self.encode_with_offsets(text_pairs), 1))
+            _check_pairs(halves[0][0], halves[1][0])
+        around = (layout, layout.filled((0, 0)), layout.filled(-1))
+        ids, places, sides = (
+            part.rows(firsts, *(seconds or [None]), budget)
+            for part, firsts, *seconds in zip(around, *halves, strict=True)
         )
-        places = chain.from_iterable(chain.from_iterable(offsets))
+        token_ids, row_lengths = _ragged(ids)
         total = len(token_ids)
+        numbers = chain.from_iterable(chain.from_iterable(places))
         return AlignedTokens(
             token_ids,
             row_lengths,
-            np.fromiter(places, np.int32, 2 * total).reshape(total, 2),
+            np.fromiter(numbers, np.int32, 2 * total).reshape(total, 2),
             np.fromiter(chain.from_iterable(sides), np.int8, total),
         )
 
@@ -386,6 +382,13 @@ def _ragged(rows: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     row_lengths = np.fromiter(map(len, rows), np.int64, len(rows))
     values = np.fromiter(chain.from_iterable(rows), np.int32, int(row_lengths.sum()))
     return values, row_lengths
+
+
+def _ids_places_sides(encoded, side):
+    """Of what `encode_with_offsets` gave: the ids of each text, the places, and the side again and
+    again."""
+    ids = [ids for ids, _ in encoded]
+    return ids, [places for _, places in encoded], [[side] * len(row) for row in ids]
 
 
 def _without_front_space(text: str, begin: int, end: int) -> tuple[int, int]:

@@ -23,7 +23,7 @@ from keras_roberta.tokenizers.kinds.byte_pairs import BYTE_LEVEL_BPE
 from keras_roberta.tokenizers.protocol import PlainTokens, Texts
 from keras_roberta.tokenizers.special_token_layout import SpecialTokenLayout
 from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS
-from keras_roberta.tokenizers.texts import as_batch
+from keras_roberta.tokenizers.texts import as_batch, without_surrogates
 from keras_roberta.tokenizers.tokenizer_files import TokenizerFiles, find_tokenizer_files
 from keras_roberta.tokenizers.vocabulary_files import read_vocabulary
 
@@ -62,9 +62,9 @@ class RobertaTokenizer(HostTokenizer):
         _check_vocabulary(vocabulary)
         _check_merges(merges, vocabulary)
         add_prefix_space = bool(add_prefix_space)
-        super().__init__(_rust_tokenizer(vocabulary, merges, add_prefix_space), kind=BYTE_LEVEL_BPE)
-        self._vocabulary, self._merges = dict(vocabulary), merges
-        self.add_prefix_space = add_prefix_space
+        rust = _rust_tokenizer(vocabulary, merges, add_prefix_space)
+        super().__init__(rust, kind=BYTE_LEVEL_BPE, vocabulary=vocabulary)
+        self._merges, self.add_prefix_space = merges, add_prefix_space
 
     @classmethod
     def from_preset(cls, src: str | Path) -> RobertaTokenizer:
@@ -108,12 +108,11 @@ class RobertaTokenizer(HostTokenizer):
         behind = np.cumsum(row_lengths)
         before = up_to[behind - row_lengths]  # bytes in the texts before
         if self.add_prefix_space:  # It is in no text.
-            num_bytes = [len(text.encode("utf-8", "replace")) for text in texts]
+            num_bytes = [len(without_surrogates(text).encode()) for text in texts]
             before = up_to[behind] - np.array(num_bytes, np.int64)
         ends = up_to[1:] - np.repeat(before, row_lengths)
-        return PlainTokens(
-            token_ids, row_lengths, ends - sizes + self._has_front_space[token_ids], ends
-        )
+        begins = np.maximum(ends - sizes + self._has_front_space[token_ids], 0)
+        return PlainTokens(token_ids, row_lengths, begins, ends)
 
     @cached_property
     def _layout(self) -> SpecialTokenLayout:
