@@ -512,7 +512,8 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
         )
 
     def _validation_batches(self, validation_data, batch_size):
-        if isinstance(validation_data, (tuple, list)):
+        texts_alone = isinstance(validation_data, list) and self.is_raw(validation_data)
+        if isinstance(validation_data, (tuple, list)) and not texts_alone:
             x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(tuple(validation_data))
         else:
             x, y, sample_weight = validation_data, None, None

@@ -113,6 +113,7 @@ class RobertaTextClassifier(RobertaSequenceTask):
     def hugging_face_head(self):
         names = self.schema.labels or [f"LABEL_{i}" for i in range(self.num_classes)]
         settings = {
+            "problem_type": "single_label_classification",
             "id2label": {str(i): name for i, name in enumerate(names)},
             "label2id": {name: i for i, name in enumerate(names)},
         }
