@@ -29,9 +29,8 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
     tokenised first, so that a batch is padded to its own longest row and rows of like length can
     share one.
 
-    A task defines `head_weights_by_name`, `read_hugging_face_head` and
-    `settings_from_hugging_face` so that presets can fill its head, and may override
-    `check_targets` and `prepare_batches`.
+    A task defines `head_weights_by_name`, `hugging_face` and `settings_from_hugging_face` so that
+    presets can fill its head, and may override `check_targets` and `prepare_batches`.
     """
 
     preprocessor_cls = RobertaPreprocessor

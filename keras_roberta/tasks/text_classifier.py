@@ -3,7 +3,8 @@
 import keras
 import keras_hub
 
-from keras_roberta.checkpoints.hugging_face import load_classifier_head
+from keras_roberta.checkpoints.hugging_face import HuggingFaceHead, label_names
+from keras_roberta.checkpoints.hugging_face_names import classifier_weights
 from keras_roberta.data.examples.labels import class_numbers
 from keras_roberta.errors import InputError
 from keras_roberta.layers import ClassificationHead
@@ -109,7 +110,14 @@ class RobertaTextClassifier(RobertaTask, keras_hub.models.TextClassifier):
     def head_weights_by_name(self):
         return layer_weights("dense", self.head.dense) | layer_weights("out", self.head.logits)
 
-    def hugging_face_head(self):
+    hugging_face = HuggingFaceHead(
+        "RobertaForSequenceClassification",
+        classifier_weights,
+        ("classifier.dense.", "classifier.out_proj."),
+        "single_label_classification",
+    )
+
+    def hugging_face_settings(self):
         labels = self.labels if getattr(self.preprocessor, "labels", None) else None
         names = labels or [f"LABEL_{i}" for i in range(self.num_classes)]
         settings = {
@@ -118,21 +126,20 @@ class RobertaTextClassifier(RobertaTask, keras_hub.models.TextClassifier):
         }
         if self.num_classes == 1:
             settings["problem_type"] = "regression"
-        head = {"classifier": self.head_weights_by_name()}
-        return "RobertaForSequenceClassification", settings, head
-
-    read_hugging_face_head = staticmethod(load_classifier_head)
+        return settings
 
     @staticmethod
-    def settings_from_hugging_face(head, labels):
+    def settings_from_hugging_face(head, config):
         return {
             "num_classes": len(head["out/bias"]),
-            "preprocessor": {"labels": labels},
+            "preprocessor": {"labels": label_names(config)},
         }
 
     @classmethod
     def check_head(cls, found, source, kwargs):
         if not found and "num_classes" not in kwargs:
+            other = f" (but {source.head_name})" if source.head_name else ""
             raise InputError(
-                f"{source.directory}: holds no classification head; give num_classes to start one"
+                f"{source.directory}: holds no classification head{other}; give num_classes to "
+                "start one"
             )

@@ -81,7 +81,11 @@ def test_a_pretrainer_goes_out_as_a_language_model(config, tokenizer, tmp_path):
     preprocessor = kr.RobertaPretrainer.preprocessor_cls(tokenizer, 24)
     model = kr.RobertaPretrainer(kr.RobertaBackbone(config), preprocessor=preprocessor)
     model.save_to_preset(tmp_path / "preset")
-    assert convert(tmp_path / "preset", tmp_path / "hf", "hugging-face") == "RobertaMaskedLM"
+    with pytest.raises(InputError, match="no place for sop_head; .*--drop-heads"):
+        convert(tmp_path / "preset", tmp_path / "hf", "hugging-face")
+    assert not (tmp_path / "hf").exists()
+    written = convert(tmp_path / "preset", tmp_path / "hf", "hugging-face", drop_heads=True)
+    assert written == "RobertaMaskedLM"
     masked_lm = kr.RobertaMaskedLM.from_preset(tmp_path / "hf")
     for name, weight in masked_lm.head_weights_by_name().items():
         np.testing.assert_array_equal(weight, model.head_weights_by_name()[name])
