@@ -22,7 +22,7 @@ from keras_roberta.checkpoints.hugging_face_weights import (
     load_head,
     to_hugging_face,
 )
-from keras_roberta.checkpoints.protocol import Checkpoint, CheckpointFormat
+from keras_roberta.checkpoints.protocol import Checkpoint, CheckpointFormat, head_layers
 from keras_roberta.checkpoints.tensor_files import open_state_dict, write_safetensors
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
@@ -235,18 +235,8 @@ class HuggingFaceFormat(CheckpointFormat):
         return HuggingFaceCheckpoint(self, directory)
 
     def heads_left_out(self, model):
-        backbone = getattr(model, "backbone", None)
-        if backbone is None:
-            return []
-        head = model.head_weights_by_name() if model.hugging_face is not None else {}
-        kept = {id(weight) for weight in head.values()}
-        encoder = {id(weight) for weight in backbone.weights}
-        names = []
-        for layer in model.layers:
-            own = {id(weight) for weight in layer.weights} - encoder
-            if own and not own & kept:
-                names.append(layer.name)
-        return names
+        head = model.hugging_face
+        return head_layers(model, {} if head is None else model.head_weights_by_name())
 
     def write(self, model, directory, *, tokenizer=None):
         """See `CheckpointFormat`. `config.json`, and `model.safetensors` in float32."""

@@ -8,6 +8,7 @@ import math
 import os
 import pathlib
 import shutil
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from keras_roberta.config import RobertaConfig
@@ -158,6 +159,26 @@ class CheckpointFormat(abc.ABC):
         if replaces:
             for name in self.parts - written:
                 (directory / name).unlink(missing_ok=True)
+
+
+def head_layers(model, kept: Mapping[str, Any] | None = None) -> list[str]:
+    """The names of a task's layers that are neither the encoder's nor hold one of some variables.
+
+    Args:
+        model: a backbone, which has none, or a task.
+        kept: variables that the format has a place for, by any names.
+    """
+    backbone = getattr(model, "backbone", None)
+    if backbone is None:
+        return []
+    encoder = {id(weight) for weight in backbone.weights}
+    placed = {id(weight) for weight in (kept or {}).values()}
+    names = []
+    for layer in model.layers:
+        own = {id(weight) for weight in layer.weights} - encoder
+        if own and not own & placed:
+            names.append(layer.name)
+    return names
 
 
 def _check_room(temporary, weights, directory):

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from hugging_face_files import CLASSIFIER, CONFIG, MASKED_LM, SHAPES, random_state
 
 from keras_roberta.checkpoints import hugging_face, hugging_face_weights
 from keras_roberta.checkpoints.hugging_face import HuggingFaceHead
@@ -12,52 +13,7 @@ from keras_roberta.checkpoints.hugging_face_names import (
     linear_head_weights,
     masked_lm_weights,
 )
-from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
-
-CONFIG = RobertaConfig(
-    vocabulary_size=11,
-    num_layers=2,
-    num_heads=2,
-    hidden_dim=4,
-    intermediate_dim=6,
-    max_sequence_length=7,
-    num_token_types=1,
-)
-SHAPES = {
-    "roberta.embeddings.word_embeddings.weight": (11, 4),
-    "roberta.embeddings.position_embeddings.weight": (9, 4),
-    "roberta.embeddings.token_type_embeddings.weight": (1, 4),
-    "roberta.embeddings.LayerNorm.weight": (4,),
-    "roberta.embeddings.LayerNorm.bias": (4,),
-}
-for layer in range(2):
-    prefix = f"roberta.encoder.layer.{layer}"
-    for name, outputs, inputs in (
-        ("attention.self.query", 4, 4),
-        ("attention.self.key", 4, 4),
-        ("attention.self.value", 4, 4),
-        ("attention.output.dense", 4, 4),
-        ("intermediate.dense", 6, 4),
-        ("output.dense", 4, 6),
-    ):
-        SHAPES[f"{prefix}.{name}.weight"] = (outputs, inputs)
-        SHAPES[f"{prefix}.{name}.bias"] = (outputs,)
-    for name in ("attention.output.LayerNorm", "output.LayerNorm"):
-        SHAPES[f"{prefix}.{name}.weight"] = SHAPES[f"{prefix}.{name}.bias"] = (4,)
-CLASSIFIER = {
-    "classifier.dense.weight": (4, 4),
-    "classifier.dense.bias": (4,),
-    "classifier.out_proj.weight": (3, 4),
-    "classifier.out_proj.bias": (3,),
-}
-MASKED_LM = {
-    "lm_head.dense.weight": (4, 4),
-    "lm_head.dense.bias": (4,),
-    "lm_head.layer_norm.weight": (4,),
-    "lm_head.layer_norm.bias": (4,),
-    "lm_head.bias": (11,),
-}
 
 CLASSIFIER_HEAD = HuggingFaceHead(
     "RobertaForSequenceClassification", classifier_weights, ("classifier.dense.",)
@@ -73,11 +29,6 @@ def linear_head(source):
 
 def load_head(state, head):
     return hugging_face_weights.load_head(state, head, CONFIG)
-
-
-def random_state(shapes):
-    rng = np.random.default_rng(0)
-    return {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
 
 
 @pytest.fixture
