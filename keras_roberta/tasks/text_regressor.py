@@ -56,6 +56,10 @@ class RobertaTextRegressor(RobertaSequenceTask):
             return None
         return {k: v for k, v in settings.items() if k != "num_classes"}
 
+    def hugging_face_settings(self):
+        # From these Transformers takes the number of outputs, two without them.
+        return {"id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}
+
 
 class ValueHead(SequenceHead):
     """`logits` float32 (batch, 1) and `value` float32 (batch)."""
