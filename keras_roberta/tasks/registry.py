@@ -48,6 +48,12 @@ TASKS = [
         "one label for a text or a pair of texts",
     ),
     TaskEntry(
+        "RobertaMultiLabelClassifier",
+        "keras_roberta.tasks.multi_label_classifier",
+        "multi-label",
+        "any number of labels for a text or a pair of texts",
+    ),
+    TaskEntry(
         "RobertaMaskedLM",
         "keras_roberta.tasks.masked_lm",
         None,
