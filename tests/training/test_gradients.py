@@ -7,7 +7,10 @@ import tensorflow as tf
 
 import keras_roberta as kr
 from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
-from keras_roberta.training.step import gradients
+from keras_roberta.training.step import compiled_gradients
+from keras_roberta.training.step.batch import Batch
+from keras_roberta.training.step.gradients import gradients_of
+from keras_roberta.training.step.loss import counted, model_loss
 
 LENGTH, ROWS = 6, 10
 
@@ -70,15 +73,19 @@ def test_dropout_is_drawn_anew_in_each_step(config):
 
 @pytest.mark.parametrize("known_when", ["running", "tracing"])
 def test_many_shapes_are_named_once(known_when, monkeypatch, caplog):
-    monkeypatch.setattr(gradients, "MANY_SHAPES", 2)
+    monkeypatch.setattr(compiled_gradients, "MANY_SHAPES", 2)
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     model.compile("sgd", loss="mse")
-    compute = gradients.CompiledGradients(model)
+    gradient_fn = compiled_gradients.compiled(gradients_of(counted(model_loss)))
+
+    def compute(x, y):
+        return gradient_fn(model, Batch(x, y))
+
     if known_when == "running":
         any_rows = tf.TensorSpec((None, 3)), tf.TensorSpec((None, 1))
-        step = tf.function(lambda x, y: compute(x, y, None, 1.0), input_signature=any_rows)
+        step = tf.function(lambda x, y: compute(x, y), input_signature=any_rows)
     else:
-        step = tf.function(lambda x, y: compute(x, y, None, 1.0))
+        step = tf.function(lambda x, y: compute(x, y))
     for size in (5, 6, 5, 7, 8):
         step(tf.ones((size, 3)), tf.ones((size, 1)))
     (warning,) = [r.getMessage() for r in caplog.records if r.name == "keras_roberta"]
