@@ -10,12 +10,12 @@ from keras_roberta.data.examples.preprocessor import RobertaPreprocessor
 from keras_roberta.errors import InputError
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.tasks.multi_worker_fit import MultiWorkerFit
-from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
 from keras_roberta.training.keras_internals import (
     inner_optimizer,
     is_validation_in_fit,
     learning_rate_schedule,
 )
+from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
 from keras_roberta.training.optimizer.schedules import LinearWarmupDecay
 from keras_roberta.training.step.composed_train_step import ComposedTrainStep
 

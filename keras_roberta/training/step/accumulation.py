@@ -87,9 +87,7 @@ def _part_weight(model, batch, part_of, equal):
         return None
 
     def total(part: Batch):
-        return tf.cast(
-            tf.reduce_sum(part.sample_weight) if by_samples else part.rows, tf.float32
-        )
+        return tf.cast(tf.reduce_sum(part.sample_weight) if by_samples else part.rows, tf.float32)
 
     whole = total(batch)
     return lambda i: tf.math.divide_no_nan(total(part_of(i)), whole)

@@ -22,9 +22,7 @@ def replica_seeds(gradient_fn: GradientFunction) -> GradientFunction:
             return gradient_fn(model, batch)
         seeds = [v for v in model.non_trainable_variables if v.name == "seed_generator_state"]
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        apart = [
-            tf.cast(replica, v.dtype) * tf.constant([_SEEDS_APART, 0], v.dtype) for v in seeds
-        ]
+        apart = [tf.cast(replica, v.dtype) * tf.constant([_SEEDS_APART, 0], v.dtype) for v in seeds]
         for seed, number in zip(seeds, apart, strict=True):
             seed.assign(seed.value + number)
         result = gradient_fn(model, batch)
