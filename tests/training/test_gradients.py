@@ -15,10 +15,17 @@ from keras_roberta.training.step.loss import counted, model_loss
 LENGTH, ROWS = 6, 10
 
 
-def make_task(config, jit_compile, dropout=0.0, **kwargs):
+class KerasStep(kr.RobertaTextClassifier):
+    """Trains by Keras's own step."""
+
+    def train_step(self, data):
+        return keras.Model.train_step(self, data)
+
+
+def make_task(config, jit_compile, dropout=0.0, cls=kr.RobertaTextClassifier, **kwargs):
     keras.utils.set_random_seed(1)
     config = config.replace(num_layers=1, dropout=dropout, attention_dropout=dropout)
-    task = kr.RobertaTextClassifier(kr.RobertaBackbone(config), num_classes=2)
+    task = cls(kr.RobertaBackbone(config), num_classes=2)
     task.compile(finetuning_optimizer(1e-2, epsilon=1e-3), jit_compile=jit_compile, **kwargs)
     return task
 
@@ -41,16 +48,21 @@ def make_data(config, length=LENGTH):
 )
 def test_training_equals_that_of_keras(config, compiling, fitting):
     logs, weights = [], []
-    for jit_compile in (True, False):
-        task = make_task(config, jit_compile, **compiling)
+    for jit_compile, cls in (
+        (False, KerasStep),
+        (True, kr.RobertaTextClassifier),
+        (False, kr.RobertaTextClassifier),
+    ):
+        task = make_task(config, jit_compile, cls=cls, **compiling)
         history = task.fit(*make_data(config), shuffle=False, verbose=0, **fitting)
         logs.append(history.history)
         weights.append([np.array(w) for w in task.trainable_variables])
-    assert logs[0].keys() == logs[1].keys()
-    for name in logs[0]:
-        np.testing.assert_allclose(logs[0][name], logs[1][name], rtol=1e-5, err_msg=name)
-    for compiled, usual in zip(*weights, strict=True):
-        np.testing.assert_allclose(compiled, usual, atol=1e-5)
+    for log, found in zip(logs[1:], weights[1:], strict=True):
+        assert log.keys() == logs[0].keys()
+        for name in log:
+            np.testing.assert_allclose(log[name], logs[0][name], rtol=1e-5, err_msg=name)
+        for weight, usual in zip(found, weights[0], strict=True):
+            np.testing.assert_allclose(weight, usual, atol=1e-5)
 
 
 def test_single_batches_and_frozen_layers(config):

@@ -10,8 +10,8 @@ def accumulated(parts: int) -> GradientTransform:
 
     For a loss that is a mean over the rows of a batch, or over its sample weights
     (`reduction="mean_with_sample_weight"`), the result is the gradient of the whole batch: each
-    part counts by its rows, or by its sample weights. A loss with `reduction="sum"` is divided by
-    the number of parts.
+    part counts by its rows, or by its sample weights. Of a loss with `reduction="sum"` it is
+    the plain mean over the parts.
 
     Args:
         parts: how many; a batch of fewer rows is cut into single rows. Rows stay in order: part 0
@@ -39,7 +39,7 @@ def accumulated(parts: int) -> GradientTransform:
             sums = _sum_over_parts(gradients_of_part, count)
             if weight is not None:
                 return sums
-            return [None if g is None else g / parts for g in sums]
+            return [None if g is None else g / tf.cast(count, g.dtype) for g in sums]
 
         return of_whole
 
@@ -80,7 +80,7 @@ def _unequal_parts(batch, count):
 
 
 def _part_weight(model, batch, part_of, equal):
-    """A function of a part's number, giving its share of the loss; None for 1 / parts."""
+    """A function of a part's number, giving its share of the loss; None where all are equal."""
     by_samples = _reductions(model) == {"mean_with_sample_weight"}
     by_samples = by_samples and batch.sample_weight is not None
     if _reductions(model) == {"sum"} or (equal and not by_samples):

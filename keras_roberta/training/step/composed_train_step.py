@@ -43,8 +43,9 @@ class ComposedTrainStep:
                 and every shape of batch is compiled anew. The optimizer is compiled anyway.
             run_eagerly: True compiles neither; dropout and GELU stay programs of their own.
             loss_transforms, gradient_transforms: functions that change the loss, or the gradients,
-                of a step; the first is applied first (`training.step`). Objects with `get_config`,
-                registered with Keras, are saved in a `.keras` file; plain functions are not.
+                of a step; the first is applied first (`training.step`). Objects with `get_config`
+                and `from_config`, registered with Keras, are saved in a `.keras` file; plain
+                functions are not.
             gradient_accumulation_steps: parts that a batch is cut into; their mean gradient is
                 that of the whole, with the memory of one part.
             Others: as in `keras.Model.compile`.
@@ -113,12 +114,12 @@ class ComposedTrainStep:
             config["jit_compile"] = True  # Keras was told False
         config["gradient_accumulation_steps"] = self.gradient_accumulation_steps
         for name, transforms in self._transforms.items():
-            if all(hasattr(transform, "get_config") for transform in transforms):
+            if all(hasattr(transform, "from_config") for transform in transforms):
                 config[name] = [keras.saving.serialize_keras_object(t) for t in transforms]
             else:
                 logger.warning(
                     "%s: functions are not saved; compile the model again after loading it, or "
-                    "give registered objects with get_config",
+                    "give registered objects with get_config and from_config",
                     name,
                 )
         return config
