@@ -218,7 +218,8 @@ def test_a_step_equals_what_is_written_by_hand(config, kind, jit_compile, accumu
     expected = gradients_by_hand(kind, other, data, transform, parts)
     for variable, old, gradient in zip(task.trainable_variables, before, expected, strict=True):
         np.testing.assert_allclose(old - variable, gradient, atol=2e-5, err_msg=variable.path)
-    if transform != "two passes":  # each row was counted once, with the weights of before
+    if transform == "disturbed" or (transform == "examples clipped" and kind is Classifier):
+        # Each row was counted once, with the weights of before.
         outputs = other(data[0], training=False)
         assert logs["loss"][0] == pytest.approx(
             float(kind.loss(outputs, data, slice(None), 1)), rel=1e-4
