@@ -11,7 +11,8 @@ def cross_entropy(labels, logits):
 
     The logits are the largest array of a step. TensorFlow's operation writes its gradient beside
     the loss and scales it later. Where a program is worth compiling, this one reads the
-    logits twice for the loss, and once more for a gradient that is right as it is written. Other backends have Keras's.
+    logits twice for the loss, and once more for a gradient that is right as it is written. Other
+    backends have Keras's.
 
     Args:
         labels: int (...)

@@ -12,9 +12,9 @@ def dropout(x, rate, seed, residual=None):
     """Zeros a share of the values and scales the others up (Srivastava et al., 2014, section 4).
 
     Where a program is worth compiling, the mask is a function of place and seed, which the
-    backward pass makes again rather than keep, and the same on TensorFlow and JAX. A framework's random numbers are
-    arrays to write and read, and XLA's take a hundred times as long on a CPU. Elsewhere, and on
-    PyTorch, which has no 32-bit arithmetic without a sign, they are Keras's.
+    backward pass makes again rather than keep, and the same on TensorFlow and JAX. A framework's
+    random numbers are arrays to write and read, and XLA's take a hundred times as long on a CPU.
+    Elsewhere, and on PyTorch, which has no 32-bit arithmetic without a sign, they are Keras's.
 
     Args:
         x: float, of any shape.

@@ -3,11 +3,13 @@
 import keras
 import keras_hub
 
-from keras_roberta.checkpoints.presets import PresetMixin, open_preset
+from keras_roberta.checkpoints.formats import open_checkpoint
+from keras_roberta.checkpoints.preset_mixin import PresetMixin
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.layers import RobertaEmbeddings, RobertaEncoder
 from keras_roberta.models.extended_positions import extended_positions
+from keras_roberta.training.keras_internals import inner_layers
 
 OPTIONAL_INPUTS = ("token_type_ids", "segment_ids")
 
@@ -96,7 +98,7 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
         Biases are frozen too, unlike in KerasHub, whose adapter files do not hold them.
         """
         super().enable_lora(rank, target_layer_names)
-        for layer in self._flatten_layers(include_self=False):
+        for layer in inner_layers(self):
             if getattr(layer, "lora_enabled", False) and getattr(layer, "bias", None) is not None:
                 layer.bias.trainable = False
 
@@ -150,7 +152,7 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
                 preset says, which may have been pre-trained without.
             **kwargs: constructor arguments.
         """
-        source = open_preset(preset)
+        source = open_checkpoint(preset)
         changes = {
             "attention": attention,
             "remat": remat,

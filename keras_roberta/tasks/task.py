@@ -1,61 +1,132 @@
 """What all tasks share: presets, and `fit`, `evaluate` and `predict` on raw strings."""
 
 import contextlib
-import functools
+import difflib
+import inspect
 
 import keras
 import numpy as np
 
-from keras_roberta.checkpoints.presets import PresetMixin, logger, open_preset
-from keras_roberta.cli.allocator import keep_freed_memory
+from keras_roberta.checkpoints.formats import open_checkpoint
+from keras_roberta.checkpoints.preset_mixin import PresetMixin
+from keras_roberta.checkpoints.protocol import logger
 from keras_roberta.data.examples.preprocessor import RobertaPreprocessor
 from keras_roberta.errors import InputError
-from keras_roberta.layers.gpu import has_gpu
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.tasks.multi_worker_fit import MultiWorkerFit
+from keras_roberta.training.keras_internals import (
+    inner_optimizer,
+    is_validation_in_fit,
+    learning_rate_schedule,
+)
 from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
 from keras_roberta.training.optimizer.schedules import LinearWarmupDecay
+from keras_roberta.training.step.composed_train_step import ComposedTrainStep
 
 _OF_BACKBONE = (
     *("dtype", "max_sequence_length", "extend_positions"),
     *("attention", "remat", "encoder_dropout"),
 )
+_OF_KERAS = ("name", "trainable")  # every model's
 
 
-class RobertaTask(MultiWorkerFit, PresetMixin):
+class RobertaTask(ComposedTrainStep, MultiWorkerFit, PresetMixin):
     """Mixed into a KerasHub task, before it in the bases.
 
     KerasHub's own `fit` batches strings first and pads each batch to one length. Here texts are
     tokenised first, so that a batch is padded to its own longest row and rows of like length can
     share one.
 
-    A task defines `head_weights_by_name`, `read_hugging_face_head` and
-    `settings_from_hugging_face` so that presets can fill its head, and may override
-    `check_targets` and `prepare_batches`.
+    A task is declared in one file: a subclass with
+
+        __init__                the head, and which tokens the last block is computed for
+        schema_cls, schema      what its examples and answers are (`keras_roberta.schemas`)
+        make_examples           inputs and labels -> rows of token ids with what belongs to them
+        default_loss,
+        default_metrics         what `compile` takes without being told
+        exported_head           the head on the graph of exported models
+        head_weights_by_name, hugging_face,
+        hugging_face_settings, settings_from_hugging_face
+                                the head in checkpoints
+
+    and a line in `tasks/registry.py`.
+
+    Attributes:
+        export_options: further options of `exported_head`, with their defaults.
+        outputs_per_token: whether the outputs are (rows, length, ...); `predict` then cuts those
+            of padding off.
     """
 
     preprocessor_cls = RobertaPreprocessor
-    _compiled_gradients = None
+    schema_cls = None
+    export_options: dict = {}
+    outputs_per_token = False
+
+    # === What the outputs mean ===
+
+    @property
+    def schema(self):
+        """The `keras_roberta.schemas.Schema` of the task's examples and answers."""
+        raise InputError(f"{type(self).__name__} has no answers of its own; fine-tune it first")
+
+    @property
+    def labels(self):
+        """Names of the classes, for people to read; the class numbers where none were given."""
+        return self.schema.label_names
+
+    def default_loss(self):
+        """What `compile` takes for `loss="auto"`."""
+        raise NotImplementedError
+
+    def default_metrics(self):
+        """What `compile` takes for `metrics="auto"`."""
+        return None
+
+    def exported_head(self, **options):
+        """The task's `ExportedHead`.
+
+        Raises:
+            InputError: the task has no form for phones and servers.
+        """
+        raise InputError(f"{type(self).__name__} cannot be exported; fine-tune it first")
+
+    def named_outputs(self, x, batch_size=None):
+        """What an exported model of the task gives for texts: named numpy arrays (rows, ...).
+
+        Args:
+            x: texts or features, as for `predict`.
+        """
+        return self.schema.outputs(self.predict(x, batch_size=batch_size, verbose=0))
+
+    def answers(self, x, batch_size=None):
+        """What people read of texts: a list of dicts of plain values, one a text.
+
+        Args:
+            x: texts, as for `predict`.
+        """
+        return self.schema.answers(self.named_outputs(x, batch_size))
 
     # === Presets ===
 
     @classmethod
-    def from_preset(cls, preset, load_weights=True, **kwargs):
+    def from_preset(cls, preset, load_weights=True, *, load_head=True, **kwargs):
         """Builds the task from a preset.
 
         Args:
             preset: a directory (ours, or a Hugging Face checkpoint as downloaded), or
                 "hf://organisation/name".
             load_weights: False for a random start with the preset's shape and tokenizer.
+            load_head: False starts a new head where the preset has one.
             **kwargs: constructor arguments of the task, of its preprocessor (`sequence_length`,
                 `labels`), and of `RobertaBackbone.from_preset`: `dtype`, `max_sequence_length`,
                 `extend_positions`, `attention`, `remat`, `encoder_dropout`. `num_classes` asks for
                 a new head; a `sequence_length` beyond the model's positions is cut to them.
 
         Raises:
-            InputError: names the file, tensor or field that is wrong.
+            InputError: names the file, tensor, field or argument that is wrong.
         """
-        source = open_preset(preset)
+        cls._check_arguments(kwargs)
+        source = open_checkpoint(preset)
         backbone = kwargs.pop("backbone", None)
         if backbone is None:
             if kwargs.get("max_sequence_length"):
@@ -64,7 +135,9 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
             backbone = RobertaBackbone.from_preset(preset, load_weights, **of_backbone)
         # A head of another size cannot be the saved one; KerasHub's rule is that giving
         # `num_classes` at all means a new head.
-        saved = None if "num_classes" in kwargs else source.task_settings(cls)
+        saved = None
+        if load_head and "num_classes" not in kwargs:
+            saved = source.task_settings(cls)
         settings = saved or {}
         preprocessing = settings.pop("preprocessor", None) or {}
         preprocessing |= {
@@ -73,7 +146,7 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
         if "preprocessor" not in kwargs:
             longest = backbone.config.max_sequence_length  # there is no position beyond
             preprocessing["sequence_length"] = min(
-                preprocessing.get("sequence_length", longest), longest
+                preprocessing.get("sequence_length") or longest, longest
             )
             tokenizer = source.tokenizer()
             check_vocabulary(tokenizer, source)
@@ -82,12 +155,32 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
         task = cls(backbone=backbone, **settings | kwargs)
         if load_weights and saved is not None:
             source.load_head(task)
-        elif load_weights and task.has_task_weights():
+        elif load_weights and load_head and task.has_task_weights():
             missing = ", ".join(task.head_names())
             logger.warning(
                 "%s: the head starts random (%s); train it before use", source.directory, missing
             )
         return task
+
+    @classmethod
+    def _check_arguments(cls, kwargs):
+        """Refuses what `from_preset` would pass over."""
+        parameters = inspect.signature(cls.__init__).parameters.values()
+        own = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD and p.name != "self"]
+        of_preprocessor = cls.preprocessor_cls.settings
+        known = {*own, *of_preprocessor, *_OF_BACKBONE, *_OF_KERAS}
+        for name in kwargs:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise InputError(f"{cls.__name__}.from_preset has no argument {name!r}{hint}")
+        if kwargs.get("preprocessor") is not None:
+            twice = next((name for name in of_preprocessor if name in kwargs), None)
+            if twice:
+                raise InputError(
+                    f"{twice}: is the preprocessor's; give it to the "
+                    f"{cls.preprocessor_cls.__name__} that you made, or leave preprocessor out"
+                )
 
     def head_names(self):
         """What a warning names when the head starts random."""
@@ -122,73 +215,23 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
 
     # === Training ===
 
-    def compile(self, optimizer="auto", *, jit_compile="auto", run_eagerly=False, **kwargs):
+    def compile(self, optimizer="auto", loss="auto", *, metrics="auto", **kwargs):
         """`keras.Model.compile` with the library's defaults.
 
         Args:
-            optimizer: "auto" for `training.finetuning_optimizer()`, whose schedule `fit` spreads
-                over its own number of steps; or any Keras optimizer.
-            jit_compile: True compiles forward and backward pass with XLA, under any
-                `tf.distribute` strategy (`training.gradients`); "auto" does so on GPUs. A CPU
-                spends its time in matrix products, which are library calls either way, and every
-                shape of batch is compiled anew. The optimizer is compiled anyway.
-            run_eagerly: True compiles neither; dropout and GELU stay programs of their own.
+            optimizer: "auto" for `training.optimizer.finetuning_optimizer()`, whose schedule `fit`
+                spreads over its own number of steps; or any Keras optimizer.
+            loss, metrics: "auto" for the task's own.
+            jit_compile, loss_transforms, gradient_transforms, gradient_accumulation_steps: the
+                parts of the step; see `ComposedTrainStep.compile`.
         """
         if optimizer == "auto":
             optimizer = finetuning_optimizer()
-        if jit_compile == "auto":
-            jit_compile = not run_eagerly and has_gpu()
-        self._compiled_gradients = None
-        if jit_compile and not run_eagerly and keras.backend.backend() == "tensorflow":
-            from keras_roberta.training.step.gradients import CompiledGradients
-
-            self._compiled_gradients = CompiledGradients(self)
-            jit_compile = False  # of Keras's own step, which fails under a strategy
-        super().compile(
-            optimizer=optimizer, jit_compile=jit_compile, run_eagerly=run_eagerly, **kwargs
-        )
-
-    def train_step(self, data, *args):
-        if self._compiled_gradients is None and self._num_replicas == 1:
-            return super().train_step(data, *args)
-        self.update_weights(self.gradients(data))
-        return self.get_metrics_result()
-
-    def gradients(self, data):
-        """Gradients of a batch in a training step; the metrics are counted on the way.
-
-        Args:
-            data: x, (x, y) or (x, y, sample_weight).
-
-        Returns:
-            list of tensors, one a trainable variable, scaled as the optimizer takes them; None
-            where the loss does not depend on it.
-        """
-        from keras_roberta.training.step.gradients import batch_gradients
-
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        compute = self._compiled_gradients or functools.partial(batch_gradients, self)
-        return compute(x, y, sample_weight, self.optimizer.scale_loss(1.0))
-
-    def update_weights(self, gradients):
-        """The optimizer's step, in a replica, from what `gradients` gives for its rows."""
-        from keras_roberta.training.step.gradients import fail_together
-
-        scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
-        if scaled and self._num_replicas > 1:
-            gradients = fail_together(gradients)
-        self.optimizer.apply(gradients, self.trainable_variables)
-
-    def get_compile_config(self):
-        config = super().get_compile_config()
-        if config and self._compiled_gradients is not None:
-            config["jit_compile"] = True  # Keras was told False
-        return config
-
-    def compile_from_config(self, config):
-        """Restores what a `.keras` file says; Keras skips it where `compile` is overridden."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
+        if isinstance(loss, str) and loss == "auto":
+            loss = self.default_loss()
+        if isinstance(metrics, str) and metrics == "auto":
+            metrics = self.default_metrics()
+        super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
     def fit(
         self,
@@ -228,14 +271,14 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
             InputError: labels or sizes do not fit, a batch does not divide over the replicas, or a
                 part of the task was made outside the strategy's scope.
         """
-        self.check_scope()
+        self._workers.check_scope()
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = _split(x, y, sample_weight, validation_split)
         if validation_data is not None:
             validation_data = self._validation_batches(validation_data, batch_size)
-        seed = self.same_on_all_workers(np.random.randint(2**31))
+        seed = self._workers.number_of_chief(np.random.randint(2**31))
         data = self._batches(x, y, sample_weight, batch_size)
-        self.check_divides(batch_size if data is None else data.batch_size)
+        self._workers.check_divides(batch_size if data is None else data.batch_size)
         if data is not None:
             x = data.training(shuffle, group_by_length, seed)
             steps_per_epoch = steps_per_epoch or data.steps
@@ -244,15 +287,16 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
             x = self.prepare_batches(x)
             y = sample_weight = batch_size = None
             shuffle = False  # done; Keras would warn that it cannot
-        if self.has_workers:
+        if self._workers.several:
             if kwargs.get("class_weight"):
                 raise InputError("class_weight: with several workers give sample_weight instead")
-            x = self.dataset_of_all(x, y, sample_weight, batch_size, shuffle, seed)
+            x = self._workers.global_batches(
+                x, y, sample_weight, batch_size=batch_size, shuffle=shuffle, seed=seed
+            )
             y = sample_weight = batch_size = None
         self._plan_schedule(steps_per_epoch, epochs - initial_epoch, x, batch_size)
-        if self.has_workers:
-            x = self.part_of_worker(x)
-        keep_freed_memory()
+        if self._workers.several:
+            x = self._workers.own_part(x)
         if not self.optimizer.built:  # inside the step it would be traced twice
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
@@ -272,14 +316,15 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
 
     def evaluate(self, x=None, y=None, batch_size=None, sample_weight=None, **kwargs):
         """`keras.Model.evaluate` on raw strings; see `fit` for the forms of `x`."""
-        keep_freed_memory()
-        if not kwargs.get("_use_cached_eval_dataset"):  # Keras: validation inside fit
+        if not is_validation_in_fit(kwargs):
             data = self._batches(x, y, sample_weight, batch_size)
             if data is not None:
                 x = self.prepare_batches(data.inference())
                 y = sample_weight = batch_size = None
-            if self.has_workers:
-                x = self.part_of_worker(self.dataset_of_all(x, y, sample_weight, batch_size))
+            if self._workers.several:
+                x = self._workers.own_part(
+                    self._workers.global_batches(x, y, sample_weight, batch_size=batch_size)
+                )
                 y = sample_weight = batch_size = None
         return keras.Model.evaluate(self, x, y, batch_size, sample_weight=sample_weight, **kwargs)
 
@@ -287,57 +332,128 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
         """`keras.Model.predict` on raw strings; rows come back in the order of `x`.
 
         With several workers each predicts for itself: one may call it without the others.
+
+        Returns:
+            array (rows, ...); a list of arrays where outputs differ in length: one a token, or
+            one an option of a question
         """
-        keep_freed_memory()
         data = self._batches(x, None, None, batch_size)
-        with self.in_this_process():
+        with self._workers.this_process_alone():
             if data is None:
                 return keras.Model.predict(self, x, batch_size, **kwargs)
-            features = self.prepare_batches(data.inference(), predicting=True)
+            if data.examples is None and self._joins_rows:  # of a stream: batch by batch
+                parts = [self._predict_source(part, **kwargs) for part in data.in_memory()]
+                return [output for part in parts for output in part]
+            return self._predict_source(data, **kwargs)
+
+    @property
+    def _joins_rows(self):
+        return type(self).join_rows is not RobertaTask.join_rows
+
+    def _predict_source(self, data, **kwargs):
+        features = self.prepare_batches(data.inference(), predicting=True)
+        mask = "padding_mask" if self.outputs_per_token else data.row_mask
+        if mask:
+            outputs = self._predict_ragged(features, mask)
+        else:
             outputs = keras.Model.predict(self, features, **kwargs)
-        return data.restore_order(outputs)
+        outputs = data.restore_order(outputs)
+        return self.join_rows(outputs, data.examples) if self._joins_rows else outputs
+
+    def _predict_ragged(self, batches, mask):
+        """Outputs that differ in length, without those of padding: a list of arrays.
+
+        Args:
+            mask: name of the feature that is 0 where there is nothing but padding.
+        """
+        rows = []
+        for features in batches:
+            outputs = keras.ops.convert_to_numpy(self.predict_on_batch(features))
+            masks = np.asarray(features[mask], bool)
+            rows += [row[kept] for row, kept in zip(outputs, masks, strict=True)]
+        return rows
+
+    def join_rows(self, outputs, examples):
+        """Outputs of rows as those of examples; for tasks whose examples have several rows.
+
+        Args:
+            outputs: array (rows, ...) or list of arrays, in the order of the rows.
+            examples: the `Examples` they belong to; see `Examples.by_example`.
+        """
+        return outputs
 
     def preprocess_samples(self, x, y=None, sample_weight=None):
         """KerasHub's hook behind `train_on_batch` and its kin: one batch, tokenised here."""
+        if not self.is_raw(x):
+            return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
+        examples = self.make_examples(x, y, sample_weight)
+        batch = examples.batch(np.arange(examples.num_units))
+        return batch if isinstance(batch, tuple) else (batch,)
+
+    # === From inputs to examples ===
+
+    def is_raw(self, x):
+        """Whether `x`, in memory, is what `make_examples` takes; else it is tokenised already."""
         from keras_roberta.data.examples.batches import is_text
 
-        if is_text(x):
-            x = self.preprocessor(x)
-            y = None if y is None else self.check_targets(np.asarray(y))
-        return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
+        return is_text(x)
+
+    def make_examples(self, x, y=None, sample_weight=None):
+        """Inputs and labels as rows of token ids with what belongs to them.
+
+        Args:
+            x: texts, in a form that the preprocessor takes.
+            y, sample_weight: one value a text, or None.
+
+        Returns:
+            `keras_roberta.data.examples.examples.Examples`
+
+        Raises:
+            InputError: a label does not fit, or their number.
+        """
+        from keras_roberta.data.examples.examples import Examples
+        from keras_roberta.data.examples.ragged import Ragged
+
+        return Examples(
+            self.preprocessor,
+            Ragged(*self.preprocessor.tokenize(x)),
+            targets=None if y is None else self.check_targets(y),
+            sample_weight=None if sample_weight is None else np.asarray(sample_weight),
+        )
 
     def check_targets(self, y):
-        """Targets as this task's loss takes them, from a numpy array of labels.
+        """Labels as this task's loss takes them.
 
         Raises:
             InputError: names the label that does not fit.
         """
-        return y
+        return np.asarray(y) if self.schema_cls is None else self.schema.targets(y)
 
     def prepare_batches(self, dataset, predicting=False):
         """A last step over batches of features, for tasks that make their own targets."""
         return dataset
 
     def _batches(self, x, y, sample_weight, batch_size):
-        """The texts as a source of batches, or None where `x` does not hold texts."""
+        """The inputs as a source of batches, or None where `x` is tokenised already."""
         # tf.data; here, so that the models themselves import without TensorFlow.
-        from keras_roberta.data.examples.batches import text_batches
+        from keras_roberta.data.examples.batches import example_batches
 
         if self.preprocessor is None:
             return None
-        return text_batches(
-            self.preprocessor,
+        return example_batches(
+            self.make_examples,
             x,
             y,
             sample_weight,
-            batch_size or 32,
-            self.check_targets,
+            batch_size=batch_size or 32,
+            is_raw=self.is_raw,
             # Each shape is compiled.
-            bucket_lengths=self.jit_compile or self._compiled_gradients is not None,
+            bucket_lengths=self._compiles_each_shape,
         )
 
     def _validation_batches(self, validation_data, batch_size):
-        if isinstance(validation_data, (tuple, list)):
+        texts_alone = isinstance(validation_data, list) and self.is_raw(validation_data)
+        if isinstance(validation_data, (tuple, list)) and not texts_alone:
             x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(tuple(validation_data))
         else:
             x, y, sample_weight = validation_data, None, None
@@ -345,15 +461,16 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
         if data is not None:
             x = self.prepare_batches(data.inference())
             y = sample_weight = None
-        if self.has_workers:
-            return self.part_of_worker(self.dataset_of_all(x, y, sample_weight, batch_size))
+        if self._workers.several:
+            return self._workers.own_part(
+                self._workers.global_batches(x, y, sample_weight, batch_size=batch_size)
+            )
         return validation_data if data is None else x
 
     def _plan_schedule(self, steps_per_epoch, epochs, x, batch_size):
         """Spreads the default schedule over this call of `fit`."""
-        # In float16 Keras wraps the optimizer for loss scaling.
-        optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
-        schedule = getattr(optimizer, "_learning_rate", None)
+        optimizer = inner_optimizer(self.optimizer)
+        schedule = learning_rate_schedule(optimizer)
         if not isinstance(schedule, LinearWarmupDecay) or not schedule.follows_fit:
             return
         if steps_per_epoch is None:

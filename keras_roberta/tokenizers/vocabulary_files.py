@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_roberta.errors import InputError
+from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.files.json_file import read_json_object
 from keras_roberta.tokenizers.kinds.kind import as_object, model_type
 from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS
@@ -112,4 +113,4 @@ def _read_text(path: Path) -> str:
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8 text; is the download complete?") from None
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+        raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None

@@ -1,0 +1,51 @@
+"""What a task's examples and answers look like to people, in numpy alone.
+
+A schema says which columns of a table hold texts and targets, which targets there are, what the
+outputs of a model mean and how they are scored. A task in Keras, a `.tflite` file and a SavedModel
+of it share one schema; it is kept in their metadata, and none of it needs TensorFlow.
+"""
+
+from keras_roberta.errors import InputError
+from keras_roberta.schemas.format_2 import schema_of_format_2
+from keras_roberta.schemas.many_labels import ManyLabels
+from keras_roberta.schemas.masked_tokens import MaskedTokens
+from keras_roberta.schemas.one_label import OneLabel
+from keras_roberta.schemas.schema import Comparison, Schema
+from keras_roberta.schemas.value import Value
+
+SCHEMAS: dict[str, type[Schema]] = {
+    cls.name: cls for cls in (OneLabel, ManyLabels, Value, MaskedTokens)
+}
+
+__all__ = [
+    "SCHEMAS",
+    "Comparison",
+    "ManyLabels",
+    "MaskedTokens",
+    "OneLabel",
+    "Schema",
+    "Value",
+    "register_schema",
+    "schema_from_dict",
+    "schema_of_format_2",
+]
+
+
+def register_schema(cls: type[Schema]) -> type[Schema]:
+    """Makes a schema of your own known, so that exported files that name it can be read."""
+    SCHEMAS[cls.name] = cls
+    return cls
+
+
+def schema_from_dict(values: dict) -> Schema:
+    """The inverse of `Schema.to_dict`.
+
+    Raises:
+        InputError: no schema has the name; the module that registers it was not imported.
+    """
+    name = values.get("name")
+    if name not in SCHEMAS:
+        raise InputError(
+            f"answers of the kind {name!r} are not known; import the module that registers them"
+        )
+    return SCHEMAS[name].from_dict({k: v for k, v in values.items() if k != "name"})

@@ -1,0 +1,87 @@
+"""The likeliest tokens for each `<mask>` of a text."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+
+from keras_roberta.errors import InputError
+from keras_roberta.schemas.schema import Comparison, Schema, changed_by
+
+_BY_MASK = ("token_ids", "scores", "logits", "tokens")  # outputs (rows, masks, top_k)
+
+
+@dataclasses.dataclass(frozen=True)
+class MaskedTokens(Schema):
+    """Candidates for hidden tokens; there are no labels but the texts themselves.
+
+    Attributes:
+        mask_token_id: of `<mask>`.
+        top_k: candidates for each mask, the best first.
+        max_masks: masks of a text that are answered; None for all.
+    """
+
+    mask_token_id: int
+    top_k: int = 5
+    max_masks: int | None = None
+
+    name: ClassVar[str] = "masked-tokens"
+    takes_pairs: ClassVar[bool] = False
+    has_targets: ClassVar[bool] = False
+
+    def targets(self, labels):
+        raise InputError("masked language modelling learns from texts alone; leave out labels")
+
+    def finish(self, outputs):
+        """Cut to the most masks of a row; candidates as strings where the file spells them."""
+        outputs = dict(outputs)
+        if "token_utf8" in outputs:
+            utf8, sizes = outputs.pop("token_utf8"), outputs.pop("token_num_bytes")
+            rows = zip(utf8.reshape(-1, utf8.shape[-1]), sizes.reshape(-1), strict=True)
+            tokens = [row[:size].tobytes() for row, size in rows]
+            outputs["tokens"] = np.array(tokens, object).reshape(sizes.shape)
+        masks = int(outputs["num_masks"].max(initial=0))
+        for name in _BY_MASK:
+            if name in outputs:
+                outputs[name] = stacked(outputs[name])[:, :masks]
+        for name in ("tokens", "filled"):
+            if name in outputs:
+                texts = [_as_text(text) for text in outputs[name].reshape(-1)]
+                outputs[name] = np.array(texts, object).reshape(outputs[name].shape)
+        return {k: v for k, v in outputs.items() if k not in ("input_ids", "num_tokens")}
+
+    def answers(self, outputs):
+        rows = []
+        for row, count in enumerate(np.asarray(outputs["num_masks"]).tolist()):
+            answer = {"tokens": [list(mask) for mask in outputs["tokens"][row][:count]]}
+            answer["scores"] = [mask.tolist() for mask in outputs["scores"][row][:count]]
+            if "filled" in outputs:
+                answer["filled"] = outputs["filled"][row]
+            rows.append(answer)
+        return rows
+
+    def compare(self, found, expected):
+        """The first candidates, and the probabilities of all candidates."""
+        found_ids, expected_ids = stacked(found["token_ids"]), stacked(expected["token_ids"])
+        masks = min(found_ids.shape[1], expected_ids.shape[1])
+        counts = np.minimum(np.asarray(expected["num_masks"]), masks)
+        there = np.arange(masks) < counts[:, None]  # (rows, masks)
+        if not there.any():
+            return Comparison(1.0, 0.0)
+        same = (found_ids[:, :masks, 0] == expected_ids[:, :masks, 0])[there]
+        change = changed_by(
+            np.asarray(found["scores"])[:, :masks][there],
+            np.asarray(expected["scores"])[:, :masks][there],
+        )
+        return Comparison(float(same.mean()), change)
+
+
+def stacked(rows) -> np.ndarray:
+    """Arrays (masks, top_k) of one shape as one array."""
+    return rows if isinstance(rows, np.ndarray) else np.stack(rows)
+
+
+def _as_text(text):
+    return text.decode(errors="replace") if isinstance(text, bytes) else text

@@ -1,0 +1,137 @@
+"""The questions that every schema answers."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar
+
+import numpy as np
+
+from keras_roberta.data.examples.columns import Columns, read_texts
+from keras_roberta.data.examples.table_files import Table
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """How far two models' outputs for the same texts are apart.
+
+    Attributes:
+        agreement: share of the answers that are the same; None where answers are numbers.
+        largest_change: of a probability, or of a value as a share of the largest value (at least
+            1, so that values near 0 are compared as they are).
+    """
+
+    agreement: float | None
+    largest_change: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Schema:
+    """What a task's examples and answers look like to people.
+
+    A schema is a frozen record of plain values. Subclasses set the class attributes and override
+    what differs.
+
+    Attributes:
+        name: by which files name it.
+        main_score: the key of `scores` by which models are ranked, larger is better.
+        takes_pairs: whether a row may be a pair of texts.
+        has_targets: whether there are labels to train on and to measure with.
+    """
+
+    name: ClassVar[str]
+    main_score: ClassVar[str | None] = None
+    takes_pairs: ClassVar[bool] = True
+    has_targets: ClassVar[bool] = True
+
+    # From tables and Python data
+
+    @classmethod
+    def from_table(
+        cls, table: Table, columns: Columns, *, num_classes: int | None = None
+    ) -> Schema:
+        """The schema that fits a training table: it finds the label names there.
+
+        Args:
+            num_classes: where labels are numbers; by default as many as are found.
+
+        Raises:
+            InputError: names the file and the line that does not fit.
+        """
+        raise NotImplementedError
+
+    def read_inputs(self, table: Table, columns: Columns, *, prefix: str = "--"):
+        """The texts of a table as the task takes them: a list, or a pair of lists.
+
+        Args:
+            prefix: "--" or "--dev-", in front of the option's name in messages.
+        """
+        return read_texts(table, columns, prefix)
+
+    def read_targets(self, table: Table, columns: Columns, *, prefix: str = "--") -> np.ndarray:
+        """The targets of a table, as `targets` gives them; errors name the line."""
+        raise NotImplementedError
+
+    def targets(self, labels: Any) -> np.ndarray:
+        """Labels in Python (lists or arrays, names or numbers) as the loss takes them.
+
+        Raises:
+            InputError: names the first label that does not fit.
+        """
+        raise NotImplementedError
+
+    # To people
+
+    def outputs(self, logits: np.ndarray) -> dict[str, np.ndarray]:
+        """The named outputs of an exported model, computed from logits."""
+        raise NotImplementedError
+
+    def finish(self, outputs: dict[str, Any]) -> dict[str, np.ndarray]:
+        """The outputs that belong to the task, of all that an exported file gives."""
+        return {k: v for k, v in outputs.items() if k not in ("token_ids", "num_tokens")}
+
+    def answers(self, outputs: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+        """What people read: a dict of plain values for each row.
+
+        Args:
+            outputs: named outputs, each (rows, ...).
+        """
+        raise NotImplementedError
+
+    def scores(self, outputs: dict[str, np.ndarray], targets: np.ndarray) -> dict[str, float]:
+        """How good outputs are, by the names of the measures."""
+        raise NotImplementedError
+
+    def compare(self, found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> Comparison:
+        """How far the outputs of one model are from those of another."""
+        raise NotImplementedError
+
+    # Kept in files
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Names for each column of the probabilities; () where there are none."""
+        return ()
+
+    def task_settings(self) -> dict[str, Any]:
+        """Arguments of the task's `from_preset` that make a new head for this schema."""
+        return {}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, with the schema's name."""
+        return {"name": self.name, **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Schema:
+        """The inverse of `to_dict`, without the name."""
+        return cls(**values)
+
+
+def changed_by(found: np.ndarray, expected: np.ndarray) -> float:
+    """The largest absolute difference; infinite where one is not a number.
+
+    >>> changed_by(np.array([0.5, 1.0]), np.array([0.25, 1.0]))
+    0.25
+    """
+    difference = np.abs(np.asarray(found, "float64") - np.asarray(expected, "float64"))
+    return float(np.max(np.nan_to_num(difference, nan=np.inf), initial=0.0))

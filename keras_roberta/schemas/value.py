@@ -1,0 +1,66 @@
+"""A number for each text."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+
+from keras_roberta.errors import InputError
+from keras_roberta.schemas.label_names import flat_labels
+from keras_roberta.schemas.schema import Comparison, Schema, changed_by
+
+
+@dataclasses.dataclass(frozen=True)
+class Value(Schema):
+    """A real number, such as a degree of likeness or a price."""
+
+    name: ClassVar[str] = "value"
+    main_score: ClassVar[str] = "pearson"
+
+    @classmethod
+    def from_table(cls, table, columns, *, num_classes=None):
+        if num_classes is not None:
+            raise InputError(f"--num-classes {num_classes}: a regression has no classes")
+        table.numbers(columns.label, "--label-column")
+        return cls()
+
+    def read_targets(self, table, columns, *, prefix="--"):
+        return np.array(table.numbers(columns.label, f"{prefix}label-column"), "float32")
+
+    def targets(self, labels):
+        values = flat_labels(labels)
+        for row, value in enumerate(values):
+            if isinstance(value, list) and len(value) == 1:  # a column of a matrix
+                values[row] = value = value[0]
+            if isinstance(value, (bool, str)) or not np.isfinite(_number(value)):
+                raise InputError(f"row {row}: a regression learns finite numbers; got {value!r}")
+        return np.array(values, "float32")
+
+    def outputs(self, logits):
+        logits = np.asarray(logits)
+        return {"logits": logits, "value": logits.reshape(-1)}
+
+    def answers(self, outputs):
+        return [{"score": float(value)} for value in outputs["value"]]
+
+    def scores(self, outputs, targets):
+        values = np.asarray(outputs["value"], "float64")
+        targets = np.asarray(targets, "float64")
+        varied = np.ptp(values) > 0 and np.ptp(targets) > 0
+        return {
+            "mse": float(np.mean((values - targets) ** 2)),
+            "pearson": float(np.corrcoef(values, targets)[0, 1]) if varied else None,
+        }
+
+    def compare(self, found, expected):
+        scale = max(1.0, float(np.max(np.abs(expected["value"]), initial=0.0)))
+        return Comparison(None, changed_by(found["value"], expected["value"]) / scale)
+
+
+def _number(value):
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return np.nan

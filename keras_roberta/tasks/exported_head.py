@@ -1,0 +1,70 @@
+"""A task's head as an exported model computes it: the protocol between tasks and exporters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from keras_roberta.schemas import Schema
+
+
+class ExportedHead:
+    """The last layers of a task on the inference graph.
+
+    A task makes one by `exported_head(**options)`. It computes on an encoder that has
+
+        encode(token_ids, padding_mask, positions=None, selection=None)
+                              float32 (batch * places, hidden_dim) of the places that are read
+        dense(x, name)        x @ weights["<name>/kernel"] + weights["<name>/bias"]
+        layer_norm(x, name)
+        weights               all of them by name; the head's begin with "head/"
+
+    Attributes:
+        schema: what the outputs mean.
+        ids_name: what a file that takes text calls the ids that it made of it.
+        any_number_of_outputs: whether the number of outputs depends on the text, which XLA cannot
+            compile.
+    """
+
+    ids_name = "token_ids"
+    any_number_of_outputs = False
+
+    def __init__(self, schema: Schema):
+        self.schema = schema
+
+    def __call__(self, encoder, token_ids, padding_mask, positions=None) -> dict[str, tf.Tensor]:
+        """The task's outputs by name, each (batch, ...).
+
+        Args:
+            encoder: see above.
+            token_ids, padding_mask: int32 (batch, length)
+            positions: see `encode`.
+        """
+        raise NotImplementedError
+
+    def as_strings(self, outputs, token_ids, tokenizer) -> dict[str, tf.Tensor]:
+        """What a SavedModel says besides, as strings.
+
+        Args:
+            outputs: of calling the head.
+            token_ids: int32 (batch, length), its input.
+            tokenizer: the in-graph tokenizer for batches.
+        """
+        return {}
+
+    def as_bytes(self, outputs, tokenizer) -> dict[str, tf.Tensor]:
+        """What a TFLite file says besides, as bytes.
+
+        Args:
+            tokenizer: the in-graph tokenizer of static shapes.
+        """
+        return {}
+
+    def sample_ids(self, ids: Any) -> Any:
+        """Random token ids changed so that the check of an export has something to answer.
+
+        Args:
+            ids: int array (length,)
+        """
+        return ids

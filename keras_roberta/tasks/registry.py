@@ -1,0 +1,125 @@
+"""The list of tasks: all that the rest of the library knows of them by name.
+
+Nothing here imports TensorFlow or Keras; a task's own file is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+
+from keras_roberta.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskEntry:
+    """A task and where it is declared.
+
+    Attributes:
+        class_name: of the Keras class, public as `keras_roberta.<class_name>`.
+        module: the file that declares it.
+        command: what `--task` of the command line calls it; None where it is not trained there.
+        summary: what it does, in a few words, for `--help`.
+    """
+
+    class_name: str
+    module: str
+    command: str | None
+    summary: str
+
+    def load(self) -> type:
+        """The Keras class."""
+        return getattr(importlib.import_module(self.module), self.class_name)
+
+
+# A checkpoint is opened by the first of these whose head it has.
+TASKS = [
+    TaskEntry(
+        "RobertaTextRegressor",
+        "keras_roberta.tasks.text_regressor",
+        "regress",
+        "a number for a text or a pair of texts",
+    ),
+    TaskEntry(
+        "RobertaTextClassifier",
+        "keras_roberta.tasks.text_classifier",
+        "classify",
+        "one label for a text or a pair of texts",
+    ),
+    TaskEntry(
+        "RobertaMultiLabelClassifier",
+        "keras_roberta.tasks.multi_label_classifier",
+        "multi-label",
+        "any number of labels for a text or a pair of texts",
+    ),
+    TaskEntry(
+        "RobertaMaskedLM",
+        "keras_roberta.tasks.masked_lm",
+        None,
+        "the tokens behind <mask>",
+    ),
+    TaskEntry(
+        "RobertaPretrainer",
+        "keras_roberta.tasks.pretrainer",
+        None,
+        "several objectives of pre-training at once",
+    ),
+]
+
+
+def register_task(cls: type, *, command: str | None = None, summary: str = "") -> type:
+    """Adds a task of your own, so that presets of it open and commands take it.
+
+    Args:
+        cls: a subclass of `RobertaTask`, importable from its module.
+        command: its name for `--task`.
+        summary: what it does, in a few words.
+    """
+    if cls.__name__ not in {entry.class_name for entry in TASKS}:
+        TASKS.append(TaskEntry(cls.__name__, cls.__module__, command, summary))
+    return cls
+
+
+def commands() -> tuple[str, ...]:
+    """What `--task` may be."""
+    return tuple(entry.command for entry in TASKS if entry.command)
+
+
+def task_of_command(command: str) -> type:
+    """The Keras class of a `--task`.
+
+    Raises:
+        InputError: there is none; names the nearest.
+    """
+    for entry in TASKS:
+        if entry.command == command:
+            return entry.load()
+    near = difflib.get_close_matches(str(command), commands(), 1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise InputError(f"task {command!r}: expected one of {', '.join(commands())}{hint}")
+
+
+def open_task(source, **kwargs):
+    """The task that a checkpoint holds, by the first class whose head it has.
+
+    Args:
+        source: see `RobertaTask.from_preset`.
+        **kwargs: arguments of its `from_preset`.
+
+    Raises:
+        InputError: the checkpoint has no task's head.
+    """
+    from keras_roberta.checkpoints.formats import open_checkpoint
+
+    checkpoint = open_checkpoint(source)
+    for entry in TASKS:
+        task = entry.load()
+        if checkpoint.task_settings(task) is not None:
+            return task.from_preset(source, **kwargs)
+    if checkpoint.head_name is not None:
+        raise InputError(f"{checkpoint.directory}: no task reads its head, {checkpoint.head_name}")
+    raise InputError(
+        f"{checkpoint.directory}: is an encoder without a task's head; fine-tune it first, with "
+        "`keras-roberta finetune` or a task's `fit`"
+    )
