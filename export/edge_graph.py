@@ -170,7 +170,8 @@ def inference_weights(task):
     token; the scale of the attention scores of the query; and query, key and value stand apart.
 
     Returns:
-        dict of names ("encoder/block_0/attention/query/kernel", "head/out/bias", ...) to float32 arrays.
+        dict of names ("encoder/block_0/attention/query/kernel", "head/out/bias", ...) to float32
+        arrays.
 
     Raises:
         InputError: the weights are quantized.

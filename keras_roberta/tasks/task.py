@@ -46,7 +46,8 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
     and a line in `tasks/registry.py`.
 
     Attributes:
-        export_options: further options of `exported_head`, with their defaults.
+        export_options: further options of `exported_head`, with their defaults in a file of fixed
+            sizes (`.tflite`); a SavedModel takes those of `exported_head`.
     """
 
     preprocessor_cls = RobertaPreprocessor
