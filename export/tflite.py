@@ -24,6 +24,7 @@ from keras_roberta.export.mismatch import ExportMismatch
 from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.export.runtime import TFLiteRunner
 from keras_roberta.export.task_graph import TaskGraph
+from keras_roberta.export.tflite_rewrites import name_layers
 from keras_roberta.export.verify import verify
 from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.tokenizers import byte_buffer
@@ -219,7 +220,7 @@ def convert(module, *, functions, scheme, metadata, samples=None):
         scheme.configure(converter)
         content = converter.convert()
     model = schema.ModelT.InitFromPackedBuf(content)
-    for rewrite in scheme.rewrites:
+    for rewrite in (name_layers, *scheme.rewrites):
         rewrite(model)
     add_metadata(model, metadata)
     builder = flatbuffers.Builder(len(content) + 4096)

@@ -6,6 +6,7 @@ converter keeps in the names of tensors.
 """
 
 import copy
+import re
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -132,6 +133,37 @@ def share_vocabulary(model):
         multiply.builtinOptions = schema.MulOptionsT()
         place = graph.operators.index(widen)
         graph.operators[place : place + 1] = [look_up, cast, multiply]
+
+
+def name_layers(model):
+    """Names the parts of each matrix product after its layer: its kernel "<layer>/kernel", its
+    result "<layer>/result".
+
+    The converter computes the scale and shift of a layer norm as a part of the product behind it,
+    and gives the product the names of both; and what a signature gives out it numbers. A quantiser
+    that is told to take one layer by name would take its neighbour too, or nothing.
+
+    Args:
+        model: `schema.ModelT`, changed in place.
+    """
+    kinds = [code.builtinCode for code in model.operatorCodes]
+    for graph in signature_graphs(model):
+        for op in graph.operators:
+            if kinds[op.opcodeIndex] == Kind.FULLY_CONNECTED:
+                kernel, result = graph.tensors[op.inputs[1]], graph.tensors[op.outputs[0]]
+                layer = _layer_of(result.name) or _layer_of(kernel.name)
+                if layer is not None:
+                    kernel.name, result.name = layer + b"/kernel", layer + b"/result"
+
+
+def _layer_of(name):
+    """The layer of the last matrix product among an operation's names, or None.
+
+    >>> _layer_of(b"block_0/norm/add;block_1/query/MatMul;block_1/query/add1")
+    b'block_1/query'
+    """
+    layers = re.findall(rb"(?:^|;)([^;]+)/MatMul", name)
+    return layers[-1] if layers else None
 
 
 def _named(graph, name, kind, kinds):
