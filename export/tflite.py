@@ -92,13 +92,13 @@ def to_tflite(
     """
     check_choice("quantization", quantization, SCHEMES)
     scheme = SCHEMES[quantization]
-    module = PhoneModule(task, inputs=inputs, pairs=pairs, head_options=head_options)
     check_calibration(scheme, calibration)
-    lengths = lengths_of_file(sequence_lengths, task.backbone.config.max_sequence_length)
     if pathlib.Path(path).exists() and not overwrite:
         raise InputError(f"{path}: exists; choose a new name or give overwrite=True")
     if pathlib.Path(path).is_dir():
         raise InputError(f"{path}: is a directory; remove it first")
+    module = PhoneModule(task, inputs=inputs, pairs=pairs, head_options=head_options)
+    lengths = lengths_of_file(sequence_lengths, task.backbone.config.max_sequence_length)
     values = describe(
         task,
         module.graph.head,

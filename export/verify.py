@@ -21,8 +21,8 @@ SENTENCES = (
 def verify(task, runner, *, graph, scheme):
     """Compares a written file with its task on a handful of texts.
 
-    A file that has the tokenizer in it is given sentences and texts that fill each of its lengths;
-    one that takes token ids the ids of sentences, where the task has a tokenizer, and random ones.
+    The texts are sentences, what is left of odd ones, and such as fill each length of the file. A
+    file that takes token ids is given theirs, or random ones where the task has no tokenizer.
     Where a scheme may change answers, the inference graph is compared before its conversion too,
     by the bound of exact computation: so a wrong graph does not pass as a coarse one.
 
@@ -46,7 +46,7 @@ def verify(task, runner, *, graph, scheme):
         _check_ids(outputs.get(runner.metadata["ids_output"]), rows, names)
         checks.append((rows, names, runner.schema.finish(outputs)))
     if runner.takes_token_ids:
-        names, rows = sample_rows(task, graph.head, runner.lengths)
+        names, rows = sample_rows(task, graph.head, runner)
         features = as_features(rows, task.backbone.config.pad_token_id)
         checks.append((rows, names, runner.predict(features)))
     for rows, names, found in checks:
@@ -117,21 +117,24 @@ def sample_texts(metadata):
     return texts, texts[::-1] if metadata["pairs"] else None
 
 
-def sample_rows(task, head, lengths):
-    """Names, and rows of token ids for the check, none longer than the longest of `lengths`."""
+def sample_rows(task, head, runner):
+    """Names of rows, and rows of token ids for the check, none longer than the file takes.
+
+    They are those of `sample_texts`, or random ones where the task has no tokenizer.
+    """
+    if task.preprocessor is not None:
+        names, _ = sample_texts({**runner.metadata, "pairs": False})
+        tokenizer = task.preprocessor.tokenizer
+        return names, tokenizer.encode_batch(names, None, max_length=runner.max_length)
     config = task.backbone.config
     random = np.random.default_rng(0)
-    named = []
-    for length in lengths:
-        for count in (1, length // 2, length - 2):
-            ids = random.integers(config.vocabulary_size, size=max(count, 0))
-            ids = head.sample_ids(ids).tolist()
-            row = [config.start_token_id, *ids, config.end_token_id][:length]
-            named.append((f"{count} random token ids", row))
-    if task.preprocessor is not None:
-        rows = task.preprocessor.tokenizer(list(SENTENCES), max_length=max(max(lengths), 3))
-        named += zip(SENTENCES, rows, strict=True)
-    return zip(*[(name, row) for name, row in named if len(row) <= max(lengths)], strict=True)
+    names, rows = [], []
+    for length in runner.lengths:
+        for count in sorted({1, length // 2, length - 2}):
+            ids = head.sample_ids(random.integers(config.vocabulary_size, size=count))
+            names.append(f"{count} random token ids")
+            rows.append([config.start_token_id, *ids.tolist(), config.end_token_id])
+    return names, rows
 
 
 def float32_task(task):
