@@ -166,7 +166,7 @@ def test_agrees_with_predict(files, masked_lm):
     np.testing.assert_allclose(found["logits"][0, 0, 0], logits[0, 0].max(), rtol=1e-4)
 
 
-def test_the_file(files):
+def test_the_file(files, tokenizer):
     """The vocabulary is there once, for the look-up and the projection, in 8 bits; XNNPACK runs
     the encoder and the head in one piece."""
     for name, bytes_a_weight in {"none": 4, "int8": 1, "float16": 2, "tokens": 4}.items():
@@ -178,7 +178,7 @@ def test_the_file(files):
     assert values["task"] == "RobertaMaskedLM" and values["labels"] == []
     assert values["schema"] == {
         "name": "masked-tokens",
-        "mask_token_id": 4,
+        "mask_token_id": tokenizer.mask_token_id,
         "top_k": 3,
         "max_masks": 2,
     }
