@@ -19,11 +19,12 @@ def as_features(rows, pad_token_id, length=None):
     return {"token_ids": token_ids, "padding_mask": mask.astype("int32")}
 
 
-def in_batches(run, rows, pad_token_id):
+def in_batches(run, rows, pad_token_id, ragged=()):
     """Outputs of rows of ids, run in batches of rows of like length.
 
     Args:
         run: function of features, giving named outputs.
+        ragged: see `stacked`.
     """
     buckets = {}
     for i, row in enumerate(rows):
@@ -31,7 +32,7 @@ def in_batches(run, rows, pad_token_id):
     outputs = [
         run(as_features([rows[i] for i in indices], pad_token_id)) for indices in buckets.values()
     ]
-    return reordered(stacked(outputs), np.argsort(np.concatenate(list(buckets.values()))))
+    return reordered(stacked(outputs, ragged), np.argsort(np.concatenate(list(buckets.values()))))
 
 
 def stacked(outputs, ragged=()):

@@ -70,6 +70,12 @@ def _dynamic_range(converter) -> None:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
 
 
+# Largest changes that were measured, with a 30-million-parameter model that starts random and one
+# fine-tuned on SST-2, on the texts of the check and on 300 sentences:
+#     none      7e-7 and 4e-6
+#     float16   4e-4 and 1e-3
+#     int8      0.07 and 0.16, where 1 sentence in 50 changes its label, all of them near a tie
+# A wrong weight gives 0.2 and more where logits are large enough to matter.
 SCHEMES: dict[str, QuantizationScheme] = {
     scheme.name: scheme
     for scheme in (

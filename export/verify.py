@@ -37,6 +37,12 @@ def verify(task, runner, *, graph, scheme):
             became other ids.
     """
     reference = float32_task(task)
+    schema = runner.schema
+
+    def by_length(run, rows):
+        pad_token_id = task.backbone.config.pad_token_id
+        return in_batches(run, rows, pad_token_id, schema.ragged_outputs)
+
     checks = []
     if runner.takes_text:
         texts = sample_texts(runner.metadata)
@@ -44,25 +50,24 @@ def verify(task, runner, *, graph, scheme):
         outputs = runner.run_texts(*texts)
         names = [" | ".join(side[i] for side in texts if side) for i in range(len(rows))]
         _check_ids(outputs.get(runner.metadata["ids_output"]), rows, names)
-        checks.append((rows, names, runner.schema.finish(outputs)))
+        checks.append((rows, names, schema.finish(outputs)))
     if runner.takes_token_ids:
         names, rows = sample_rows(task, graph.head, runner)
         features = as_features(rows, task.backbone.config.pad_token_id)
         checks.append((rows, names, runner.predict(features)))
     for rows, names, found in checks:
-        expected = in_batches(reference.named_outputs, rows, task.backbone.config.pad_token_id)
+        expected = by_length(reference.named_outputs, rows)
         if scheme.bound != SCHEMES["none"].bound:
-            of_graph = in_batches(_run(graph), rows, task.backbone.config.pad_token_id)
             compare(
-                runner.schema,
-                runner.schema.finish(of_graph),
+                schema,
+                schema.finish(by_length(_run(graph), rows)),
                 expected,
                 names=names,
                 bound=SCHEMES["none"].bound,
                 what="the inference graph",
             )
         compare(
-            runner.schema,
+            schema,
             found,
             expected,
             names=names,

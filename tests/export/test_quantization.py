@@ -1,7 +1,9 @@
 """The table of quantisation schemes: bounds on answers, schemes of one's own, rewrites."""
 
 import dataclasses
+import pathlib
 import re
+import textwrap
 
 import keras
 import numpy as np
@@ -16,7 +18,9 @@ from keras_roberta.export.batches import as_features
 from keras_roberta.export.quantization import SCHEMES, Bound, QuantizationScheme
 from keras_roberta.export.verify import compare
 from keras_roberta.schemas import OneLabel, Value
+from keras_roberta.tasks.registry import TASKS
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOKENS = {"inputs": "tokens", "sequence_lengths": [8, 16]}
 
 
@@ -112,16 +116,18 @@ def test_a_third_of_a_logit(make_task, tmp_path, monkeypatch):
 # === Schemes of one's own ===
 
 
-def test_a_scheme_is_one_entry(classifier, tmp_path, monkeypatch, caplog):
-    """The converter's own float16, which widens the whole table: XNNPACK cannot run it in one."""
-    scheme = QuantizationScheme(
-        name="float16-plain",
-        summary="the converter's own",
-        bound=Bound(agreement=1.0, largest_change=1e-2),
-        configure=SCHEMES["float16"].configure,
-        one_partition="reported",
-    )
-    monkeypatch.setitem(SCHEMES, scheme.name, scheme)
+@pytest.fixture
+def scheme(monkeypatch):
+    """The one of the page that says how to add one, as it stands there."""
+    page = (ROOT / "docs/how-to/add-a-quantisation.md").read_text("utf-8")
+    block = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    names = {"QuantizationScheme": QuantizationScheme, "Bound": Bound}
+    exec(textwrap.dedent(block), names)
+    monkeypatch.setitem(SCHEMES, "float16-plain", names["scheme"])
+    return names["scheme"]
+
+
+def test_a_scheme_is_one_entry(scheme, classifier, tmp_path, monkeypatch, caplog):
     with caplog.at_level("INFO", "keras_roberta"):
         path = export.to_tflite(classifier, tmp_path / "a.tflite", "float16-plain", **TOKENS)
     assert "a.tflite: XNNPACK runs it in" in caplog.text
@@ -278,3 +284,27 @@ def test_ai_edge_quantizer_takes_one_layer_by_name(exported, tmp_path):
     in_8_bits = {name for name, kind in kernels.items() if kind == schema.TensorType.INT8}
     assert in_8_bits == {name for name in kernels if name.startswith("encoder/block_1/")}
     assert len(in_8_bits) == 6 and len(kernels) == 14
+
+
+# === Every task ===
+
+
+def test_a_multi_label_classifier(make_task, tokenizer, tmp_path):
+    backbone = make_task(layers=1).backbone
+    preprocessor = kr.RobertaPreprocessor(tokenizer, 16, labels=("a", "b", "c"))
+    task = kr.RobertaMultiLabelClassifier(backbone, num_classes=3, preprocessor=preprocessor)
+    path = export.to_tflite(task, tmp_path / "model.tflite", "int8", sequence_lengths=[16])
+    texts = ["a gem", "the film"]
+    expected = 1 / (1 + np.exp(-task.predict(texts, verbose=0)))
+    runner = export.load(path)
+    np.testing.assert_allclose(runner.predict(texts)["probabilities"], expected, atol=0.1)
+    assert runner.labels == ("a", "b", "c") and len(runner.answers(texts)) == 2
+    assert runner.metadata["schema"]["name"] == "many-labels"
+
+
+def test_no_task_is_named():
+    """What files say of an older format is the one place."""
+    entries = {entry.class_name for entry in TASKS} | {"num_classes == 1", "isinstance(task"}
+    for path in sorted((ROOT / "export").glob("*.py")):
+        found = [name for name in entries if name in path.read_text("utf-8")]
+        assert not found, f"{path.name}: {found}"
