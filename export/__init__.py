@@ -9,7 +9,7 @@ _PUBLIC = {
     "load": "runtime",
     "read_metadata": "metadata",
     "report": "comparison",
-    "ExportMismatch": "verify",
+    "ExportMismatch": "mismatch",
 }
 __all__ = sorted(_PUBLIC)
 

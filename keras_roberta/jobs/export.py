@@ -45,10 +45,14 @@ def export(
     if out.exists() and not (out.is_file() if format == "tflite" else _is_saved_model(out)):
         raise InputError(f"{out}: is something else than a model of this format; remove it first")
     task = _open_task(preset)
+    options = {"top_k": top_k} if "top_k" in task.export_options else {}
     if format == "tflite":
-        to_tflite(task, out, quantization, inputs, sequence_lengths, pairs, top_k)
+        lengths = {"sequence_lengths": sequence_lengths}
+        to_tflite(
+            task, out, quantization, inputs, pairs=pairs, overwrite=overwrite, **lengths, **options
+        )
     else:
-        to_saved_model(task, out, inputs, pairs, overwrite=overwrite, top_k=top_k)
+        to_saved_model(task, out, inputs, pairs=pairs, overwrite=overwrite, **options)
     return {"model": str(out), "megabytes": bytes_on_disk(out) / 1e6}
 
 

@@ -68,12 +68,16 @@ def runner_predictor(path, tokenizer=None, threads=1):
     """An exported model as a `Predictor`."""
     is_tflite = Path(path).suffix == ".tflite"
     runner = load(path, tokenizer, threads if is_tflite else None)
-    runner.check_classifies()
+    if not runner.schema.has_targets:
+        raise InputError(
+            f"{path}: is a masked language model; ask it for tokens with "
+            "export.load(path).predict(texts)"
+        )
 
     def logits(texts):
         return runner.predict(texts)["logits"]
 
-    num_classes = runner.metadata["num_classes"]
+    num_classes = max(1, len(runner.labels))
     labels = runner.labels if num_classes > 1 else None
     return Predictor(logits, logits, labels, num_classes, bytes_on_disk(path))
 
