@@ -71,7 +71,7 @@ def pretrain_on_shards(
         seconds: about how long; less where 800 steps are done before.
 
     Raises:
-        InputError: there is too little text.
+        InputError: a signal stopped it.
     """
     options = PretrainingOptions(
         size="tiny",

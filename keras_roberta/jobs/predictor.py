@@ -10,10 +10,10 @@ from typing import Any
 from keras_roberta.errors import InputError
 from keras_roberta.export.metadata import read_metadata
 from keras_roberta.export.runtime import load
-from keras_roberta.reports.schema_of import named_outputs, schema_of
+from keras_roberta.reports.schema_of import schema_of
 from keras_roberta.reports.size_on_disk import bytes_on_disk
 from keras_roberta.schemas.schema import Schema
-from keras_roberta.tasks.text_classifier import RobertaTextClassifier
+from keras_roberta.tasks.registry import open_task
 from keras_roberta.tokenizers import RobertaTokenizer
 
 
@@ -60,11 +60,6 @@ def open_predictor(path: str | Path, tokenizer: str | None = None, threads: int 
     return runner_predictor(path, tokenizer, threads)
 
 
-def open_task(preset):
-    """The task that a preset holds."""
-    return RobertaTextClassifier.from_preset(preset)
-
-
 def runner_predictor(path: str | Path, tokenizer=None, threads: int = 1) -> Predictor:
     """An exported model as a `Predictor`.
 
@@ -79,7 +74,7 @@ def runner_predictor(path: str | Path, tokenizer=None, threads: int = 1) -> Pred
 def task_predictor(task, num_bytes: int = 0) -> Predictor:
     """A Keras task in memory as a `Predictor`."""
     return Predictor(
-        outputs=lambda texts: named_outputs(task, texts),
+        outputs=task.named_outputs,
         one=task.predict_on_batch,
         schema=schema_of(task),
         num_bytes=num_bytes,

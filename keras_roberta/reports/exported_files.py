@@ -14,7 +14,7 @@ from keras_roberta.export.runtime import load
 from keras_roberta.reports.latency import latencies, summary
 from keras_roberta.reports.quality import quality
 from keras_roberta.reports.record import Report, Row
-from keras_roberta.reports.schema_of import named_outputs, schema_of
+from keras_roberta.reports.schema_of import schema_of
 from keras_roberta.reports.side_by_side import check_same_kind
 from keras_roberta.reports.size_on_disk import bytes_on_disk, short_name
 from keras_roberta.reports.table import as_table
@@ -92,7 +92,7 @@ def _judged(files, texts, labels, tokenizer, reference):
     expected = None
     if reference is not None:
         schemas = {"the reference": schema_of(reference), **schemas}
-        expected = named_outputs(reference, texts)
+        expected = reference.named_outputs(texts)
     check_same_kind(schemas)
     judged = {}
     for file, runner in runners.items():

@@ -1,3 +1,5 @@
+import io
+
 from rich.console import Console
 
 from keras_roberta.demo import stages as module
@@ -13,7 +15,7 @@ def test_stages_are_timed(monkeypatch):
     with stages("write"):
         pass
     assert stages.seconds == {"read": 3.0, "write": 1.0}
-    console = Console(width=60, record=True, quiet=True)
+    console = Console(width=60, file=io.StringIO())
     console.print(stages.table())
-    lines = [line.split() for line in console.export_text().splitlines()]
+    lines = [line.split() for line in console.file.getvalue().splitlines()]
     assert lines[1:] == [["read", "3.0", "75%"], ["write", "1.0", "25%"], ["all", "4.0", "100%"]]

@@ -5,29 +5,77 @@ import json
 import numpy as np
 import pytest
 
+import keras_roberta as kr
 from keras_roberta import export
 from keras_roberta.errors import InputError
-from keras_roberta.export.comparison import (
-    Row,
-    as_table,
-    latencies,
-    median_latencies,
-    quality,
-    short_name,
-)
 
 TEXTS = ["a gem", "the film is a mess", "much of that", "from start to finish"] * 2
+LENGTHS = (16, 32)
+QUICK = {"sequence_lengths": (16,), "repeats": 1, "show": False}
+
+
+@pytest.fixture(scope="module")
+def make_task(tokenizer):
+    """A function that makes a seeded task with weights large enough for logits to differ."""
+
+    def make(cls, labels=None, **settings):
+        config = kr.RobertaConfig(
+            vocabulary_size=tokenizer.vocabulary_size,
+            num_layers=1,
+            num_heads=4,
+            hidden_dim=32,
+            intermediate_dim=48,
+            max_sequence_length=40,
+            initializer_range=0.2,
+            seed=0,
+        )
+        preprocessor = kr.RobertaPreprocessor(tokenizer, sequence_length=40, labels=labels)
+        return cls(kr.RobertaBackbone(config), preprocessor=preprocessor, **settings)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def classifier(make_task):
+    return make_task(kr.RobertaTextClassifier, ("bad", "fair", "good"), num_classes=3)
+
+
+@pytest.fixture(scope="module")
+def regressor(make_task):
+    return make_task(kr.RobertaTextRegressor)
+
+
+@pytest.fixture(scope="module")
+def exported(classifier, regressor, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("exported")
+    files = {
+        "tokens": (classifier, {"quantization": "none", "inputs": "tokens"}),
+        "int8": (classifier, {"quantization": "int8"}),
+        "regression": (regressor, {"quantization": "none", "inputs": "tokens"}),
+        "regression_pairs": (regressor, {"quantization": "int8", "pairs": True}),
+    }
+    return {
+        name: export.to_tflite(
+            task, directory / f"{name}.tflite", sequence_lengths=LENGTHS, **options
+        )
+        for name, (task, options) in files.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def saved_model(classifier, tmp_path_factory):
+    return export.to_saved_model(classifier, tmp_path_factory.mktemp("saved") / "1")
 
 
 def test_report(exported, saved_model, classifier, tmp_path, capsys):
     truth = classifier.predict(TEXTS, verbose=0).argmax(axis=-1)
     labels = [classifier.labels[number] for number in truth]
     rows = export.report(
-        [exported["none"], exported["text_int8"], saved_model],
+        [exported["tokens"], exported["int8"], saved_model],
         TEXTS,
         labels,
         reference=classifier,
-        sequence_lengths=(16, 32),
+        sequence_lengths=LENGTHS,
         threads=(1, 2),
         repeats=3,
         picture=tmp_path / "report.png",
@@ -35,80 +83,47 @@ def test_report(exported, saved_model, classifier, tmp_path, capsys):
     )
     assert len(rows) == 2 * (2 + 2 + 1)
     assert all(0 < row.median_ms <= row.p95_ms for row in rows)
-    assert {row.agreement for row in rows if row.quantization == "none"} == {1.0}
-    assert {row.accuracy for row in rows if row.quantization == "none"} == {1.0}
-    assert json.loads((tmp_path / "report.json").read_text())[0]["megabytes"] > 1
+    exact = [row for row in rows if row.quantization == "none"]
+    assert {row.agreement for row in exact} == {1.0}
+    assert {row.scores["accuracy"] for row in exact} == {1.0}
+    assert max(row.largest_change for row in exact) < 1e-4
+    (first, *_) = json.loads((tmp_path / "report.json").read_text())
+    assert first["name"] == "tokens.tflite" and first["scores"]["accuracy"] == 1.0
     assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
-    assert "text_int8.tflite" in capsys.readouterr().out
+    assert "int8.tflite" in capsys.readouterr().out
 
 
-def test_regression_is_judged_by_correlation(exported, regressor):
+def test_regression(exported, regressor):
+    values = regressor.predict(TEXTS, verbose=0)[:, 0]
     (row,) = export.report(
-        [exported["regression_none"]],
-        TEXTS,
-        np.arange(8.0),
-        reference=regressor,
-        sequence_lengths=(16,),
-        repeats=1,
-        show=False,
+        [exported["regression"]], TEXTS, 1 - 2 * values, reference=regressor, **QUICK
     )
-    assert row.agreement == pytest.approx(1.0)
-    assert -1 <= row.accuracy <= 1
+    assert row.scores["pearson"] == pytest.approx(-1, abs=1e-3)
+    assert row.scores["mse"] == pytest.approx(np.mean((3 * values - 1) ** 2), rel=1e-3)
+    assert row.agreement is None and row.largest_change < 1e-4
 
 
 def test_pairs(exported, regressor):
     pairs = (TEXTS, TEXTS[::-1])
-    options = {"reference": regressor, "sequence_lengths": (16,), "repeats": 1, "show": False}
-    (row,) = export.report([exported["text_pairs"]], pairs, np.arange(8.0), **options)
-    assert row.agreement > 0.99
+    files = [exported["regression_pairs"]]
+    (row,) = export.report(files, pairs, np.arange(8.0), reference=regressor, **QUICK)
+    assert 0 < row.largest_change < 0.2
 
 
-def test_quality():
-    logits = np.eye(2)[[1, 1]]
-    assert quality(logits, [1, 0], logits)["agreement"] == 1.0
-    assert quality(logits, [1, 0])["accuracy"] == 0.5
-    assert quality(logits) == {}
-    line = np.array([[1.0], [2.0], [4.0]])
-    found = quality(line, [-1.0, -2.0, -4.0], line)
-    assert (found["accuracy"], found["agreement"]) == (pytest.approx(-1), pytest.approx(1))
-
-
-def test_functions_take_turns():
-    calls = []
-    times = latencies({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 2, 1)
-    assert calls == ["a", "b", "b", "a", "a", "b"]
-    assert {name: len(values) for name, values in times.items()} == {"a": 2, "b": 2}
-
-
-@pytest.mark.parametrize(
-    ("texts", "singles"),
-    [(["a", "b"], [["a"], ["b"]]), ((["a", "b"], ["c", "d"]), [(["a"], ["c"]), (["b"], ["d"])])],
-)
-def test_texts_are_timed_one_by_one(texts, singles):
-    seen = []
-    (milliseconds,) = median_latencies([seen.append], texts)
-    assert seen == singles * 2 and milliseconds > 0
-
-
-def test_table_has_what_was_measured():
-    table = as_table([Row("a", 0.5, agreement=1.0), Row("b", 0.25)])
-    assert [column.header for column in table.columns] == ["model", "accuracy", "agreement"]
-    assert list(table.columns[2].cells) == ["1.000", "–"]
-
-
-@pytest.mark.parametrize(
-    ("path", "name"), [("out/a.tflite", "a.tflite"), ("out/sst2", "sst2"), ("sst2/1", "sst2/1")]
-)
-def test_short_name(path, name):
-    assert short_name(path) == name
+def test_without_texts_size_and_latency_are_measured(exported):
+    (row,) = export.report([exported["int8"]], **QUICK)
+    assert row.scores == {} and row.agreement is None
+    assert row.megabytes == exported["int8"].stat().st_size / 1e6
+    assert (row.sequence_length, row.threads) == (16, 1)
 
 
 def test_errors(exported, classifier):
     with pytest.raises(InputError, match="at least one"):
         export.report([])
     with pytest.raises(InputError, match="1 of them for 2 texts"):
-        export.report([exported["int8"]], ["a", "b"], [0])
+        export.report([exported["tokens"]], ["a", "b"], [0])
     with pytest.raises(InputError, match="'great' is none of bad, fair, good"):
-        export.report(
-            [exported["int8"]], ["a"], ["great"], classifier.preprocessor, repeats=1, show=False
-        )
+        export.report([exported["tokens"]], ["a"], ["great"], classifier.preprocessor, **QUICK)
+    files = [exported["tokens"], exported["regression"]]
+    with pytest.raises(InputError, match="compare models of one task"):
+        export.report(files, ["a"], None, classifier.preprocessor, **QUICK)

@@ -1,3 +1,5 @@
+import io
+
 import pytest
 from rich.console import Console
 
@@ -6,9 +8,9 @@ from keras_roberta.reports.table import as_table
 
 
 def lines(table, width=80):
-    console = Console(width=width, record=True, quiet=True)
+    console = Console(width=width, file=io.StringIO())
     console.print(table)
-    return [line.split() for line in console.export_text().splitlines()]
+    return [line.split() for line in console.file.getvalue().splitlines()]
 
 
 def test_columns_are_what_was_measured():
@@ -24,7 +26,7 @@ def test_columns_are_what_was_measured():
     ("scores", "heads"),
     [
         ({"accuracy": 0.5, "macro_f1": 0.25}, ["accuracy", "macro", "F1"]),
-        ({"mse": 2.0, "pearson": None}, ["MSE", "pearson"][:1]),
+        ({"mse": 2.0, "pearson": None}, ["MSE"]),
         ({"f1_micro": 0.5, "f1_macro": 0.25}, ["F1", "micro", "F1", "macro"]),
     ],
 )
