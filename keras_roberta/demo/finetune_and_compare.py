@@ -61,7 +61,10 @@ def finetune_and_compare(
     """
     with stages("fine-tune"):
         model = RobertaTextClassifier.from_preset(
-            preset, **texts.schema.task_settings(), sequence_length=SEQUENCE_LENGTH
+            preset,
+            load_head=False,
+            **texts.schema.task_settings(),
+            sequence_length=SEQUENCE_LENGTH,
         )
         history = fit(model, *texts.train, None, options)
         save(model, out / "finetuned", {"train_rows": len(texts.train[1])}, history)

@@ -14,7 +14,9 @@ from keras_roberta.reports.headings import heading, score_names
 from keras_roberta.reports.record import Curve, Report, Row
 
 _INK, _PALE, _MUTED = "#1f4e79", "#9dbbd8", "#666666"
+_AROUND, _A_ROW, _OF_CURVES = 1.2, 0.4, 3.0  # heights in inches
 _MOST_IN_A_ROW = 4
+_FEW_POINTS = 20  # are marked
 _MOST_LINES = 13  # of a curve, that can be told apart
 
 
@@ -38,9 +40,7 @@ def draw(path: str | Path, report: Report):
     count = len(report.curves) + len(bars)
     num_columns = count if count <= _MOST_IN_A_ROW else math.ceil(count / 2)
     num_columns, num_lines = max(num_columns, 1), max(math.ceil(count / max(num_columns, 1)), 1)
-    height = 1.2 + 0.4 * len(rows)
-    if report.curves:
-        height = max(height, 3.0)
+    height = max(_AROUND + _A_ROW * len(rows), _OF_CURVES if report.curves else 0.0)
     # The figure's own canvas, not pyplot: no window, no global state.
     figure = matplotlib.figure.Figure(
         figsize=(1.5 + 2.9 * num_columns, height * num_lines), layout="constrained"
@@ -53,7 +53,7 @@ def draw(path: str | Path, report: Report):
     for number, panel in enumerate(bars, len(report.curves)):
         # The first panel of a line, and the first of all, say which bar is whose.
         named = number % num_columns == 0 or number == len(report.curves)
-        _draw_bars(panels[number], rows, panel, named)
+        _draw_bars(panels[number], rows, panel, named, (height - _AROUND) / _A_ROW)
     if report.title:
         figure.suptitle(report.title, fontsize=11, x=0.01, ha="left")
     with atomic_file(path) as temporary:
@@ -90,9 +90,14 @@ def _draw_curve(axes, curve: Curve):
     lines = list(curve.lines.items())[:_MOST_LINES]
     for number, (name, points) in enumerate(lines):
         x, y = zip(*points, strict=True) if points else ((), ())
-        few = len(points) < 20
-        color = {} if len(lines) > 2 else {"color": (_INK, "#c0504d")[number]}
-        axes.plot(x, y, linewidth=1.5, marker="." if few else None, label=name, **color)
+        axes.plot(
+            x,
+            y,
+            **_line_style(number, len(lines)),
+            linewidth=1.5,
+            marker="." if len(points) < _FEW_POINTS else None,
+            label=name,
+        )
     if len(lines) > 1:
         axes.legend(fontsize=7, frameon=False, ncols=1 + (len(lines) > 5))
     axes.set_title(curve.title, fontsize=9, loc="left")
@@ -102,7 +107,15 @@ def _draw_curve(axes, curve: Curve):
     _plain(axes)
 
 
-def _draw_bars(axes, rows, panel: _Bars, named):
+def _line_style(number, count):
+    if count <= 2:
+        return {"color": (_INK, "#c0504d")[number]}
+    if number == 0:  # the training, to which the others are compared
+        return {"color": _MUTED}
+    return {"color": f"C{(number - 1) % 10}", "linestyle": "-" if number <= 10 else "--"}
+
+
+def _draw_bars(axes, rows, panel: _Bars, named, room):
     # barh counts from the bottom.
     found, rows = panel.values[::-1], rows[::-1]
     values = np.array([_finite(value) for value in found])
@@ -115,6 +128,7 @@ def _draw_bars(axes, rows, panel: _Bars, named):
         axes.annotate(
             text, (max(ends[i], 0), i), (3, 0), textcoords="offset points", va="center", fontsize=8
         )
+    axes.set_ylim(len(rows) - 0.4 - max(room, len(rows) + 0.2), len(rows) - 0.4)
     axes.set_yticks(range(len(rows)), map(_label, rows) if named else [""] * len(rows))
     axes.set_title(panel.title, fontsize=9, loc="left")
     axes.set_xlim(min(0, *values), 1.3 * max(0, *ends) or 1)
@@ -136,3 +150,4 @@ def _label(row: Row):
 def _plain(axes):
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8, length=0)
+    axes.yaxis.get_offset_text().set_fontsize(8)
