@@ -23,8 +23,10 @@ from keras_roberta.training.runs.progress import console, progress_bar, waiting
 
 VOCABULARY_SIZE = 8000
 # A small encoder that starts near nothing needs larger steps than a checkpoint does.
-SMALL = TrainingOptions(epochs=3, learning_rate=1e-3, weight_decay=0.01)
-CHECKPOINT = TrainingOptions(epochs=1, learning_rate=5e-5)
+SMALL = TrainingOptions(epochs=3, batch_size=32, learning_rate=1e-3, warmup=0.06, weight_decay=0.01)
+CHECKPOINT = TrainingOptions(
+    epochs=1, batch_size=32, learning_rate=5e-5, warmup=0.06, weight_decay=0.1
+)
 
 
 def demo_on_docstrings(

@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 
 import keras_roberta
 
@@ -33,4 +34,5 @@ def test_nothing_but_its_command_imports_the_demo():
     outside = {
         name for name in importers_of("keras_roberta.demo") if "keras_roberta/demo/" not in name
     }
-    assert outside == {"keras_roberta/cli/demo.py"}
+    assert len(outside) == 1
+    assert all(re.fullmatch(r"keras_roberta/cli/(.*/)?demo\.py", name) for name in outside)
