@@ -48,6 +48,12 @@ TASKS = [
         "one label for a text or a pair of texts",
     ),
     TaskEntry(
+        "RobertaMultiLabelClassifier",
+        "keras_roberta.tasks.multi_label_classifier",
+        "multi-label",
+        "any number of labels for a text or a pair of texts",
+    ),
+    TaskEntry(
         "RobertaMaskedLM",
         "keras_roberta.tasks.masked_lm",
         None,
@@ -104,9 +110,9 @@ def open_task(source, **kwargs):
     Raises:
         InputError: the checkpoint has no task's head.
     """
-    from keras_roberta.checkpoints.presets import open_preset
+    from keras_roberta.checkpoints.formats import open_checkpoint
 
-    checkpoint = open_preset(source)
+    checkpoint = open_checkpoint(source)
     for entry in TASKS:
         task = entry.load()
         if checkpoint.task_settings(task) is not None:

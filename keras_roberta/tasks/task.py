@@ -8,7 +8,9 @@ import inspect
 import keras
 import numpy as np
 
-from keras_roberta.checkpoints.presets import PresetMixin, logger, open_preset
+from keras_roberta.checkpoints.formats import open_checkpoint
+from keras_roberta.checkpoints.preset_mixin import PresetMixin
+from keras_roberta.checkpoints.protocol import logger
 from keras_roberta.cli.allocator import keep_freed_memory
 from keras_roberta.data.examples.preprocessor import RobertaPreprocessor
 from keras_roberta.errors import InputError
@@ -40,8 +42,8 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
         default_loss,
         default_metrics         what `compile` takes without being told
         exported_head           the head on the graph of exported models
-        head_weights_by_name,
-        read_hugging_face_head, settings_from_hugging_face, hugging_face_head
+        head_weights_by_name, hugging_face,
+        hugging_face_settings, settings_from_hugging_face
                                 the head in checkpoints
 
     and a line in `tasks/registry.py`.
@@ -104,8 +106,6 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
 
     # === Presets ===
 
-    open_preset = staticmethod(open_preset)
-
     @classmethod
     def from_preset(cls, preset, load_weights=True, *, load_head=True, **kwargs):
         """Builds the task from a preset.
@@ -124,7 +124,7 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
             InputError: names the file, tensor, field or argument that is wrong.
         """
         cls._check_arguments(kwargs)
-        source = open_preset(preset)
+        source = open_checkpoint(preset)
         backbone = kwargs.pop("backbone", None)
         if backbone is None:
             if kwargs.get("max_sequence_length"):
@@ -399,7 +399,8 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
         With several workers each predicts for itself: one may call it without the others.
 
         Returns:
-            array (rows, ...); of a task with outputs for each token a list of arrays (tokens, ...)
+            array (rows, ...); a list of arrays where outputs differ in length: one a token, or
+            one an option of a question
         """
         keep_freed_memory()
         data = self._batches(x, None, None, batch_size)
@@ -417,20 +418,25 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
 
     def _predict_source(self, data, **kwargs):
         features = self.prepare_batches(data.inference(), predicting=True)
-        if self.outputs_per_token:
-            outputs = self._predict_tokens(features)
+        mask = "padding_mask" if self.outputs_per_token else data.row_mask
+        if mask:
+            outputs = self._predict_ragged(features, mask)
         else:
             outputs = keras.Model.predict(self, features, **kwargs)
         outputs = data.restore_order(outputs)
         return self.join_rows(outputs, data.examples) if self._joins_rows else outputs
 
-    def _predict_tokens(self, batches):
-        """Outputs without those of padding, whose rows differ in length: a list of arrays."""
+    def _predict_ragged(self, batches, mask):
+        """Outputs that differ in length, without those of padding: a list of arrays.
+
+        Args:
+            mask: name of the feature that is 0 where there is nothing but padding.
+        """
         rows = []
         for features in batches:
             outputs = keras.ops.convert_to_numpy(self.predict_on_batch(features))
-            masks = np.asarray(features["padding_mask"], bool)
-            rows += [row[mask] for row, mask in zip(outputs, masks, strict=True)]
+            masks = np.asarray(features[mask], bool)
+            rows += [row[kept] for row, kept in zip(outputs, masks, strict=True)]
         return rows
 
     def join_rows(self, outputs, examples):
@@ -512,7 +518,8 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
         )
 
     def _validation_batches(self, validation_data, batch_size):
-        if isinstance(validation_data, (tuple, list)):
+        texts_alone = isinstance(validation_data, list) and self.is_raw(validation_data)
+        if isinstance(validation_data, (tuple, list)) and not texts_alone:
             x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(tuple(validation_data))
         else:
             x, y, sample_weight = validation_data, None, None
