@@ -5,7 +5,7 @@ import pytest
 
 from keras_roberta.errors import InputError
 from keras_roberta.reports.side_by_side import side_by_side
-from keras_roberta.schemas import OneLabel, Value
+from keras_roberta.schemas import ManyLabels, OneLabel, Value
 
 
 @dataclasses.dataclass
@@ -35,6 +35,15 @@ def test_the_first_model_is_the_reference():
     assert second.largest_change > 0.99
     assert (first.megabytes, second.megabytes) == (2.5, 1.0)
     assert 0 <= first.median_ms <= first.p95_ms
+
+
+def test_any_number_of_labels():
+    logits = np.array([[9.0, -9.0], [9.0, 9.0]])
+    models = {"a": Toy(ManyLabels(2), logits), "b": Toy(ManyLabels(2), -logits)}
+    first, second = side_by_side(models, ["x", "y"], np.array([[1, 0], [1, 0]]))
+    assert first.scores["micro_f1"] == pytest.approx(0.8)  # two found, one too many
+    assert second.scores["micro_f1"] == 0.0
+    assert second.largest_change > 0.99
 
 
 def test_without_targets_models_are_compared_alone():
