@@ -24,7 +24,7 @@ from keras_roberta.training.runs.run_log import CsvLog
 
 SEQUENCE_LENGTH = 128
 BATCH_SIZE = 16
-_MOST_STEPS = 800
+_MOST_STEPS = 1000
 _HELD_OUT_BATCHES = 8
 
 
@@ -68,7 +68,7 @@ def pretrain_on_shards(
 
     Args:
         shards: see `prepare_shards`.
-        seconds: about how long; less where 800 steps are done before.
+        seconds: about how long; less where 1,000 steps are done before.
 
     Raises:
         InputError: a signal stopped it.
