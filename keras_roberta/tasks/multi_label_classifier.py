@@ -8,8 +8,6 @@ from keras_roberta.schemas import ManyLabels
 from keras_roberta.tasks.sequence_task import (
     RobertaSequenceTask,
     SequenceHead,
-    class_names_from_hugging_face,
-    class_names_to_hugging_face,
     sequence_head,
 )
 
@@ -77,15 +75,6 @@ class RobertaMultiLabelClassifier(RobertaSequenceTask):
 
     def exported_head(self):
         return ManyLabelsHead(self.schema)
-
-    # === Checkpoints ===
-
-    def hugging_face_settings(self):
-        return class_names_to_hugging_face(self.schema)
-
-    @staticmethod
-    def settings_from_hugging_face(head, config):
-        return class_names_from_hugging_face(head, config)
 
 
 class ManyLabelsHead(SequenceHead):

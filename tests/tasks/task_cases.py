@@ -166,6 +166,7 @@ CASES = [
         head={"num_classes": 3, "labels": ("a", "b", "c")},
         table=["good" if label else "bad" for label in IS_GOOD],
         answer=("label", "score"),
+        problem_type="single_label_classification",
     ),
     TaskCase(
         "RobertaTextRegressor",
