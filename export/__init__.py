@@ -2,7 +2,8 @@
 
 import importlib
 
-# Name -> module, of this package or in full. Loaded when first asked for: running a `.tflite` needs no TensorFlow.
+# Name -> module, of this package or in full. Loaded when first asked for: running a `.tflite`
+# needs no TensorFlow.
 _PUBLIC = {
     "to_tflite": "tflite",
     "to_saved_model": "saved_model",
