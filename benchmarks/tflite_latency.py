@@ -26,8 +26,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 import keras_roberta as kr
 from keras_roberta import export
-from keras_roberta.export.comparison import latencies
 from keras_roberta.export.tflite import xnnpack_partitions
+from keras_roberta.reports.latency import latencies
 
 
 def main():

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.errors import InputError
-from keras_roberta.export.comparison import bytes_on_disk
 from keras_roberta.export.saved_model import to_saved_model
 from keras_roberta.export.tflite import to_tflite
+from keras_roberta.reports.size_on_disk import bytes_on_disk
 from keras_roberta.tasks.masked_lm import RobertaMaskedLM
 from keras_roberta.tasks.text_classifier import RobertaTextClassifier
 
