@@ -6,6 +6,8 @@ import os
 import platform
 import sys
 
+from keras_roberta.tasks.registry import TASKS
+
 __version__ = "0.1.0"
 
 # TensorFlow takes oneDNN's matrix products by itself on few x86 processors only; on the others they
@@ -25,9 +27,9 @@ _PUBLIC = {
     "RobertaTokenizer": "tokenizers",
     "RobertaPreprocessor": "data.examples.preprocessor",
     "RobertaBackbone": "models.roberta_backbone",
-    "RobertaTextClassifier": "tasks.text_classifier",
-    "RobertaMaskedLM": "tasks.masked_lm",
-    "RobertaPretrainer": "tasks.pretrainer",
+    "open_task": "tasks.registry",
+    "register_task": "tasks.registry",
+    **{entry.class_name: entry.module.removeprefix("keras_roberta.") for entry in TASKS},
 }
 __all__ = sorted(_PUBLIC)
 

@@ -77,8 +77,11 @@ class OneLabel(Schema):
         return np.array(numbers, "int32")
 
     def targets(self, labels):
-        labels = flat_labels(labels)
-        numbers = [class_number(label, self.num_classes, self.labels) for label in labels]
+        numbers = []
+        for label in flat_labels(labels):
+            if isinstance(label, list) and len(label) == 1:  # a column of a matrix
+                (label,) = label
+            numbers.append(class_number(label, self.num_classes, self.labels))
         return np.array(numbers, "int32")
 
     def outputs(self, logits):

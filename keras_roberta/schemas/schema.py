@@ -102,9 +102,7 @@ class Schema:
         """How good outputs are, by the names of the measures."""
         raise NotImplementedError
 
-    def compare(
-        self, found: dict[str, np.ndarray], expected: dict[str, np.ndarray]
-    ) -> Comparison:
+    def compare(self, found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> Comparison:
         """How far the outputs of one model are from those of another."""
         raise NotImplementedError
 

@@ -2,10 +2,13 @@
 
 import keras
 import keras_hub
+import numpy as np
 import tensorflow as tf
 
 from keras_roberta.checkpoints.hugging_face import load_masked_lm_head
 from keras_roberta.data.examples.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
+from keras_roberta.data.examples.text_forms import texts_and_pairs
+from keras_roberta.errors import InputError
 from keras_roberta.layers import MaskedLMHead
 from keras_roberta.layers.cross_entropy import VocabularyCrossEntropy
 from keras_roberta.models.roberta_backbone import (
@@ -13,7 +16,11 @@ from keras_roberta.models.roberta_backbone import (
     check_sequence_length,
     layer_weights,
 )
+from keras_roberta.schemas import MaskedTokens
+from keras_roberta.tasks.exported_head import ExportedHead
 from keras_roberta.tasks.task import RobertaTask
+
+_ROWS_AT_ONCE = 32  # of logits (masks, vocabulary_size) in memory
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
@@ -37,6 +44,9 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
 
     backbone_cls = RobertaBackbone
     preprocessor_cls = RobertaMaskedLMPreprocessor
+    schema_cls = MaskedTokens
+    # Candidates for each mask, and how many masks of a text are answered (None: all).
+    export_options = {"top_k": 5, "max_masks": None}
 
     def __init__(self, backbone, preprocessor=None, **kwargs):
         check_sequence_length(preprocessor, backbone)
@@ -57,20 +67,33 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
         logits = self.head(backbone.output_at(mask_positions))
         super().__init__(inputs=inputs, outputs=logits, **kwargs)
 
+    @property
+    def schema(self):
+        return self._schema()
+
+    def _schema(self, top_k=5, max_masks=None):
+        tokenizer = getattr(self.preprocessor, "tokenizer", None)
+        if tokenizer is None:
+            raise InputError("the task has no preprocessor to tell what <mask> is; give it one")
+        return MaskedTokens(tokenizer.mask_token_id, top_k, max_masks)
+
+    def default_loss(self):
+        """The mean over masked positions, however few a row has."""
+        # Keras would divide by all columns, the unused ones included.
+        return VocabularyCrossEntropy(reduction="mean_with_sample_weight")
+
     def compile(self, optimizer="auto", loss="auto", *, weighted_metrics="auto", **kwargs):
-        """`keras.Model.compile`; cross-entropy over the masked positions by default.
+        """As `RobertaTask.compile`.
 
         Args:
-            optimizer: see `RobertaTask.compile`.
-            loss: "auto" for the mean over masked positions, however few a row has.
             weighted_metrics: "auto" for the accuracy at masked positions.
         """
-        if loss == "auto":
-            # Keras would divide by all columns, the unused ones included.
-            loss = VocabularyCrossEntropy(reduction="mean_with_sample_weight")
         if weighted_metrics == "auto":
             weighted_metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-        super().compile(optimizer=optimizer, loss=loss, weighted_metrics=weighted_metrics, **kwargs)
+        super().compile(optimizer, loss, weighted_metrics=weighted_metrics, **kwargs)
+
+    def check_targets(self, y):
+        return np.asarray(y)  # `prepare_batches` leaves them out
 
     def prepare_batches(self, dataset, predicting=False):
         if isinstance(dataset.element_spec, tuple):
@@ -84,6 +107,67 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
                 return self.preprocessor.find_masks(features, width)
 
         return dataset.map(prepare, num_parallel_calls=2).prefetch(4)
+
+    # === Answers ===
+
+    def named_outputs(self, x, batch_size=None, top_k=5):
+        """The likeliest tokens for each `<mask>`; see `MaskedLMExportedHead`.
+
+        Args:
+            x: texts, or features with `token_ids` and `padding_mask`.
+            top_k: candidates for each mask.
+        """
+        features = x
+        if not (isinstance(x, dict) and "token_ids" in x):
+            texts, pairs = texts_and_pairs(x)
+            if pairs is not None:
+                raise InputError("a masked language model takes single texts, not pairs")
+            features = self.preprocessor(list(texts))
+        features = {name: np.asarray(value) for name, value in features.items()}
+        tokenizer, token_ids = self.preprocessor.tokenizer, features["token_ids"]
+        is_mask = (token_ids == tokenizer.mask_token_id) & (features["padding_mask"] > 0)
+        num_masks = is_mask.sum(axis=1).astype("int32")  # (rows,)
+        candidates, logits, scores = [], [], []
+        for start in range(0, len(token_ids), _ROWS_AT_ONCE):
+            part = {k: v[start : start + _ROWS_AT_ONCE] for k, v in features.items()}
+            width = max(int(num_masks.max(initial=0)), 1)
+            part = {k: np.asarray(v) for k, v in self.preprocessor.find_masks(part, width).items()}
+            best = keras.ops.convert_to_numpy(self.predict_on_batch(part)).astype("float32")
+            order = np.argsort(-best, axis=-1, kind="stable")[..., :top_k]
+            highest = best.max(axis=-1, keepdims=True)
+            shares = np.exp(best - highest)
+            shares /= shares.sum(axis=-1, keepdims=True)
+            candidates.append(order.astype("int32"))
+            logits.append(np.take_along_axis(best, order, -1))
+            scores.append(np.take_along_axis(shares, order, -1))
+        there = np.arange(candidates[0].shape[1]) < num_masks[:, None]  # (rows, masks)
+        outputs = {"token_ids": candidates, "scores": scores, "logits": logits}
+        outputs = {
+            name: np.where(there[..., None], np.concatenate(arrays), 0)
+            for name, arrays in outputs.items()
+        }
+        spelt = tokenizer.decode_batch(
+            outputs["token_ids"].reshape(-1, 1), skip_special_tokens=False
+        )
+        tokens = np.array(spelt, object).reshape(outputs["token_ids"].shape)
+        filled = token_ids.copy()
+        rows, places = np.nonzero(is_mask)
+        number = (np.cumsum(is_mask, axis=1) - 1)[rows, places]
+        filled[rows, places] = outputs["token_ids"][rows, number, 0]
+        filled = tokenizer.decode_batch(
+            [row[kept > 0] for row, kept in zip(filled, features["padding_mask"], strict=True)]
+        )
+        outputs["tokens"] = np.where(there[..., None], tokens, "")
+        outputs |= {"filled": np.array(filled, object), "num_masks": num_masks}
+        return self.schema.finish(outputs)
+
+    def exported_head(self, top_k=5, max_masks=None):
+        _check_count("top_k", top_k, self.backbone.config.vocabulary_size)
+        if max_masks is not None:
+            _check_count("max_masks", max_masks, self.backbone.config.max_sequence_length)
+        return MaskedLMExportedHead(self._schema(top_k, max_masks))
+
+    # === Checkpoints ===
 
     def head_weights_by_name(self):
         return {
@@ -106,3 +190,83 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
         if registered_name == "keras_roberta>RobertaPretrainer" and "mlm" in settings["objectives"]:
             return {"preprocessor": settings["preprocessor"]}
         return None
+
+
+class MaskedLMExportedHead(ExportedHead):
+    """The likeliest tokens for each `<mask>`.
+
+    Gives `token_ids` int32, `scores` float32, their probabilities, and `logits` float32, each
+    (batch, masks, top_k), the best first and the masks as they stand in the text; and `num_masks`
+    int32 (batch), how many the text has. `masks` is the schema's `max_masks`, or the most of a text
+    in the batch. Behind the masks of a text are zeros.
+    """
+
+    ids_name = "input_ids"
+
+    def __init__(self, schema):
+        super().__init__(schema)
+        self.any_number_of_outputs = schema.max_masks is None
+
+    def __call__(self, encoder, token_ids, padding_mask, positions=None):
+        is_mask = self._is_mask(token_ids) * padding_mask  # (batch, length)
+        num_masks = tf.reduce_sum(is_mask, axis=1)  # (batch,)
+        masks = self.schema.max_masks or tf.reduce_max(tf.concat([num_masks, [0]], 0))
+        number = tf.cumsum(is_mask, axis=1) * is_mask  # (batch, length), from 1
+        selection = number[:, None, :] == tf.range(1, masks + 1)[:, None]  # (batch, masks, length)
+        x = encoder.encode(token_ids, padding_mask, positions, tf.cast(selection, tf.float32))
+        x = tf.nn.gelu(encoder.dense(x, "head/dense"), approximate=False)
+        x = encoder.layer_norm(x, "head/layer_norm")  # (batch * masks, hidden_dim)
+        # The embedding's rows are the projection's outputs, as TFLite keeps them for both.
+        logits = tf.matmul(x, encoder.weights["embeddings/token"], transpose_b=True)
+        logits += encoder.weights["head/bias"]
+        batch = token_ids.shape[0] or tf.shape(token_ids)[0]
+        logits = tf.reshape(logits, (batch, masks, logits.shape[-1]))
+        probabilities = tf.nn.softmax(logits)
+        # From here on there is nothing that XNNPACK would take up again.
+        best, candidates = tf.math.top_k(logits, self.schema.top_k)  # (batch, masks, top_k)
+        scores = tf.gather(probabilities, candidates, batch_dims=2)
+        is_there = self._is_there(num_masks, masks)[:, :, None]
+        answers = {"token_ids": candidates, "scores": scores, "logits": best}
+        answers = {name: tf.where(is_there, answer, 0) for name, answer in answers.items()}
+        return {**answers, "num_masks": num_masks}
+
+    def as_strings(self, outputs, token_ids, tokenizer):
+        """`tokens` (batch, masks, top_k), the candidates, with the space before a word, empty
+        behind the masks of a text; and `filled` (batch), the text with each mask replaced by its
+        first candidate, without special tokens."""
+        candidates, num_masks = outputs["token_ids"], outputs["num_masks"]
+        tokens = tokenizer.detokenize(candidates[..., None], skip_special_tokens=False)
+        is_there = self._is_there(num_masks, tf.shape(candidates)[1])[:, :, None]
+        is_mask = self._is_mask(token_ids)
+        number = tf.cumsum(is_mask, axis=1) * is_mask  # (batch, length), 0 where no mask is
+        best = tf.pad(candidates[:, :, 0], [[0, 0], [1, 0]])  # (batch, 1 + masks)
+        best = tf.gather(best, number, batch_dims=1)  # (batch, length)
+        return {
+            "tokens": tf.where(is_there, tokens, ""),
+            "filled": tokenizer.detokenize(tf.where(number > 0, best, token_ids)),
+        }
+
+    def as_bytes(self, outputs, tokenizer):
+        """`token_utf8` uint8 (batch, masks, top_k, bytes of the longest token), the candidates,
+        with the space before a word, zeros behind; and `token_num_bytes` int32
+        (batch, masks, top_k), 0 behind the masks of a text."""
+        utf8, lengths = tokenizer.spell(outputs["token_ids"])
+        is_there = self._is_there(outputs["num_masks"], self.schema.max_masks)[:, :, None]
+        return {"token_utf8": utf8, "token_num_bytes": tf.where(is_there, lengths, 0)}
+
+    def sample_ids(self, ids):
+        ids[::5] = self.schema.mask_token_id
+        return ids
+
+    def _is_mask(self, token_ids):
+        return tf.cast(token_ids == self.schema.mask_token_id, tf.int32)
+
+    @staticmethod
+    def _is_there(num_masks, masks):
+        """Whether a text has a mask of this number: bool (batch, masks)."""
+        return tf.range(masks) < num_masks[:, None]
+
+
+def _check_count(name, value, most):
+    if type(value) is not int or not 1 <= value <= most:
+        raise InputError(f"{name}: expected a whole number in 1..{most}; got {value!r}")

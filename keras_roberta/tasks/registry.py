@@ -36,16 +36,16 @@ class TaskEntry:
 # A checkpoint is opened by the first of these whose head it has.
 TASKS = [
     TaskEntry(
-        "RobertaTextClassifier",
-        "keras_roberta.tasks.text_classifier",
-        "classify",
-        "one label for a text or a pair of texts",
-    ),
-    TaskEntry(
         "RobertaTextRegressor",
         "keras_roberta.tasks.text_regressor",
         "regress",
         "a number for a text or a pair of texts",
+    ),
+    TaskEntry(
+        "RobertaTextClassifier",
+        "keras_roberta.tasks.text_classifier",
+        "classify",
+        "one label for a text or a pair of texts",
     ),
     TaskEntry(
         "RobertaMaskedLM",
@@ -92,3 +92,26 @@ def task_of_command(command: str) -> type:
     near = difflib.get_close_matches(str(command), commands(), 1)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise InputError(f"task {command!r}: expected one of {', '.join(commands())}{hint}")
+
+
+def open_task(source, **kwargs):
+    """The task that a checkpoint holds, by the first class whose head it has.
+
+    Args:
+        source: see `RobertaTask.from_preset`.
+        **kwargs: arguments of its `from_preset`.
+
+    Raises:
+        InputError: the checkpoint has no task's head.
+    """
+    from keras_roberta.checkpoints.presets import open_preset
+
+    checkpoint = open_preset(source)
+    for entry in TASKS:
+        task = entry.load()
+        if checkpoint.task_settings(task) is not None:
+            return task.from_preset(source, **kwargs)
+    raise InputError(
+        f"{checkpoint.directory}: is an encoder without a task's head; fine-tune it first, with "
+        "`keras-roberta finetune` or a task's `fit`"
+    )

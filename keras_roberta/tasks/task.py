@@ -1,7 +1,9 @@
 """What all tasks share: presets, and `fit`, `evaluate` and `predict` on raw strings."""
 
 import contextlib
+import difflib
 import functools
+import inspect
 
 import keras
 import numpy as np
@@ -20,6 +22,7 @@ _OF_BACKBONE = (
     *("dtype", "max_sequence_length", "extend_positions"),
     *("attention", "remat", "encoder_dropout"),
 )
+_OF_KERAS = ("name", "trainable")  # every model's
 
 
 class RobertaTask(MultiWorkerFit, PresetMixin):
@@ -29,32 +32,94 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
     tokenised first, so that a batch is padded to its own longest row and rows of like length can
     share one.
 
-    A task defines `head_weights_by_name`, `read_hugging_face_head` and
-    `settings_from_hugging_face` so that presets can fill its head, and may override
-    `check_targets` and `prepare_batches`.
+    A task is declared in one file: a subclass with
+
+        __init__                the head, and which tokens the last block is computed for
+        schema_cls, schema      what its examples and answers are (`keras_roberta.schemas`)
+        default_loss,
+        default_metrics         what `compile` takes without being told
+        exported_head           the head on the graph of exported models
+        head_weights_by_name,
+        read_hugging_face_head, settings_from_hugging_face, hugging_face_head
+                                the head in checkpoints
+
+    and a line in `tasks/registry.py`.
+
+    Attributes:
+        export_options: further options of `exported_head`, with their defaults.
     """
 
     preprocessor_cls = RobertaPreprocessor
+    schema_cls = None
+    export_options: dict = {}
     _compiled_gradients = None
+
+    # === What the outputs mean ===
+
+    @property
+    def schema(self):
+        """The `keras_roberta.schemas.Schema` of the task's examples and answers."""
+        raise InputError(f"{type(self).__name__} has no answers of its own; fine-tune it first")
+
+    @property
+    def labels(self):
+        """Names of the classes, for people to read; the class numbers where none were given."""
+        return self.schema.label_names
+
+    def default_loss(self):
+        """What `compile` takes for `loss="auto"`."""
+        raise NotImplementedError
+
+    def default_metrics(self):
+        """What `compile` takes for `metrics="auto"`."""
+        return None
+
+    def exported_head(self, **options):
+        """The task's `ExportedHead`.
+
+        Raises:
+            InputError: the task has no form for phones and servers.
+        """
+        raise InputError(f"{type(self).__name__} cannot be exported; fine-tune it first")
+
+    def named_outputs(self, x, batch_size=None):
+        """What an exported model of the task gives for texts: named numpy arrays (rows, ...).
+
+        Args:
+            x: texts or features, as for `predict`.
+        """
+        return self.schema.outputs(self.predict(x, batch_size=batch_size, verbose=0))
+
+    def answers(self, x, batch_size=None):
+        """What people read of texts: a list of dicts of plain values, one a text.
+
+        Args:
+            x: texts, as for `predict`.
+        """
+        return self.schema.answers(self.named_outputs(x, batch_size))
 
     # === Presets ===
 
+    open_preset = staticmethod(open_preset)
+
     @classmethod
-    def from_preset(cls, preset, load_weights=True, **kwargs):
+    def from_preset(cls, preset, load_weights=True, *, load_head=True, **kwargs):
         """Builds the task from a preset.
 
         Args:
             preset: a directory (ours, or a Hugging Face checkpoint as downloaded), or
                 "hf://organisation/name".
             load_weights: False for a random start with the preset's shape and tokenizer.
+            load_head: False starts a new head where the preset has one.
             **kwargs: constructor arguments of the task, of its preprocessor (`sequence_length`,
                 `labels`), and of `RobertaBackbone.from_preset`: `dtype`, `max_sequence_length`,
                 `extend_positions`, `attention`, `remat`, `encoder_dropout`. `num_classes` asks for
                 a new head; a `sequence_length` beyond the model's positions is cut to them.
 
         Raises:
-            InputError: names the file, tensor or field that is wrong.
+            InputError: names the file, tensor, field or argument that is wrong.
         """
+        cls._check_arguments(kwargs)
         source = open_preset(preset)
         backbone = kwargs.pop("backbone", None)
         if backbone is None:
@@ -64,7 +129,9 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
             backbone = RobertaBackbone.from_preset(preset, load_weights, **of_backbone)
         # A head of another size cannot be the saved one; KerasHub's rule is that giving
         # `num_classes` at all means a new head.
-        saved = None if "num_classes" in kwargs else source.task_settings(cls)
+        saved = None
+        if load_head and "num_classes" not in kwargs:
+            saved = source.task_settings(cls)
         settings = saved or {}
         preprocessing = settings.pop("preprocessor", None) or {}
         preprocessing |= {
@@ -73,7 +140,7 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
         if "preprocessor" not in kwargs:
             longest = backbone.config.max_sequence_length  # there is no position beyond
             preprocessing["sequence_length"] = min(
-                preprocessing.get("sequence_length", longest), longest
+                preprocessing.get("sequence_length") or longest, longest
             )
             tokenizer = source.tokenizer()
             check_vocabulary(tokenizer, source)
@@ -82,12 +149,32 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
         task = cls(backbone=backbone, **settings | kwargs)
         if load_weights and saved is not None:
             source.load_head(task)
-        elif load_weights and task.has_task_weights():
+        elif load_weights and load_head and task.has_task_weights():
             missing = ", ".join(task.head_names())
             logger.warning(
                 "%s: the head starts random (%s); train it before use", source.directory, missing
             )
         return task
+
+    @classmethod
+    def _check_arguments(cls, kwargs):
+        """Refuses what `from_preset` would pass over."""
+        parameters = inspect.signature(cls.__init__).parameters.values()
+        own = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD and p.name != "self"]
+        of_preprocessor = cls.preprocessor_cls.settings
+        known = {*own, *of_preprocessor, *_OF_BACKBONE, *_OF_KERAS}
+        for name in kwargs:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise InputError(f"{cls.__name__}.from_preset has no argument {name!r}{hint}")
+        if kwargs.get("preprocessor") is not None:
+            twice = next((name for name in of_preprocessor if name in kwargs), None)
+            if twice:
+                raise InputError(
+                    f"{twice}: is the preprocessor's; give it to the "
+                    f"{cls.preprocessor_cls.__name__} that you made, or leave preprocessor out"
+                )
 
     def head_names(self):
         """What a warning names when the head starts random."""
@@ -122,12 +209,22 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
 
     # === Training ===
 
-    def compile(self, optimizer="auto", *, jit_compile="auto", run_eagerly=False, **kwargs):
+    def compile(
+        self,
+        optimizer="auto",
+        loss="auto",
+        *,
+        metrics="auto",
+        jit_compile="auto",
+        run_eagerly=False,
+        **kwargs,
+    ):
         """`keras.Model.compile` with the library's defaults.
 
         Args:
-            optimizer: "auto" for `training.finetuning_optimizer()`, whose schedule `fit` spreads
-                over its own number of steps; or any Keras optimizer.
+            optimizer: "auto" for `training.optimizer.finetuning_optimizer()`, whose schedule `fit`
+                spreads over its own number of steps; or any Keras optimizer.
+            loss, metrics: "auto" for the task's own.
             jit_compile: True compiles forward and backward pass with XLA, under any
                 `tf.distribute` strategy (`training.gradients`); "auto" does so on GPUs. A CPU
                 spends its time in matrix products, which are library calls either way, and every
@@ -136,6 +233,10 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
         """
         if optimizer == "auto":
             optimizer = finetuning_optimizer()
+        if isinstance(loss, str) and loss == "auto":
+            loss = self.default_loss()
+        if isinstance(metrics, str) and metrics == "auto":
+            metrics = self.default_metrics()
         if jit_compile == "auto":
             jit_compile = not run_eagerly and has_gpu()
         self._compiled_gradients = None
@@ -145,7 +246,12 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
             self._compiled_gradients = CompiledGradients(self)
             jit_compile = False  # of Keras's own step, which fails under a strategy
         super().compile(
-            optimizer=optimizer, jit_compile=jit_compile, run_eagerly=run_eagerly, **kwargs
+            optimizer=optimizer,
+            loss=loss,
+            metrics=metrics,
+            jit_compile=jit_compile,
+            run_eagerly=run_eagerly,
+            **kwargs,
         )
 
     def train_step(self, data, *args):
@@ -303,16 +409,16 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
 
         if is_text(x):
             x = self.preprocessor(x)
-            y = None if y is None else self.check_targets(np.asarray(y))
+            y = None if y is None else self.check_targets(y)
         return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
 
     def check_targets(self, y):
-        """Targets as this task's loss takes them, from a numpy array of labels.
+        """Labels as this task's loss takes them.
 
         Raises:
             InputError: names the label that does not fit.
         """
-        return y
+        return y if self.schema_cls is None else self.schema.targets(y)
 
     def prepare_batches(self, dataset, predicting=False):
         """A last step over batches of features, for tasks that make their own targets."""

@@ -1,32 +1,30 @@
-"""Sentence and sentence-pair classification, or regression."""
+"""Sentence and sentence-pair classification: one label a text."""
 
 import keras
-import keras_hub
+import tensorflow as tf
 
 from keras_roberta.checkpoints.hugging_face import load_classifier_head
-from keras_roberta.data.examples.labels import class_numbers
 from keras_roberta.errors import InputError
-from keras_roberta.layers import ClassificationHead
-from keras_roberta.layers.gather import FIRST
-from keras_roberta.models.roberta_backbone import (
-    RobertaBackbone,
-    check_sequence_length,
-    layer_weights,
-)
-from keras_roberta.tasks.task import RobertaTask
+from keras_roberta.schemas import OneLabel
+from keras_roberta.tasks.registry import TASKS
+from keras_roberta.tasks.sequence_task import RobertaSequenceTask, SequenceHead
+from keras_roberta.tasks.text_regressor import RobertaTextRegressor
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
-class RobertaTextClassifier(RobertaTask, keras_hub.models.TextClassifier):
+class RobertaTextClassifier(RobertaSequenceTask):
     """RoBERTa with a classification head on `<s>`.
 
     `fit`, `evaluate` and `predict` take raw strings: a list or array of them, a pair of lists for
     sentence pairs, or a `tf.data.Dataset` of `(strings, labels)`. Features that are tokenised
     already (`token_ids`, `padding_mask`) pass through.
 
+    `from_preset` opens a checkpoint with the head of another text task as that task: a regression
+    as a `RobertaTextRegressor`. So does `num_classes=1`, as in Transformers.
+
     Args:
         backbone: a `RobertaBackbone`.
-        num_classes: number of logits. 1 makes it a regression: mean squared error on float labels.
+        num_classes: number of logits.
         preprocessor: a `RobertaPreprocessor`, or None to take token ids only.
         dropout: rate in the head; the backbone's by default.
 
@@ -37,98 +35,82 @@ class RobertaTextClassifier(RobertaTask, keras_hub.models.TextClassifier):
     ```python
     task = kr.RobertaTextClassifier.from_preset("roberta-base/", num_classes=2)
     task.fit(["a gem", "a mess"], [1, 0])
-    task.predict(["a gob of drivel"])
+    task.predict(["a gob of drivel"])  # logits
+    task.answers(["a gob of drivel"])  # [{"label": "0", "score": …}]
     ```
     """
 
-    backbone_cls = RobertaBackbone
+    schema_cls = OneLabel
+
+    def __new__(cls, backbone=None, num_classes=None, *args, **kwargs):
+        if num_classes == 1:
+            return RobertaTextRegressor(backbone, *args, **kwargs)
+        return super().__new__(cls)
 
     def __init__(self, backbone, num_classes, preprocessor=None, dropout=None, **kwargs):
-        if num_classes < 1:
-            raise InputError(f"num_classes must be at least 1; got {num_classes}")
-        labels = getattr(preprocessor, "labels", None)
-        if labels and len(labels) != num_classes:
-            raise InputError(f"num_classes is {num_classes}, but {len(labels)} labels are named")
-
-        check_sequence_length(preprocessor, backbone)
-
-        # === Layers ===
-        self.backbone = backbone
-        self.preprocessor = preprocessor
-        self.head = ClassificationHead(
-            backbone.config,
-            num_classes,
-            dropout=dropout,
-            dtype=backbone.dtype_policy,
-            name="classification_head",
-        )
-
-        # === Functional model ===
-        outputs = self.head(backbone.output_at(FIRST))
-        super().__init__(inputs=backbone.input, outputs=outputs, **kwargs)
-
-        # === Config ===
+        if num_classes < 2:
+            raise InputError(f"num_classes must be at least 2; got {num_classes}")
+        OneLabel(num_classes, getattr(preprocessor, "labels", None))  # checks the names
+        super().__init__(backbone, num_classes, preprocessor, dropout, **kwargs)
         self.num_classes = num_classes
-        self.dropout = dropout
 
     def get_config(self):
-        return {**super().get_config(), "num_classes": self.num_classes, "dropout": self.dropout}
+        return {**super().get_config(), "num_classes": self.num_classes}
 
     @property
-    def labels(self):
-        """Names of the classes, for people to read; the class numbers where none were given."""
-        named = getattr(self.preprocessor, "labels", None)
-        return tuple(named or map(str, range(self.num_classes)))
+    def schema(self):
+        return OneLabel(self.num_classes, getattr(self.preprocessor, "labels", None))
 
-    def compile(self, optimizer="auto", loss="auto", *, metrics="auto", **kwargs):
-        """`keras.Model.compile` with RoBERTa's fine-tuning recipe as the defaults.
+    def default_loss(self):
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
-        Args:
-            optimizer: "auto" for `training.finetuning_optimizer()`, whose schedule `fit` spreads
-                over its own number of steps; or any Keras optimizer.
-            loss: "auto" for cross-entropy on logits, mean squared error where `num_classes` is 1.
-            metrics: "auto" for accuracy, or the mean absolute error.
-        """
-        regression = self.output_shape[-1] == 1
-        if loss == "auto" and regression:
-            loss = keras.losses.MeanSquaredError()
-        elif loss == "auto":
-            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        if metrics == "auto" and regression:
-            metrics = [keras.metrics.MeanAbsoluteError(name="mae")]
-        elif metrics == "auto":
-            metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-        super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
+    def default_metrics(self):
+        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
-    def check_targets(self, y):
-        """See `RobertaTask`. Named labels become their numbers; numbers must be in range."""
-        if self.num_classes == 1:
-            return y.astype("float32")
-        return class_numbers(y, self.num_classes, getattr(self.preprocessor, "labels", None))
+    def exported_head(self):
+        return LabelHead(self.schema)
 
-    def head_weights_by_name(self):
-        return layer_weights("dense", self.head.dense) | layer_weights("out", self.head.logits)
+    # === Checkpoints ===
+
+    @classmethod
+    def from_preset(cls, preset, load_weights=True, *, load_head=True, **kwargs):
+        if kwargs.get("num_classes") == 1:
+            del kwargs["num_classes"]
+            return RobertaTextRegressor.from_preset(preset, load_weights, load_head=False, **kwargs)
+        if cls is RobertaTextClassifier and "num_classes" not in kwargs and load_head:
+            other = cls.text_task_of(preset)
+            if other is not None:
+                return other.from_preset(preset, load_weights, **kwargs)
+        return super().from_preset(preset, load_weights, load_head=load_head, **kwargs)
+
+    @classmethod
+    def text_task_of(cls, preset):
+        """The other text task whose head a checkpoint has, or None."""
+        source = cls.open_preset(preset)
+        for entry in TASKS:
+            task = entry.load()
+            if issubclass(task, RobertaSequenceTask) and task is not cls:
+                if source.task_settings(task) is not None:
+                    return task
+        return None
+
+    @staticmethod
+    def read_hugging_face_head(state):
+        head = load_classifier_head(state)
+        return None if head is None or len(head["out/bias"]) == 1 else head
+
+    @staticmethod
+    def settings_from_hugging_face(head, labels):
+        return {"num_classes": len(head["out/bias"]), "preprocessor": {"labels": labels}}
 
     def hugging_face_head(self):
-        labels = self.labels if getattr(self.preprocessor, "labels", None) else None
-        names = labels or [f"LABEL_{i}" for i in range(self.num_classes)]
+        names = self.schema.labels or [f"LABEL_{i}" for i in range(self.num_classes)]
         settings = {
             "id2label": {str(i): name for i, name in enumerate(names)},
             "label2id": {name: i for i, name in enumerate(names)},
         }
-        if self.num_classes == 1:
-            settings["problem_type"] = "regression"
         head = {"classifier": self.head_weights_by_name()}
         return "RobertaForSequenceClassification", settings, head
-
-    read_hugging_face_head = staticmethod(load_classifier_head)
-
-    @staticmethod
-    def settings_from_hugging_face(head, labels):
-        return {
-            "num_classes": len(head["out/bias"]),
-            "preprocessor": {"labels": labels},
-        }
 
     @classmethod
     def check_head(cls, found, source, kwargs):
@@ -136,3 +118,18 @@ class RobertaTextClassifier(RobertaTask, keras_hub.models.TextClassifier):
             raise InputError(
                 f"{source.directory}: holds no classification head; give num_classes to start one"
             )
+
+
+class LabelHead(SequenceHead):
+    """`logits` and `probabilities` float32 (batch, num_classes), `label` int32 (batch) and `score`
+    float32 (batch), the label's probability."""
+
+    def __call__(self, encoder, token_ids, padding_mask, positions=None):
+        logits = self.logits(encoder, token_ids, padding_mask, positions)
+        probabilities = tf.nn.softmax(logits)
+        return {
+            "logits": logits,
+            "probabilities": probabilities,
+            "label": tf.argmax(logits, axis=-1, output_type=tf.int32),
+            "score": tf.reduce_max(probabilities, axis=-1),
+        }

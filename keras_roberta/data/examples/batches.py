@@ -80,7 +80,7 @@ class _Rows:
         if not len(lengths):
             raise InputError("there are no texts")
         if y is not None:
-            y = check_targets(np.asarray(y))
+            y = check_targets(y)
         columns = tuple(np.asarray(c) for c in (y, sample_weight) if c is not None)
         for column in columns:
             if len(column) != len(lengths):

@@ -54,10 +54,3 @@ def read_texts(table: Table, columns: Columns, prefix="--"):
     if columns.text_pair is None:
         return texts
     return texts, table.texts(columns.text_pair, f"{prefix}text-pair-column")
-
-
-def labels_of(table, column, num_classes, labels, option="--label-column"):
-    """The labels of a table as numbers of a model with so many classes; 1 for regression."""
-    if num_classes == 1:
-        return table.numbers(column, option)
-    return table.class_numbers(column, labels, num_classes, option)

@@ -66,41 +66,17 @@ class Table:
             numbers.append(number)
         return numbers
 
-    def classes(self, name, option=None):
-        """A column of class labels: integers where all values are, else strings.
+    def labels(self, name, option=None):
+        """A column of labels, as they stand in the file: strings, or from JSON also integers.
 
-        >>> Table(Path("a.tsv"), {"label": ["1", "0"]}, [2, 3]).classes("label")
-        [1, 0]
-        >>> Table(Path("a.tsv"), {"label": ["1", "no"]}, [2, 3]).classes("label")
-        ['1', 'no']
+        >>> Table(Path("a.tsv"), {"label": ["01", "no"]}, [2, 3]).labels("label")
+        ['01', 'no']
         """
         values = self.column(name, option)
         for value, line in zip(values, self.lines, strict=True):
             if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
                 raise self.error(line, name, f"expected a class label, found {_short(value)}")
-        if all(_is_integer(value) for value in values):
-            return [int(value) for value in values]
-        return [str(value) for value in values]
-
-    def class_numbers(self, name, labels=None, num_classes=None, option=None):
-        """A column of class labels as class numbers.
-
-        Args:
-            labels: names of the classes in the order of their numbers, or None for numbers only.
-            num_classes: numbers must be below it; by default as many as there are `labels`.
-        """
-        number_of = {label: number for number, label in enumerate(labels or ())}
-        num_classes = num_classes or len(number_of)
-        numbers = []
-        for value, line in zip(self.classes(name, option), self.lines, strict=True):
-            number = number_of.get(str(value), value)
-            if isinstance(number, str):
-                known = f"none of {_listed(labels)}" if labels else "not a class number"
-                raise self.error(line, name, f"label {_short(value)} is {known}")
-            if not 0 <= number < num_classes:
-                raise self.error(line, name, f"label {number} is outside 0..{num_classes - 1}")
-            numbers.append(number)
-        return numbers
+        return values
 
     def error(self, line, column, message):
         """An InputError about one cell, to raise."""
@@ -219,14 +195,6 @@ def _json_lines(path, text):
         rows.append([record[name] for name in names])
         lines.append(line)
     return names, rows, lines
-
-
-def _is_integer(value):
-    try:
-        int(value)
-    except ValueError:
-        return False
-    return True
 
 
 def _listed(names):

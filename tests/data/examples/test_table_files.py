@@ -31,7 +31,7 @@ def test_json_lines_keep_their_types(tmp_path, suffix):
     rows = [{"text": "a\nb", "label": 1}, {"label": 0, "text": "ü"}]
     table = read_table(write(tmp_path, f"a{suffix}", "\n".join(map(json.dumps, rows))))
     assert table.texts("text") == ["a\nb", "ü"]
-    assert table.classes("label") == [1, 0]
+    assert table.labels("label") == [1, 0]
 
 
 def test_gzip_and_byte_order_mark(tmp_path):
@@ -86,18 +86,15 @@ def test_numbers(tmp_path):
         table.numbers("bad")
 
 
-def test_class_numbers(tmp_path):
-    table = read_table(write(tmp_path, "a.tsv", "name\tnumber\nyes\t1\nno\t2\n"))
-    assert table.class_numbers("name", ["no", "yes"]) == [1, 0]
-    assert table.class_numbers("number", num_classes=3) == [1, 2]
-    assert table.class_numbers("number", ["a", "b", "c"]) == [1, 2]
-    with pytest.raises(InputError, match="line 3, .*label 2 is outside 0..1"):
-        table.class_numbers("number", num_classes=2)
-    with pytest.raises(InputError, match="line 2, .*label 'yes' is none of no, maybe"):
-        table.class_numbers("name", ["no", "maybe"])
+def test_labels_stay_as_they_are_written(tmp_path):
+    table = read_table(write(tmp_path, "a.tsv", "name\tnumber\nyes\t01\nno\t2\n"))
+    assert table.labels("name") == ["yes", "no"]
+    assert table.labels("number") == ["01", "2"]
+    table = read_table(write(tmp_path, "a.jsonl", '{"label": 1}\n{"label": "b"}\n'))
+    assert table.labels("label") == [1, "b"]
 
 
 def test_labels_that_are_no_labels(tmp_path):
     table = read_table(write(tmp_path, "a.jsonl", '{"label": 1.5}\n'))
     with pytest.raises(InputError, match="line 1, column 'label': expected a class label"):
-        table.classes("label")
+        table.labels("label")

@@ -1,0 +1,67 @@
+"""What the tasks that judge a whole text share: RoBERTa's head on `<s>`."""
+
+import keras_hub
+
+from keras_roberta.layers import ClassificationHead
+from keras_roberta.layers.gather import FIRST
+from keras_roberta.models.roberta_backbone import (
+    RobertaBackbone,
+    check_sequence_length,
+    layer_weights,
+)
+from keras_roberta.tasks.exported_head import ExportedHead
+from keras_roberta.tasks.task import RobertaTask
+
+
+class RobertaSequenceTask(RobertaTask, keras_hub.models.TextClassifier):
+    """Dropout, dense, tanh, dropout, dense on `<s>` (`RobertaClassificationHead`).
+
+    The last block is computed for `<s>` alone. Subclasses say what the outputs mean: their schema,
+    loss and metrics.
+
+    Args:
+        backbone: a `RobertaBackbone`.
+        num_outputs: columns of the logits.
+        preprocessor: a `RobertaPreprocessor`, or None to take token ids only.
+        dropout: rate in the head; the backbone's by default.
+    """
+
+    backbone_cls = RobertaBackbone
+
+    def __init__(self, backbone, num_outputs, preprocessor=None, dropout=None, **kwargs):
+        check_sequence_length(preprocessor, backbone)
+
+        # === Layers ===
+        self.backbone = backbone
+        self.preprocessor = preprocessor
+        self.head = ClassificationHead(
+            backbone.config,
+            num_outputs,
+            dropout=dropout,
+            dtype=backbone.dtype_policy,
+            name="classification_head",
+        )
+
+        # === Functional model ===
+        outputs = self.head(backbone.output_at(FIRST))  # (batch, num_outputs)
+        super().__init__(inputs=backbone.input, outputs=outputs, **kwargs)
+
+        # === Config ===
+        self.dropout = dropout
+
+    def get_config(self):
+        return {**super().get_config(), "dropout": self.dropout}
+
+    def head_weights_by_name(self):
+        return layer_weights("dense", self.head.dense) | layer_weights("out", self.head.logits)
+
+
+class SequenceHead(ExportedHead):
+    """The logits of a `RobertaSequenceTask` on the inference graph; subclasses say what of them."""
+
+    def logits(self, encoder, token_ids, padding_mask, positions=None):
+        """float32 (batch, num_outputs)"""
+        import tensorflow as tf
+
+        hidden = encoder.encode(token_ids, padding_mask, positions)  # (batch, hidden_dim)
+        return encoder.dense(tf.tanh(encoder.dense(hidden, "head/dense")), "head/out")

@@ -1,0 +1,83 @@
+"""A number for a text or a pair of texts."""
+
+import keras
+import tensorflow as tf
+
+from keras_roberta.checkpoints.hugging_face import load_classifier_head
+from keras_roberta.schemas import Value
+from keras_roberta.tasks.sequence_task import RobertaSequenceTask, SequenceHead
+
+
+@keras.saving.register_keras_serializable(package="keras_roberta")
+class RobertaTextRegressor(RobertaSequenceTask):
+    """RoBERTa with a head of one output on `<s>`, trained on real numbers.
+
+    Args:
+        backbone: a `RobertaBackbone`.
+        preprocessor: a `RobertaPreprocessor`, or None to take token ids only.
+        dropout: rate in the head; the backbone's by default.
+
+    Returns:
+        float32 (batch, 1)
+
+    Example:
+    ```python
+    task = kr.RobertaTextRegressor.from_preset("roberta-base/")
+    task.fit((["a dog runs"], ["a dog sleeps"]), [2.5])
+    ```
+    """
+
+    schema_cls = Value
+
+    def __init__(self, backbone, preprocessor=None, dropout=None, **kwargs):
+        super().__init__(backbone, 1, preprocessor, dropout, **kwargs)
+
+    @property
+    def schema(self):
+        return Value()
+
+    def default_loss(self):
+        return keras.losses.MeanSquaredError()
+
+    def default_metrics(self):
+        return [keras.metrics.MeanAbsoluteError(name="mae")]
+
+    def exported_head(self):
+        return ValueHead(self.schema)
+
+    # === Checkpoints ===
+
+    @staticmethod
+    def settings_from_other_task(registered_name, settings):
+        """A classifier of one class, as regressions were saved before they had a class."""
+        if registered_name != "keras_roberta>RobertaTextClassifier":
+            return None
+        if settings.get("num_classes") != 1:
+            return None
+        return {k: v for k, v in settings.items() if k != "num_classes"}
+
+    @staticmethod
+    def read_hugging_face_head(state):
+        head = load_classifier_head(state)
+        return head if head is not None and len(head["out/bias"]) == 1 else None
+
+    @staticmethod
+    def settings_from_hugging_face(head, labels):
+        return {}
+
+    def hugging_face_head(self):
+        settings = {
+            "problem_type": "regression",
+            "id2label": {"0": "LABEL_0"},
+            "label2id": {"LABEL_0": 0},
+        }
+        head = {"classifier": self.head_weights_by_name()}
+        return "RobertaForSequenceClassification", settings, head
+
+
+class ValueHead(SequenceHead):
+    """`logits` float32 (batch, 1) and `value` float32 (batch)."""
+
+    def __call__(self, encoder, token_ids, padding_mask, positions=None):
+        logits = self.logits(encoder, token_ids, padding_mask, positions)
+        return {"logits": logits, "value": tf.reshape(logits, (-1,))}
