@@ -170,6 +170,20 @@ class Options:
         """As JSON holds it: tuples as lists, records as dicts."""
         return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
 
+    def changed(self) -> dict[str, Any]:
+        """The options, those of records in it among them, that do not have their defaults.
+
+        Returns:
+            values by name, as JSON holds them.
+        """
+        given = self.to_dict()
+        values = {
+            n.name: (given[n.record] if n.record else given)[n.name]
+            for n in all_options(type(self))
+        }
+        defaults = {n.name: _plain(n.default) for n in all_options(type(self))}
+        return {name: value for name, value in values.items() if value != defaults[name]}
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of `to_dict`; what is left out takes its default.
@@ -248,7 +262,8 @@ def checked(named: NamedOption, value: Any) -> Any:
         for item in value if isinstance(value, tuple) else (value,):
             if item not in allowed:
                 raise OptionError(
-                    named.name, f"{item!r}: expected one of {', '.join(allowed)}{_near(item, allowed)}"
+                    named.name,
+                    f"{item!r}: expected one of {', '.join(allowed)}{_near(item, allowed)}",
                 )
     for item in value if isinstance(value, tuple) else (value,):
         if isinstance(item, numbers.Real) and not isinstance(item, bool):

@@ -471,9 +471,9 @@ def test_damaged_records_are_named_or_counted(english_shards, tmp_path, capsys):
         (("--loss-weights", "mlm"), "--loss-weights 'mlm': give pairs such as"),
         (("--loss-weights", "sop:1"), "loss_weights names 'sop'"),
         (("--evaluate-every", "70"), "--evaluate-every 70 is not a multiple of --log-every 50"),
-        (("--objectives", "mlm,clm"), "clm"),
+        (("--objectives", "mlm,clm"), "--objectives mlm,clm: give one or more of mlm"),
         (("--size", "tiny", "--preset", "x"), "--size and --preset: give one of them"),
-        (("--hours", "0"), "hours must be positive"),
+        (("--hours", "0"), "--hours must be positive"),
     ],
 )
 def test_options_of_the_command(shards, tmp_path, capsys, more, message):

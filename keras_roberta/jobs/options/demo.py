@@ -33,11 +33,12 @@ class DemoOptions(Options):
     )
 
     def check(self):
-        missing = [name for name in ("preset", "train", "dev") if getattr(self, name) is None]
-        if missing and len(missing) < 3:
-            raise OptionError(
-                tuple(missing), ": give it too; --preset, --train and --dev go together"
-            )
+        together = ("preset", "train", "dev")
+        missing = [name for name in together if getattr(self, name) is None]
+        if missing and len(missing) < len(together):
+            others = ", ".join(f"--{name}" for name in missing)
+            given = tuple(name for name in together if name not in missing)
+            raise OptionError(given, f": give {others} too; the three go together")
         given = [name for name in ("epochs", "limit") if getattr(self, name) is not None]
         if missing and given:
             raise OptionError(given[0], "goes with --preset, --train and --dev")

@@ -37,7 +37,9 @@ from keras_roberta.tokenizers.roberta_tokenizer import RobertaTokenizer
 _TOKENS_A_PART = 1 << 23
 
 
-def prepare(corpus, tokenizer, out, options=None, overwrite=False, processes=None, progress=None):
+def prepare(
+    corpus, tokenizer, out, options=None, *, overwrite=False, processes=None, progress=None
+):
     """Tokenises a corpus and writes shards and their manifest.
 
     Args:

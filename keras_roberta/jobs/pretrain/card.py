@@ -1,8 +1,11 @@
 """What a pre-trained preset says of itself: a picture of the run's curves and a model card."""
 
+import json
+
 import matplotlib.figure
 
 from keras_roberta.files.atomic_write import atomic_file
+from keras_roberta.jobs.pretrain.options import MAY_DIFFER
 
 _INK, _MUTED = "#1f4e79", "#666666"
 _MOST_LANGUAGES = 12  # lines that can be told apart
@@ -93,9 +96,26 @@ def write_card(path, name, config, options, shards, totals, results):
         "![Curves of loss and learning rate](curves.png)",
         "",
         *_results_table(results),
+        "",
+        *_options_table(options),
     ]
     with atomic_file(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _options_table(options):
+    changed = {name: value for name, value in options.changed().items() if name not in MAY_DIFFER}
+    if not changed:
+        return ["All options of the run had their defaults."]
+    return [
+        "## Options",
+        "",
+        "Those that decide the weights and were not left at their defaults; `run.json` has all.",
+        "",
+        "| option | value |",
+        "|---|---|",
+        *(f"| {name} | {json.dumps(value)} |" for name, value in changed.items()),
+    ]
 
 
 def _results_table(results):

@@ -24,7 +24,7 @@ from keras_roberta.jobs.pretrain.start_model import start_from_cooccurrence, sta
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.tasks.pretrainer import RobertaPretrainer
 from keras_roberta.training.optimizer.pretraining import pretraining_optimizer
-from keras_roberta.training.runs.budget import BudgetSchedule, RunClock
+from keras_roberta.training.runs.budget import Budget, BudgetSchedule, RunClock
 from keras_roberta.training.runs.divergence import StopDivergence
 from keras_roberta.training.runs.progress import RunBar, console
 from keras_roberta.training.runs.run_log import CsvLog, TensorBoardLog
@@ -54,8 +54,20 @@ class PretrainingResult:
     heldout: dict[str, dict[str, float]]
     signal: int | None = None
 
+    def summary(self) -> dict[str, float]:
+        """The figures, by what people call them."""
+        values = {
+            "steps": self.steps,
+            "tokens": self.tokens,
+            "hours": self.hours,
+            "skipped steps": self.skipped_steps,
+        }
+        for language, metrics in self.heldout.items():
+            values |= {f"{language} {name}": value for name, value in metrics.items()}
+        return values
 
-def pretrain(data, out, options, overwrite=False, on_corrupt="raise", strategy=None):
+
+def pretrain(data, out, options, *, overwrite=False, on_corrupt="raise", strategy=None):
     """Pre-trains, and writes a preset for every task with its curves and model card.
 
     The same call goes on where an earlier one was stopped, on the same samples. By steps a run
@@ -117,7 +129,7 @@ def _run(model, schedule, shards, options, stages, directory, evaluation, exchan
         start_from_cooccurrence(model.backbone, shards, options.seed, exchange)
         (before["seconds"],) = exchange.of_chief([time.monotonic() - started])
     clock = RunClock(
-        options.budget,
+        Budget(options.steps, options.hours),
         schedule,
         before["step"],
         before["seconds"],

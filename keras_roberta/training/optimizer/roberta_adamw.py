@@ -5,6 +5,7 @@ import functools
 
 import keras
 
+from keras_roberta.training.finetuning_recipe import LEARNING_RATE, WARMUP, WEIGHT_DECAY
 from keras_roberta.training.optimizer.schedules import warmup_and_decay
 
 # Biases and the gains and shifts of layer norms: decay would pull a scale towards 0.
@@ -170,10 +171,10 @@ class RobertaAdamW(keras.optimizers.AdamW):
 
 
 def finetuning_optimizer(
-    learning_rate=1e-4,
+    learning_rate=LEARNING_RATE,
     total_steps=None,
-    warmup=0.06,
-    weight_decay=0.1,
+    warmup=WARMUP,
+    weight_decay=WEIGHT_DECAY,
     beta_2=0.98,
     epsilon=1e-6,
     clip_norm=1.0,

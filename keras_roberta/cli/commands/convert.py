@@ -1,11 +1,13 @@
 """`keras-roberta convert`"""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from typer import Option
 
+from keras_roberta.cli.paths import Overwrite, check_model
 from keras_roberta.cli.startup import start_tensorflow
+from keras_roberta.jobs.options.convert import ConvertOptions
 
 
 def convert(
@@ -13,15 +15,14 @@ def convert(
         str, Option(help="A preset, a Hugging Face directory as downloaded, or hf://org/name.")
     ],
     out: Annotated[Path, Option(help="Directory to write.")],
-    to: Annotated[
-        Literal["hugging-face", "keras"],
-        Option(help="What Transformers loads, or a preset of this library."),
-    ] = "hugging-face",
-    overwrite: Annotated[bool, Option("--overwrite", help="Replace files in --out.")] = False,
+    options: ConvertOptions,
+    overwrite: Overwrite = False,
 ):
     """Turn a preset into a directory for Transformers, or the other way round."""
+    check_model(model)
     start_tensorflow()
     from keras_roberta.cli.printing import print_values
     from keras_roberta.jobs.convert import convert
 
-    print_values({"model": convert(model, out, to, overwrite), "directory": str(out)})
+    converted = convert(model, out, options.to, overwrite=overwrite)
+    print_values({"model": converted, "directory": str(out)})
