@@ -36,6 +36,7 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
 
         __init__                the head, and which tokens the last block is computed for
         schema_cls, schema      what its examples and answers are (`keras_roberta.schemas`)
+        make_examples           inputs and labels -> rows of token ids with what belongs to them
         default_loss,
         default_metrics         what `compile` takes without being told
         exported_head           the head on the graph of exported models
@@ -47,11 +48,14 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
 
     Attributes:
         export_options: further options of `exported_head`, with their defaults.
+        outputs_per_token: whether the outputs are (rows, length, ...); `predict` then cuts those
+            of padding off.
     """
 
     preprocessor_cls = RobertaPreprocessor
     schema_cls = None
     export_options: dict = {}
+    outputs_per_token = False
     _compiled_gradients = None
 
     # === What the outputs mean ===
@@ -393,24 +397,89 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
         """`keras.Model.predict` on raw strings; rows come back in the order of `x`.
 
         With several workers each predicts for itself: one may call it without the others.
+
+        Returns:
+            array (rows, ...); of a task with outputs for each token a list of arrays (tokens, ...)
         """
         keep_freed_memory()
         data = self._batches(x, None, None, batch_size)
         with self.in_this_process():
             if data is None:
                 return keras.Model.predict(self, x, batch_size, **kwargs)
-            features = self.prepare_batches(data.inference(), predicting=True)
+            if data.examples is None and self._joins_rows:  # of a stream: batch by batch
+                parts = [self._predict_source(part, **kwargs) for part in data.in_memory()]
+                return [output for part in parts for output in part]
+            return self._predict_source(data, **kwargs)
+
+    @property
+    def _joins_rows(self):
+        return type(self).join_rows is not RobertaTask.join_rows
+
+    def _predict_source(self, data, **kwargs):
+        features = self.prepare_batches(data.inference(), predicting=True)
+        if self.outputs_per_token:
+            outputs = self._predict_tokens(features)
+        else:
             outputs = keras.Model.predict(self, features, **kwargs)
-        return data.restore_order(outputs)
+        outputs = data.restore_order(outputs)
+        return self.join_rows(outputs, data.examples) if self._joins_rows else outputs
+
+    def _predict_tokens(self, batches):
+        """Outputs without those of padding, whose rows differ in length: a list of arrays."""
+        rows = []
+        for features in batches:
+            outputs = keras.ops.convert_to_numpy(self.predict_on_batch(features))
+            masks = np.asarray(features["padding_mask"], bool)
+            rows += [row[mask] for row, mask in zip(outputs, masks, strict=True)]
+        return rows
+
+    def join_rows(self, outputs, examples):
+        """Outputs of rows as those of examples; for tasks whose examples have several rows.
+
+        Args:
+            outputs: array (rows, ...) or list of arrays, in the order of the rows.
+            examples: the `Examples` they belong to; see `Examples.by_example`.
+        """
+        return outputs
 
     def preprocess_samples(self, x, y=None, sample_weight=None):
         """KerasHub's hook behind `train_on_batch` and its kin: one batch, tokenised here."""
+        if not self.is_raw(x):
+            return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
+        examples = self.make_examples(x, y, sample_weight)
+        batch = examples.batch(np.arange(examples.num_units))
+        return batch if isinstance(batch, tuple) else (batch,)
+
+    # === From inputs to examples ===
+
+    def is_raw(self, x):
+        """Whether `x`, in memory, is what `make_examples` takes; else it is tokenised already."""
         from keras_roberta.data.examples.batches import is_text
 
-        if is_text(x):
-            x = self.preprocessor(x)
-            y = None if y is None else self.check_targets(y)
-        return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
+        return is_text(x)
+
+    def make_examples(self, x, y=None, sample_weight=None):
+        """Inputs and labels as rows of token ids with what belongs to them.
+
+        Args:
+            x: texts, in a form that the preprocessor takes.
+            y, sample_weight: one value a text, or None.
+
+        Returns:
+            `keras_roberta.data.examples.examples.Examples`
+
+        Raises:
+            InputError: a label does not fit, or their number.
+        """
+        from keras_roberta.data.examples.examples import Examples
+        from keras_roberta.data.examples.ragged import Ragged
+
+        return Examples(
+            self.preprocessor,
+            Ragged(*self.preprocessor.tokenize(x)),
+            targets=None if y is None else self.check_targets(y),
+            sample_weight=None if sample_weight is None else np.asarray(sample_weight),
+        )
 
     def check_targets(self, y):
         """Labels as this task's loss takes them.
@@ -418,26 +487,26 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
         Raises:
             InputError: names the label that does not fit.
         """
-        return y if self.schema_cls is None else self.schema.targets(y)
+        return np.asarray(y) if self.schema_cls is None else self.schema.targets(y)
 
     def prepare_batches(self, dataset, predicting=False):
         """A last step over batches of features, for tasks that make their own targets."""
         return dataset
 
     def _batches(self, x, y, sample_weight, batch_size):
-        """The texts as a source of batches, or None where `x` does not hold texts."""
+        """The inputs as a source of batches, or None where `x` is tokenised already."""
         # tf.data; here, so that the models themselves import without TensorFlow.
-        from keras_roberta.data.examples.batches import text_batches
+        from keras_roberta.data.examples.batches import example_batches
 
         if self.preprocessor is None:
             return None
-        return text_batches(
-            self.preprocessor,
+        return example_batches(
+            self.make_examples,
             x,
             y,
             sample_weight,
-            batch_size or 32,
-            self.check_targets,
+            batch_size=batch_size or 32,
+            is_raw=self.is_raw,
             # Each shape is compiled.
             bucket_lengths=self.jit_compile or self._compiled_gradients is not None,
         )

@@ -1,6 +1,7 @@
 """Sentence and sentence-pair classification: one label a text."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_roberta.checkpoints.hugging_face import load_classifier_head
@@ -66,6 +67,12 @@ class RobertaTextClassifier(RobertaSequenceTask):
 
     def default_metrics(self):
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+    def check_targets(self, y):
+        y_array = np.asarray(y)
+        if y_array.ndim == 2 and y_array.shape[1] == self.num_classes:
+            return y_array  # one-hot labels or probabilities, for losses that take them
+        return super().check_targets(y)
 
     def exported_head(self):
         return LabelHead(self.schema)

@@ -4,18 +4,21 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 
-from keras_roberta.data.examples.batches import text_batches
+from keras_roberta.data.examples.batches import InMemoryExamples, example_batches
+from keras_roberta.data.examples.examples import Examples
 from keras_roberta.data.examples.preprocessor import LENGTHS, RobertaPreprocessor
+from keras_roberta.data.examples.ragged import Ragged
 from keras_roberta.errors import InputError
-
-
-def identity(labels):
-    return labels
 
 
 def source(tokenizer, x, y=None, batch_size=4, sequence_length=512):
     preprocessor = RobertaPreprocessor(tokenizer, sequence_length)
-    return text_batches(preprocessor, x, y, None, batch_size, identity)
+
+    def make_examples(x, y, sample_weight):
+        ids = Ragged(*preprocessor.tokenize(x))
+        return Examples(preprocessor, ids, targets=y, sample_weight=sample_weight)
+
+    return example_batches(make_examples, x, y, batch_size=batch_size)
 
 
 @settings(max_examples=30, deadline=None)
@@ -82,3 +85,98 @@ def test_features_are_not_texts_and_empty_streams_are_named(tokenizer):
         source(tokenizer, empty).training()
     with pytest.raises(InputError, match="come from the dataset"):
         source(tokenizer, tf.data.Dataset.from_tensor_slices(["a"]), [1])
+
+
+def test_labels_of_tokens_are_padded_with_them(tokenizer):
+    """In any order and grouping a token keeps its own label."""
+    preprocessor = RobertaPreprocessor(tokenizer)
+    texts = [" ".join(["film"] * n) for n in (9, 1, 30, 4, 4, 12)]
+
+    def make_examples(x, y, sample_weight):
+        ids = Ragged(*preprocessor.tokenize(x))
+        labels = Ragged(ids.values * 2, ids.lengths)  # what each token's label should be
+        weights = Ragged(np.ones(len(ids.values), "float32"), ids.lengths)
+        return Examples(preprocessor, ids, targets=labels, sample_weight=weights)
+
+    for x in (texts, tf.data.Dataset.from_tensor_slices(texts).batch(2)):
+        seen = 0
+        source = example_batches(make_examples, x, batch_size=2)
+        for features, labels, weights in source.training():
+            real = features["padding_mask"].numpy() == 1
+            ids = features["token_ids"].numpy()
+            assert labels.shape == weights.shape == ids.shape
+            np.testing.assert_array_equal(labels.numpy()[real], 2 * ids[real])
+            assert not labels.numpy()[~real].any() and not weights.numpy()[~real].any()
+            seen += int(real.sum())
+        assert seen == sum(map(len, tokenizer(texts)))
+
+
+@settings(max_examples=25, deadline=None)
+@given(counts=st.lists(st.integers(1, 4), min_size=1, max_size=9), batch_size=st.integers(1, 4))
+def test_options_of_a_question_stay_together(tokenizer, counts, batch_size):
+    preprocessor = RobertaPreprocessor(tokenizer)
+    texts = [f"{q} film {o} " + "film " * o for q, n in enumerate(counts) for o in range(n)]
+    examples = Examples(
+        preprocessor,
+        Ragged(*preprocessor.tokenize(texts)),
+        targets=np.arange(len(counts)),
+        rows_per_example=np.array(counts),
+        together=True,
+        row_mask="option_mask",
+    )
+    batches = InMemoryExamples(examples, batch_size)
+    seen = []
+    for features, questions in batches.training():
+        mask = features["option_mask"].numpy()  # (questions, most options)
+        assert mask.sum(axis=1).tolist() == [counts[q] for q in questions.numpy()]
+        ids = features["token_ids"].numpy().reshape(*mask.shape, -1)
+        for question, options, real in zip(questions.numpy(), ids, mask, strict=True):
+            for number, (row, is_real) in enumerate(zip(options, real, strict=True)):
+                text = tokenizer.decode(row.tolist())
+                expected = f"{question} film {number} " + "film " * number if is_real else ""
+                assert text == expected
+        seen += questions.numpy().tolist()
+    assert sorted(seen) == list(range(len(counts))) and batches.steps == -(
+        -len(counts) // batch_size
+    )
+
+
+def test_windows_go_their_own_ways_and_come_back(tokenizer):
+    preprocessor = RobertaPreprocessor(tokenizer)
+    texts = ["film " * n for n in (30, 2, 9, 9, 1)]
+    examples = Examples(
+        preprocessor,
+        Ragged(*preprocessor.tokenize(texts)),
+        features={"first_token": np.array([0, 30, 0, 9, 0], "int32")},
+        rows_per_example=[2, 1, 2],
+    )
+    batches = InMemoryExamples(examples, 2)
+    rows = [
+        (int(mask.sum()), int(first))
+        for features in batches.inference().as_numpy_iterator()
+        for mask, first in zip(features["padding_mask"], features["first_token"], strict=True)
+    ]
+    assert rows == sorted(rows)  # the shortest first
+    lengths = [len(ids) for ids in tokenizer(texts)]
+    back = examples.by_example(batches.restore_order(rows))
+    assert back == [
+        [(lengths[0], 0), (lengths[1], 30)],
+        [(lengths[2], 0)],
+        [(lengths[3], 9), (lengths[4], 0)],
+    ]
+
+
+def test_columns_that_do_not_fit(tokenizer):
+    preprocessor = RobertaPreprocessor(tokenizer)
+    ids = Ragged(*preprocessor.tokenize(["a", "b"]))
+    for arguments, message in (
+        (dict(targets=np.zeros(3)), "2 texts, but 3 labels"),
+        (dict(rows_per_example=[1]), "1 rows in all, but there are 2"),
+        (dict(rows_per_example=[2, 0]), "at least one"),
+        (dict(targets=np.zeros(2), rows_per_example=[2], together=True), "1 texts, but 2 labels"),
+        (dict(features={"a": np.zeros(1)}), "2 texts, but 1 rows of a feature"),
+    ):
+        with pytest.raises(InputError, match=message):
+            Examples(preprocessor, ids, **arguments)
+    with pytest.raises(InputError, match="3 values in all, but there are 2"):
+        Ragged(np.zeros(2), [1, 2])
