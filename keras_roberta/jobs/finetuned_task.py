@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_roberta.checkpoints.presets import open_preset
+from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.errors import InputError
 from keras_roberta.tasks.registry import TASKS
 
@@ -15,8 +15,9 @@ def open_finetuned_task(preset: str | Path):
     Raises:
         InputError: there is no preset, or nothing in it that answers.
     """
-    source = open_preset(preset)
-    for entry in TASKS:
+    source = open_checkpoint(preset)
+    # A task saved as itself is opened as itself, whatever other tasks find their head in it.
+    for entry in sorted(TASKS, key=lambda entry: entry.class_name != source.head_name):
         cls = entry.load()
         if cls.schema_cls is not None and source.task_settings(cls) is not None:
             return cls.from_preset(preset)

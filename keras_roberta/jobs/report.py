@@ -16,7 +16,7 @@ from keras_roberta.export.comparison import (
 )
 from keras_roberta.export.picture import draw
 from keras_roberta.files.atomic_write import atomic_file
-from keras_roberta.data.examples.columns import labels_of, read_texts
+from keras_roberta.jobs.columns import labels_of, read_texts
 from keras_roberta.jobs.predictor import is_exported, runner_predictor, task_predictor
 from keras_roberta.tasks.text_classifier import RobertaTextClassifier
 

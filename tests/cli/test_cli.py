@@ -99,7 +99,11 @@ def finetune_arguments(preset, train, out, *more):
         ("sentence\tlabel\na\t0\nb\t-1\n", (), "line 3, column 'label': label -1 is outside"),
         ("sentence\tlabel\na\t0\nb\t90210\n", (), "labels go up to 90210"),
         ("sentence\tlabel\na\tx\nb\ty\n", ("--task", "regress"), "expected a number, found 'x'"),
-        ("sentence\tlabel\na\t0\nb\t1\n", ("--learning-rate", "0"), "--learning-rate must be positive"),
+        (
+            "sentence\tlabel\na\t0\nb\t1\n",
+            ("--learning-rate", "0"),
+            "--learning-rate must be positive",
+        ),
         ("sentence\tlabel\na\t0\nb\t1\n", ("--dropout", "1"), "--dropout must be in [0, 1)"),
         ("sentence\tlabel\na\t0\nb\t1\n", ("--task", "clasify"), "did you mean classify?"),
         ("sentence\tlabel\na\t0\nb\t1\n", ("--epochs", "x"), "for '--epochs'"),

@@ -210,7 +210,7 @@ def test_embeddings_start_from_what_stands_together(english_shards, tmp_path):
     # Another worker takes what the chief has counted.
     sent = np.ones_like(table)
     other = types.SimpleNamespace(
-        place=types.SimpleNamespace(is_chief=False), of_chief=lambda own: sent + own
+        rank=types.SimpleNamespace(is_chief=False), of_chief=lambda own: sent + own
     )
     start_from_cooccurrence(result.model.backbone, None, 0, other)
     np.testing.assert_array_equal(result.model.backbone.token_embedding.embeddings, sent)
@@ -413,7 +413,7 @@ def test_a_run_from_a_preset(shards, finished, tmp_path, monkeypatch):
 
 
 def test_a_run_from_a_hugging_face_checkpoint(shards, finished, tmp_path):
-    finished[1].model.save_to_hugging_face(tmp_path / "hf")
+    finished[1].model.save_to_hugging_face(tmp_path / "hf", drop_heads=True)
     # Documents that share a row take an input that the checkpoint's model lacks.
     for packing in ("full-sentences", "block-diagonal"):
         chosen = options(steps=1, size=None, preset=tmp_path / "hf", packing=packing)
@@ -436,8 +436,8 @@ def test_a_run_from_a_hugging_face_checkpoint(shards, finished, tmp_path):
     ],
 )
 def test_presets_that_do_not_fit(shards, finished, tmp_path, changes, message):
-    chosen = options(**dict(size=None, preset=finished[0]) | changes)
     with pytest.raises(InputError, match=message):
+        chosen = options(**dict(size=None, preset=finished[0]) | changes)
         pretrain(shards, tmp_path / "run", chosen)
     assert not (tmp_path / "run").exists()
 

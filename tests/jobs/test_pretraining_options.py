@@ -55,9 +55,15 @@ def test_ramps_make_stages():
         (dict(steps=0), "steps must be positive"),
         (dict(hours=-1), "hours must be positive"),
         (dict(size="tiny", preset="x"), "size and preset: give one of them"),
-        (dict(initial_embeddings="glove"), "initial_embeddings 'glove': expected one of random, cooccurr"),
+        (
+            dict(initial_embeddings="glove"),
+            "initial_embeddings 'glove': expected one of random, cooccurr",
+        ),
         (dict(preset="x", initial_embeddings="cooccurrence"), "preset has its own weights"),
-        (dict(initializer="zeros"), "initializer 'zeros': expected one of normal, truncated_normal, glorot"),
+        (
+            dict(initializer="zeros"),
+            "initializer 'zeros': expected one of normal, truncated_normal, glorot",
+        ),
         (dict(size="huge"), "no RobertaConfig is named 'huge'"),
         (dict(dropout=1.0), "dropout"),
         (dict(dtype="float8"), "dtype 'float8': expected one of"),

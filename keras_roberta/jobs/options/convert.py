@@ -11,6 +11,6 @@ class ConvertOptions(Options):
 
     to: str = option(
         "hugging-face",
-        "What Transformers loads, or a preset of this library.",
-        choices=("hugging-face", "keras"),
+        "Format: hugging-face is what Transformers loads, keras a preset of this library.",
     )
+    drop_heads: bool = option(False, "Leave out heads that cannot be kept.")
