@@ -274,7 +274,7 @@ def test_a_masked_language_model_is_exported(run, config, tokenizer, tmp_path, f
     assert code == 2 and "masked-tokens, which no column of labels can measure" in stderr
     for model in (out, tmp_path / "mlm"):
         code, stdout, stderr = run("predict", "a <mask> film", "--model", model)
-        tokens, scores, _, text = stdout.rstrip("\n").split("\t")
+        tokens, scores, *_, text = stdout.rstrip("\n").split("\t")
         assert code == 0 and text == "a <mask> film", stderr
         assert len(json.loads(tokens)) == len(json.loads(scores)) == 1  # a mask
         run("predict", "a <mask> film", "--model", model, "--out", tmp_path / "a.jsonl")

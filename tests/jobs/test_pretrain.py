@@ -104,6 +104,7 @@ def test_a_run_and_what_it_leaves(finished):
     assert list((out / "tensorboard").iterdir())
     assert (out / "curves.png").stat().st_size > 10_000
     card = (out / "README.md").read_text()
+    assert '| objectives | ["mlm", "sop", "tokens"] |' in card and "| save_every |" not in card
     assert "mlm, sop, tokens" in card and f"{result.heldout['de']['mlm_loss']:.3f}" in card
     assert sorted(path.name for path in (out / "states").iterdir()) == [
         "step-00000025.safetensors",
@@ -247,6 +248,15 @@ def test_a_run_from_before_an_option_was_there(shards, begun, tmp_path):
     RunDirectory(path).open(options(), open_shards(shards))
     with pytest.raises(InputError, match="with initial_embeddings random, not cooccurrence"):
         RunDirectory(path).open(options(initial_embeddings="cooccurrence"), open_shards(shards))
+
+
+def test_a_trailing_slash_makes_no_other_run(shards, begun, finished, tmp_path):
+    path = shutil.copytree(begun, tmp_path / "run")
+    record = json.loads((path / "run.json").read_text())
+    record["options"] |= {"size": None, "preset": f"{finished[0]}/"}  # as it was written once
+    (path / "run.json").write_text(json.dumps(record))
+    for preset in (finished[0], f"{finished[0]}/"):
+        RunDirectory(path).open(options(size=None, preset=preset), open_shards(shards))
 
 
 def test_a_run_by_the_clock(english_shards, tmp_path, monkeypatch):

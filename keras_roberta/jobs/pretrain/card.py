@@ -6,6 +6,7 @@ import matplotlib.figure
 
 from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.jobs.pretrain.options import MAY_DIFFER
+from keras_roberta.tasks.registry import TASKS
 
 _INK, _MUTED = "#1f4e79", "#666666"
 _MOST_LANGUAGES = 12  # lines that can be told apart
@@ -73,12 +74,18 @@ def write_card(path, name, config, options, shards, totals, results):
         f"{config.num_heads} heads, {config.vocabulary_size:,} tokens, up to "
         f"{config.max_sequence_length} of them at once, trained from {start} by keras_roberta.",
         "",
-        "```python",
-        "import keras_roberta as kr",
-        "",
-        f'task = kr.RobertaTextClassifier.from_preset("{name}", num_classes=2)',
-        f'filler = kr.RobertaMaskedLM.from_preset("{name}")',
+        "```sh",
+        f'keras-roberta predict --model {name} "Some text with a <mask>."',
+        f"keras-roberta finetune --preset {name} --train train.tsv --out finetuned",
         "```",
+        "",
+        "It can be fine-tuned, by that command or in Python, for",
+        "",
+        *(
+            f"- {entry.summary}: `--task {entry.command}`, `keras_roberta.{entry.class_name}`"
+            for entry in TASKS
+            if entry.command
+        ),
         "",
         "## Training",
         "",
