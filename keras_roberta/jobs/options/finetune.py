@@ -7,6 +7,7 @@ from keras_roberta.options import option
 from keras_roberta.tasks import registry
 from keras_roberta.training import finetuning_recipe as recipe
 
+_SUMMARIES = "; ".join(f"{e.command}, {e.summary}" for e in registry.TASKS if e.command)
 DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -14,7 +15,11 @@ DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
 class FinetuneOptions(TrainingColumns):
     """Of `keras_roberta.jobs.finetune.finetune` and `keras-roberta finetune`."""
 
-    task: str = option("classify", "What to learn from the labels.", choices=registry.commands)
+    task: str = option(
+        "classify",
+        f"What to learn: {_SUMMARIES}.",
+        choices=registry.commands,
+    )
     num_classes: int | None = option(
         None, "Classes, where labels are numbers.", at_least=2, shown_default="as found"
     )
