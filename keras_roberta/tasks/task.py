@@ -399,7 +399,8 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
         With several workers each predicts for itself: one may call it without the others.
 
         Returns:
-            array (rows, ...); of a task with outputs for each token a list of arrays (tokens, ...)
+            array (rows, ...); a list of arrays where outputs differ in length: one a token, or
+            one an option of a question
         """
         keep_freed_memory()
         data = self._batches(x, None, None, batch_size)
@@ -417,20 +418,25 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
 
     def _predict_source(self, data, **kwargs):
         features = self.prepare_batches(data.inference(), predicting=True)
-        if self.outputs_per_token:
-            outputs = self._predict_tokens(features)
+        mask = "padding_mask" if self.outputs_per_token else data.row_mask
+        if mask:
+            outputs = self._predict_ragged(features, mask)
         else:
             outputs = keras.Model.predict(self, features, **kwargs)
         outputs = data.restore_order(outputs)
         return self.join_rows(outputs, data.examples) if self._joins_rows else outputs
 
-    def _predict_tokens(self, batches):
-        """Outputs without those of padding, whose rows differ in length: a list of arrays."""
+    def _predict_ragged(self, batches, mask):
+        """Outputs that differ in length, without those of padding: a list of arrays.
+
+        Args:
+            mask: name of the feature that is 0 where there is nothing but padding.
+        """
         rows = []
         for features in batches:
             outputs = keras.ops.convert_to_numpy(self.predict_on_batch(features))
-            masks = np.asarray(features["padding_mask"], bool)
-            rows += [row[mask] for row, mask in zip(outputs, masks, strict=True)]
+            masks = np.asarray(features[mask], bool)
+            rows += [row[kept] for row, kept in zip(outputs, masks, strict=True)]
         return rows
 
     def join_rows(self, outputs, examples):
