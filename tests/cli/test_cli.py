@@ -137,7 +137,7 @@ def test_missing_and_mangled_presets(run, preset, train, tmp_path):
     assert code == 2 and "no such directory" in stderr
     (preset / "config.json").write_text('{"model_type": ')
     code, _, stderr = finetune(preset)
-    assert code == 2 and "config.json: not valid JSON" in stderr
+    assert code == 2 and "config.json: not JSON" in stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -254,7 +254,7 @@ def test_finetune_evaluate_predict_export_report(run, preset, train, dev, tmp_pa
     assert code == 0, stderr
     rows = json.loads((tmp_path / "report" / "report.json").read_text())["models"]
     assert [row["name"] for row in rows] == ["Keras", "model.tflite", "saved"]
-    assert all(row["accuracy"] == metrics["accuracy"] for row in rows)
+    assert all(row["scores"]["accuracy"] == metrics["accuracy"] for row in rows)
     assert (tmp_path / "report" / "report.png").stat().st_size > 10_000
 
 
