@@ -56,9 +56,9 @@ class RobertaTextRegressor(RobertaSequenceTask):
             return None
         return {k: v for k, v in settings.items() if k != "num_classes"}
 
-    def hugging_face_settings(self):
-        # From these Transformers takes the number of outputs, two without them.
-        return {"id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}
+    @staticmethod
+    def settings_from_hugging_face(head, config):
+        return {}
 
 
 class ValueHead(SequenceHead):

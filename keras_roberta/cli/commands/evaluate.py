@@ -5,11 +5,11 @@ from typing import Annotated
 
 from typer import Option
 
-from keras_roberta.cli.allocator import keep_freed_memory
 from keras_roberta.cli.paths import Model, check_file, check_model
 from keras_roberta.cli.quiet_interpreter import start_interpreter
 from keras_roberta.cli.startup import start_tensorflow
 from keras_roberta.jobs.options.evaluate import EvaluateOptions
+from keras_roberta.training.allocator import keep_freed_memory
 
 
 def evaluate(

@@ -5,11 +5,11 @@ from typing import Annotated
 
 from typer import Option
 
-from keras_roberta.cli.allocator import keep_freed_memory
 from keras_roberta.cli.paths import Overwrite, check_file, check_model
 from keras_roberta.cli.startup import start_tensorflow
 from keras_roberta.cli.workers import Strategy, is_chief, strategy_of
 from keras_roberta.jobs.options.finetune import FinetuneOptions
+from keras_roberta.training.allocator import keep_freed_memory
 
 
 def finetune(

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 import typer
 from typer import Option
 
-from keras_roberta.cli.allocator import keep_freed_memory
 from keras_roberta.cli.derived import Given
 from keras_roberta.cli.paths import check_directory, check_model
 from keras_roberta.cli.startup import start_tensorflow
 from keras_roberta.cli.workers import Strategy, is_chief, strategy_of
 from keras_roberta.jobs.pretrain.options import RECIPES, PretrainingOptions
 from keras_roberta.jobs.pretrain.options import recipe as options_of_recipe
+from keras_roberta.training.allocator import keep_freed_memory
 
 
 def pretrain(
