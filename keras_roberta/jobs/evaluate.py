@@ -7,7 +7,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-from keras_roberta.data.examples.columns import read_texts
 from keras_roberta.data.examples.table_files import read_table
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
@@ -33,13 +32,13 @@ def evaluate(
     """
     options = options or EvaluateOptions()
     table = read_table(data).head(options.limit)
-    texts = read_texts(table, options.columns)
     predictor = open_predictor(model, options.tokenizer, options.threads)
     schema = predictor.schema
     if not schema.has_targets:
         if not is_exported(model):
             raise only_pretrained(model)
         raise InputError(f"{model}: gives {schema.name}, which no column of labels can measure")
+    texts = schema.read_inputs(table, options.columns)
     targets = schema.read_targets(table, options.columns)
     return {"rows": len(table), **schema.scores(predictor.outputs(texts), targets)}
 
@@ -65,9 +64,10 @@ def predict(
         is one.
     """
     options = options or PredictOptions()
-    if data is not None:
-        texts = read_texts(read_table(data).head(options.limit), options.columns)
+    table = None if data is None else read_table(data).head(options.limit)
     predictor = open_predictor(model, options.tokenizer, options.threads)
+    if table is not None:
+        texts = predictor.schema.read_inputs(table, options.columns)
     firsts, seconds = texts if isinstance(texts, tuple) else (texts, None)
     rows = [
         {**answer, "text": text}

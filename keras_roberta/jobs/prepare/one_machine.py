@@ -8,7 +8,9 @@ import concurrent.futures
 import json
 import multiprocessing
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,8 +40,15 @@ _TOKENS_A_PART = 1 << 23
 
 
 def prepare(
-    corpus, tokenizer, out, options=None, *, overwrite=False, processes=None, progress=None
-):
+    corpus: str | Path,
+    tokenizer: RobertaTokenizer | str | Path,
+    out: str | Path,
+    options: PrepareOptions | None = None,
+    *,
+    overwrite: bool = False,
+    processes: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> dict[str, Any]:
     """Tokenises a corpus and writes shards and their manifest.
 
     Args:
