@@ -14,7 +14,8 @@ from typing import Annotated
 import typer
 
 from keras_roberta.errors import InputError
-from keras_roberta.options import NamedOption, OptionError, Options, all_options, kinds_of
+from keras_roberta.options import NamedOption, OptionError, Options, all_options
+from keras_roberta.options.values import kinds_of
 
 _TYPED = (bool, int, float, str, Path)  # read by typer; other types are read from text
 
