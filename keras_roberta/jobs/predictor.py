@@ -10,9 +10,9 @@ from typing import Any
 from keras_roberta.errors import InputError
 from keras_roberta.export.metadata import read_metadata
 from keras_roberta.export.runtime import load
+from keras_roberta.jobs.finetuned_task import open_finetuned_task
 from keras_roberta.reports.size_on_disk import bytes_on_disk
 from keras_roberta.schemas.schema import Schema
-from keras_roberta.tasks.registry import open_task
 from keras_roberta.tokenizers import open_tokenizer
 
 
@@ -51,7 +51,7 @@ def open_predictor(path: str | Path, tokenizer: str | None = None, threads: int 
         InputError: there is no model, or it needs a tokenizer.
     """
     if not is_exported(path):
-        return task_predictor(open_task(path), bytes_on_disk(path))
+        return task_predictor(open_finetuned_task(path), bytes_on_disk(path))
     if tokenizer is not None:
         tokenizer = open_tokenizer(tokenizer)
     elif read_metadata(path)["inputs"] == "tokens":

@@ -10,13 +10,13 @@ from rich.table import Table
 from keras_roberta.data.examples.columns import Columns
 from keras_roberta.data.examples.table_files import read_table
 from keras_roberta.errors import InputError
+from keras_roberta.jobs.finetuned_task import open_finetuned_task
 from keras_roberta.jobs.predictor import is_exported, runner_predictor, task_predictor
 from keras_roberta.reports.record import Report, Row
 from keras_roberta.reports.side_by_side import side_by_side
 from keras_roberta.reports.size_on_disk import bytes_on_disk, short_name
 from keras_roberta.reports.table import as_table
 from keras_roberta.reports.write import write_report
-from keras_roberta.tasks.registry import open_task
 
 
 def report(
@@ -43,7 +43,7 @@ def report(
     if wrong is not None:
         raise InputError(f"{wrong}: is neither a .tflite file nor a SavedModel's directory")
     table = read_table(data).head(limit)
-    task = open_task(preset)
+    task = open_finetuned_task(preset)
     predictor = task_predictor(task)
     texts = predictor.schema.read_inputs(table, columns)
     targets = None

@@ -1,8 +1,12 @@
 """What a pre-trained preset says of itself: a picture of the run's curves and a model card."""
 
+import json
+
 from keras_roberta.files.atomic_write import atomic_file
+from keras_roberta.jobs.pretrain.options import MAY_DIFFER
 from keras_roberta.reports.picture import draw
 from keras_roberta.reports.training_curves import pretraining_report
+from keras_roberta.tasks.registry import TASKS
 
 
 def draw_curves(path, log, evaluations):
@@ -47,12 +51,18 @@ def write_card(path, name, config, options, shards, totals, results):
         f"{config.num_heads} heads, {config.vocabulary_size:,} tokens, up to "
         f"{config.max_sequence_length} of them at once, trained from {start} by keras_roberta.",
         "",
-        "```python",
-        "import keras_roberta as kr",
-        "",
-        f'task = kr.RobertaTextClassifier.from_preset("{name}", num_classes=2)',
-        f'filler = kr.RobertaMaskedLM.from_preset("{name}")',
+        "```sh",
+        f'keras-roberta predict --model {name} "Some text with a <mask>."',
+        f"keras-roberta finetune --preset {name} --train train.tsv --out finetuned",
         "```",
+        "",
+        "It can be fine-tuned, by that command or in Python, for",
+        "",
+        *(
+            f"- {entry.summary}: `--task {entry.command}`, `keras_roberta.{entry.class_name}`"
+            for entry in TASKS
+            if entry.command
+        ),
         "",
         "## Training",
         "",
@@ -70,9 +80,26 @@ def write_card(path, name, config, options, shards, totals, results):
         "![Curves of loss and learning rate](curves.png)",
         "",
         *_results_table(results),
+        "",
+        *_options_table(options),
     ]
     with atomic_file(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _options_table(options):
+    changed = {name: value for name, value in options.changed().items() if name not in MAY_DIFFER}
+    if not changed:
+        return ["All options of the run had their defaults."]
+    return [
+        "## Options",
+        "",
+        "Those that decide the weights and were not left at their defaults; `run.json` has all.",
+        "",
+        "| option | value |",
+        "|---|---|",
+        *(f"| {name} | {json.dumps(value)} |" for name, value in changed.items()),
+    ]
 
 
 def _results_table(results):
