@@ -89,7 +89,8 @@ def compare(preset, converted, python):
     import keras_roberta as kr
     from keras_roberta.jobs.convert import convert
 
-    task = getattr(kr, convert(preset, converted, "hugging-face")).from_preset(preset)
+    name = convert(preset, converted, "hugging-face", drop_heads=True)
+    task = getattr(kr, name).from_preset(preset)
     tokenizer = task.preprocessor.tokenizer
     features = kr.RobertaPreprocessor(tokenizer, 32)(TEXTS)
     mask = features["padding_mask"].astype(bool)

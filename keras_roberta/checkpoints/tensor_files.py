@@ -19,6 +19,8 @@ import numpy as np
 from keras_roberta.checkpoints.torch_pickle import TensorView, read_torch_file
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
+from keras_roberta.files.failure_reason import reason_of
+from keras_roberta.files.json_file import read_json_object
 
 _DTYPES = {
     "F64": np.dtype("<f8"),
@@ -105,7 +107,7 @@ def read_safetensors(path: str | os.PathLike) -> dict[str, TensorView]:
     except InputError:
         raise
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+        raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None
     except (ValueError, RecursionError) as error:
         raise InputError(
             f"{path}: its safetensors header is mangled ({error}); download it again"
@@ -147,10 +149,11 @@ def _read_bin(path: pathlib.Path) -> dict[str, TensorView]:
 
 def _read_shards(index: pathlib.Path, read) -> dict[str, TensorView]:
     """`{"weight_map": {tensor name: file name}}`."""
+    content = read_json_object(index, hint="download it again")
     try:
-        weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        weight_map = content["weight_map"]
         names = sorted(set(weight_map.values()))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (KeyError, TypeError, AttributeError):
         raise InputError(f"{index}: mangled; expected a JSON object with weight_map") from None
     shards = {}
     for name in names:

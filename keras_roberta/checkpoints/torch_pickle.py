@@ -1,8 +1,9 @@
 """Reads PyTorch's `.bin` and `.pt` files without PyTorch and without running what they contain.
 
-A pickle is a program, and Python's `pickle` runs whatever function it names. This module instead
-interprets the handful of opcodes that a state dict needs and can make dicts, lists, numbers and
-views of tensors; a pickle that wants anything else is refused by the name of what it wants.
+A pickle is a program, and Python's `pickle` runs whatever function it names. The unpickler here
+finds a few names alone, which stand for functions and classes of this file, and takes only the
+opcodes that a state dict needs: it can make dicts, lists, numbers and views of tensors. A pickle
+that wants anything else is refused by the name of what it wants.
 
 Two layouts (torch/serialization.py):
 
@@ -14,19 +15,23 @@ Two layouts (torch/serialization.py):
 """
 
 import dataclasses
+import functools
 import io
 import math
 import mmap
 import os
 import pathlib
+import pickle
 import pickletools
+import struct
 import zipfile
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import ml_dtypes
 import numpy as np
 
 from keras_roberta.errors import InputError
+from keras_roberta.files.failure_reason import reason_of
 
 _STORAGES = {
     "DoubleStorage": np.dtype("<f8"),
@@ -40,11 +45,6 @@ _STORAGES = {
     "ByteStorage": np.dtype("u1"),
     "BoolStorage": np.dtype("?"),
 }
-_TENSOR = "torch._utils._rebuild_tensor_v2"
-_PARAMETER = "torch._utils._rebuild_parameter"
-_ORDERED_DICT = "collections.OrderedDict"
-_NAMESPACE = "argparse.Namespace"  # fairseq keeps its options in one
-_ALLOWED = {_TENSOR, _PARAMETER, _ORDERED_DICT, _NAMESPACE} | {f"torch.{s}" for s in _STORAGES}
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
 
@@ -80,7 +80,7 @@ class TensorView:
             in_bytes = [stride * self.dtype.itemsize for stride in strides]
             return np.lib.stride_tricks.as_strided(flat, self.shape, in_bytes).copy(order="C")
         except OSError as error:
-            raise InputError(f"{self.path}: cannot be read ({error.strerror})") from None
+            raise InputError(f"{self.path}: cannot be read ({reason_of(error)})") from None
         except OverflowError:
             raise InputError(f"{self.path}: {self.name} has an impossible shape") from None
 
@@ -120,22 +120,23 @@ def read_torch_file(path: str | os.PathLike) -> Any:
             f"{path}: not a PyTorch file, or cut short ({error}); download it again"
         ) from None
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+        raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None
 
 
 class _Mangled(Exception):
     """The file breaks its format."""
 
 
-@dataclasses.dataclass(frozen=True)
-class _Storage:
+# Named tuples, since nothing that a pickle can do changes one.
+
+
+class _Storage(NamedTuple):
     key: str
     dtype: np.dtype
     size: int  # in elements
 
 
-@dataclasses.dataclass(frozen=True)
-class _Tensor:
+class _Tensor(NamedTuple):
     """A tensor before it is known where its storage lies."""
 
     storage: _Storage
@@ -183,7 +184,7 @@ def _read_zip(path: pathlib.Path, file: BinaryIO) -> Any:
 
     if f"{root}byteorder" in entries and read(f"{root}byteorder") != b"little":
         raise InputError(f"{path}: written on a big-endian machine; convert it to safetensors")
-    content = _Interpreter(path, io.BytesIO(read(pickles[0]))).run()
+    content = _unpickle(path, io.BytesIO(read(pickles[0])))
 
     def locate(storage: _Storage) -> int:
         start, size = contents(f"{root}data/{storage.key}")
@@ -201,7 +202,7 @@ def _read_legacy(path: pathlib.Path, file: BinaryIO) -> Any:
     except ValueError:
         raise _Mangled("it is empty") from None
     with mapped:
-        run = lambda: _Interpreter(path, mapped).run()  # noqa: E731
+        run = functools.partial(_unpickle, path, mapped)
         if run() != _LEGACY_MAGIC:
             raise _Mangled("no magic number")
         if run() != _LEGACY_PROTOCOL:
@@ -276,176 +277,192 @@ def _place(content: Any, path: pathlib.Path, locate) -> Any:
 # The pickle
 
 
-@dataclasses.dataclass(frozen=True)
-class _Global:
-    """A name that the pickle looked up. It stands for the thing and cannot be called."""
-
-    name: str
+def _unpickle(path: pathlib.Path, file: BinaryIO) -> Any:
+    """The content of the pickle that a file goes on with."""
+    try:
+        return _TensorUnpickler(path, file).load()
+    except InputError:
+        raise
+    except EOFError:
+        raise _Mangled("its pickle does not end") from None
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, struct.error) as error:
+        raise _Mangled(f"its pickle is mangled: {type(error).__name__}") from None
+    except (ValueError, TypeError, pickle.UnpicklingError) as error:
+        # What `pickle` raises on a truncated pickle, and the functions below on a senseless one.
+        raise _Mangled(f"its pickle is mangled: {reason_of(error):.200}") from None
 
 
 class _Namespace(dict):
-    """An `argparse.Namespace` as a dict."""
+    """An `argparse.Namespace` as a dict; fairseq keeps its options in one."""
+
+    __slots__ = ()
 
 
-class _Interpreter:
-    """Runs one pickle: a stack machine whose only values are data.
+def _rebuild_tensor(storage, offset, shape, strides, *_) -> _Tensor:
+    _expect(storage, _Storage)
+    if not len(_expect(shape, tuple)) == len(_expect(strides, tuple)) <= 32:
+        raise ValueError("a tensor without a proper shape")
+    if not all(type(n) is int and 0 <= n < 2**48 for n in (offset, *shape, *strides)):
+        raise ValueError("a tensor without a proper shape")
+    if offset + _span(shape, strides) > storage.size:
+        raise ValueError(f"a tensor of shape {shape} reaches beyond its storage")
+    if math.prod(shape) > storage.size:  # Strides of 0 make terabytes of one number.
+        raise ValueError(f"a tensor of shape {shape} repeats its storage")
+    return _Tensor(storage, offset, shape, strides)
 
-    The opcodes are those of `pickletools.opcodes`, where each is described; this class lists the
-    ones that PyTorch writes with pickle protocols 2 to 5. Nothing here hashes, compares or prints
-    a container: a few bytes can nest one so that any of these takes for ever.
+
+def _rebuild_parameter(tensor, *_) -> _Tensor:
+    return _expect(tensor, _Tensor)
+
+
+def _ordered_dict(*pairs) -> dict:
+    pairs = _emptied(*pairs, list) if pairs else []
+    return {_key(key): value for key, value in pairs}
+
+
+def _emptied(container: Any, kind: type) -> Any:
+    """A list or dict moved into a new one: a few bytes could have it copied over and over."""
+    moved = _expect(container, kind).copy()
+    container.clear()
+    return moved
+
+
+def _expect(item: Any, kind: type) -> Any:
+    # The very type: a list is no stand-in for a class of the same methods.
+    if type(item) is not kind:
+        raise TypeError(f"a {kind.__name__} expected, found a {type(item).__name__}")
+    return item
+
+
+def _key(item: Any) -> str | int:
+    # Hashing a container can take for ever: a few bytes nest a tuple in itself 2**60 times.
+    if not isinstance(item, (str, int)):
+        raise TypeError(f"a dict with a {type(item).__name__} for a key")
+    return item
+
+
+_MOST_ARGUMENTS = 9
+_CALLABLE = {
+    "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
+    "torch._utils._rebuild_parameter": _rebuild_parameter,
+    "collections.OrderedDict": _ordered_dict,
+}
+_FOUND = {
+    **_CALLABLE,
+    "argparse.Namespace": _Namespace,
+    # A storage's class is its dtype's name: data, which cannot be called.
+    **{f"torch.{name}": name for name in _STORAGES},
+}
+# What PyTorch writes with pickle protocols 2 to 5, by the names in `pickletools`.
+_OPCODES = """
+    PROTO FRAME STOP MARK NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT
+    BINUNICODE SHORT_BINUNICODE BINBYTES SHORT_BINBYTES EMPTY_DICT EMPTY_LIST EMPTY_TUPLE
+    TUPLE TUPLE1 TUPLE2 TUPLE3 APPEND APPENDS SETITEM SETITEMS BINPUT LONG_BINPUT MEMOIZE
+    BINGET LONG_BINGET GLOBAL STACK_GLOBAL BINPERSID REDUCE NEWOBJ BUILD
+""".split()
+
+
+def _refuse(opcode: str):
+    def load(unpickler):
+        raise ValueError(f"opcode {opcode}, which no state dict needs")
+
+    return load
+
+
+class _TensorUnpickler(pickle._Unpickler):
+    """An unpickler whose only values are data.
+
+    The one of Python's two that is written in Python, since its opcodes can be taken away and
+    replaced. In the other, in C, `find_class` and `persistent_load` are all that can be overridden,
+    and a pickle can then still
+
+    - hash a container, as a key, that takes 2**60 steps to go through;
+    - set attributes of what `find_class` found, with BUILD;
+    - fetch what another module registered with `copyreg`, with EXT1, past `find_class`;
+    - ask for gigabytes with one number, in LONG_BINPUT or BYTEARRAY8.
     """
 
+    # Opcode -> method, where `load` looks.
+    dispatch = {ord(opcode.code): _refuse(opcode.name) for opcode in pickletools.opcodes}
+    dispatch |= {
+        ord(opcode.code): pickle._Unpickler.dispatch[ord(opcode.code)]
+        for opcode in pickletools.opcodes
+        if opcode.name in _OPCODES
+    }
+
     def __init__(self, path: pathlib.Path, file: BinaryIO):
+        super().__init__(file)
         self._path = path
-        self._file = file
 
-    def run(self) -> Any:
-        stack: list[Any] = []
-        marks: list[int] = []
-        memo: dict[int, Any] = {}
-
-        def pop_to_mark() -> list[Any]:
-            start = marks.pop()
-            items = stack[start:]
-            del stack[start:]
-            return items
-
-        def set_items(pairs: list[Any]) -> None:
-            target = self._expect(stack[-1], dict)
-            for key, value in zip(pairs[::2], pairs[1::2], strict=True):
-                target[self._key(key)] = value
-
-        try:
-            for opcode, arg, _ in pickletools.genops(self._file):
-                match opcode.name:
-                    case "PROTO" | "FRAME":
-                        pass
-                    case "STOP":
-                        return stack.pop()
-                    case "NONE":
-                        stack.append(None)
-                    case "NEWTRUE" | "NEWFALSE":
-                        stack.append(opcode.name == "NEWTRUE")
-                    case "BININT" | "BININT1" | "BININT2" | "LONG1" | "BINFLOAT":
-                        stack.append(arg)
-                    case "BINUNICODE" | "SHORT_BINUNICODE" | "BINBYTES" | "SHORT_BINBYTES":
-                        stack.append(arg)
-                    case "EMPTY_DICT":
-                        stack.append({})
-                    case "EMPTY_LIST":
-                        stack.append([])
-                    case "EMPTY_TUPLE":
-                        stack.append(())
-                    case "MARK":
-                        marks.append(len(stack))
-                    case "TUPLE":
-                        stack.append(tuple(pop_to_mark()))
-                    case "TUPLE1" | "TUPLE2" | "TUPLE3":
-                        size = int(opcode.name[-1])
-                        if len(stack) < size:
-                            raise IndexError("stack underflow")
-                        stack[-size:] = [tuple(stack[-size:])]
-                    case "APPEND":
-                        item = stack.pop()
-                        self._expect(stack[-1], list).append(item)
-                    case "APPENDS":
-                        items = pop_to_mark()
-                        self._expect(stack[-1], list).extend(items)
-                    case "SETITEM":
-                        value, key = stack.pop(), stack.pop()
-                        set_items([key, value])
-                    case "SETITEMS":
-                        set_items(pop_to_mark())
-                    case "BINPUT" | "LONG_BINPUT":
-                        memo[arg] = stack[-1]
-                    case "MEMOIZE":
-                        memo[len(memo)] = stack[-1]
-                    case "BINGET" | "LONG_BINGET":
-                        stack.append(memo[arg])
-                    case "GLOBAL" | "INST":
-                        stack.append(self._global(arg.replace(" ", ".", 1)))
-                    case "STACK_GLOBAL":
-                        name, module = stack.pop(), stack.pop()
-                        module, name = self._expect(module, str), self._expect(name, str)
-                        stack.append(self._global(f"{module}.{name}"))
-                    case "BINPERSID":
-                        stack.append(self._storage(stack.pop()))
-                    case "REDUCE":
-                        arguments, function = stack.pop(), stack.pop()
-                        stack.append(self._reduce(function, arguments))
-                    case "NEWOBJ":
-                        arguments, cls = stack.pop(), stack.pop()
-                        if cls != _Global(_NAMESPACE) or arguments != ():
-                            raise ValueError("an object of an unknown class")
-                        stack.append(_Namespace())
-                    case "BUILD":
-                        state = stack.pop()
-                        # A state dict's own attributes, _metadata, mean nothing outside PyTorch.
-                        if isinstance(self._expect(stack[-1], dict), _Namespace):
-                            stack[-1].update(self._expect(state, dict))
-                    case name:
-                        raise ValueError(f"opcode {name}, which no state dict needs")
-        except InputError:
-            raise
-        except (ArithmeticError, AttributeError, LookupError, MemoryError) as error:
-            raise _Mangled(f"its pickle is mangled: {type(error).__name__}") from None
-        except (ValueError, TypeError) as error:
-            # What pickletools raises on a truncated pickle, and we on a senseless one.
-            reason = " ".join(str(error).split())
-            raise _Mangled(f"its pickle is mangled: {reason:.200}") from None
-        raise _Mangled("its pickle does not end")
-
-    @staticmethod
-    def _expect(item: Any, kind: type) -> Any:
-        if not isinstance(item, kind):
-            raise TypeError(f"a {kind.__name__} expected, found a {type(item).__name__}")
-        return item
-
-    @staticmethod
-    def _key(item: Any) -> str | int:
-        if not isinstance(item, (str, int)):
-            raise TypeError(f"a dict with a {type(item).__name__} for a key")
-        return item
-
-    def _global(self, name: str) -> _Global:
-        if name not in _ALLOWED:
+    def find_class(self, module: str, name: str) -> Any:
+        """The stand-in for a name; nothing is imported."""
+        found = _FOUND.get(f"{module}.{name}")
+        if found is None:
             raise InputError(
-                f"{self._path}: contains code ({name}): refusing to load it; get the checkpoint as "
-                "safetensors, or convert it where you trust it"
+                f"{self._path}: contains code ({f'{module}.{name}':.200}): refusing to load it; "
+                "get the checkpoint as safetensors, or convert it where you trust it"
             )
-        return _Global(name)
+        return found
 
-    def _storage(self, key: Any) -> _Storage:
+    def persistent_load(self, pid: Any) -> _Storage:
         """("storage", class, key, device, size), before 1.6 with a last None."""
-        tag, cls, name, _, size, *views = self._expect(key, tuple)
-        dtype = _STORAGES.get(self._expect(cls, _Global).name.removeprefix("torch."))
-        if tag != "storage" or dtype is None or type(name) is not str or views not in ([], [None]):
+        if len(_expect(pid, tuple)) not in (5, 6):
+            raise ValueError("a storage of an unknown kind")
+        tag, cls, key, _, size, *views = pid
+        dtype = _STORAGES.get(_expect(cls, str))
+        if tag != "storage" or dtype is None or type(key) is not str or views not in ([], [None]):
             raise ValueError("a storage of an unknown kind")
         if type(size) is not int or size < 0:
-            raise ValueError(f"storage {name} without a proper size")
-        return _Storage(name, dtype, size)
+            raise ValueError(f"storage {key:.50} without a proper size")
+        return _Storage(key, dtype, size)
 
-    def _reduce(self, function: Any, arguments: Any) -> Any:
-        name = self._expect(function, _Global).name
-        self._expect(arguments, tuple)
-        if name == _ORDERED_DICT:
-            pairs = self._expect(arguments[0], list) if arguments else []
-            return {self._key(key): value for key, value in pairs}
-        if name == _PARAMETER:
-            return self._expect(arguments[0], _Tensor)
-        if name != _TENSOR:
-            raise ValueError(f"a call of {name}")
-        storage, offset, shape, strides = arguments[:4]
-        self._expect(storage, _Storage)
-        numbers = (offset, *self._expect(shape, tuple), *self._expect(strides, tuple))
-        if (
-            not all(type(n) is int and 0 <= n < 2**48 for n in numbers)
-            or len(shape) != len(strides)
-            or len(shape) > 32
-        ):
-            raise ValueError("a tensor without a proper shape")
-        if offset + _span(shape, strides) > storage.size:
-            raise ValueError(f"a tensor of shape {shape} reaches beyond its storage")
-        if math.prod(shape) > storage.size:  # Strides of 0 make terabytes of one number.
-            raise ValueError(f"a tensor of shape {shape} repeats its storage")
-        return _Tensor(storage, offset, shape, strides)
+    # What would call, or change, whatever lies on the stack
+
+    def load_reduce(self):
+        arguments, function = _expect(self.stack.pop(), tuple), self.stack.pop()
+        if len(arguments) > _MOST_ARGUMENTS:
+            raise ValueError(f"a call with {len(arguments)} arguments")
+        if not any(function is allowed for allowed in _CALLABLE.values()):
+            raise ValueError("a call of what is no function")
+        self.append(function(*arguments))
+
+    def load_newobj(self):
+        arguments, cls = self.stack.pop(), self.stack.pop()
+        if cls is not _Namespace or arguments != ():
+            raise ValueError("an object of an unknown class")
+        self.append(_Namespace())
+
+    def load_build(self):
+        state, item = self.stack.pop(), self.stack[-1]
+        if type(item) is _Namespace:
+            item.update(_emptied(state, dict))
+        else:  # A state dict's own attributes, _metadata, mean nothing outside PyTorch.
+            _expect(item, dict)
+
+    def load_append(self):
+        item = self.stack.pop()
+        _expect(self.stack[-1], list).append(item)
+
+    def load_appends(self):
+        items = self.pop_mark()
+        _expect(self.stack[-1], list).extend(items)
+
+    def load_setitem(self):
+        value, key = self.stack.pop(), self.stack.pop()
+        _expect(self.stack[-1], dict)[_key(key)] = value
+
+    def load_setitems(self):
+        items = self.pop_mark()
+        target = _expect(self.stack[-1], dict)
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            target[_key(key)] = value
+
+    dispatch |= {
+        pickle.REDUCE[0]: load_reduce,
+        pickle.NEWOBJ[0]: load_newobj,
+        pickle.BUILD[0]: load_build,
+        pickle.APPEND[0]: load_append,
+        pickle.APPENDS[0]: load_appends,
+        pickle.SETITEM[0]: load_setitem,
+        pickle.SETITEMS[0]: load_setitems,
+    }

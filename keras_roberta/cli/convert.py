@@ -18,10 +18,14 @@ def convert(
         Option(help="What Transformers loads, or a preset of this library."),
     ] = "hugging-face",
     overwrite: Annotated[bool, Option("--overwrite", help="Replace files in --out.")] = False,
+    drop_heads: Annotated[
+        bool, Option("--drop-heads", help="Leave out heads that cannot be kept.")
+    ] = False,
 ):
     """Turn a preset into a directory for Transformers, or the other way round."""
     start_tensorflow()
     from keras_roberta.cli.printing import print_values
     from keras_roberta.jobs.convert import convert
 
-    print_values({"model": convert(model, out, to, overwrite), "directory": str(out)})
+    written = convert(model, out, to, overwrite=overwrite, drop_heads=drop_heads)
+    print_values({"model": written, "directory": str(out)})

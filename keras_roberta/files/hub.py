@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from keras_roberta.errors import InputError
+from keras_roberta.files.failure_reason import reason_of
 
 HF_SCHEME = "hf://"
 
@@ -36,8 +37,7 @@ def _fetch(src: str, patterns: list[str]) -> Path:
     try:
         return Path(snapshot_download(src.removeprefix(HF_SCHEME), allow_patterns=patterns))
     except Exception as error:  # Network, permission and naming errors share no base class there.
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"{src}: cannot be fetched ({reason}); check the name, the network and "
+            f"{src}: cannot be fetched ({reason_of(error)}); check the name, the network and "
             "that you may read it"
         ) from None

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from keras_roberta.errors import InputError
+from keras_roberta.files.failure_reason import reason_of
 
 
 def check_output_directory(out, overwrite):
@@ -26,6 +27,6 @@ def output_errors(out):
         yield
     except OSError as error:
         raise InputError(
-            f"{out}: cannot be written ({error.strerror or error}); once that is put right the "
+            f"{out}: cannot be written ({reason_of(error)}); once that is put right the "
             "same command goes on from here"
         ) from None

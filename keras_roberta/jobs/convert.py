@@ -1,48 +1,74 @@
-"""From a preset to a Hugging Face directory, and back."""
+"""From any checkpoint format to any other."""
 
-from keras_roberta.checkpoints.presets import open_preset
+import os
+
+from keras_roberta.checkpoints.formats import format_named, open_checkpoint
+from keras_roberta.checkpoints.protocol import Checkpoint, logger
 from keras_roberta.errors import InputError
 from keras_roberta.files.output_directory import check_output_directory
 from keras_roberta.models.roberta_backbone import RobertaBackbone
-from keras_roberta.tasks.masked_lm import RobertaMaskedLM
-from keras_roberta.tasks.pretrainer import RobertaPretrainer
-from keras_roberta.tasks.text_classifier import RobertaTextClassifier
-
-FORMATS = ("hugging-face", "keras")
-# The first that finds its head in a checkpoint reads it. The pre-trainer comes last: with a
-# language model head it goes out as RobertaMaskedLM, as which Transformers knows it.
-TASKS = (RobertaTextClassifier, RobertaMaskedLM, RobertaPretrainer)
+from keras_roberta.tasks.registry import TASKS
 
 
-def convert(model, out, to, overwrite=False):
+def convert(
+    model: str | os.PathLike,
+    out: str | os.PathLike,
+    to: str = "hugging-face",
+    *,
+    overwrite: bool = False,
+    drop_heads: bool = False,
+) -> str:
     """Writes a model in another format.
 
     Args:
-        model: a preset or a Hugging Face directory, or hf://org/name.
+        model: a checkpoint's directory, or hf://org/name.
         out: directory to write.
-        to: "hugging-face", for Transformers, or "keras", a preset.
+        to: the name of one of `checkpoints.formats.FORMATS`: "hugging-face", for Transformers, or
+            "keras", a preset.
         overwrite: replace files in `out`.
+        drop_heads: leave out heads that no task here reads or that the format has no place for.
 
     Returns:
-        the name of the class that was written.
+        the name of the class that opens what was written.
 
     Raises:
-        InputError: there is no model, or `out` is in use.
+        InputError: there is no model, `out` is in use, or a head would be left out.
     """
-    if to not in FORMATS:
-        raise InputError(f"--to {to!r}: expected one of {', '.join(FORMATS)}")
+    target = format_named(to)
     check_output_directory(out, overwrite)
-    source = open_preset(model)
-    for task in TASKS:
-        if source.task_settings(task) is not None:
-            converted = task.from_preset(model)
-            _save(converted, out, to)
-            return task.__name__
-    backbone, tokenizer = RobertaBackbone.from_preset(model), source.tokenizer()
-    _save(backbone, out, to)
-    tokenizer.save(out if to == "hugging-face" else f"{out}/assets/tokenizer")
-    return RobertaBackbone.__name__
+    source = open_checkpoint(model)
+    cls = _task_of(source, drop_heads)
+    unread = source.heads_unread_by(cls)
+    if unread and not drop_heads:
+        raise InputError(
+            f"{source.directory}: no task here reads the head {', '.join(unread)}; "
+            "drop_heads=True (--drop-heads) converts the rest without it"
+        )
+    for name in unread:
+        logger.warning("%s: the head %s is left out", source.directory, name)
+    if unused := source.unused_weights():
+        logger.warning(
+            "%s: %s left out, which no model here has", source.directory, ", ".join(unused)
+        )
+    converted = (cls or RobertaBackbone).from_preset(model)
+    tokenizer = source.tokenizer() if cls is None else None
+    target.save(converted, out, tokenizer=tokenizer, drop_heads=drop_heads)
+    return (_task_of(open_checkpoint(out)) or RobertaBackbone).__name__
 
 
-def _save(model, out, to):
-    (model.save_to_hugging_face if to == "hugging-face" else model.save_to_preset)(out)
+def _task_of(source: Checkpoint, drop_heads: bool = False) -> type | None:
+    """The class of the task that a checkpoint holds; None for an encoder alone.
+
+    A task saved as itself is opened as itself, whatever other tasks find their head in it.
+    """
+    for entry in sorted(TASKS, key=lambda entry: entry.class_name != source.head_name):
+        cls = entry.load()
+        try:
+            if source.task_settings(cls) is not None:
+                return cls
+        except InputError as error:
+            if not drop_heads:
+                raise
+            logger.warning("the head is left out: %s", error)
+            return None
+    return None

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_roberta.checkpoints.presets import open_preset
+from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.errors import InputError
 from keras_roberta.export.comparison import bytes_on_disk
 from keras_roberta.export.saved_model import to_saved_model
@@ -53,7 +53,7 @@ def export(
 
 
 def _open_task(preset):
-    source = open_preset(preset)
+    source = open_checkpoint(preset)
     heads = [
         cls
         for cls in (RobertaTextClassifier, RobertaMaskedLM)

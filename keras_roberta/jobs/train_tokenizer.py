@@ -7,6 +7,7 @@ from keras_roberta.data.corpus.corpora import CorpusOptions, read_documents, wor
 from keras_roberta.data.corpus.encoding import document_key
 from keras_roberta.data.corpus.language_sampling import language_shares
 from keras_roberta.errors import InputError
+from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.tokenizers.training import train_byte_level_bpe
 
 
@@ -52,7 +53,7 @@ def train_tokenizer(
     try:
         tokenizer.save(out)
     except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror or error})") from None
+        raise InputError(f"{out}: cannot be written ({reason_of(error)})") from None
     return tokenizer, shares
 
 

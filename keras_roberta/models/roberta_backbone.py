@@ -3,7 +3,8 @@
 import keras
 import keras_hub
 
-from keras_roberta.checkpoints.presets import PresetMixin, open_preset
+from keras_roberta.checkpoints.formats import open_checkpoint
+from keras_roberta.checkpoints.preset_mixin import PresetMixin
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.layers import RobertaEmbeddings, RobertaEncoder
@@ -150,7 +151,7 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
                 preset says, which may have been pre-trained without.
             **kwargs: constructor arguments.
         """
-        source = open_preset(preset)
+        source = open_checkpoint(preset)
         changes = {
             "attention": attention,
             "remat": remat,

@@ -5,7 +5,8 @@ import keras_hub
 import numpy as np
 import tensorflow as tf
 
-from keras_roberta.checkpoints.hugging_face import load_masked_lm_head
+from keras_roberta.checkpoints.hugging_face import HuggingFaceHead
+from keras_roberta.checkpoints.hugging_face_names import masked_lm_weights
 from keras_roberta.data.examples.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
 from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.errors import InputError
@@ -176,14 +177,9 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
             "bias": self.head.output_bias,
         }
 
-    def hugging_face_head(self):
-        return "RobertaForMaskedLM", {}, {"masked_lm": self.head_weights_by_name()}
-
-    read_hugging_face_head = staticmethod(load_masked_lm_head)
-
-    @staticmethod
-    def settings_from_hugging_face(head, labels):
-        return {}
+    hugging_face = HuggingFaceHead(
+        "RobertaForMaskedLM", masked_lm_weights, ("lm_head.",), tied=("lm_head.decoder.weight",)
+    )
 
     @staticmethod
     def settings_from_other_task(registered_name, settings):

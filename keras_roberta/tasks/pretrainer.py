@@ -5,8 +5,10 @@ import keras_hub
 import tensorflow as tf
 from keras import ops
 
-from keras_roberta.checkpoints.hugging_face import load_masked_lm_head
-from keras_roberta.checkpoints.presets import logger, open_preset
+from keras_roberta.checkpoints.formats import open_checkpoint
+from keras_roberta.checkpoints.hugging_face import HuggingFaceHead
+from keras_roberta.checkpoints.hugging_face_names import masked_lm_weights
+from keras_roberta.checkpoints.protocol import logger
 from keras_roberta.data.examples.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
 from keras_roberta.data.pretraining.batch_options import OBJECTIVES
 from keras_roberta.errors import InputError
@@ -235,7 +237,7 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
         """
         settings = ("objectives", "loss_weights", "num_choices", "token_labels")
         wanted = {name: kwargs.pop(name) for name in settings if name in kwargs}
-        if not wanted or open_preset(preset).task_settings(cls) is None:
+        if not wanted or open_checkpoint(preset).task_settings(cls) is None:
             return super().from_preset(preset, load_weights=load_weights, **kwargs, **wanted)
         saved = super().from_preset(preset, load_weights=load_weights, **kwargs)
         found = {name: getattr(saved, name) for name in settings}
@@ -274,15 +276,12 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
             "bias": head.output_bias,
         }
 
-    def hugging_face_head(self):
-        if "mlm" not in self.heads:
-            return super().hugging_face_head()
-        return "RobertaForMaskedLM", {}, {"masked_lm": self.head_weights_by_name()}
-
-    read_hugging_face_head = staticmethod(load_masked_lm_head)
+    hugging_face = HuggingFaceHead(
+        "RobertaForMaskedLM", masked_lm_weights, ("lm_head.",), tied=("lm_head.decoder.weight",)
+    )
 
     @staticmethod
-    def settings_from_hugging_face(head, labels):
+    def settings_from_hugging_face(head, config):
         return {"objectives": ("mlm",)}
 
     @staticmethod

@@ -104,9 +104,9 @@ def open_task(source, **kwargs):
     Raises:
         InputError: the checkpoint has no task's head.
     """
-    from keras_roberta.checkpoints.presets import open_preset
+    from keras_roberta.checkpoints.formats import open_checkpoint
 
-    checkpoint = open_preset(source)
+    checkpoint = open_checkpoint(source)
     for entry in TASKS:
         task = entry.load()
         if checkpoint.task_settings(task) is not None:

@@ -2,6 +2,8 @@
 
 import keras_hub
 
+from keras_roberta.checkpoints.hugging_face import HuggingFaceHead, label_names
+from keras_roberta.checkpoints.hugging_face_names import classifier_weights
 from keras_roberta.layers import ClassificationHead
 from keras_roberta.layers.gather import FIRST
 from keras_roberta.models.roberta_backbone import (
@@ -65,3 +67,30 @@ class SequenceHead(ExportedHead):
 
         hidden = encoder.encode(token_ids, padding_mask, positions)  # (batch, hidden_dim)
         return encoder.dense(tf.tanh(encoder.dense(hidden, "head/dense")), "head/out")
+
+
+def sequence_head(problem_type):
+    """Transformers' head for a whole text, of one of its problem types."""
+    return HuggingFaceHead(
+        "RobertaForSequenceClassification",
+        classifier_weights,
+        ("classifier.dense.", "classifier.out_proj."),
+        problem_type,
+    )
+
+
+def class_names_to_hugging_face(schema):
+    """The entries of `config.json` that name the classes of a schema."""
+    names = schema.labels or [f"LABEL_{i}" for i in range(schema.num_classes)]
+    return {
+        "id2label": {str(i): name for i, name in enumerate(names)},
+        "label2id": {name: i for i, name in enumerate(names)},
+    }
+
+
+def class_names_from_hugging_face(head, config):
+    """Constructor arguments of a task with classes, from its head and `config.json`."""
+    return {
+        "num_classes": len(head["out/bias"]),
+        "preprocessor": {"labels": label_names(config)},
+    }

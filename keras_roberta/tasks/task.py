@@ -8,7 +8,9 @@ import inspect
 import keras
 import numpy as np
 
-from keras_roberta.checkpoints.presets import PresetMixin, logger, open_preset
+from keras_roberta.checkpoints.formats import open_checkpoint
+from keras_roberta.checkpoints.preset_mixin import PresetMixin
+from keras_roberta.checkpoints.protocol import logger
 from keras_roberta.cli.allocator import keep_freed_memory
 from keras_roberta.data.examples.preprocessor import RobertaPreprocessor
 from keras_roberta.errors import InputError
@@ -40,8 +42,8 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
         default_loss,
         default_metrics         what `compile` takes without being told
         exported_head           the head on the graph of exported models
-        head_weights_by_name,
-        read_hugging_face_head, settings_from_hugging_face, hugging_face_head
+        head_weights_by_name, hugging_face,
+        hugging_face_settings, settings_from_hugging_face
                                 the head in checkpoints
 
     and a line in `tasks/registry.py`.
@@ -104,8 +106,6 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
 
     # === Presets ===
 
-    open_preset = staticmethod(open_preset)
-
     @classmethod
     def from_preset(cls, preset, load_weights=True, *, load_head=True, **kwargs):
         """Builds the task from a preset.
@@ -124,7 +124,7 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
             InputError: names the file, tensor, field or argument that is wrong.
         """
         cls._check_arguments(kwargs)
-        source = open_preset(preset)
+        source = open_checkpoint(preset)
         backbone = kwargs.pop("backbone", None)
         if backbone is None:
             if kwargs.get("max_sequence_length"):
@@ -512,7 +512,8 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
         )
 
     def _validation_batches(self, validation_data, batch_size):
-        if isinstance(validation_data, (tuple, list)):
+        texts_alone = isinstance(validation_data, list) and self.is_raw(validation_data)
+        if isinstance(validation_data, (tuple, list)) and not texts_alone:
             x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(tuple(validation_data))
         else:
             x, y, sample_weight = validation_data, None, None

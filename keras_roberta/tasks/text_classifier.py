@@ -4,11 +4,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_roberta.checkpoints.hugging_face import load_classifier_head
+from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.errors import InputError
 from keras_roberta.schemas import OneLabel
 from keras_roberta.tasks.registry import TASKS
-from keras_roberta.tasks.sequence_task import RobertaSequenceTask, SequenceHead
+from keras_roberta.tasks.sequence_task import (
+    RobertaSequenceTask,
+    SequenceHead,
+    class_names_from_hugging_face,
+    class_names_to_hugging_face,
+    sequence_head,
+)
 from keras_roberta.tasks.text_regressor import RobertaTextRegressor
 
 
@@ -42,6 +48,7 @@ class RobertaTextClassifier(RobertaSequenceTask):
     """
 
     schema_cls = OneLabel
+    hugging_face = sequence_head("single_label_classification")
 
     def __new__(cls, backbone=None, num_classes=None, *args, **kwargs):
         if num_classes == 1:
@@ -93,7 +100,7 @@ class RobertaTextClassifier(RobertaSequenceTask):
     @classmethod
     def text_task_of(cls, preset):
         """The other text task whose head a checkpoint has, or None."""
-        source = cls.open_preset(preset)
+        source = open_checkpoint(preset)
         for entry in TASKS:
             task = entry.load()
             if issubclass(task, RobertaSequenceTask) and task is not cls:
@@ -101,29 +108,20 @@ class RobertaTextClassifier(RobertaSequenceTask):
                     return task
         return None
 
-    @staticmethod
-    def read_hugging_face_head(state):
-        head = load_classifier_head(state)
-        return None if head is None or len(head["out/bias"]) == 1 else head
+    def hugging_face_settings(self):
+        return class_names_to_hugging_face(self.schema)
 
     @staticmethod
-    def settings_from_hugging_face(head, labels):
-        return {"num_classes": len(head["out/bias"]), "preprocessor": {"labels": labels}}
-
-    def hugging_face_head(self):
-        names = self.schema.labels or [f"LABEL_{i}" for i in range(self.num_classes)]
-        settings = {
-            "id2label": {str(i): name for i, name in enumerate(names)},
-            "label2id": {name: i for i, name in enumerate(names)},
-        }
-        head = {"classifier": self.head_weights_by_name()}
-        return "RobertaForSequenceClassification", settings, head
+    def settings_from_hugging_face(head, config):
+        return class_names_from_hugging_face(head, config)
 
     @classmethod
     def check_head(cls, found, source, kwargs):
         if not found and "num_classes" not in kwargs:
+            other = f" (but {source.head_name})" if source.head_name else ""
             raise InputError(
-                f"{source.directory}: holds no classification head; give num_classes to start one"
+                f"{source.directory}: holds no classification head{other}; give num_classes to "
+                "start one"
             )
 
 

@@ -3,9 +3,8 @@
 import keras
 import tensorflow as tf
 
-from keras_roberta.checkpoints.hugging_face import load_classifier_head
 from keras_roberta.schemas import Value
-from keras_roberta.tasks.sequence_task import RobertaSequenceTask, SequenceHead
+from keras_roberta.tasks.sequence_task import RobertaSequenceTask, SequenceHead, sequence_head
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
@@ -28,6 +27,7 @@ class RobertaTextRegressor(RobertaSequenceTask):
     """
 
     schema_cls = Value
+    hugging_face = sequence_head("regression")
 
     def __init__(self, backbone, preprocessor=None, dropout=None, **kwargs):
         super().__init__(backbone, 1, preprocessor, dropout, **kwargs)
@@ -55,24 +55,6 @@ class RobertaTextRegressor(RobertaSequenceTask):
         if settings.get("num_classes") != 1:
             return None
         return {k: v for k, v in settings.items() if k != "num_classes"}
-
-    @staticmethod
-    def read_hugging_face_head(state):
-        head = load_classifier_head(state)
-        return head if head is not None and len(head["out/bias"]) == 1 else None
-
-    @staticmethod
-    def settings_from_hugging_face(head, labels):
-        return {}
-
-    def hugging_face_head(self):
-        settings = {
-            "problem_type": "regression",
-            "id2label": {"0": "LABEL_0"},
-            "label2id": {"LABEL_0": 0},
-        }
-        head = {"classifier": self.head_weights_by_name()}
-        return "RobertaForSequenceClassification", settings, head
 
 
 class ValueHead(SequenceHead):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_roberta.errors import InputError
+from keras_roberta.files.failure_reason import reason_of
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -149,4 +150,4 @@ def _read_text(path: Path) -> str:
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8 text; is the download complete?") from None
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+        raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None

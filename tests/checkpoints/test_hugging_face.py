@@ -4,59 +4,31 @@ import json
 
 import numpy as np
 import pytest
+from hugging_face_files import CLASSIFIER, CONFIG, MASKED_LM, SHAPES, random_state
 
-from keras_roberta.checkpoints import hugging_face
-from keras_roberta.config import RobertaConfig
+from keras_roberta.checkpoints import hugging_face, hugging_face_weights
+from keras_roberta.checkpoints.hugging_face import HuggingFaceHead
+from keras_roberta.checkpoints.hugging_face_names import (
+    classifier_weights,
+    linear_head_weights,
+    masked_lm_weights,
+)
 from keras_roberta.errors import InputError
 
-CONFIG = RobertaConfig(
-    vocabulary_size=11,
-    num_layers=2,
-    num_heads=2,
-    hidden_dim=4,
-    intermediate_dim=6,
-    max_sequence_length=7,
-    num_token_types=1,
+CLASSIFIER_HEAD = HuggingFaceHead(
+    "RobertaForSequenceClassification", classifier_weights, ("classifier.dense.",)
 )
-SHAPES = {
-    "roberta.embeddings.word_embeddings.weight": (11, 4),
-    "roberta.embeddings.position_embeddings.weight": (9, 4),
-    "roberta.embeddings.token_type_embeddings.weight": (1, 4),
-    "roberta.embeddings.LayerNorm.weight": (4,),
-    "roberta.embeddings.LayerNorm.bias": (4,),
-}
-for layer in range(2):
-    prefix = f"roberta.encoder.layer.{layer}"
-    for name, outputs, inputs in (
-        ("attention.self.query", 4, 4),
-        ("attention.self.key", 4, 4),
-        ("attention.self.value", 4, 4),
-        ("attention.output.dense", 4, 4),
-        ("intermediate.dense", 6, 4),
-        ("output.dense", 4, 6),
-    ):
-        SHAPES[f"{prefix}.{name}.weight"] = (outputs, inputs)
-        SHAPES[f"{prefix}.{name}.bias"] = (outputs,)
-    for name in ("attention.output.LayerNorm", "output.LayerNorm"):
-        SHAPES[f"{prefix}.{name}.weight"] = SHAPES[f"{prefix}.{name}.bias"] = (4,)
-CLASSIFIER = {
-    "classifier.dense.weight": (4, 4),
-    "classifier.dense.bias": (4,),
-    "classifier.out_proj.weight": (3, 4),
-    "classifier.out_proj.bias": (3,),
-}
-MASKED_LM = {
-    "lm_head.dense.weight": (4, 4),
-    "lm_head.dense.bias": (4,),
-    "lm_head.layer_norm.weight": (4,),
-    "lm_head.layer_norm.bias": (4,),
-    "lm_head.bias": (11,),
-}
+MASKED_LM_HEAD = HuggingFaceHead(
+    "RobertaForMaskedLM", masked_lm_weights, ("lm_head.",), tied=("lm_head.decoder.weight",)
+)
 
 
-def random_state(shapes):
-    rng = np.random.default_rng(0)
-    return {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+def linear_head(source):
+    return HuggingFaceHead("RobertaForAny", lambda: linear_head_weights(source), (f"{source}.",))
+
+
+def load_head(state, head):
+    return hugging_face_weights.load_head(state, head, CONFIG)
 
 
 @pytest.fixture
@@ -72,7 +44,7 @@ def assert_same(found, expected):
 
 
 def test_the_layout_is_ours(state):
-    weights = hugging_face.load_encoder_weights(state, CONFIG)
+    weights = hugging_face_weights.load_encoder_weights(state, CONFIG)
     attention = "roberta.encoder.layer.1.attention"
     query, key, value = (state[f"{attention}.self.{x}.weight"] for x in ("query", "key", "value"))
     x = np.random.default_rng(1).normal(size=(5, 4)).astype(np.float32)
@@ -93,24 +65,26 @@ def test_the_layout_is_ours(state):
     assert weights["embeddings/position"].shape == (9, 4)
 
 
-def test_there_and_back(state):
-    weights = hugging_face.load_encoder_weights(state, CONFIG)
-    classifier = hugging_face.load_classifier_head(state)
-    masked_lm = hugging_face.load_masked_lm_head(state)
-    assert_same(hugging_face.to_hugging_face(weights, classifier, masked_lm), state)
+@pytest.mark.parametrize("head", [CLASSIFIER_HEAD, MASKED_LM_HEAD, linear_head("qa_outputs")])
+def test_there_and_back(head):
+    own = {
+        CLASSIFIER_HEAD.architecture: CLASSIFIER,
+        MASKED_LM_HEAD.architecture: MASKED_LM,
+    }.get(head.architecture, {"qa_outputs.weight": (2, 4), "qa_outputs.bias": (2,)})
+    state = random_state(SHAPES | own)
+    weights = hugging_face_weights.load_encoder_weights(state, CONFIG)
+    loaded = load_head(state, head)
+    assert_same(hugging_face_weights.to_hugging_face(weights, head.weights(), loaded), state)
 
 
-def test_a_linear_head_there_and_back():
+def test_a_linear_head_is_transposed():
     state = random_state(SHAPES | {"qa_outputs.weight": (2, 4), "qa_outputs.bias": (2,)})
-    weights = hugging_face.load_encoder_weights(state, CONFIG)
-    head = hugging_face.load_linear_head(state, "qa_outputs")
-    assert head["out/kernel"].shape == (4, 2)
-    back = hugging_face.to_hugging_face(weights, linear=head, linear_name="qa_outputs")
-    assert_same(back, state)
+    loaded = load_head(state, linear_head("qa_outputs"))
+    np.testing.assert_array_equal(loaded["out/kernel"], state["qa_outputs.weight"].T)
 
 
 def test_all_spellings_give_the_same(state):
-    expected = hugging_face.load_encoder_weights(state, CONFIG)
+    expected = hugging_face_weights.load_encoder_weights(state, CONFIG)
     bare = {name.removeprefix("roberta."): array for name, array in state.items()}
     old = {
         name.replace("LayerNorm.weight", "LayerNorm.gamma").replace(
@@ -121,54 +95,54 @@ def test_all_spellings_give_the_same(state):
     buffers = {"roberta.embeddings.position_ids": np.arange(9)[None], **state}
     pooled = {"roberta.pooler.dense.weight": np.zeros((4, 4)), **state}
     for spelling in (bare, old, buffers, pooled):
-        assert_same(hugging_face.load_encoder_weights(spelling, CONFIG), expected)
+        assert_same(hugging_face_weights.load_encoder_weights(spelling, CONFIG), expected)
 
 
-def test_heads_that_are_not_there():
-    state = random_state(SHAPES | {"classifier.weight": (2, 4), "classifier.bias": (2,)})
-    assert hugging_face.load_classifier_head(state) is None
-    assert hugging_face.load_masked_lm_head(state) is None
-    assert hugging_face.load_linear_head(state, "qa_outputs") is None
-    assert hugging_face.load_linear_head(state, "classifier")["out/bias"].shape == (2,)
+def test_other_tensors_by_kind(state):
+    state["roberta.pooler.dense.weight"] = np.zeros((4, 4))
+    state["roberta.embeddings.position_ids"] = np.arange(9)[None]
+    heads, pooler = hugging_face_weights.head_and_pooler(state)
+    assert set(heads) == set(CLASSIFIER | MASKED_LM)
+    assert pooler == ["roberta.pooler.dense.weight"]
 
 
 def test_the_output_bias_has_two_names(state):
-    expected = hugging_face.load_masked_lm_head(state)
+    expected = load_head(state, MASKED_LM_HEAD)
     state["lm_head.decoder.bias"] = state.pop("lm_head.bias")
-    assert_same(hugging_face.load_masked_lm_head(state), expected)
+    assert_same(load_head(state, MASKED_LM_HEAD), expected)
 
 
 def test_the_output_matrix_must_be_tied(state):
     embedding = state["roberta.embeddings.word_embeddings.weight"]
     state["lm_head.decoder.weight"] = embedding
-    hugging_face.load_masked_lm_head(state)
+    load_head(state, MASKED_LM_HEAD)
     state["lm_head.decoder.weight"] = embedding + 1
     with pytest.raises(InputError, match="lm_head.decoder.weight differs"):
-        hugging_face.load_masked_lm_head(state)
+        load_head(state, MASKED_LM_HEAD)
 
 
 def test_missing_tensors_are_named(state):
     del state["roberta.encoder.layer.1.attention.self.key.bias"]
     del state["roberta.embeddings.LayerNorm.weight"]
     with pytest.raises(InputError) as caught:
-        hugging_face.load_encoder_weights(state, CONFIG)
+        hugging_face_weights.load_encoder_weights(state, CONFIG)
     assert "roberta.encoder.layer.1.attention.self.key.bias" in str(caught.value)
     assert "roberta.embeddings.LayerNorm.weight" in str(caught.value)
-    for load, name in (
-        (hugging_face.load_classifier_head, "classifier.dense.weight"),
-        (hugging_face.load_classifier_head, "classifier.out_proj.bias"),
-        (hugging_face.load_masked_lm_head, "lm_head.dense.weight"),
-        (hugging_face.load_masked_lm_head, "lm_head.bias"),
+    for head, name in (
+        (CLASSIFIER_HEAD, "classifier.dense.weight"),
+        (CLASSIFIER_HEAD, "classifier.out_proj.bias"),
+        (MASKED_LM_HEAD, "lm_head.dense.weight"),
+        (MASKED_LM_HEAD, "lm_head.bias"),
     ):
         with pytest.raises(InputError, match=f"lacks {name}"):
-            load({other: array for other, array in state.items() if other != name})
+            load_head({k: array for k, array in state.items() if k != name}, head)
 
 
 def test_another_number_of_layers_is_named(state):
     with pytest.raises(InputError, match=r"lacks roberta.encoder.layer.2.* and 10 more"):
-        hugging_face.load_encoder_weights(state, CONFIG.replace(num_layers=3))
+        hugging_face_weights.load_encoder_weights(state, CONFIG.replace(num_layers=3))
     with pytest.raises(InputError, match=r"no place for: roberta.encoder.layer.1.*"):
-        hugging_face.load_encoder_weights(state, CONFIG.replace(num_layers=1))
+        hugging_face_weights.load_encoder_weights(state, CONFIG.replace(num_layers=1))
 
 
 @pytest.mark.parametrize(
@@ -181,29 +155,29 @@ def test_another_number_of_layers_is_named(state):
 )
 def test_another_shape_is_named(state, change, message):
     with pytest.raises(InputError, match=message):
-        hugging_face.load_encoder_weights(state, CONFIG.replace(**change))
+        hugging_face_weights.load_encoder_weights(state, CONFIG.replace(**change))
 
 
 def test_heads_must_fit_themselves(state):
     state["classifier.out_proj.bias"] = np.zeros(4, np.float32)
     with pytest.raises(InputError, match=r"classifier.out_proj.bias .* \(4,\); expected \(3,\)"):
-        hugging_face.load_classifier_head(state)
+        load_head(state, CLASSIFIER_HEAD)
     state["lm_head.layer_norm.bias"] = np.zeros((4, 1), np.float32)
     with pytest.raises(InputError, match=r"lm_head.layer_norm.bias .* \(4, 1\); expected \(4,\)"):
-        hugging_face.load_masked_lm_head(state)
+        load_head(state, MASKED_LM_HEAD)
 
 
 def test_saving_wants_all_weights(state):
-    weights = hugging_face.load_encoder_weights(state, CONFIG)
+    weights = hugging_face_weights.load_encoder_weights(state, CONFIG)
     del weights["encoder/block_0/output/bias"]
     with pytest.raises(InputError, match="encoder/block_0/output/bias"):
-        hugging_face.to_hugging_face(weights)
+        hugging_face_weights.to_hugging_face(weights)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "missing"),
+        (None, "no such file"),
         ("{", "not JSON"),
         ("[]", "object"),
         ("\ud800".encode("utf-8", "surrogatepass"), "not JSON"),

@@ -100,8 +100,9 @@ def test_a_mangled_header_is_named(tmp_path, content, message):
 @pytest.mark.parametrize(
     ("index", "message"),
     [
-        ("{", "mangled"),
-        ("[]", "mangled"),
+        ("{", "index.json: not JSON"),
+        ("[]", "index.json: expected a JSON object"),
+        ("{}", "mangled"),
         ('{"weight_map": 3}', "mangled"),
         ('{"weight_map": {"a": "../model-1.safetensors"}}', "not a file beside it"),
         ('{"weight_map": {"b": "model-1.safetensors"}}', "lacks b"),

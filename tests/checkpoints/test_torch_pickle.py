@@ -7,11 +7,13 @@ give the pickles the names that PyTorch's have.
 import argparse
 import builtins
 import collections
+import copyreg
 import io
 import os
 import pickle
 import random
 import sys
+import tracemalloc
 import types
 import zipfile
 
@@ -211,6 +213,170 @@ def test_refuses_hand_written_code(tmp_path, pickled):
         archive.writestr("archive/data.pkl", pickled)
     with pytest.raises(InputError, match="refusing|mangled"):
         open_state_dict(tmp_path)
+
+
+def read_pickled(tmp_path, pickled):
+    with zipfile.ZipFile(tmp_path / "pytorch_model.bin", "w") as archive:
+        archive.writestr("archive/data.pkl", pickled)
+    return read_torch_file(tmp_path / "pytorch_model.bin")
+
+
+TENSOR = b"ctorch._utils\n_rebuild_tensor_v2\n"
+STORAGE = b"ctorch\nFloatStorage\n"
+ORDERED_DICT = b"ccollections\nOrderedDict\n"
+NAMESPACE = b"cargparse\nNamespace\n"
+
+
+def text(string):
+    return b"X" + len(string).to_bytes(4, "little") + string.encode()
+
+
+def item(key, value):
+    return text(key) + value + b"s"
+
+
+@pytest.mark.parametrize("target", [TENSOR, STORAGE, ORDERED_DICT, NAMESPACE])
+@pytest.mark.parametrize(
+    "state",
+    [
+        b"}" + item("__code__", b"N"),
+        b"N}" + item("__defaults__", b"K\x01\x85") + b"\x86",  # (None, slots)
+        b"}" + item("__class__", b"N"),
+        b"}" + item("__setstate__", b"N"),
+    ],
+)
+def test_refuses_to_change_what_it_finds(tmp_path, target, state):
+    for pickled in (target + state + b"b.", target + b")R" + state + b"b."):
+        try:
+            read_pickled(tmp_path, b"\x80\x02" + pickled)
+        except InputError as error:
+            assert "mangled" in str(error)
+        else:  # an OrderedDict whose attributes mean nothing here
+            assert target == ORDERED_DICT
+    save_zip(tmp_path / "good.bin", tensors())
+    assert set(read_torch_file(tmp_path / "good.bin")) == set(tensors())
+
+
+@pytest.mark.parametrize(
+    "change", [b"}" + item("offset", b"J\xff\xff\xff\x7f") + b"b", b"K\x01a", b"K\x01K\x02s"]
+)
+@pytest.mark.parametrize("made", ["storage", "tensor"])
+def test_refuses_to_change_a_tensor_that_was_checked(tmp_path, change, made):
+    storage = b"(" + text("storage") + STORAGE + text("0") + text("cpu") + b"K\x04tQ"
+    tensor = TENSOR + b"(" + storage + b"K\x00K\x02\x85K\x01\x85\x89}tR"
+    with pytest.raises(InputError, match="mangled"):
+        read_pickled(
+            tmp_path, b"\x80\x02" + {"storage": storage, "tensor": tensor}[made] + change + b"."
+        )
+
+
+@pytest.mark.parametrize("opcode", [b"\x82\xf0", b"\x83\xf0\x00", b"\x84\xf0\x00\x00\x00"])
+def test_refuses_registered_extensions(tmp_path, monkeypatch, opcode):
+    """Which Python's own unpickler takes from a cache, past `find_class`."""
+    monkeypatch.chdir(tmp_path)
+    copyreg.add_extension("posix", "system", 0xF0)
+    try:
+        copyreg._extension_cache[0xF0] = os.system
+        attack = opcode + text("touch pwned") + b"\x85R."
+        with pytest.raises(InputError, match="opcode EXT"):
+            read_pickled(tmp_path, b"\x80\x02" + attack)
+    finally:
+        copyreg.remove_extension("posix", "system", 0xF0)
+        copyreg._extension_cache.pop(0xF0, None)
+    assert not (tmp_path / "pwned").exists()
+
+
+PERSISTENT_IDS = [
+    b"K\x01",
+    text("0"),
+    b")",
+    b"(" + text("module") + STORAGE + text("0") + text("cpu") + b"K\x04t",
+    b"(" + text("storage") + TENSOR + text("0") + text("cpu") + b"K\x04t",
+    b"(" + text("storage") + text("posix") + text("0") + text("cpu") + b"K\x04t",
+    b"(" + text("storage") + STORAGE + b"K\x00" + text("cpu") + b"K\x04t",
+    b"(" + text("storage") + STORAGE + text("0") + text("cpu") + b"J\xff\xff\xff\xfft",
+    b"(" + text("storage") + STORAGE + text("0") + text("cpu") + b"\x88t",
+    b"(" + text("storage") + STORAGE + text("0") + text("cpu") + b"K\x04K\x01t",
+]
+
+
+@pytest.mark.parametrize("persistent_id", PERSISTENT_IDS)
+def test_refuses_persistent_ids_of_another_kind(tmp_path, persistent_id):
+    with pytest.raises(InputError, match="mangled"):
+        read_pickled(tmp_path, b"\x80\x02" + persistent_id + b"Q.")
+    with pytest.raises(InputError, match="opcode PERSID"):
+        read_pickled(tmp_path, b"\x80\x02P0\n.")
+
+
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        text("a") + b")R.",  # calls of data
+        b"})R.",
+        STORAGE + b")R.",
+        NAMESPACE + b"K\x01\x85R.",
+        TENSOR + b")\x81.",  # new objects
+        ORDERED_DICT + b")\x81.",
+        NAMESPACE + b"K\x01\x85\x81.",
+        b"(" + TENSOR + b"o.",
+        TENSOR + b"]R.",
+        b"]K\x01K\x02s.",  # a list for a dict, and the other way round
+        b"}K\x01a.",
+        b"}(K\x01K\x02e.",
+        b"}(K\x01u.",
+        b"\x8f(K\x01\x90.",  # sets
+        b"(K\x01\x91.",
+        b"K\x01\x82\x00.",
+        b"a.",  # an empty stack
+        b"R.",
+        b"Q.",
+        b"b.",
+        b"t.",
+        b"h\x07.",
+    ],
+)
+def test_refuses_senseless_programs(tmp_path, pickled):
+    with pytest.raises(InputError, match="mangled"):
+        read_pickled(tmp_path, b"\x80\x04" + pickled)
+
+
+def test_a_pickle_within_a_pickle_stays_bytes(tmp_path):
+    inner = pickle.dumps(Calls(os.system, "touch pwned"))
+    assert read_pickled(tmp_path, pickle.dumps({"inner": inner}, 4)) == {"inner": inner}
+    for name in ("pickle", "_pickle", "torch.serialization", "torch"):
+        call = f"c{name}\nloads\n".encode() + b"C\x01.\x85R."
+        with pytest.raises(InputError, match="contains code"):
+            read_pickled(tmp_path, b"\x80\x02" + call)
+
+
+PAIRS = b"".join(b"K%cK\x01\x86" % key for key in range(256))
+
+
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        b"N" + b"r\xff\xff\xff\xff.",  # the last place of the memo
+        b"\x96" + (1 << 40).to_bytes(8, "little") + b".",  # a bytearray of a terabyte
+        b"\x8e" + (1 << 40).to_bytes(8, "little") + b".",
+        b"B\xff\xff\xff\xff.",
+        b"\x95" + (1 << 62).to_bytes(8, "little") + b"N.",
+        b"\x8b\xff\xff\xff\x7f.",  # LONG4
+        b"L" + b"9" * 100_000 + b"L\n.",
+        # A list of 256 pairs into 3,000 dicts, and a tuple of them into 3,000 calls.
+        b"](" + PAIRS + b"eq\x00" + (ORDERED_DICT + b"h\x00\x85R") * 3000 + b".",
+        b"](" + PAIRS + b"tq\x00" + (ORDERED_DICT + b"h\x00R") * 3000 + b".",
+    ],
+)
+def test_a_few_bytes_do_not_take_gigabytes(tmp_path, pickled):
+    tracemalloc.start()
+    try:
+        read_pickled(tmp_path, b"\x80\x04" + pickled)
+    except InputError:
+        pass
+    finally:
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 1 << 22
 
 
 @pytest.mark.parametrize("as_key", [False, True])

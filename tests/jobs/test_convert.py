@@ -2,17 +2,20 @@
 
 import json
 import pathlib
+import re
 import shutil
 
 import numpy as np
 import pytest
 
 import keras_roberta as kr
-from keras_roberta.checkpoints.tensor_files import open_state_dict
+from keras_roberta.checkpoints import formats
+from keras_roberta.checkpoints.tensor_files import open_state_dict, write_safetensors
 from keras_roberta.errors import InputError
 from keras_roberta.jobs.convert import convert
 
-GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "tests" / "golden"
 
 
 @pytest.fixture
@@ -81,10 +84,140 @@ def test_a_pretrainer_goes_out_as_a_language_model(config, tokenizer, tmp_path):
     preprocessor = kr.RobertaPretrainer.preprocessor_cls(tokenizer, 24)
     model = kr.RobertaPretrainer(kr.RobertaBackbone(config), preprocessor=preprocessor)
     model.save_to_preset(tmp_path / "preset")
-    assert convert(tmp_path / "preset", tmp_path / "hf", "hugging-face") == "RobertaMaskedLM"
+    with pytest.raises(InputError, match="no place for sop_head; .*--drop-heads"):
+        convert(tmp_path / "preset", tmp_path / "hf", "hugging-face")
+    assert not (tmp_path / "hf").exists()
+    written = convert(tmp_path / "preset", tmp_path / "hf", "hugging-face", drop_heads=True)
+    assert written == "RobertaMaskedLM"
     masked_lm = kr.RobertaMaskedLM.from_preset(tmp_path / "hf")
     for name, weight in masked_lm.head_weights_by_name().items():
         np.testing.assert_array_equal(weight, model.head_weights_by_name()[name])
+
+
+def assert_same_files(first, second):
+    first, second = open_state_dict(first), open_state_dict(second)
+    assert set(first) == set(second)
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+
+
+def test_from_a_format_to_itself(golden, config, tokenizer):
+    assert convert(golden / "tiny-roberta", golden / "hf") == "RobertaTextClassifier"
+    assert_same_files(golden / "tiny-roberta", golden / "hf")
+    preprocessor = kr.RobertaPretrainer.preprocessor_cls(tokenizer, 24)
+    model = kr.RobertaPretrainer(kr.RobertaBackbone(config), preprocessor=preprocessor)
+    model.save_to_preset(golden / "preset")
+    assert convert(golden / "preset", golden / "again", "keras") == "RobertaPretrainer"
+    again = kr.RobertaPretrainer.from_preset(golden / "again")
+    assert again.objectives == model.objectives
+    for ours, theirs in zip(again.heads["sop"].weights, model.heads["sop"].weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+HEADS = {
+    "RobertaForQuestionAnswering": {"qa_outputs.weight": (2, 32), "qa_outputs.bias": (2,)},
+    "RobertaForTokenClassification": {"classifier.weight": (3, 32), "classifier.bias": (3,)},
+    "RobertaForMultipleChoice": {"classifier.weight": (1, 32), "classifier.bias": (1,)},
+    "RobertaForRanking": {"rank.weight": (1, 32)},
+}
+
+
+def with_another_head(golden, architecture, tensors, keep_classifier=False):
+    directory = golden / "tiny-roberta"
+    state = {k: v for k, v in open_state_dict(directory).items() if "position_ids" not in k}
+    if not keep_classifier:
+        state = {k: v for k, v in state.items() if not k.startswith("classifier.")}
+    random = np.random.default_rng(0)
+    state |= {k: random.normal(size=shape).astype("float32") for k, shape in tensors.items()}
+    write_safetensors(directory / "model.safetensors", state)
+    values = json.loads((directory / "config.json").read_text())
+    values["architectures"] = [architecture]
+    (directory / "config.json").write_text(json.dumps(values))
+    return directory
+
+
+@pytest.mark.parametrize("architecture", HEADS)
+@pytest.mark.parametrize("to", ["keras", "hugging-face"])
+def test_a_head_that_no_task_reads_is_named(golden, caplog, architecture, to):
+    source = with_another_head(golden, architecture, HEADS[architecture])
+    tensor = next(iter(HEADS[architecture]))
+    with pytest.raises(InputError, match=f"tiny-roberta: .*{tensor}.*--drop-heads") as caught:
+        convert(source, golden / "out", to)
+    if architecture != "RobertaForRanking":
+        assert architecture in str(caught.value)
+    assert not (golden / "out").exists()
+    assert convert(source, golden / "out", to, drop_heads=True) == "RobertaBackbone"
+    assert tensor in caplog.text
+    first, last = (kr.RobertaBackbone.from_preset(d) for d in (source, golden / "out"))
+    for name, weight in first.weights_by_name().items():
+        np.testing.assert_array_equal(last.weights_by_name()[name], weight)
+
+
+def test_heads_beside_that_of_the_task_are_named(golden, caplog):
+    qa = "RobertaForQuestionAnswering"
+    source = with_another_head(golden, "RobertaForSequenceClassification", HEADS[qa], True)
+    with pytest.raises(InputError, match=f"{qa}: qa_outputs.bias, qa_outputs.weight;"):
+        convert(source, golden / "out", "keras")
+    converted = convert(source, golden / "out", "keras", drop_heads=True)
+    assert converted == "RobertaTextClassifier" and "qa_outputs.bias" in caplog.text
+
+
+def test_a_head_that_the_config_promises_in_vain(golden, caplog):
+    source = with_another_head(golden, "RobertaForMaskedLM", {})
+    with pytest.raises(InputError, match="says RobertaForMaskedLM, but the weights hold no head"):
+        convert(source, golden / "out", "keras")
+    assert convert(source, golden / "out", "keras", drop_heads=True) == "RobertaBackbone"
+    assert "RobertaForMaskedLM" in caplog.text
+
+
+def test_a_saved_task_that_is_not_known_is_named(config, tokenizer, tmp_path):
+    kr.RobertaTextClassifier(kr.RobertaBackbone(config), 2).save_to_preset(tmp_path / "preset")
+    tokenizer.save(tmp_path / "preset/assets/tokenizer")
+    path = tmp_path / "preset" / "task.json"
+    path.write_text(path.read_text().replace("RobertaTextClassifier", "SomebodysTask"))
+    with pytest.raises(InputError, match="SomebodysTask.*--drop-heads"):
+        convert(tmp_path / "preset", tmp_path / "out")
+    assert convert(tmp_path / "preset", tmp_path / "out", drop_heads=True) == "RobertaBackbone"
+
+
+def test_a_pooler_is_told(golden, caplog):
+    pooler = {"roberta.pooler.dense.weight": (32, 32), "roberta.pooler.dense.bias": (32,)}
+    source = with_another_head(golden, "RobertaForSequenceClassification", pooler, True)
+    assert convert(source, golden / "out", "keras") == "RobertaTextClassifier"
+    assert "roberta.pooler.dense.bias, roberta.pooler.dense.weight left out" in caplog.text
+
+
+def test_the_command(golden, run):
+    source = with_another_head(golden, "RobertaForRanking", HEADS["RobertaForRanking"])
+    arguments = ("convert", "--model", source, "--out", golden / "out", "--to", "keras")
+    code, _, stderr = run(*arguments)
+    assert code == 2 and "rank.weight" in stderr and "--drop-heads" in stderr
+    code, stdout, _ = run(*arguments, "--drop-heads")
+    assert code == 0 and "RobertaBackbone" in stdout
+
+
+def test_the_how_to_is_true(config, tokenizer, tmp_path, monkeypatch):
+    """The format in docs/how-to, there and back."""
+    monkeypatch.setattr(formats, "FORMATS", list(formats.FORMATS))
+    page = (ROOT / "docs" / "how-to" / "add-a-checkpoint-format.md").read_text(encoding="utf-8")
+    exec(compile(re.search(r"```python\n(.*?)```", page, re.S)[1], "the page", "exec"), {})
+    task = kr.RobertaTextClassifier(
+        kr.RobertaBackbone(config), 2, kr.RobertaPreprocessor(tokenizer, 24)
+    )
+    task.save_to_preset(tmp_path / "preset")
+    with pytest.raises(InputError, match="numpy has no place for classification_head"):
+        convert(tmp_path / "preset", tmp_path / "numpy", "numpy")
+    converted = convert(tmp_path / "preset", tmp_path / "numpy", "numpy", drop_heads=True)
+    assert converted == "RobertaBackbone"
+    assert convert(tmp_path / "numpy", tmp_path / "hf") == "RobertaBackbone"
+    last = kr.RobertaBackbone.from_preset(tmp_path / "hf").weights_by_name()
+    for name, weight in task.backbone.weights_by_name().items():
+        np.testing.assert_array_equal(last[name], weight, err_msg=name)
+    with pytest.raises(InputError, match="num_classes"):
+        kr.RobertaTextClassifier.from_preset(tmp_path / "numpy")
+    (tmp_path / "numpy" / "weights.npz").unlink()
+    with pytest.raises(InputError, match="weights.npz"):
+        kr.RobertaBackbone.from_preset(tmp_path / "numpy")
 
 
 def test_a_model_without_token_types_gets_a_row_of_zeros(config, tmp_path):

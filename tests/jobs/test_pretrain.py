@@ -413,7 +413,7 @@ def test_a_run_from_a_preset(shards, finished, tmp_path, monkeypatch):
 
 
 def test_a_run_from_a_hugging_face_checkpoint(shards, finished, tmp_path):
-    finished[1].model.save_to_hugging_face(tmp_path / "hf")
+    finished[1].model.save_to_hugging_face(tmp_path / "hf", drop_heads=True)
     # Documents that share a row take an input that the checkpoint's model lacks.
     for packing in ("full-sentences", "block-diagonal"):
         chosen = options(steps=1, size=None, preset=tmp_path / "hf", packing=packing)

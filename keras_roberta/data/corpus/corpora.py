@@ -15,6 +15,7 @@ from pathlib import Path
 from backports import zstd
 
 from keras_roberta.errors import InputError
+from keras_roberta.files.failure_reason import reason_of
 
 DOCUMENTS = ("file", "block", "line")
 LANGUAGES_FROM = ("none", "folder", "file", "field")
@@ -153,8 +154,7 @@ def read_documents(pieces, options) -> Iterator[Document]:
         except (EOFError, zlib.error, zstd.ZstdError, gzip.BadGzipFile) as error:
             raise InputError(f"{piece.path}: cannot be unpacked ({error}); is it whole?") from None
         except OSError as error:
-            reason = error.strerror or error
-            raise InputError(f"{piece.path}: cannot be read ({reason})") from None
+            raise InputError(f"{piece.path}: cannot be read ({reason_of(error)})") from None
 
 
 def _of_text(file, piece, options):

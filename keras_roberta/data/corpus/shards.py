@@ -19,6 +19,7 @@ import numpy as np
 
 from keras_roberta.data.corpus import tfrecords
 from keras_roberta.errors import InputError
+from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.tokenizers.roberta_tokenizer import RobertaTokenizer
 
 MANIFEST = "manifest.json"
@@ -216,7 +217,7 @@ class Shards:
             size = path.stat().st_size
         except OSError as error:
             raise InputError(
-                f"{path}: cannot be read ({error.strerror}); is the copy complete?"
+                f"{path}: cannot be read ({reason_of(error)}); is the copy complete?"
             ) from None
         if size != description["bytes"] and self.on_corrupt == "raise":
             raise InputError(
@@ -234,7 +235,7 @@ class _Shard:
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+            raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None
         (description,) = [
             d
             for languages in shards.manifest["shards"].values()

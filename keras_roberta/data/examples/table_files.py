@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 
 from keras_roberta.errors import InputError
+from keras_roberta.files.failure_reason import reason_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,8 +132,7 @@ def _read_text(path, compressed):
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (OSError, EOFError, zlib.error) as error:  # A directory, no permission, broken gzip.
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: cannot be read ({reason})") from None
+        raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

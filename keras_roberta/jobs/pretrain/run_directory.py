@@ -5,7 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
-from keras_roberta.checkpoints.presets import remove_preset
+from keras_roberta.checkpoints.keras_preset import remove_preset
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.files.output_directory import check_output_directory

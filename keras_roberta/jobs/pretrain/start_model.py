@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_roberta.checkpoints.presets import open_preset
+from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.config import RobertaConfig
 from keras_roberta.data.pretraining.cooccurrence import check_vectors, token_vectors
 from keras_roberta.errors import InputError
@@ -57,7 +57,7 @@ def start_model(options, shards):
         if options.initial_embeddings == "cooccurrence":
             check_vectors(config.vocabulary_size, config.hidden_dim)
         return RobertaPretrainer(RobertaBackbone(config, **of_backbone), **of_task)
-    source = open_preset(options.preset)
+    source = open_checkpoint(options.preset)
     _check(source, shards, options)
     backbone = RobertaBackbone(source.config.replace(**training), **of_backbone)
     source.load_backbone_weights(backbone)

@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
+from keras_roberta.files.failure_reason import reason_of
 
 logger = logging.getLogger("keras_roberta")
 
@@ -55,12 +56,11 @@ class RunStates:
                 _force_to_disk(temporary)
             _force_to_disk(self.directory)
         except (OSError, SafetensorError) as error:
-            reason = getattr(error, "strerror", None) or error
             newest = next(iter(self._newest_first()), None)
             goes_on = f"go on from {newest.name}" if newest else "start again"
             raise InputError(
-                f"{path}: cannot be written ({reason}); make room, and the same command will "
-                f"{goes_on}"
+                f"{path}: cannot be written ({reason_of(error)}); make room, and the same command "
+                f"will {goes_on}"
             ) from None
         for old in self._newest_first()[self.keep :]:
             old.unlink()

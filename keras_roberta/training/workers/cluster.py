@@ -10,6 +10,7 @@ import socket
 import time
 
 from keras_roberta.errors import InputError
+from keras_roberta.files.failure_reason import reason_of
 
 _JOBS = ("chief", "worker")
 _GREETING = b"keras-roberta worker "
@@ -223,7 +224,7 @@ def wait_for_workers(cluster, patience):
     except OSError as error:
         raise InputError(
             f"{cluster.source}: worker {cluster.index} cannot listen at {address} "
-            f"({error.strerror}); does another run use that port?"
+            f"({reason_of(error)}); does another run use that port?"
         ) from None
     with listener:
         listener.settimeout(_LOOK_EVERY)

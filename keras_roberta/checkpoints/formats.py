@@ -1,0 +1,43 @@
+"""The list of checkpoint formats, and opening a checkpoint of any."""
+
+import os
+
+from keras_roberta.checkpoints.hugging_face import HuggingFaceFormat
+from keras_roberta.checkpoints.keras_preset import KerasPresetFormat
+from keras_roberta.checkpoints.protocol import Checkpoint, CheckpointFormat
+from keras_roberta.errors import InputError
+from keras_roberta.files.hub import local_directory
+
+# A directory is opened by the first that detects it.
+FORMATS: list[CheckpointFormat] = [KerasPresetFormat(), HuggingFaceFormat()]
+
+
+def format_named(name: str) -> CheckpointFormat:
+    """The format of this name.
+
+    Raises:
+        InputError: there is none.
+    """
+    for format in FORMATS:
+        if format.name == name:
+            return format
+    names = ", ".join(format.name for format in FORMATS)
+    raise InputError(f"format {name!r}: expected one of {names}")
+
+
+def open_checkpoint(source: str | os.PathLike) -> Checkpoint:
+    """Opens a checkpoint of any format.
+
+    Args:
+        source: a directory, or "hf://organisation/name".
+
+    Raises:
+        InputError: no such directory, or it holds no checkpoint, or a damaged one.
+    """
+    patterns = list(dict.fromkeys(name for format in FORMATS for name in format.files))
+    directory = local_directory(source, patterns)
+    for format in FORMATS:
+        if format.detect(directory):
+            return format.open(directory)
+    known = ", or ".join(format.summary for format in FORMATS)
+    raise InputError(f"{directory}: holds no checkpoint that is known here: {known}")

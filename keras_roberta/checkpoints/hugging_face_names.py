@@ -1,0 +1,168 @@
+"""Hugging Face's names and layouts for RoBERTa's weights, and ours.
+
+Theirs are those of `modeling_roberta.py` in Transformers, which XLM-R and CamemBERT share: with
+`roberta.` in front where a head was saved along, without it where not; in checkpoints converted
+from TensorFlow 1 with `gamma` and `beta` for a layer norm's `weight` and `bias`. A PyTorch
+`Linear.weight` is (out, in); our kernels are (in, out), and queries, keys and values share one.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+
+from keras_roberta.config import RobertaConfig
+
+PREFIX = "roberta."
+BUFFERS = ("embeddings.position_ids", "embeddings.token_type_ids")
+PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
+
+# The classes of Transformers, and what the names of the tensors in their heads begin with.
+HEAD_TENSORS = {
+    "RobertaModel": (),
+    "RobertaForMaskedLM": ("lm_head.",),
+    "RobertaForCausalLM": ("lm_head.",),
+    "RobertaForSequenceClassification": ("classifier.dense.", "classifier.out_proj."),
+    "RobertaForTokenClassification": ("classifier.weight", "classifier.bias"),
+    "RobertaForMultipleChoice": ("classifier.weight", "classifier.bias"),
+    "RobertaForQuestionAnswering": ("qa_outputs.",),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Weight:
+    """One of our weights and the tensors it is made of.
+
+    Attributes:
+        name: ours. One that ends in `/kernel` is the transpose of theirs.
+        sources: theirs, without `roberta.`; several are concatenated on our last axis.
+        shape: of each source, as Hugging Face stores it. A size may have a name, which stands for
+            the same number in all weights of a head.
+        other_source: another name under which some checkpoints have the only source.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    shape: tuple[int | str, ...]
+    other_source: str | None = None
+
+    def from_sources(self, arrays: list[np.ndarray]) -> np.ndarray:
+        if self.name.endswith("/kernel"):
+            arrays = [array.T for array in arrays]
+        return np.ascontiguousarray(np.concatenate(arrays, axis=-1) if arrays[1:] else arrays[0])
+
+    def to_sources(self, array: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+        arrays = np.split(array, len(self.sources), axis=-1) if self.sources[1:] else [array]
+        for source, part in zip(self.sources, arrays, strict=True):
+            yield source, np.ascontiguousarray(part.T if self.name.endswith("/kernel") else part)
+
+
+@dataclasses.dataclass(frozen=True)
+class HuggingFaceHead:
+    """What Transformers calls a task's head, and where its weights lie.
+
+    Attributes:
+        architecture: the class there, such as "RobertaForSequenceClassification".
+        weights: gives the table of its weights; ours have the names of the task's
+            `head_weights_by_name`. The outputs are the first size of the last of them.
+        marks: what the names of its tensors begin with, and those of no other head.
+        problem_type: for tasks that share an architecture, the one of `config.json`:
+            "single_label_classification", "multi_label_classification" or "regression". Where the
+            config is silent it is a regression with one output, else a single label.
+        tied: tensors that some checkpoints hold too and that must equal the token embedding.
+    """
+
+    architecture: str
+    weights: Callable[[], list[Weight]]
+    marks: tuple[str, ...]
+    problem_type: str | None = None
+    tied: tuple[str, ...] = ()
+
+    def tensor_names(self) -> set[str]:
+        """All names that its tensors may have."""
+        weights = self.weights()
+        names = {name for weight in weights for name in (*weight.sources, weight.other_source)}
+        return (names | set(self.tied)) - {None}
+
+
+def roberta_architecture(name: str) -> str:
+    """The name of RoBERTa's class for that of a model that shares its layout.
+
+    >>> roberta_architecture("XLMRobertaForMaskedLM"), roberta_architecture("CamembertModel")
+    ('RobertaForMaskedLM', 'RobertaModel')
+    """
+    return re.sub(r"^(XLMRoberta|Camembert)(?=For|Model$)", "Roberta", name)
+
+
+def _dense(ours: str, sources: str | Iterable[str], inputs, outputs) -> list[Weight]:
+    sources = (sources,) if isinstance(sources, str) else tuple(sources)
+    return [
+        Weight(f"{ours}/kernel", tuple(f"{s}.weight" for s in sources), (outputs, inputs)),
+        Weight(f"{ours}/bias", tuple(f"{s}.bias" for s in sources), (outputs,)),
+    ]
+
+
+def _layer_norm(ours: str, source: str, dim) -> list[Weight]:
+    return [
+        Weight(f"{ours}/gamma", (f"{source}.weight",), (dim,)),
+        Weight(f"{ours}/beta", (f"{source}.bias",), (dim,)),
+    ]
+
+
+def encoder_weights(config: RobertaConfig) -> list[Weight]:
+    """All weights of the encoder, in order.
+
+    >>> config = RobertaConfig.named("tiny")
+    >>> encoder_weights(config)[5].sources[1], encoder_weights(config)[5].shape
+    ('encoder.layer.0.attention.self.key.weight', (128, 128))
+    """
+    hidden, inner = config.hidden_dim, config.intermediate_dim
+    tables = [
+        ("token", "word_embeddings", config.vocabulary_size),
+        ("position", "position_embeddings", config.num_positions),
+        ("token_type", "token_type_embeddings", config.num_token_types),
+    ]
+    weights = [
+        Weight(f"embeddings/{ours}", (f"embeddings.{theirs}.weight",), (rows, hidden))
+        for ours, theirs, rows in tables
+        if rows
+    ]
+    weights += _layer_norm("embeddings/layer_norm", "embeddings.LayerNorm", hidden)
+    for i in range(config.num_layers):
+        ours, theirs = f"encoder/block_{i}", f"encoder.layer.{i}"
+        query_key_value = [f"{theirs}.attention.self.{x}" for x in ("query", "key", "value")]
+        weights += [
+            *_dense(f"{ours}/attention/query_key_value", query_key_value, hidden, hidden),
+            *_dense(f"{ours}/attention/output", f"{theirs}.attention.output.dense", hidden, hidden),
+            *_layer_norm(
+                f"{ours}/attention_layer_norm", f"{theirs}.attention.output.LayerNorm", hidden
+            ),
+            *_dense(f"{ours}/intermediate", f"{theirs}.intermediate.dense", hidden, inner),
+            *_dense(f"{ours}/output", f"{theirs}.output.dense", inner, hidden),
+            *_layer_norm(f"{ours}/output_layer_norm", f"{theirs}.output.LayerNorm", hidden),
+        ]
+    return weights
+
+
+def classifier_weights() -> list[Weight]:
+    """`RobertaClassificationHead`: `dense/...` and `out/...`."""
+    return [
+        *_dense("dense", "classifier.dense", "hidden_dim", "hidden_dim"),
+        *_dense("out", "classifier.out_proj", "hidden_dim", "outputs"),
+    ]
+
+
+def masked_lm_weights() -> list[Weight]:
+    """`RobertaLMHead` without its output matrix, which is the token embedding."""
+    return [
+        *_dense("dense", "lm_head.dense", "hidden_dim", "hidden_dim"),
+        *_layer_norm("layer_norm", "lm_head.layer_norm", "hidden_dim"),
+        Weight("bias", ("lm_head.bias",), ("vocabulary_size",), "lm_head.decoder.bias"),
+    ]
+
+
+def linear_head_weights(source: str) -> list[Weight]:
+    """A single linear layer, `out/...`: `classifier` (token classification, multiple choice) or
+    `qa_outputs`."""
+    return _dense("out", source, "hidden_dim", "outputs")

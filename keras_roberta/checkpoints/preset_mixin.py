@@ -1,0 +1,66 @@
+"""Saving for models."""
+
+import os
+from typing import Any
+
+from keras_roberta.checkpoints.formats import format_named
+from keras_roberta.checkpoints.hugging_face_names import HuggingFaceHead
+
+
+class PresetMixin:
+    """Saving for models that extend a KerasHub base; goes before it in the bases.
+
+    Attributes:
+        hugging_face: what Transformers calls a task's head; None for an encoder, and for a head
+            that Transformers does not have.
+    """
+
+    hugging_face: HuggingFaceHead | None = None
+
+    def save_to_preset(self, preset_dir: str | os.PathLike, max_shard_size: float = 10) -> None:
+        """Writes a preset directory that `from_preset` reads.
+
+        The files are written beside `preset_dir` and moved into it when all are there.
+
+        Args:
+            preset_dir: path of the directory; other files in it stay.
+            max_shard_size: GB a weight file may have.
+
+        Raises:
+            InputError: there is no room for it.
+        """
+        format_named("keras").save(self, preset_dir, max_shard_size=max_shard_size)
+
+    def save_to_hugging_face(
+        self, directory: str | os.PathLike, *, drop_heads: bool = False
+    ) -> None:
+        """Writes a directory that Transformers loads with `from_pretrained`.
+
+        `config.json`, `model.safetensors` in float32, and where the model has a tokenizer its
+        files. They are written beside `directory` and moved into it when all are there.
+
+        Args:
+            directory: path of the directory; other files in it stay.
+            drop_heads: leave out heads that Transformers has no place for.
+
+        Raises:
+            InputError: names such a head, or there is no room.
+        """
+        format_named("hugging-face").save(self, directory, drop_heads=drop_heads)
+
+    def hugging_face_settings(self) -> dict[str, Any]:
+        """Entries of Hugging Face's `config.json` that the head needs, such as `id2label`."""
+        return {}
+
+    @classmethod
+    def settings_from_hugging_face(cls, head: dict, config: dict) -> dict[str, Any]:
+        """Constructor arguments for the task that a Hugging Face checkpoint holds.
+
+        Args:
+            head: the head's arrays, by the names of `head_weights_by_name`.
+            config: the content of `config.json`.
+
+        Returns:
+            those of the task, and under "preprocessor" those of its preprocessor.
+        """
+        return {}

@@ -1,0 +1,192 @@
+"""What a checkpoint format has to answer, so that models need not know which one they read."""
+
+from __future__ import annotations
+
+import abc
+import logging
+import math
+import os
+import pathlib
+import shutil
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from keras_roberta.config import RobertaConfig
+from keras_roberta.errors import InputError
+from keras_roberta.files.atomic_write import atomic_directory
+
+logger = logging.getLogger("keras_roberta")
+
+_SMALL_FILES = 1 << 23  # bytes, more than a config and a tokenizer take
+
+
+class Checkpoint(abc.ABC):
+    """A model in a directory, opened for reading.
+
+    Attributes:
+        format: the `CheckpointFormat` that opened it.
+        directory: where it lies.
+        config: the encoder's.
+        backbone_settings: arguments of `RobertaBackbone` besides the config.
+    """
+
+    format: CheckpointFormat
+    directory: pathlib.Path
+    config: RobertaConfig
+    backbone_settings: dict[str, Any]
+
+    @abc.abstractmethod
+    def load_backbone_weights(self, backbone) -> None:
+        """Assigns the encoder's weights.
+
+        Raises:
+            InputError: names the file or tensor that is missing or does not fit.
+        """
+
+    @property
+    @abc.abstractmethod
+    def head_name(self) -> str | None:
+        """What the checkpoint calls its head, for messages; None for an encoder alone."""
+
+    @abc.abstractmethod
+    def task_settings(self, cls: type) -> dict[str, Any] | None:
+        """Constructor arguments for a task if the checkpoint has the head of that task, else None.
+
+        Those of its preprocessor, besides the tokenizer, are a dict under "preprocessor".
+
+        Raises:
+            InputError: the head is damaged, or the files contradict each other about it.
+        """
+
+    @abc.abstractmethod
+    def load_head(self, task) -> None:
+        """Assigns the head's weights to a task whose class `task_settings` gave arguments for."""
+
+    @abc.abstractmethod
+    def heads_unread_by(self, cls: type | None) -> list[str]:
+        """The heads that stay behind when it is opened as a `cls`; None for the encoder alone."""
+
+    def unused_weights(self) -> list[str]:
+        """Weights that are no head's and that no model here has."""
+        return []
+
+    @abc.abstractmethod
+    def tokenizer(self):
+        """The tokenizer that the model was trained with.
+
+        Raises:
+            InputError: there is none, or it is damaged.
+        """
+
+
+class CheckpointFormat(abc.ABC):
+    """A way to lay out a model in a directory; `checkpoints.formats.FORMATS` lists them.
+
+    Attributes:
+        name: what the command line calls it.
+        summary: what tells its directories, for the message where no format fits.
+        files: names of the files to download from a repository, with `*` and `?`.
+        parts: files that not every checkpoint of the format has. One that is left of a checkpoint
+            that was saved over would be read as a part of the new one, so it is removed.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    files: ClassVar[tuple[str, ...]]
+    parts: ClassVar[frozenset[str]] = frozenset()
+
+    @abc.abstractmethod
+    def detect(self, directory: pathlib.Path) -> bool:
+        """Whether a directory holds a checkpoint of this format.
+
+        Raises:
+            InputError: the file that would tell is damaged.
+        """
+
+    @abc.abstractmethod
+    def open(self, directory: pathlib.Path) -> Checkpoint:
+        """Opens a checkpoint; weights are read when they are asked for.
+
+        Raises:
+            InputError: it is damaged, or of another model.
+        """
+
+    @abc.abstractmethod
+    def write(self, model, directory: pathlib.Path, *, tokenizer=None, **options) -> None:
+        """Writes a model's files into an empty directory.
+
+        Args:
+            model: a backbone or a task.
+            tokenizer: to be written along; None for none.
+            **options: the format's own.
+        """
+
+    def heads_left_out(self, model) -> list[str]:
+        """The heads of a model that the format has no place for."""
+        return []
+
+    def save(
+        self, model, directory: str | os.PathLike, *, tokenizer=None, drop_heads=False, **options
+    ) -> None:
+        """Writes a model's files beside `directory` and moves them into it when all are there.
+
+        Args:
+            model: a backbone or a task.
+            directory: where they go; other files in it stay.
+            tokenizer: for a model without a preprocessor.
+            drop_heads: leave out heads that the format has no place for.
+            **options: see `write`.
+
+        Raises:
+            InputError: there is a head without a place, or no room on the disk.
+        """
+        directory = pathlib.Path(directory)
+        left_out = self.heads_left_out(model)
+        if left_out and not drop_heads:
+            raise InputError(
+                f"{directory}: {self.name} has no place for {', '.join(left_out)}; "
+                "drop_heads=True (--drop-heads) leaves it out"
+            )
+        if left_out:
+            logger.warning("%s: left out %s", directory, ", ".join(left_out))
+        if getattr(model, "preprocessor", None) is not None:
+            tokenizer = model.preprocessor.tokenizer
+        replaces = (directory / "config.json").exists()
+        with atomic_directory(directory) as temporary:
+            _check_room(temporary, model.weights, directory)
+            self.write(model, temporary, tokenizer=tokenizer, **options)
+            written = {path.name for path in temporary.iterdir()}
+        if replaces:
+            for name in self.parts - written:
+                (directory / name).unlink(missing_ok=True)
+
+
+def head_layers(model, kept: Mapping[str, Any] | None = None) -> list[str]:
+    """The names of a task's layers that are neither the encoder's nor hold one of some variables.
+
+    Args:
+        model: a backbone, which has none, or a task.
+        kept: variables that the format has a place for, by any names.
+    """
+    backbone = getattr(model, "backbone", None)
+    if backbone is None:
+        return []
+    encoder = {id(weight) for weight in backbone.weights}
+    placed = {id(weight) for weight in (kept or {}).values()}
+    names = []
+    for layer in model.layers:
+        own = {id(weight) for weight in layer.weights} - encoder
+        if own and not own & placed:
+            names.append(layer.name)
+    return names
+
+
+def _check_room(temporary, weights, directory):
+    # Beforehand: HDF5 does not report every write that fails.
+    needed = 4 * sum(math.prod(weight.shape) for weight in weights) + _SMALL_FILES
+    free = shutil.disk_usage(temporary).free
+    if free < needed:
+        raise InputError(
+            f"{directory}: cannot be written: it takes {needed / 1e6:,.0f} MB, and "
+            f"{free / 1e6:,.0f} are free; make room and run it again"
+        )

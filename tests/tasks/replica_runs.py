@@ -1,0 +1,47 @@
+"""Trains every task of the contract on one device and on two, and prints the losses as JSON.
+
+A process of its own, since devices can be split only before TensorFlow starts.
+"""
+
+import json
+import os
+import pathlib
+import sys
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import keras_roberta  # noqa: F401  Before TensorFlow.
+
+# isort: split
+import keras
+import tensorflow as tf
+from task_cases import CASES, CONFIG, TEXTS
+
+from keras_roberta.tokenizers.training import train_byte_level_bpe
+from keras_roberta.training.optimizer import finetuning_optimizer
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+tokenizer = train_byte_level_bpe(TEXTS * 4, vocabulary_size=300)
+config = CONFIG.replace(dropout=0.0, attention_dropout=0.0)
+
+
+def losses(case, strategy):
+    keras.utils.set_random_seed(1)
+    with strategy.scope():
+        task = case.make(tokenizer, config)
+        task.compile(finetuning_optimizer(1e-3))
+    x = case.x
+    if case.y is None and not isinstance(x, tf.data.Dataset):  # masks are drawn: make them once
+        x = tf.data.Dataset.from_tensors(task.preprocessor.mask(task.preprocessor(case.x)))
+    history = task.fit(x, case.y, batch_size=10 if case.y else None, epochs=3, verbose=0)
+    return history.history["loss"]
+
+
+two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+print(
+    json.dumps(
+        {c.class_name: [losses(c, tf.distribute.get_strategy()), losses(c, two)] for c in CASES}
+    )
+)

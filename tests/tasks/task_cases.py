@@ -1,0 +1,190 @@
+"""What the contract of all tasks needs to know of each: how to make one, and what it learns.
+
+A new task adds a `TaskCase` here; `test_contract.py` runs every behaviour for it.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+import keras_roberta as kr
+
+GOOD = ["a fine film", "a warm and lovely film", "fine , warm and funny", "lovely , simply lovely"]
+BAD = ["a dull film", "a cold and tedious film", "dull , cold and flat", "tedious , simply tedious"]
+TEXTS = [*GOOD, *BAD, "a lovely , warm film", "a flat and dull film"]  # ten rows
+IS_GOOD = [1] * 4 + [0] * 4 + [1, 0]
+
+CONFIG = kr.RobertaConfig(
+    vocabulary_size=300,
+    num_layers=1,
+    num_heads=4,
+    hidden_dim=32,
+    intermediate_dim=64,
+    max_sequence_length=32,
+    initializer_range=0.05,
+    seed=5,
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TaskCase:
+    """A task of the registry.
+
+    Attributes:
+        class_name: its row.
+        settings: arguments of its constructor besides backbone and preprocessor.
+        preprocessing: arguments of its preprocessor.
+        x, y: ten rows that it can learn by heart; y None where it has no labels.
+        queries: what `predict` is asked.
+        learnt: whether it has learnt the ten rows: function of the task.
+        head: `settings` that ask for another new head through `from_preset`, or None.
+        table: (column of labels as strings) for the command line, or None.
+        exports: whether it has a form for phones and servers.
+        answer: keys of an answer.
+        architecture, problem_type: in Hugging Face's config.json.
+        opens_as: the class that `open_task` makes of its preset, if another.
+    """
+
+    class_name: str
+    settings: dict[str, Any]
+    preprocessing: dict[str, Any]
+    x: Any
+    y: Any
+    queries: Any
+    learnt: Callable
+    head: dict[str, Any] | None = None
+    table: list[str] | None = None
+    exports: bool = True
+    answer: tuple[str, ...] = ()
+    architecture: str = "RobertaForSequenceClassification"
+    problem_type: str | None = None
+    opens_as: str | None = None
+
+    def make(self, tokenizer, config=CONFIG, dtype=None, **changes):
+        """A new task."""
+        cls = getattr(kr, self.class_name)
+        arguments = {"sequence_length": 24, **self.preprocessing}
+        preprocessor = cls.preprocessor_cls(tokenizer, **arguments)
+        backbone = kr.RobertaBackbone(config, dtype=dtype)
+        return cls(backbone=backbone, preprocessor=preprocessor, **{**self.settings, **changes})
+
+    def forms(self):
+        """Every form in which people have data, by name: arguments of `fit`."""
+        if isinstance(self.x, tf.data.Dataset):
+            return {"dataset": dict(x=self.x)}
+        x, y = list(self.x), self.y
+        if y is None:
+            rows = tf.data.Dataset.from_tensor_slices(x)
+            return {
+                "lists": dict(x=x),
+                "arrays": dict(x=np.array(x)),
+                "objects": dict(x=np.array(x, object)),
+                "tensors": dict(x=tf.constant(x)),
+                "rows": dict(x=rows),
+                "batches": dict(x=rows.batch(4)),
+                "validated": dict(x=x, validation_data=x),
+            }
+        numbers = np.asarray(y)
+        rows = tf.data.Dataset.from_tensor_slices((x, numbers))
+        return {
+            "lists": dict(x=x, y=y),
+            "arrays": dict(x=np.array(x), y=numbers),
+            "objects": dict(x=np.array(x, object), y=np.array([*y, None], object)[:-1]),
+            "tensors": dict(x=tf.constant(x), y=tf.constant(numbers)),
+            "dict": dict(x={"text": x}, y=y),
+            "pairs": dict(x=(x, x[::-1]), y=y),
+            "rows": dict(x=rows),
+            "batches": dict(x=rows.batch(4)),
+            "weights": dict(x=x, y=y, sample_weight=np.ones(len(x))),
+            "validated": dict(x=x, y=y, validation_data=(x, y)),
+            "split": dict(x=x, y=y, validation_split=0.2),
+            "ungrouped": dict(x=x, y=y, group_by_length=False),
+            "in order": dict(x=x, y=y, shuffle=False),
+        }
+
+
+def _accurate(task):
+    found = [answer["label"] for answer in task.answers(TEXTS)]
+    return found == ["good" if label else "bad" for label in IS_GOOD]
+
+
+def _close(task):
+    outputs = task.named_outputs(TEXTS)
+    return task.schema.scores(outputs, np.array(IS_GOOD) * 2.0 - 0.5)["mse"] < 0.05
+
+
+def _fills_in(task):
+    answers = task.answers(["a fine <mask>", "a warm and lovely <mask>"])
+    return all(answer["tokens"][0][0].strip() == "film" for answer in answers)
+
+
+def _pretraining_batches():
+    random = np.random.default_rng(0)
+    ids = random.integers(5, 300, (10, 16)).astype("int32")
+    ids[:, 0] = 0
+    features = {"token_ids": ids, "padding_mask": np.ones_like(ids)}
+    features["mask_positions"] = np.tile(np.array([3, 5, 9], "int32"), (10, 1))
+    targets = {
+        "mlm": random.integers(5, 20, (10, 3)).astype("int32"),
+        "sop": np.array(IS_GOOD, "int32"),
+    }
+    return tf.data.Dataset.from_tensors((features, targets)).repeat(2)
+
+
+def _low_losses(task):
+    losses = task.evaluate(_pretraining_batches(), verbose=0, return_dict=True)
+    return losses["mlm_accuracy"] == 1.0 and losses["sop_accuracy"] == 1.0
+
+
+CASES = [
+    TaskCase(
+        "RobertaTextClassifier",
+        settings={"num_classes": 2},
+        preprocessing={"labels": ("bad", "good")},
+        x=TEXTS,
+        y=IS_GOOD,
+        queries=["a fine film", "dull"],
+        learnt=_accurate,
+        head={"num_classes": 3, "labels": ("a", "b", "c")},
+        table=["good" if label else "bad" for label in IS_GOOD],
+        answer=("label", "score"),
+    ),
+    TaskCase(
+        "RobertaTextRegressor",
+        settings={},
+        preprocessing={},
+        x=TEXTS,
+        y=[label * 2.0 - 0.5 for label in IS_GOOD],
+        queries=["a fine film", "dull"],
+        learnt=_close,
+        table=[str(label * 2.0 - 0.5) for label in IS_GOOD],
+        answer=("score",),
+        problem_type="regression",
+    ),
+    TaskCase(
+        "RobertaMaskedLM",
+        settings={},
+        preprocessing={"mask_rate": 0.3},
+        x=TEXTS,
+        y=None,
+        queries=["a fine<mask> film", "<mask>", "dull<mask>,<mask>"],
+        learnt=_fills_in,
+        answer=("tokens", "scores", "filled"),
+        architecture="RobertaForMaskedLM",
+    ),
+    TaskCase(
+        "RobertaPretrainer",
+        settings={"objectives": ("mlm", "sop")},
+        preprocessing={},
+        x=_pretraining_batches(),
+        y=None,
+        queries=_pretraining_batches().take(1).map(lambda features, targets: features),
+        learnt=_low_losses,
+        exports=False,
+        architecture="RobertaForMaskedLM",
+        opens_as="RobertaMaskedLM",
+    ),
+]

@@ -1,0 +1,302 @@
+"""What every task does, for each row of the registry; `task_cases.py` holds what differs."""
+
+import functools
+import json
+import shutil
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from task_cases import CASES, CONFIG, TEXTS
+
+import keras_roberta as kr
+from keras_roberta import export
+from keras_roberta.errors import InputError
+from keras_roberta.schemas import schema_from_dict
+from keras_roberta.tasks.registry import TASKS, commands
+from keras_roberta.training.optimizer import finetuning_optimizer
+
+pytestmark = pytest.mark.parametrize("case", CASES, ids=lambda case: case.class_name)
+WITH_COMMAND = {entry.class_name: entry.command for entry in TASKS if entry.command}
+
+
+def arrays(outputs):
+    """The arrays of outputs, however they are nested."""
+    return [np.asarray(array) for array in keras.tree.flatten(outputs)]
+
+
+def assert_equal(found, expected, tolerance=1e-5):
+    found, expected = arrays(found), arrays(expected)
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=tolerance)
+
+
+def randomized(task):
+    """Biases start at 0 and gains at 1: one that is lost or mistaken would not show."""
+    random = np.random.default_rng(7)
+    for weight in task.weights:
+        if "seed" not in weight.path:
+            value = np.array(weight) + random.normal(0, 0.1, weight.shape)
+            weight.assign(value.astype(weight.dtype))
+    return task
+
+
+@functools.cache
+def made(case, tokenizer):
+    """A task with weights that all matter; tests that change it make their own."""
+    return randomized(case.make(tokenizer))
+
+
+def test_the_registry_lists_it(case):
+    (entry,) = [entry for entry in TASKS if entry.class_name == case.class_name]
+    cls = getattr(kr, case.class_name)
+    assert entry.load() is cls and cls.__doc__ and entry.summary
+    assert (entry.command in commands()) == (case.table is not None)
+    ours = {entry.class_name for entry in TASKS if entry.module.startswith("keras_roberta.")}
+    assert ours == {case.class_name for case in CASES}
+
+
+def test_fit_takes_every_form_of_data(case, tokenizer):
+    task = case.make(tokenizer)
+    for form, arguments in case.forms().items():
+        if form == "pairs" and not task.schema_cls.takes_pairs:
+            continue
+        if "x" not in arguments or not hasattr(arguments["x"], "element_spec"):
+            arguments = {"batch_size": 4, **arguments}
+        before = int(task.optimizer.iterations)
+        history = task.fit(epochs=2, verbose=0, **arguments).history
+        assert int(task.optimizer.iterations) > before, form
+        assert np.isfinite(history["loss"]).all(), form
+        assert ("val_loss" in history) == (form in ("validated", "split")), form
+
+
+@pytest.mark.slow
+def test_it_learns_ten_rows_by_heart(case, tokenizer):
+    task = case.make(tokenizer)
+    task.compile(finetuning_optimizer(3e-3, weight_decay=0.0))
+    task.fit(case.x, case.y, epochs=60, verbose=0)
+    assert case.learnt(task)
+
+
+def test_callbacks_of_keras(case, tokenizer, tmp_path):
+    task = case.make(tokenizer)
+    seen = []
+    callbacks = [
+        keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+        keras.callbacks.ModelCheckpoint(tmp_path / "last.weights.h5", save_weights_only=True),
+        keras.callbacks.EarlyStopping("loss", patience=0, min_delta=1e9),
+        keras.callbacks.TerminateOnNaN(),
+        keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(logs)),
+    ]
+    task.fit(case.x, case.y, epochs=5, verbose=0, callbacks=callbacks)
+    rows = (tmp_path / "log.csv").read_text().splitlines()
+    assert len(rows) == 3  # the second epoch is no better by 1e9
+    assert "loss" in rows[0] and all("loss" in logs for logs in seen)
+    assert (tmp_path / "last.weights.h5").exists()
+
+
+def test_presets_keras_files_and_weights(case, tokenizer, tmp_path):
+    task = made(case, tokenizer)
+    expected = task.predict(case.queries, verbose=0)
+    task.save_to_preset(tmp_path / "preset")
+    task.save(tmp_path / "task.keras")
+    task.save_weights(tmp_path / "task.weights.h5")
+    again = type(task).from_preset(tmp_path / "preset")
+    other = case.make(tokenizer)
+    other.load_weights(tmp_path / "task.weights.h5")
+    opened = kr.open_task(tmp_path / "preset")
+    assert type(opened).__name__ == (case.opens_as or case.class_name)
+    copies = {
+        "preset": again,
+        "opened": opened if case.opens_as is None else again,
+        "keras": keras.models.load_model(tmp_path / "task.keras"),
+        "weights": other,
+    }
+    for name, copy in copies.items():
+        assert type(copy) is type(task), name
+        assert_equal(copy.predict(case.queries, verbose=0), expected)
+        if task.schema_cls is not None:
+            assert copy.schema == task.schema
+    assert again.preprocessor.get_config() == task.preprocessor.get_config()
+
+
+def test_a_new_head_on_a_preset(case, tokenizer, tmp_path):
+    task = made(case, tokenizer)
+    task.save_to_preset(tmp_path / "preset")
+    arguments = case.head or {"load_head": False}
+    new = type(task).from_preset(tmp_path / "preset", sequence_length=16, **arguments)
+    assert new.preprocessor.sequence_length == 16
+    for name, weight in new.backbone.weights_by_name().items():
+        np.testing.assert_array_equal(weight, task.backbone.weights_by_name()[name])
+    heads = new.head_weights_by_name(), task.head_weights_by_name()
+    name = "out/kernel" if "out/kernel" in heads[0] else "dense/kernel"
+    assert heads[0][name].shape != heads[1][name].shape or not np.allclose(
+        *(head[name] for head in heads)
+    )
+
+
+def test_an_argument_that_nobody_takes(case, tokenizer, tmp_path):
+    made(case, tokenizer).save_to_preset(tmp_path / "preset")
+    with pytest.raises(InputError, match="no argument 'sequence_lenght'; did you mean"):
+        getattr(kr, case.class_name).from_preset(tmp_path / "preset", sequence_lenght=3)
+
+
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(case, dtype, tokenizer):
+    task = case.make(tokenizer, dtype=dtype)
+    history = task.fit(case.x, case.y, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    outputs = arrays(task.predict(case.queries, verbose=0))
+    assert all(array.dtype == "float32" and np.isfinite(array).all() for array in outputs)
+
+
+def test_adapters_alone_move(case, tokenizer):
+    task = case.make(tokenizer)
+    task.backbone.enable_lora(2)
+    task.compile(finetuning_optimizer(1e-2))
+    frozen = {w.path: np.array(w) for w in task.backbone.non_trainable_weights}
+    adapters = [np.array(w) for w in task.backbone.trainable_weights]
+    task.fit(case.x, case.y, epochs=2, verbose=0)
+    for weight in task.backbone.non_trainable_weights:
+        if "seed" not in weight.path:
+            np.testing.assert_array_equal(weight, frozen[weight.path])
+    moved = zip(adapters, task.backbone.trainable_weights, strict=True)
+    assert any(not np.allclose(old, new) for old, new in moved)
+
+
+def test_answers_are_plain_and_the_schema_is_kept(case, tokenizer):
+    task = made(case, tokenizer)
+    if task.schema_cls is None:
+        with pytest.raises(InputError, match="no answers"):
+            task.answers(TEXTS)
+        return
+    answers = task.answers(case.queries)
+    assert json.loads(json.dumps(answers)) == answers and len(answers) == len(case.queries)
+    assert all(tuple(answer) == case.answer for answer in answers)
+    values = json.loads(json.dumps(task.schema.to_dict()))
+    assert schema_from_dict(values) == task.schema
+    outputs = task.named_outputs(case.queries)
+    comparison = task.schema.compare(outputs, outputs)
+    assert comparison.agreement in (None, 1.0) and comparison.largest_change == 0.0
+
+
+EXPORTS = {
+    "float32.tflite": dict(quantization="none", sequence_lengths=(16,)),
+    "int8.tflite": dict(quantization="int8", sequence_lengths=(16,)),
+    "tokens.tflite": dict(quantization="none", sequence_lengths=(16,), inputs="tokens"),
+    "saved": {},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXPORTS)
+def test_export_and_back(case, name, tokenizer, tmp_path):
+    task, path = made(case, tokenizer), tmp_path / name
+    write = export.to_tflite if name.endswith(".tflite") else export.to_saved_model
+    if not case.exports:
+        with pytest.raises(InputError, match="cannot be exported"):
+            write(task, path, **EXPORTS[name])
+        assert not path.exists()
+        return
+    write(task, path, **EXPORTS[name])
+    with pytest.raises(InputError, match="exists"):
+        write(task, path, **EXPORTS[name])
+    runner = export.load(path, tokenizer if "tokens" in name else None)
+    # What a file may pad with is cut off: as many masks as the rows have.
+    found, expected = runner.predict(case.queries), task.named_outputs(case.queries)
+    comparison = task.schema.compare(found, expected)
+    assert comparison.largest_change < (0.05 if "int8" in name else 1e-4)
+    if "int8" not in name:
+        assert comparison.agreement in (None, 1.0)
+    for answer, other in zip(runner.answers(case.queries), task.answers(case.queries), strict=True):
+        assert set(answer) <= set(other)
+    unknown = {"no_such_option": 1}
+    with pytest.raises((InputError, TypeError), match="no_such_option"):
+        write(task, tmp_path / f"other-{name}", **EXPORTS[name], **unknown)
+
+
+def test_to_hugging_face_and_back(case, tokenizer, tmp_path):
+    task = made(case, tokenizer)
+    if case.class_name == "RobertaPretrainer":  # other heads than masked tokens have no place
+        task = randomized(case.make(tokenizer, objectives=("mlm",)))
+    task.save_to_hugging_face(tmp_path / "hf")
+    config = json.loads((tmp_path / "hf/config.json").read_text())
+    assert config["architectures"] == [case.architecture]
+    assert config.get("problem_type") == case.problem_type
+    again = type(task).from_preset(tmp_path / "hf")
+    for name, weight in task.head_weights_by_name().items():
+        np.testing.assert_allclose(again.head_weights_by_name()[name], weight, atol=1e-7)
+    if task.schema_cls is not None:
+        assert type(kr.open_task(tmp_path / "hf")) is type(task)
+        assert again.schema == task.schema
+        assert_equal(
+            again.predict(case.queries, verbose=0), task.predict(case.queries, verbose=0), 1e-5
+        )
+
+
+@pytest.mark.slow
+def test_on_the_command_line(case, tokenizer, tmp_path, run):
+    task = made(case, tokenizer)
+    task.save_to_preset(tmp_path / "preset")
+    if case.table is None:
+        code, _, error = run("finetune", "--task", case.class_name, "--preset", tmp_path / "preset",
+                             "--train", tmp_path / "t.tsv", "--out", tmp_path / "out")  # fmt: skip
+        assert code == 2 and "\n" not in error.strip()
+        return
+    rows = "".join(f"{text}\t{label}\n" for text, label in zip(TEXTS, case.table, strict=True))
+    table = tmp_path / "t.tsv"
+    table.write_text("text\tlabel\n" + rows)
+    command = WITH_COMMAND[case.class_name]
+    code, _, error = run(
+        "finetune", "--task", command, "--preset", tmp_path / "preset", "--train", table,
+        "--dev", table, "--out", tmp_path / "out", "--epochs", "2",
+    )  # fmt: skip
+    assert code == 0, error
+    metrics = json.loads((tmp_path / "out/metrics.json").read_text())
+    assert task.schema_cls.main_score in metrics
+    code, printed, error = run("evaluate", "--model", tmp_path / "out", "--data", table, "--json")
+    assert code == 0, error
+    measured = json.loads(printed)[task.schema_cls.main_score]
+    assert measured == pytest.approx(metrics[task.schema_cls.main_score], abs=1e-5)
+    tuned = kr.open_task(tmp_path / "out")
+    assert type(tuned) is type(task)
+    code, printed, error = run("predict", "--model", tmp_path / "out", TEXTS[0])
+    assert code == 0, error
+    assert printed.strip().endswith(TEXTS[0])
+    code, _, error = run("export", "--preset", tmp_path / "out", "--out", tmp_path / "m.tflite")
+    assert code == 0, error
+    arguments = "--data", table, "--json"
+    code, of_file, error = run("evaluate", "--model", tmp_path / "m.tflite", *arguments)
+    assert code == 0, error
+    _, of_preset, _ = run("evaluate", "--model", tmp_path / "out", *arguments)
+    assert set(json.loads(of_file)) == set(json.loads(of_preset))
+
+
+@pytest.fixture(scope="module")
+def replicated():
+    """Losses of every task trained on one device and on two, from a process of its own."""
+    script = __file__.replace("test_contract.py", "replica_runs.py")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_several_replicas_train_as_one_device_does(case, replicated):
+    one, two = replicated[case.class_name]
+    np.testing.assert_allclose(one, two, atol=1e-4)
+
+
+def test_a_damaged_preset_is_named(case, tokenizer, tmp_path):
+    made(case, tokenizer).save_to_preset(tmp_path / "preset")
+    copy = shutil.copytree(tmp_path / "preset", tmp_path / "copy")
+    path = next(p for p in (copy / "task.weights.h5", copy / "model.weights.h5") if p.exists())
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(InputError, match=path.name):
+        getattr(kr, case.class_name).from_preset(copy)
+
+
+assert CONFIG.num_layers == 1  # tracing is most of the time
