@@ -1,7 +1,7 @@
 """The commands and programs of README and docs run; so do the examples; links and names exist.
 
-A fenced block of `python` or `sh` is run, page by page, in a directory that has what the page speaks
-of. One that cannot run here has a comment `<!-- not run: the reason -->` above it.
+Each page's fenced blocks of `python` and `sh` are run one after the other, in a directory with what
+the page speaks of. One that cannot run here has a comment `<!-- not run: the reason -->` above it.
 """
 
 import concurrent.futures
@@ -9,7 +9,6 @@ import dataclasses
 import http.server
 import importlib.util
 import json
-import os
 import pathlib
 import re
 import runpy
