@@ -32,6 +32,7 @@ import tensorflow as tf
 import keras_roberta as kr
 from keras_roberta.data.autotuning import without_autotuning
 from keras_roberta.tokenizers.in_graph import BatchedTokenizer, settings_of
+from keras_roberta.training import keep_freed_memory
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 LENGTH, BATCH = 128, 32
@@ -46,6 +47,7 @@ MODELS = {
 
 
 def main():
+    keep_freed_memory()  # as `keras-roberta finetune` does
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     default = os.environ.get("KERAS_ROBERTA_DATA", ROOT.parent / "shared" / "data")
     parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path(default))

@@ -12,9 +12,13 @@ import sys
 
 import keras_roberta as kr
 from keras_roberta import export
+from keras_roberta.training import keep_freed_memory
 
 
 def main(preset, train, out):
+    # Batches of unequal length: a step takes the memory that earlier ones have freed, instead of
+    # asking the system for new pages. It holds for the whole process, so the script decides.
+    keep_freed_memory()
     with open(train, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     texts = [row["sentence"] for row in rows]

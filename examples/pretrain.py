@@ -18,12 +18,16 @@ from keras_roberta.data.pretraining import (
     open_shards,
     pretraining_batches,
 )
+from keras_roberta.training import keep_freed_memory
 from keras_roberta.training.optimizer.pretraining import pretraining_optimizer
 from keras_roberta.training.runs.run_states import RunStates
 from keras_roberta.training.runs.save_state import SaveState
 
 
 def main(shards, out, steps=2000):
+    # A step takes the memory that earlier ones have freed, instead of asking the system for new
+    # pages. It holds for the whole process, so the script decides.
+    keep_freed_memory()
     shards, out, steps = open_shards(shards), pathlib.Path(out), int(steps)
     options = BatchOptions(("mlm", "sop"), batch_size=32, sequence_length=128)
     config = kr.RobertaConfig.named(

@@ -31,11 +31,13 @@ from recipe import (
     read_training,
 )
 
+from keras_roberta.training import keep_freed_memory
 from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
 
 
 def main():
     options = parse_options(__doc__)
+    keep_freed_memory()  # as `keras-roberta finetune` does
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
     keras.utils.set_random_seed(options.seed)
     task = kr.RobertaTextClassifier.from_preset(

@@ -15,6 +15,7 @@ import keras_roberta as kr
 from keras_roberta.data.pretraining.batches import pretraining_batches
 from keras_roberta.data.pretraining.cooccurrence import token_vectors
 from keras_roberta.jobs.pretrain.options import INITIAL_EMBEDDINGS
+from keras_roberta.training import keep_freed_memory
 from keras_roberta.training.optimizer.pretraining import pretraining_optimizer
 
 
@@ -24,6 +25,7 @@ def main():
     parser.add_argument("--initializer-range", type=float, default=0.02)
     parser.add_argument("--initial-embeddings", choices=INITIAL_EMBEDDINGS, default="random")
     options, shards = recipe.start(parser)
+    keep_freed_memory()  # as `keras-roberta pretrain` does
     tokenizer = shards.tokenizer
     config = kr.RobertaConfig(
         vocabulary_size=tokenizer.vocabulary_size,

@@ -18,8 +18,10 @@ import tensorflow as tf
 
 def ours(options):
     import keras_roberta as kr
+    from keras_roberta.training import keep_freed_memory
     from keras_roberta.training.optimizer.pretraining import pretraining_optimizer
 
+    keep_freed_memory()  # as `keras-roberta pretrain` does
     config = kr.RobertaConfig(
         vocabulary_size=step.VOCABULARY_SIZE,
         max_sequence_length=step.LENGTH,

@@ -15,9 +15,9 @@ def main():
     import rounds
     import tensorflow as tf
 
-    from keras_roberta.cli.allocator import keep_freed_memory
+    from keras_roberta.training import keep_freed_memory
 
-    keep_freed_memory()  # as a step does
+    keep_freed_memory()  # as the peers that take whole steps do
     tokens = step.BATCH_SIZE * step.LENGTH
     hidden, wide = step.SHAPE["hidden_dim"], step.SHAPE["intermediate_dim"]
     tf.random.set_seed(0)

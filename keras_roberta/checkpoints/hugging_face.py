@@ -4,7 +4,7 @@ import functools
 import json
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -61,6 +61,19 @@ def label_names(config: Mapping) -> list[str] | None:
     if all(name == f"LABEL_{i}" for i, name in enumerate(names)):
         return None
     return names
+
+
+def label_entries(names: Sequence[str] | None, num_labels: int) -> dict[str, dict]:
+    """The entries of `config.json` for the names of the classes; placeholders where there are none.
+
+    >>> label_entries(("bad", "good"), 2)["id2label"]
+    {'0': 'bad', '1': 'good'}
+    """
+    names = names or [f"LABEL_{i}" for i in range(num_labels)]
+    return {
+        "id2label": {str(i): name for i, name in enumerate(names)},
+        "label2id": {name: i for i, name in enumerate(names)},
+    }
 
 
 def _id2label(config: Mapping) -> list[str]:
@@ -253,8 +266,7 @@ class HuggingFaceFormat(CheckpointFormat):
             "dtype": "float32",
         }
         if head_weights:
-            # A single label is what Transformers takes it for without.
-            if head.problem_type not in (None, "single_label_classification"):
+            if head.problem_type is not None:
                 values["problem_type"] = head.problem_type
             values |= model.hugging_face_settings()
         text = json.dumps(values, indent=2) + "\n"

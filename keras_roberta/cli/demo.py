@@ -7,6 +7,7 @@ from typer import Option
 
 from keras_roberta.cli.startup import start_tensorflow
 from keras_roberta.errors import InputError
+from keras_roberta.training.allocator import keep_freed_memory
 
 
 def demo(
@@ -48,6 +49,7 @@ def demo(
     if missing and (epochs or limit):
         raise InputError("--epochs and --limit go with --preset, --train and --dev")
     start_tensorflow()
+    keep_freed_memory()
     from rich.console import Console
 
     from keras_roberta.demo.demo import demo_on_docstrings, demo_on_tables

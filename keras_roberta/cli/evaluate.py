@@ -8,6 +8,7 @@ from typer import Argument, Option
 
 from keras_roberta.cli.startup import start_tensorflow
 from keras_roberta.errors import InputError
+from keras_roberta.training.allocator import keep_freed_memory
 
 Model = Annotated[str, Option(help="A preset, a .tflite file or a SavedModel's directory.")]
 Tokenizer = Annotated[
@@ -34,6 +35,7 @@ def evaluate(
 ):
     """Measure a model: accuracy and macro F1, or mean squared error and correlation."""
     start_tensorflow()
+    keep_freed_memory()
     from keras_roberta.cli.printing import print_values
     from keras_roberta.jobs.columns import Columns
     from keras_roberta.jobs.evaluate import evaluate
@@ -73,6 +75,7 @@ def predict(
         if not texts:
             raise InputError("standard input holds no texts")
     start_tensorflow()
+    keep_freed_memory()
     from keras_roberta.jobs.columns import Columns
     from keras_roberta.jobs.evaluate import predict, tab_separated
 

@@ -7,6 +7,7 @@ from typer import Option
 
 from keras_roberta.cli.startup import start_tensorflow
 from keras_roberta.cli.workers import Strategy, is_chief, strategy_of
+from keras_roberta.training.allocator import keep_freed_memory
 
 
 def finetune(
@@ -70,6 +71,7 @@ def finetune(
 ):
     """Fine-tune a checkpoint on a table of texts and labels."""
     start_tensorflow()
+    keep_freed_memory()
     from keras_roberta.cli.printing import print_values
     from keras_roberta.jobs import finetune as recipe
     from keras_roberta.jobs.columns import Columns

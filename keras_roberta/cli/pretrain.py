@@ -10,6 +10,7 @@ from typer import Option
 from keras_roberta.cli.startup import start_tensorflow
 from keras_roberta.cli.workers import Strategy, is_chief, strategy_of
 from keras_roberta.errors import InputError
+from keras_roberta.training.allocator import keep_freed_memory
 
 
 def pretrain(
@@ -172,6 +173,7 @@ def pretrain(
         "evaluation_batches": evaluation_batches,
     }
     start_tensorflow()
+    keep_freed_memory()
     import tensorflow as tf
 
     from keras_roberta.cli.printing import print_values

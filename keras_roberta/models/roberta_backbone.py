@@ -14,6 +14,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.layers import RobertaEmbeddings, RobertaEncoder
 from keras_roberta.layers.tensor import Tensor
 from keras_roberta.models.extended_positions import extended_positions
+from keras_roberta.training.keras_internals import inner_layers
 
 OPTIONAL_INPUTS = ("token_type_ids", "segment_ids")
 
@@ -119,7 +120,7 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
                 default.
         """
         super().enable_lora(rank, target_layer_names)
-        for layer in self._flatten_layers(include_self=False):
+        for layer in inner_layers(self):
             if getattr(layer, "lora_enabled", False) and getattr(layer, "bias", None) is not None:
                 layer.bias.trainable = False
 

@@ -7,16 +7,20 @@ of it share one schema; it is kept in their metadata, and none of it needs Tenso
 
 from keras_roberta.errors import InputError
 from keras_roberta.schemas.format_2 import schema_of_format_2
+from keras_roberta.schemas.many_labels import ManyLabels
 from keras_roberta.schemas.masked_tokens import MaskedTokens
 from keras_roberta.schemas.one_label import OneLabel
 from keras_roberta.schemas.schema import Comparison, Schema
 from keras_roberta.schemas.value import Value
 
-SCHEMAS: dict[str, type[Schema]] = {cls.name: cls for cls in (OneLabel, Value, MaskedTokens)}
+SCHEMAS: dict[str, type[Schema]] = {
+    cls.name: cls for cls in (OneLabel, ManyLabels, Value, MaskedTokens)
+}
 
 __all__ = [
     "SCHEMAS",
     "Comparison",
+    "ManyLabels",
     "MaskedTokens",
     "OneLabel",
     "Schema",

@@ -18,7 +18,6 @@ from keras_roberta.layers.gather import FIRST
 from keras_roberta.models.roberta_backbone import RobertaBackbone, layer_weights
 from keras_roberta.tasks.task import RobertaTask
 from keras_roberta.training.optimizer.pretraining import pretraining_optimizer
-from keras_roberta.training.step.accumulation import mean_gradients
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
@@ -145,7 +144,6 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
         *,
         loss_weights="auto",
         weighted_metrics="auto",
-        gradient_accumulation_steps=1,
         **kwargs,
     ):
         """`keras.Model.compile`; cross-entropy of each objective by default.
@@ -160,8 +158,7 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
             loss: a dict of losses that sum what sample weights scale; "auto" for cross-entropy.
             loss_weights: "auto" for those of the constructor.
             weighted_metrics: "auto" for the accuracies.
-            gradient_accumulation_steps: equal parts that a batch is cut into; their gradients are
-                those of the whole, with the memory of one part.
+            Others: as in `RobertaTask.compile`. `gradient_accumulation_steps` must divide a batch.
         """
         names = list(self.heads)
         if optimizer == "auto":
@@ -182,7 +179,6 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
             weighted_metrics = {
                 name: [keras.metrics.SparseCategoricalAccuracy(name=accuracy)] for name in names
             }
-        self.gradient_accumulation_steps = int(gradient_accumulation_steps)
         self._loss_scale_alone = (loss_weights or {}).get(names[0], 1.0)
         super().compile(
             optimizer=optimizer,
@@ -192,20 +188,8 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
             **kwargs,
         )
 
-    def get_compile_config(self):
-        config = super().get_compile_config()
-        if config:
-            config["gradient_accumulation_steps"] = self.gradient_accumulation_steps
-        return config
-
     def train_step(self, data):
-        parts = self.gradient_accumulation_steps
-        data = _shares(data, parts)
-        if parts == 1:
-            return super().train_step(data)
-        gradients = mean_gradients(self.gradients, data, parts)
-        self.update_weights(gradients)
-        return self.get_metrics_result()
+        return super().train_step(_shares(data, self.gradient_accumulation_steps))
 
     def test_step(self, data):
         return super().test_step(_shares(data, 1))

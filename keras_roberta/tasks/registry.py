@@ -48,6 +48,12 @@ TASKS = [
         "one label for a text or a pair of texts",
     ),
     TaskEntry(
+        "RobertaMultiLabelClassifier",
+        "keras_roberta.tasks.multi_label_classifier",
+        "multi-label",
+        "any number of labels for a text or a pair of texts",
+    ),
+    TaskEntry(
         "RobertaMaskedLM",
         "keras_roberta.tasks.masked_lm",
         None,
@@ -111,6 +117,8 @@ def open_task(source, **kwargs):
         task = entry.load()
         if checkpoint.task_settings(task) is not None:
             return task.from_preset(source, **kwargs)
+    if checkpoint.head_name is not None:
+        raise InputError(f"{checkpoint.directory}: no task reads its head, {checkpoint.head_name}")
     raise InputError(
         f"{checkpoint.directory}: is an encoder without a task's head; fine-tune it first, with "
         "`keras-roberta finetune` or a task's `fit`"

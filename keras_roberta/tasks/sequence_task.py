@@ -2,7 +2,7 @@
 
 import keras_hub
 
-from keras_roberta.checkpoints.hugging_face import HuggingFaceHead, label_names
+from keras_roberta.checkpoints.hugging_face import HuggingFaceHead, label_entries, label_names
 from keras_roberta.checkpoints.hugging_face_names import classifier_weights
 from keras_roberta.layers import ClassificationHead
 from keras_roberta.layers.gather import FIRST
@@ -54,8 +54,18 @@ class RobertaSequenceTask(RobertaTask, keras_hub.models.TextClassifier):
     def get_config(self):
         return {**super().get_config(), "dropout": self.dropout}
 
+    # === Checkpoints ===
+
     def head_weights_by_name(self):
         return layer_weights("dense", self.head.dense) | layer_weights("out", self.head.logits)
+
+    def hugging_face_settings(self):
+        return label_entries(getattr(self.preprocessor, "labels", None), self.head.num_classes)
+
+    @staticmethod
+    def settings_from_hugging_face(head, config):
+        names = label_names(config)
+        return {"num_classes": len(head["out/bias"]), "preprocessor": {"labels": names}}
 
 
 class SequenceHead(ExportedHead):
@@ -77,20 +87,3 @@ def sequence_head(problem_type):
         ("classifier.dense.", "classifier.out_proj."),
         problem_type,
     )
-
-
-def class_names_to_hugging_face(schema):
-    """The entries of `config.json` that name the classes of a schema."""
-    names = schema.labels or [f"LABEL_{i}" for i in range(schema.num_classes)]
-    return {
-        "id2label": {str(i): name for i, name in enumerate(names)},
-        "label2id": {name: i for i, name in enumerate(names)},
-    }
-
-
-def class_names_from_hugging_face(head, config):
-    """Constructor arguments of a task with classes, from its head and `config.json`."""
-    return {
-        "num_classes": len(head["out/bias"]),
-        "preprocessor": {"labels": label_names(config)},
-    }

@@ -2,7 +2,6 @@
 
 import contextlib
 import difflib
-import functools
 import inspect
 
 import keras
@@ -11,14 +10,18 @@ import numpy as np
 from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.checkpoints.preset_mixin import PresetMixin
 from keras_roberta.checkpoints.protocol import logger
-from keras_roberta.cli.allocator import keep_freed_memory
 from keras_roberta.data.examples.preprocessor import RobertaPreprocessor
 from keras_roberta.errors import InputError
-from keras_roberta.layers.gpu import has_gpu
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.tasks.multi_worker_fit import MultiWorkerFit
+from keras_roberta.training.keras_internals import (
+    inner_optimizer,
+    is_validation_in_fit,
+    learning_rate_schedule,
+)
 from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
 from keras_roberta.training.optimizer.schedules import LinearWarmupDecay
+from keras_roberta.training.step.composed_train_step import ComposedTrainStep
 
 _OF_BACKBONE = (
     *("dtype", "max_sequence_length", "extend_positions"),
@@ -27,7 +30,7 @@ _OF_BACKBONE = (
 _OF_KERAS = ("name", "trainable")  # every model's
 
 
-class RobertaTask(MultiWorkerFit, PresetMixin):
+class RobertaTask(ComposedTrainStep, MultiWorkerFit, PresetMixin):
     """Mixed into a KerasHub task, before it in the bases.
 
     KerasHub's own `fit` batches strings first and pads each batch to one length. Here texts are
@@ -58,7 +61,6 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
     schema_cls = None
     export_options: dict = {}
     outputs_per_token = False
-    _compiled_gradients = None
 
     # === What the outputs mean ===
 
@@ -213,27 +215,15 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
 
     # === Training ===
 
-    def compile(
-        self,
-        optimizer="auto",
-        loss="auto",
-        *,
-        metrics="auto",
-        jit_compile="auto",
-        run_eagerly=False,
-        **kwargs,
-    ):
+    def compile(self, optimizer="auto", loss="auto", *, metrics="auto", **kwargs):
         """`keras.Model.compile` with the library's defaults.
 
         Args:
             optimizer: "auto" for `training.optimizer.finetuning_optimizer()`, whose schedule `fit`
                 spreads over its own number of steps; or any Keras optimizer.
             loss, metrics: "auto" for the task's own.
-            jit_compile: True compiles forward and backward pass with XLA, under any
-                `tf.distribute` strategy (`training.gradients`); "auto" does so on GPUs. A CPU
-                spends its time in matrix products, which are library calls either way, and every
-                shape of batch is compiled anew. The optimizer is compiled anyway.
-            run_eagerly: True compiles neither; dropout and GELU stay programs of their own.
+            jit_compile, loss_transforms, gradient_transforms, gradient_accumulation_steps: the
+                parts of the step; see `ComposedTrainStep.compile`.
         """
         if optimizer == "auto":
             optimizer = finetuning_optimizer()
@@ -241,64 +231,7 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
             loss = self.default_loss()
         if isinstance(metrics, str) and metrics == "auto":
             metrics = self.default_metrics()
-        if jit_compile == "auto":
-            jit_compile = not run_eagerly and has_gpu()
-        self._compiled_gradients = None
-        if jit_compile and not run_eagerly and keras.backend.backend() == "tensorflow":
-            from keras_roberta.training.step.gradients import CompiledGradients
-
-            self._compiled_gradients = CompiledGradients(self)
-            jit_compile = False  # of Keras's own step, which fails under a strategy
-        super().compile(
-            optimizer=optimizer,
-            loss=loss,
-            metrics=metrics,
-            jit_compile=jit_compile,
-            run_eagerly=run_eagerly,
-            **kwargs,
-        )
-
-    def train_step(self, data, *args):
-        if self._compiled_gradients is None and self._num_replicas == 1:
-            return super().train_step(data, *args)
-        self.update_weights(self.gradients(data))
-        return self.get_metrics_result()
-
-    def gradients(self, data):
-        """Gradients of a batch in a training step; the metrics are counted on the way.
-
-        Args:
-            data: x, (x, y) or (x, y, sample_weight).
-
-        Returns:
-            list of tensors, one a trainable variable, scaled as the optimizer takes them; None
-            where the loss does not depend on it.
-        """
-        from keras_roberta.training.step.gradients import batch_gradients
-
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        compute = self._compiled_gradients or functools.partial(batch_gradients, self)
-        return compute(x, y, sample_weight, self.optimizer.scale_loss(1.0))
-
-    def update_weights(self, gradients):
-        """The optimizer's step, in a replica, from what `gradients` gives for its rows."""
-        from keras_roberta.training.step.gradients import fail_together
-
-        scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
-        if scaled and self._num_replicas > 1:
-            gradients = fail_together(gradients)
-        self.optimizer.apply(gradients, self.trainable_variables)
-
-    def get_compile_config(self):
-        config = super().get_compile_config()
-        if config and self._compiled_gradients is not None:
-            config["jit_compile"] = True  # Keras was told False
-        return config
-
-    def compile_from_config(self, config):
-        """Restores what a `.keras` file says; Keras skips it where `compile` is overridden."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
+        super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
     def fit(
         self,
@@ -338,14 +271,14 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
             InputError: labels or sizes do not fit, a batch does not divide over the replicas, or a
                 part of the task was made outside the strategy's scope.
         """
-        self.check_scope()
+        self._workers.check_scope()
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = _split(x, y, sample_weight, validation_split)
         if validation_data is not None:
             validation_data = self._validation_batches(validation_data, batch_size)
-        seed = self.same_on_all_workers(np.random.randint(2**31))
+        seed = self._workers.number_of_chief(np.random.randint(2**31))
         data = self._batches(x, y, sample_weight, batch_size)
-        self.check_divides(batch_size if data is None else data.batch_size)
+        self._workers.check_divides(batch_size if data is None else data.batch_size)
         if data is not None:
             x = data.training(shuffle, group_by_length, seed)
             steps_per_epoch = steps_per_epoch or data.steps
@@ -354,15 +287,16 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
             x = self.prepare_batches(x)
             y = sample_weight = batch_size = None
             shuffle = False  # done; Keras would warn that it cannot
-        if self.has_workers:
+        if self._workers.several:
             if kwargs.get("class_weight"):
                 raise InputError("class_weight: with several workers give sample_weight instead")
-            x = self.dataset_of_all(x, y, sample_weight, batch_size, shuffle, seed)
+            x = self._workers.global_batches(
+                x, y, sample_weight, batch_size=batch_size, shuffle=shuffle, seed=seed
+            )
             y = sample_weight = batch_size = None
         self._plan_schedule(steps_per_epoch, epochs - initial_epoch, x, batch_size)
-        if self.has_workers:
-            x = self.part_of_worker(x)
-        keep_freed_memory()
+        if self._workers.several:
+            x = self._workers.own_part(x)
         if not self.optimizer.built:  # inside the step it would be traced twice
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
@@ -382,14 +316,15 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
 
     def evaluate(self, x=None, y=None, batch_size=None, sample_weight=None, **kwargs):
         """`keras.Model.evaluate` on raw strings; see `fit` for the forms of `x`."""
-        keep_freed_memory()
-        if not kwargs.get("_use_cached_eval_dataset"):  # Keras: validation inside fit
+        if not is_validation_in_fit(kwargs):
             data = self._batches(x, y, sample_weight, batch_size)
             if data is not None:
                 x = self.prepare_batches(data.inference())
                 y = sample_weight = batch_size = None
-            if self.has_workers:
-                x = self.part_of_worker(self.dataset_of_all(x, y, sample_weight, batch_size))
+            if self._workers.several:
+                x = self._workers.own_part(
+                    self._workers.global_batches(x, y, sample_weight, batch_size=batch_size)
+                )
                 y = sample_weight = batch_size = None
         return keras.Model.evaluate(self, x, y, batch_size, sample_weight=sample_weight, **kwargs)
 
@@ -399,11 +334,11 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
         With several workers each predicts for itself: one may call it without the others.
 
         Returns:
-            array (rows, ...); of a task with outputs for each token a list of arrays (tokens, ...)
+            array (rows, ...); a list of arrays where outputs differ in length: one a token, or
+            one an option of a question
         """
-        keep_freed_memory()
         data = self._batches(x, None, None, batch_size)
-        with self.in_this_process():
+        with self._workers.this_process_alone():
             if data is None:
                 return keras.Model.predict(self, x, batch_size, **kwargs)
             if data.examples is None and self._joins_rows:  # of a stream: batch by batch
@@ -417,20 +352,25 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
 
     def _predict_source(self, data, **kwargs):
         features = self.prepare_batches(data.inference(), predicting=True)
-        if self.outputs_per_token:
-            outputs = self._predict_tokens(features)
+        mask = "padding_mask" if self.outputs_per_token else data.row_mask
+        if mask:
+            outputs = self._predict_ragged(features, mask)
         else:
             outputs = keras.Model.predict(self, features, **kwargs)
         outputs = data.restore_order(outputs)
         return self.join_rows(outputs, data.examples) if self._joins_rows else outputs
 
-    def _predict_tokens(self, batches):
-        """Outputs without those of padding, whose rows differ in length: a list of arrays."""
+    def _predict_ragged(self, batches, mask):
+        """Outputs that differ in length, without those of padding: a list of arrays.
+
+        Args:
+            mask: name of the feature that is 0 where there is nothing but padding.
+        """
         rows = []
         for features in batches:
             outputs = keras.ops.convert_to_numpy(self.predict_on_batch(features))
-            masks = np.asarray(features["padding_mask"], bool)
-            rows += [row[mask] for row, mask in zip(outputs, masks, strict=True)]
+            masks = np.asarray(features[mask], bool)
+            rows += [row[kept] for row, kept in zip(outputs, masks, strict=True)]
         return rows
 
     def join_rows(self, outputs, examples):
@@ -508,7 +448,7 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
             batch_size=batch_size or 32,
             is_raw=self.is_raw,
             # Each shape is compiled.
-            bucket_lengths=self.jit_compile or self._compiled_gradients is not None,
+            bucket_lengths=self._compiles_each_shape,
         )
 
     def _validation_batches(self, validation_data, batch_size):
@@ -521,15 +461,16 @@ class RobertaTask(MultiWorkerFit, PresetMixin):
         if data is not None:
             x = self.prepare_batches(data.inference())
             y = sample_weight = None
-        if self.has_workers:
-            return self.part_of_worker(self.dataset_of_all(x, y, sample_weight, batch_size))
+        if self._workers.several:
+            return self._workers.own_part(
+                self._workers.global_batches(x, y, sample_weight, batch_size=batch_size)
+            )
         return validation_data if data is None else x
 
     def _plan_schedule(self, steps_per_epoch, epochs, x, batch_size):
         """Spreads the default schedule over this call of `fit`."""
-        # In float16 Keras wraps the optimizer for loss scaling.
-        optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
-        schedule = getattr(optimizer, "_learning_rate", None)
+        optimizer = inner_optimizer(self.optimizer)
+        schedule = learning_rate_schedule(optimizer)
         if not isinstance(schedule, LinearWarmupDecay) or not schedule.follows_fit:
             return
         if steps_per_epoch is None:

@@ -11,8 +11,6 @@ from keras_roberta.tasks.registry import TASKS
 from keras_roberta.tasks.sequence_task import (
     RobertaSequenceTask,
     SequenceHead,
-    class_names_from_hugging_face,
-    class_names_to_hugging_face,
     sequence_head,
 )
 from keras_roberta.tasks.text_regressor import RobertaTextRegressor
@@ -107,13 +105,6 @@ class RobertaTextClassifier(RobertaSequenceTask):
                 if source.task_settings(task) is not None:
                     return task
         return None
-
-    def hugging_face_settings(self):
-        return class_names_to_hugging_face(self.schema)
-
-    @staticmethod
-    def settings_from_hugging_face(head, config):
-        return class_names_from_hugging_face(head, config)
 
     @classmethod
     def check_head(cls, found, source, kwargs):

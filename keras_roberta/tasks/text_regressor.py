@@ -56,6 +56,10 @@ class RobertaTextRegressor(RobertaSequenceTask):
             return None
         return {k: v for k, v in settings.items() if k != "num_classes"}
 
+    @staticmethod
+    def settings_from_hugging_face(head, config):
+        return {}
+
 
 class ValueHead(SequenceHead):
     """`logits` float32 (batch, 1) and `value` float32 (batch)."""

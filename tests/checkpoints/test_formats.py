@@ -305,6 +305,17 @@ ENCODER_NAMES = set(SHAPES)
             {
                 "id2label": {"0": "LABEL_0", "1": "LABEL_1", "2": "LABEL_2"},
                 "label2id": {"LABEL_0": 0, "LABEL_1": 1, "LABEL_2": 2},
+                "problem_type": SINGLE,
+            },
+        ),
+        (
+            RobertaTextRegressor,
+            SEQUENCE,
+            set(CLASSIFIER),
+            {
+                "id2label": {"0": "LABEL_0"},
+                "label2id": {"LABEL_0": 0},
+                "problem_type": "regression",
             },
         ),
         (kr.RobertaMaskedLM, "RobertaForMaskedLM", set(MASKED_LM), {}),

@@ -16,6 +16,11 @@ GOOD = ["a fine film", "a warm and lovely film", "fine , warm and funny", "lovel
 BAD = ["a dull film", "a cold and tedious film", "dull , cold and flat", "tedious , simply tedious"]
 TEXTS = [*GOOD, *BAD, "a lovely , warm film", "a flat and dull film"]  # ten rows
 IS_GOOD = [1] * 4 + [0] * 4 + [1, 0]
+LABELS = [  # any number a text
+    [name for name, given in (("film", "film" in text), ("funny", "funny" in text), ("good", good))
+     if given]
+    for text, good in zip(TEXTS, IS_GOOD, strict=True)
+]  # fmt: skip
 
 CONFIG = kr.RobertaConfig(
     vocabulary_size=300,
@@ -71,6 +76,12 @@ class TaskCase:
         backbone = kr.RobertaBackbone(config, dtype=dtype)
         return cls(backbone=backbone, preprocessor=preprocessor, **{**self.settings, **changes})
 
+    def make_targets(self, y):
+        """Labels as an array of numbers, written out here."""
+        if not isinstance(y[0], list):
+            return np.asarray(y)
+        return np.array([[name in row for name in self.preprocessing["labels"]] for row in y], int)
+
     def forms(self):
         """Every form in which people have data, by name: arguments of `fit`."""
         if isinstance(self.x, tf.data.Dataset):
@@ -87,7 +98,7 @@ class TaskCase:
                 "batches": dict(x=rows.batch(4)),
                 "validated": dict(x=x, validation_data=x),
             }
-        numbers = np.asarray(y)
+        numbers = self.make_targets(y)
         rows = tf.data.Dataset.from_tensor_slices((x, numbers))
         return {
             "lists": dict(x=x, y=y),
@@ -109,6 +120,10 @@ class TaskCase:
 def _accurate(task):
     found = [answer["label"] for answer in task.answers(TEXTS)]
     return found == ["good" if label else "bad" for label in IS_GOOD]
+
+
+def _all_labels(task):
+    return [answer["labels"] for answer in task.answers(TEXTS)] == LABELS
 
 
 def _close(task):
@@ -151,6 +166,7 @@ CASES = [
         head={"num_classes": 3, "labels": ("a", "b", "c")},
         table=["good" if label else "bad" for label in IS_GOOD],
         answer=("label", "score"),
+        problem_type="single_label_classification",
     ),
     TaskCase(
         "RobertaTextRegressor",
@@ -163,6 +179,19 @@ CASES = [
         table=[str(label * 2.0 - 0.5) for label in IS_GOOD],
         answer=("score",),
         problem_type="regression",
+    ),
+    TaskCase(
+        "RobertaMultiLabelClassifier",
+        settings={},
+        preprocessing={"labels": ("film", "funny", "good")},
+        x=TEXTS,
+        y=LABELS,
+        queries=["a fine film", "dull"],
+        learnt=_all_labels,
+        head={"num_classes": 2, "labels": ("a", "b")},
+        table=[",".join(labels) for labels in LABELS],
+        answer=("labels", "scores"),
+        problem_type="multi_label_classification",
     ),
     TaskCase(
         "RobertaMaskedLM",

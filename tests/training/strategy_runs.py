@@ -34,11 +34,15 @@ def backbone(dtype, **changes):
     return kr.RobertaBackbone(config.replace(**changes), dtype=dtype)
 
 
-def classify(strategy, jit_compile, dtype="float32", **changes):
+def classify(strategy, jit_compile, dtype="float32", compiling=None, optimizer=None, **changes):
     keras.utils.set_random_seed(1)
     with strategy.scope():
         task = kr.RobertaTextClassifier(backbone(dtype, **changes), num_classes=2)
-        task.compile(finetuning_optimizer(1e-2), jit_compile=jit_compile)
+        task.compile(
+            finetuning_optimizer(1e-2, **(optimizer or {})),
+            jit_compile=jit_compile,
+            **(compiling or {}),
+        )
     features, random = make_features()
     labels = random.integers(0, 2, STEPS * BATCH_SIZE).astype("int32")
     return train(task, features, labels)
@@ -77,6 +81,14 @@ def overflow(strategy):
     return float(np.asarray(task.optimizer.dynamic_scale)) / task.optimizer.initial_scale
 
 
+def clip_values(gradient_fn):
+    """A gradient transform that depends on the true size of the gradients."""
+    return lambda model, batch: [
+        None if g is None else tf.clip_by_value(tf.convert_to_tensor(g), -0.01, 0.01)
+        for g in gradient_fn(model, batch)
+    ]
+
+
 def make_features():
     random = np.random.default_rng(0)
     shape = STEPS * BATCH_SIZE, LENGTH
@@ -107,7 +119,20 @@ def main():
     one = tf.distribute.get_strategy()
     two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     dropout = dict(dropout=0.2, attention_dropout=0.2)
+    averaged = dict(
+        optimizer=dict(
+            use_ema=True,
+            ema_momentum=0.5,
+            ema_overwrite_frequency=4,
+            learning_rate_multipliers={"token_embedding": 0.5, "head": 2.0},
+        )
+    )
+    composed = dict(compiling=dict(gradient_transforms=[clip_values]))
     results = {
+        "one, averaged": classify(one, False, **averaged),
+        "two, averaged": classify(two, False, **averaged),
+        "two, composed": classify(two, False, **composed),
+        "two, XLA, float16, composed": classify(two, True, "mixed_float16", **composed),
         "one": classify(one, False),
         "two": classify(two, False),
         "two, XLA": classify(two, True),

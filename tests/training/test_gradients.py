@@ -7,15 +7,25 @@ import tensorflow as tf
 
 import keras_roberta as kr
 from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
-from keras_roberta.training.step import gradients
+from keras_roberta.training.step import compiled_gradients
+from keras_roberta.training.step.batch import Batch
+from keras_roberta.training.step.gradients import gradients_of
+from keras_roberta.training.step.loss import counted, model_loss
 
 LENGTH, ROWS = 6, 10
 
 
-def make_task(config, jit_compile, dropout=0.0, **kwargs):
+class KerasStep(kr.RobertaTextClassifier):
+    """Trains by Keras's own step."""
+
+    def train_step(self, data):
+        return keras.Model.train_step(self, data)
+
+
+def make_task(config, jit_compile, dropout=0.0, cls=kr.RobertaTextClassifier, **kwargs):
     keras.utils.set_random_seed(1)
     config = config.replace(num_layers=1, dropout=dropout, attention_dropout=dropout)
-    task = kr.RobertaTextClassifier(kr.RobertaBackbone(config), num_classes=2)
+    task = cls(kr.RobertaBackbone(config), num_classes=2)
     task.compile(finetuning_optimizer(1e-2, epsilon=1e-3), jit_compile=jit_compile, **kwargs)
     return task
 
@@ -38,16 +48,21 @@ def make_data(config, length=LENGTH):
 )
 def test_training_equals_that_of_keras(config, compiling, fitting):
     logs, weights = [], []
-    for jit_compile in (True, False):
-        task = make_task(config, jit_compile, **compiling)
+    for jit_compile, cls in (
+        (False, KerasStep),
+        (True, kr.RobertaTextClassifier),
+        (False, kr.RobertaTextClassifier),
+    ):
+        task = make_task(config, jit_compile, cls=cls, **compiling)
         history = task.fit(*make_data(config), shuffle=False, verbose=0, **fitting)
         logs.append(history.history)
         weights.append([np.array(w) for w in task.trainable_variables])
-    assert logs[0].keys() == logs[1].keys()
-    for name in logs[0]:
-        np.testing.assert_allclose(logs[0][name], logs[1][name], rtol=1e-5, err_msg=name)
-    for compiled, usual in zip(*weights, strict=True):
-        np.testing.assert_allclose(compiled, usual, atol=1e-5)
+    for log, found in zip(logs[1:], weights[1:], strict=True):
+        assert log.keys() == logs[0].keys()
+        for name in log:
+            np.testing.assert_allclose(log[name], logs[0][name], rtol=1e-5, err_msg=name)
+        for weight, usual in zip(found, weights[0], strict=True):
+            np.testing.assert_allclose(weight, usual, atol=1e-5)
 
 
 def test_single_batches_and_frozen_layers(config):
@@ -70,15 +85,19 @@ def test_dropout_is_drawn_anew_in_each_step(config):
 
 @pytest.mark.parametrize("known_when", ["running", "tracing"])
 def test_many_shapes_are_named_once(known_when, monkeypatch, caplog):
-    monkeypatch.setattr(gradients, "MANY_SHAPES", 2)
+    monkeypatch.setattr(compiled_gradients, "MANY_SHAPES", 2)
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     model.compile("sgd", loss="mse")
-    compute = gradients.CompiledGradients(model)
+    gradient_fn = compiled_gradients.compiled(gradients_of(counted(model_loss)))
+
+    def compute(x, y):
+        return gradient_fn(model, Batch(x, y))
+
     if known_when == "running":
         any_rows = tf.TensorSpec((None, 3)), tf.TensorSpec((None, 1))
-        step = tf.function(lambda x, y: compute(x, y, None, 1.0), input_signature=any_rows)
+        step = tf.function(lambda x, y: compute(x, y), input_signature=any_rows)
     else:
-        step = tf.function(lambda x, y: compute(x, y, None, 1.0))
+        step = tf.function(lambda x, y: compute(x, y))
     for size in (5, 6, 5, 7, 8):
         step(tf.ones((size, 3)), tf.ones((size, 1)))
     (warning,) = [r.getMessage() for r in caplog.records if r.name == "keras_roberta"]

@@ -224,3 +224,181 @@ def test_schedule_errors():
         LinearWarmupDecay(-1.0)
     with pytest.raises(InputError, match="warmup"):
         LinearWarmupDecay(1.0, warmup=-0.5)
+
+
+# === Moving averages of the weights ===
+
+
+def pair_of_optimizers(**arguments):
+    """This one and Keras's own, of the same settings."""
+    arguments = dict(weight_decay=0.1, beta_2=0.98, epsilon=1e-6, **arguments)
+    usual = keras.optimizers.AdamW(0.01, **arguments)
+    usual.exclude_from_weight_decay(var_names=["bias"])
+    return RobertaAdamW(0.01, **arguments), usual
+
+
+def steps_of_three_weights(optimizer, inside_a_function=True):
+    """Five steps of a table of which few rows are touched, a kernel and a weight whose gradient
+    is missing now and then; the weights and their averages after each."""
+    random = np.random.default_rng(0)
+    shapes = {"embeddings": (5000, 4), "kernel": (4, 3), "bias": (3,)}
+    weights = [
+        keras.Variable(random.normal(size=shape).astype("float32"), name=name)
+        for name, shape in shapes.items()
+    ]
+    optimizer.build(weights)
+
+    def step(rows, values, kernel, bias):
+        table = tf.IndexedSlices(values, rows, tf.constant([5000, 4]))
+        optimizer.apply([table, kernel, bias], weights)
+
+    step = tf.function(step) if inside_a_function else step
+    seen = []
+    for i in range(5):
+        rows = random.choice(5000, 300, replace=False)  # Keras does not merge rows that come twice
+        values = random.normal(size=(300, 4))
+        kernel, bias = random.normal(size=(4, 3)), random.normal(size=3)
+        arrays = [tf.constant(a, "float32") for a in (values, kernel, bias)]
+        step(tf.constant(rows), *arrays[:2], None if i in (0, 3) else arrays[2])
+        averages = [v for v in optimizer.variables if v.path.endswith("_average")]
+        seen.append([np.array(v) for v in (*weights, *averages)])
+    return seen
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
+@pytest.mark.parametrize("overwrite", [None, 2])
+def test_averages_equal_those_of_keras(overwrite):
+    """Untouched rows of the table decay, so that their averages move too."""
+    arguments = dict(use_ema=True, ema_momentum=0.6, ema_overwrite_frequency=overwrite)
+    found, expected = map(steps_of_three_weights, pair_of_optimizers(**arguments))
+    for step, (arrays, others) in enumerate(zip(found, expected, strict=True)):
+        assert len(arrays) == len(others) == 6
+        for array, other in zip(arrays, others, strict=True):
+            np.testing.assert_allclose(array, other, atol=1e-6, err_msg=f"step {step}")
+    assert not np.allclose(found[-1][0], found[-1][3], atol=1e-4)
+
+
+def test_averages_are_part_of_the_fast_update():
+    """The mark of it: rows of a table are known as touched."""
+    fast, _ = pair_of_optimizers(use_ema=True)
+    fast.build([keras.Variable(np.ones((5000, 2), "float32"), name="embeddings")])
+    assert [v.path.rpartition("/")[2] for v in fast.variables][-1] == "touched"
+
+
+def test_a_first_step_that_is_skipped_leaves_no_trace_in_the_averages():
+    weight = keras.Variable(np.ones((2, 2), "float32"), name="kernel")
+    optimizer = RobertaAdamW(0.1, use_ema=True, ema_momentum=0.9)
+    optimizer.apply([tf.fill((2, 2), np.nan)], [weight])
+    optimizer.apply([tf.ones((2, 2))], [weight])
+    (average,) = [v for v in optimizer.variables if v.path.endswith("_average")]
+    np.testing.assert_allclose(average, weight, atol=1e-6)
+
+
+def test_the_averages_are_the_weights_after_fit():
+    data = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
+    target = data @ np.array([[1.0], [2.0], [-1.0]], "float32")
+    kernels, validation = [], []
+    for optimizer in (RobertaAdamW, keras.optimizers.AdamW):
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        model.compile(optimizer(0.05, weight_decay=0.0, use_ema=True, ema_momentum=0.8), "mse")
+        swap = keras.callbacks.SwapEMAWeights()
+        history = model.fit(
+            data, target, 8, epochs=2, shuffle=False, verbose=0, callbacks=[swap],
+            validation_data=(data, target),
+        )  # fmt: skip
+        kernels.append(np.array(model.layers[0].kernel))
+        validation.append(history.history["val_loss"])
+    np.testing.assert_allclose(*kernels, atol=1e-6)
+    np.testing.assert_allclose(*validation, rtol=1e-5)
+
+
+# === Learning rates of single weights ===
+
+MULTIPLIERS = {"frozen": 0.0, "^slow_.*kernel": 0.25, "slow": 0.5, "table": 2.0}
+
+
+def reference_adamw_of_rates(weights, gradients, factors, decays, *, rate, wd=0.1):
+    """AdamW whose learning rate, and with it the decay, is multiplied for each weight."""
+    beta_1, beta_2, eps = 0.9, 0.98, 1e-6
+    m = [np.zeros_like(w) for w in weights]
+    v = [np.zeros_like(w) for w in weights]
+    for t, grads in enumerate(gradients, start=1):
+        for i, g in enumerate(grads):
+            m[i] = beta_1 * m[i] + (1 - beta_1) * g
+            v[i] = beta_2 * v[i] + (1 - beta_2) * g**2
+            own = rate * factors[i]
+            scale = own * np.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+            step = scale * m[i] / (np.sqrt(v[i]) + eps)
+            weights[i] = weights[i] * (1 - own * wd * decays[i]) - step
+    return weights
+
+
+@pytest.mark.parametrize("as_function", [False, True])
+@pytest.mark.parametrize("arguments", [{}, {"clipvalue": 1e9}], ids=["fast", "Keras's own"])
+def test_learning_rates_of_single_weights(arguments, as_function):
+    random = np.random.default_rng(0)
+    shapes = {
+        "table": (4096, 2),
+        "slow_kernel": (3, 2),
+        "slow_bias": (2,),
+        "frozen_kernel": (3, 2),
+        "kernel": (2, 2),
+    }
+    factors, decays = [2.0, 0.25, 0.5, 0.0, 1.0], [1, 1, 0, 1, 1]
+    start = [random.normal(size=shape).astype("float32") for shape in shapes.values()]
+    weights = [keras.Variable(w, name=name) for name, w in zip(shapes, start, strict=True)]
+    rows = random.integers(0, 4096, (4, 50))
+    gradients = []
+    for step in range(4):
+        gradients.append([random.normal(size=w.shape).astype("float32") for w in start])
+        gradients[-1][0][np.setdiff1d(np.arange(4096), rows[step])] = 0.0
+    # The variables are outside of any layer: their paths are their names.
+    multipliers = dict(zip(shapes, factors, strict=True)).get if as_function else MULTIPLIERS
+    # A function of the path; the variables here are outside of any layer.
+    optimizer = RobertaAdamW(
+        0.05,
+        weight_decay=0.1,
+        beta_2=0.98,
+        epsilon=1e-6,
+        learning_rate_multipliers=multipliers,
+        **arguments,
+    )
+    for step, grads in enumerate(gradients):
+        unique = np.unique(rows[step])
+        table = tf.IndexedSlices(
+            tf.constant(grads[0][unique]), tf.constant(unique), tf.constant([4096, 2])
+        )
+        optimizer.apply([table, *map(tf.constant, grads[1:])], weights)
+    before = [w.copy() for w in start]
+    expected = reference_adamw_of_rates(start, gradients, factors, decays, rate=0.05)
+    for name, weight, array in zip(shapes, weights, expected, strict=True):
+        np.testing.assert_allclose(weight, array, atol=2e-5, err_msg=name)
+    np.testing.assert_array_equal(weights[3], before[3])
+
+
+@keras.saving.register_keras_serializable(package="tests")
+def half_of_kernels(path):
+    return 0.5 if path.endswith("kernel") else 1.0
+
+
+@pytest.mark.parametrize("multipliers", [MULTIPLIERS, half_of_kernels])
+def test_multipliers_are_saved(multipliers):
+    optimizer = finetuning_optimizer(2e-5, learning_rate_multipliers=multipliers, use_ema=True)
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert again.learning_rate_multipliers == multipliers and again.use_ema
+    assert again.get_config() == optimizer.get_config()
+
+
+@pytest.mark.parametrize(
+    ("multipliers", "message"),
+    [
+        ({"kernel": -1.0}, r"learning_rate_multipliers\['kernel'\]"),
+        ({"kernel": "fast"}, "number of at least 0"),
+        ({"(": 1.0}, "is not a pattern"),
+        (0.5, "dict of patterns"),
+    ],
+)
+def test_multipliers_that_are_wrong(multipliers, message):
+    with pytest.raises(InputError, match=message):
+        RobertaAdamW(0.1, learning_rate_multipliers=multipliers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 
@@ -75,12 +76,14 @@ class InMemoryExamples:
         examples: `Examples`
         batch_size: rows, or examples whose rows stay together.
         steps: batches an epoch.
+        row_mask: see `Examples`.
     """
 
     def __init__(self, examples: Examples, batch_size: int, bucket_lengths: bool = True):
         self.examples = examples
         self.batch_size = batch_size
         self.steps = -(-examples.num_units // batch_size)
+        self.row_mask = examples.row_mask
         self._bucket_lengths = bucket_lengths
 
     def training(self, shuffle=True, group_by_length=True, seed=None) -> tf.data.Dataset:
@@ -137,6 +140,7 @@ class ExampleStream:
         batch_size: rows, or None where the dataset brings batches of a size that it does not tell.
         steps: batches an epoch, or None where the dataset does not know.
         examples: None; they are not known before they flow.
+        row_mask: see `Examples`.
     """
 
     examples = None
@@ -152,6 +156,17 @@ class ExampleStream:
         self._inputs = without_autotuning(dataset)
         cardinality = int(dataset.cardinality())
         self.steps = cardinality if cardinality > 0 else None
+
+    @functools.cached_property
+    def _first(self) -> Examples:
+        first = next(iter(self._inputs.take(1).as_numpy_iterator()), None)
+        if first is None:
+            raise InputError("the dataset holds no texts")
+        return self._tokenize(first)
+
+    @property
+    def row_mask(self):
+        return self._first.row_mask
 
     def training(self, shuffle=True, group_by_length=True, seed=None) -> tf.data.Dataset:
         """See `InMemoryExamples.training`."""
@@ -173,10 +188,7 @@ class ExampleStream:
 
     def _dataset(self, batches_a_group, seed=None):
         seeds = np.random.RandomState(np.random.randint(2**31) if seed is None else seed)
-        first = next(iter(self._inputs.take(1).as_numpy_iterator()), None)
-        if first is None:
-            raise InputError("the dataset holds no texts")
-        like = self._tokenize(first).batch([0])
+        like = self._first.batch([0])
 
         def batches():
             inputs = self._inputs.as_numpy_iterator()

@@ -119,9 +119,9 @@ def _run(model, schedule, shards, options, stages, directory, evaluation, exchan
     clock = RunClock(
         options.budget,
         schedule,
-        before["step"],
-        before["seconds"],
-        before["tokens"],
+        step=before["step"],
+        seconds=before["seconds"],
+        tokens=before["tokens"],
         # By steps the clock decides nothing.
         agree=(lambda seconds: float(exchange.of_chief([seconds])[0])) if options.hours else float,
     )
@@ -135,9 +135,9 @@ def _run(model, schedule, shards, options, stages, directory, evaluation, exchan
 
     saving = SaveState(
         states if is_chief else None,
-        options.save_every,
-        clock.step,
-        lambda: {"seconds": clock.seconds, "tokens": clock.tokens, "stages": stage_starts},
+        every=options.save_every,
+        step=clock.step,
+        values=lambda: {"seconds": clock.seconds, "tokens": clock.tokens, "stages": stage_starts},
         agree=lambda received: int(exchange([received or 0]).max()) or None,
     )
 

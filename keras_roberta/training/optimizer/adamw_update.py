@@ -33,6 +33,8 @@ class Slot:
         m, v: its moments, of the same shape.
         decays: whether weight decay applies.
         touched: of a table, bool (rows): rows that have had a gradient; else None.
+        average: moving average of the variable, or None.
+        rate_factor: what the learning rate is multiplied by for this variable.
     """
 
     weight: tf.Variable
@@ -40,6 +42,8 @@ class Slot:
     v: tf.Variable
     decays: bool
     touched: tf.Variable | None = None
+    average: tf.Variable | None = None
+    rate_factor: float = 1.0
 
 
 class Constants(NamedTuple):
@@ -50,7 +54,13 @@ class Constants(NamedTuple):
     epsilon: float
     gradient_scale: tf.Tensor
     rate: tf.Tensor  # learning rate times the correction of the moments' bias
-    keep: tf.Tensor  # what weight decay leaves of a weight
+    decay: tf.Tensor  # what weight decay takes of a weight
+    average_momentum: tf.Tensor  # of the moving average of the weights; 0 in the first step
+    overwrite: tf.Tensor | None  # bool: whether the averages become the weights; None for never
+
+    def scaled(self, factor):
+        """The same with another learning rate."""
+        return self._replace(rate=self.rate * factor, decay=self.decay * factor)
 
 
 def adamw(weight, m, v, gradient, c):
@@ -93,29 +103,48 @@ class AdamWUpdate:
         self._slots = slots
         self._whole = tf.function(self._update_whole, jit_compile=True, autograph=False)
 
-    def __call__(self, gradients, c):
+    def __call__(self, gradients, c, still=()):
         """Updates.
 
         Args:
             gradients: one a slot, after `merge_rows`.
             c: `Constants`.
+            still: pairs of a variable without gradient and its average, which still moves.
         """
         by_rows = [isinstance(g, tf.IndexedSlices) for g in gradients]
-        self._whole([None if rows else g for g, rows in zip(gradients, by_rows, strict=True)], c)
+        whole = [None if rows else g for g, rows in zip(gradients, by_rows, strict=True)]
+        self._whole(whole, c, still)
         for slot, gradient, rows in zip(self._slots, gradients, by_rows, strict=True):
             if rows:
-                update_touched_rows(slot, gradient, c)
+                update_touched_rows(slot, gradient, c.scaled(slot.rate_factor))
+                if slot.average is not None:
+                    _average(slot.weight, slot.average, c)
             elif slot.touched is not None:
                 slot.touched.assign(tf.ones_like(slot.touched))
 
-    def _update_whole(self, gradients, c):
+    def _update_whole(self, gradients, c, still):
         for slot, gradient in zip(self._slots, gradients, strict=True):
+            here = c.scaled(slot.rate_factor)
             if slot.decays:
-                slot.weight.assign(slot.weight * c.keep)
+                slot.weight.assign(slot.weight * (1 - here.decay))
             if gradient is not None:
-                update = adamw(slot.weight, slot.m, slot.v, gradient, c)
+                update = adamw(slot.weight, slot.m, slot.v, gradient, here)
                 for variable, value in zip((slot.weight, slot.m, slot.v), update, strict=True):
                     variable.assign(value)
+                if slot.average is not None:
+                    move_average(slot.weight, slot.average, c)
+        for weight, average in still:
+            move_average(weight, average, c)
+
+
+def move_average(weight, average, c):
+    """Moves the average of a weight towards it, and overwrites the weight if it is time to."""
+    average.assign(c.average_momentum * average + (1 - c.average_momentum) * weight)
+    if c.overwrite is not None:
+        weight.assign(tf.where(c.overwrite, average, weight))
+
+
+_average = tf.function(move_average, jit_compile=True, autograph=False)
 
 
 def update_touched_rows(slot, gradient, c):

@@ -32,13 +32,15 @@ def peak_learning_rate(batch_size, hidden_dim=_WIDTH):
 
 def pretraining_optimizer(
     learning_rate=1e-4,
-    total_steps=None,
-    warmup=0.05,
-    weight_decay=0.01,
-    beta_2=0.98,
-    epsilon=1e-6,
-    clip_norm=None,
-):
+    *,
+    total_steps: int | None = None,
+    warmup: float = 0.05,
+    weight_decay: float = 0.01,
+    beta_2: float = 0.98,
+    epsilon: float = 1e-6,
+    clip_norm: float | None = None,
+    **kwargs,
+) -> RobertaAdamW:
     """RoBERTa's optimizer for pre-training (Liu et al., 2019, section 3.1 and table 9).
 
     Args:
@@ -46,6 +48,7 @@ def pretraining_optimizer(
         total_steps, warmup: see `LinearWarmupDecay`; with None `fit` spreads the schedule itself.
         weight_decay: decoupled; not applied to biases and layer norms.
         clip_norm: bound on the norm of all gradients together; RoBERTa does not clip.
+        **kwargs: further arguments of `RobertaAdamW`, such as `use_ema` and `ema_momentum`.
 
     Returns:
         `RobertaAdamW`
@@ -56,4 +59,5 @@ def pretraining_optimizer(
         beta_2=beta_2,
         epsilon=epsilon,
         global_clipnorm=clip_norm,
+        **kwargs,
     )

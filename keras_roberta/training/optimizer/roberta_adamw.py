@@ -2,9 +2,21 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 
+from keras_roberta.training.keras_internals import (
+    adam_moments,
+    built_variables,
+    check_known,
+    decays,
+    drop_missing_gradients,
+    is_overwritten,
+    moving_averages,
+    variable_index,
+)
+from keras_roberta.training.optimizer.rate_multipliers import RateMultipliers
 from keras_roberta.training.optimizer.schedules import warmup_and_decay
 
 # Biases and the gains and shifts of layer norms: decay would pull a scale towards 0.
@@ -16,26 +28,49 @@ class RobertaAdamW(keras.optimizers.AdamW):
     """`keras.optimizers.AdamW` without decay of biases and layer norms, in few passes over memory.
 
     On TensorFlow the update is `adamw_update`'s: the same numbers, from one compiled program that
-    reads and writes each weight and its moments once. A step whose gradient is not finite changes
-    nothing but `iterations`, and is counted in `skipped_steps`. Other backends, weights in other
-    types than float32 or with constraints, and the arguments of Keras's AdamW that RoBERTa's
-    recipes do not use (`amsgrad`, `use_ema`, `clipnorm`, `clipvalue`,
+    reads and writes each weight, its moments and its average once. A step whose gradient is not
+    finite changes nothing but `iterations`, and is counted in `skipped_steps`. Other backends,
+    weights in other types than float32 or with constraints, and the arguments of Keras's AdamW
+    that RoBERTa's recipes do not use (`amsgrad`, `clipnorm`, `clipvalue`, `loss_scale_factor`,
     `gradient_accumulation_steps`) get Keras's own update.
 
     Args:
-        not_decayed: a weight is not decayed if its path contains one of these.
-        Others: as `keras.optimizers.AdamW`.
+        not_decayed: a weight is not decayed if its name contains one of these.
+        learning_rate_multipliers: what the learning rate is multiplied by for some weights, in the
+            update and in the weight decay; 0 freezes a weight. Either a dict of regular
+            expressions to factors, of which the first that is found in the weight's path counts
+            (1 where none is), or a function of the path. A function is saved with the optimizer
+            if it is registered with Keras.
+        Others: as `keras.optimizers.AdamW`. With `use_ema` the averages are moved in every step,
+            for all weights.
 
     Attributes:
         skipped_steps: int variable.
+
+    Raises:
+        InputError: a factor is not a number of at least 0.
+
+    >>> optimizer = RobertaAdamW(1e-4, learning_rate_multipliers={"block_0/": 0.5, "embed": 0.0})
     """
 
-    def __init__(self, *args, not_decayed=NOT_DECAYED, **kwargs):
+    def __init__(
+        self,
+        *args,
+        not_decayed: Sequence[str] = NOT_DECAYED,
+        learning_rate_multipliers: Mapping[str, float] | Callable[[str], float] | None = None,
+        **kwargs,
+    ):
         super().__init__(*args, **kwargs)
         self.not_decayed = tuple(not_decayed)
         self.exclude_from_weight_decay(var_names=list(self.not_decayed))
+        self._multipliers = RateMultipliers(learning_rate_multipliers)
+        self._rate_factor = 1.0  # of the variables that Keras's own update is at
         self._updates = {}
         self._fast = False
+
+    @property
+    def learning_rate_multipliers(self):
+        return self._multipliers.given
 
     def build(self, variables):
         if self.built:
@@ -43,13 +78,14 @@ class RobertaAdamW(keras.optimizers.AdamW):
         super().build(variables)
         self.skipped_steps = self.add_variable((), "zeros", "int", name="skipped_steps")
         self._touched = {}
+        self._rate_factors = [self._multipliers.factor(v) for v in variables]
         # Decided once: rows that Keras's update moved would not be known as touched.
         self._fast = self._is_fast(variables)
         if self._fast:
             from keras_roberta.training.optimizer.adamw_update import is_table
 
             for variable in filter(is_table, variables):
-                self._touched[self._get_variable_index(variable)] = self.add_variable(
+                self._touched[variable_index(self, variable)] = self.add_variable(
                     variable.shape[:1], "zeros", "bool", name="touched"
                 )
 
@@ -58,15 +94,44 @@ class RobertaAdamW(keras.optimizers.AdamW):
             self.build(list(trainable_variables))
         if not self._fast or len(grads) == 0:
             return super().apply(grads, trainable_variables)
-        variables = list(trainable_variables or self._trainable_variables)
-        self._check_variables_are_known(variables)
-        self._apply_fast(*self._filter_empty_gradients(grads, variables))
+        variables = list(trainable_variables or built_variables(self))
+        check_known(self, variables)
+        self._apply_fast(*drop_missing_gradients(self, grads, variables))
+
+    # === Keras's own update ===
+
+    def _apply_weight_decay(self, variables):
+        for factor, places in self._by_factor(variables):
+            self._rate_factor = factor
+            super()._apply_weight_decay([variables[i] for i in places])
+            self._rate_factor = 1.0
+
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        for factor, places in self._by_factor(trainable_variables):
+            super()._backend_update_step(
+                [grads[i] for i in places],
+                [trainable_variables[i] for i in places],
+                learning_rate * factor if factor != 1.0 else learning_rate,
+            )
+
+    def _get_current_learning_rate(self):
+        rate = super()._get_current_learning_rate()
+        return rate if self._rate_factor == 1.0 else rate * self._rate_factor
+
+    def _by_factor(self, variables):
+        """Pairs of a factor of the learning rate and the places of its variables."""
+        places = {}
+        for i, variable in enumerate(variables):
+            factor = self._rate_factors[variable_index(self, variable)]
+            places.setdefault(factor, []).append(i)
+        return places.items()
+
+    # === The update in few passes ===
 
     def _is_fast(self, variables):
         """Whether the update is `adamw_update`'s."""
         others = (
             self.amsgrad,
-            self.use_ema,
             self.clipnorm,
             self.clipvalue,
             self.loss_scale_factor,
@@ -76,7 +141,7 @@ class RobertaAdamW(keras.optimizers.AdamW):
             isinstance(v, keras.Variable)
             and v.dtype == "float32"
             and v.constraint is None
-            and not self._overwrite_variable_with_gradient(v)
+            and not is_overwritten(self, v)
             for v in variables
         )
         return keras.backend.backend() == "tensorflow" and plain and not any(others)
@@ -86,25 +151,37 @@ class RobertaAdamW(keras.optimizers.AdamW):
 
         from keras_roberta.training.optimizer.adamw_update import Slot
 
+        first_moments, second_moments = adam_moments(self)
+        averages = [a.value for a in moving_averages(self)] if self.use_ema else None
         slots = [
             Slot(
                 variable.value,
-                self._momentums[i].value,
-                self._velocities[i].value,
-                bool(self.weight_decay) and self._use_weight_decay(variable),
-                self._touched[i].value if i in self._touched else None,
+                first_moments[i].value,
+                second_moments[i].value,
+                decays=bool(self.weight_decay) and decays(self, variable),
+                touched=self._touched[i].value if i in self._touched else None,
+                average=averages and averages[i],
+                rate_factor=self._rate_factors[i],
             )
             for variable in variables
-            for i in [self._get_variable_index(variable)]
+            for i in [variable_index(self, variable)]
         ]
+        still = []  # weights without gradient, whose averages Keras moves too
+        if self.use_ema:
+            moved = {variable_index(self, variable) for variable in variables}
+            still = [
+                (variable.value, averages[i])
+                for i, variable in enumerate(built_variables(self))
+                if i not in moved
+            ]
         if tf.distribute.has_strategy():  # with one replica, too: the variables are wrapped
-            merge = functools.partial(self._apply_in_replicas, slots=slots)
+            merge = functools.partial(self._apply_in_replicas, slots=slots, still=still)
             tf.distribute.get_replica_context().merge_call(merge, args=(gradients,))
         else:
-            self._update(slots, gradients, self.skipped_steps.value)
-            self._iterations.assign_add(1)
+            self._update(slots, still, gradients, self.skipped_steps.value)
+            self.iterations.assign_add(1)
 
-    def _apply_in_replicas(self, strategy, gradients, slots):
+    def _apply_in_replicas(self, strategy, gradients, slots, still):
         """Adds up the replicas' gradients and updates each replica's copy of the variables."""
         import tensorflow as tf
 
@@ -112,24 +189,22 @@ class RobertaAdamW(keras.optimizers.AdamW):
         gradients = strategy.extended.batch_reduce_to(
             tf.distribute.ReduceOp.SUM, list(zip(gradients, weights, strict=True))
         )
-        moments = [(slot.m, slot.v) for slot in slots]
-        touched = [slot.touched for slot in slots]
+        variables = [(s.weight, s.m, s.v, s.touched, s.average) for s in slots]
 
-        def update(_, weights, moments, touched, gradients, skipped_steps):
+        def update(_, variables, still, gradients, skipped_steps):
+            names = "weight", "m", "v", "touched", "average"
             local = [
-                dataclasses.replace(slot, weight=w, m=m, v=v, touched=t)
-                for slot, w, (m, v), t in zip(slots, weights, moments, touched, strict=True)
+                dataclasses.replace(slot, **dict(zip(names, own, strict=True)))
+                for slot, own in zip(slots, variables, strict=True)
             ]
-            self._update(local, gradients, skipped_steps)
+            self._update(local, still, gradients, skipped_steps)
 
         strategy.extended.update(
-            weights[0],
-            update,
-            args=(weights, moments, touched, gradients, self.skipped_steps.value),
+            weights[0], update, args=(variables, still, gradients, self.skipped_steps.value)
         )
-        self._iterations.assign_add(1)
+        self.iterations.assign_add(1)
 
-    def _update(self, slots, gradients, skipped_steps):
+    def _update(self, slots, still, gradients, skipped_steps):
         """Updates variables of one device from their whole gradients."""
         import tensorflow as tf
 
@@ -148,6 +223,9 @@ class RobertaAdamW(keras.optimizers.AdamW):
         gradients = [merge_rows(g, slot.weight) for g, slot in zip(gradients, slots, strict=True)]
         norm = global_norm(gradients)
         step = tf.cast(self.iterations + 1, "float32")
+        # Keras's rule, where no step is skipped: the first average is the weight itself.
+        is_first = tf.equal(self.iterations - tf.cast(skipped_steps, self.iterations.dtype), 0)
+        every = self.ema_overwrite_frequency if self.use_ema else None
         rate = tf.cast(self.learning_rate, "float32")
         correction = tf.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
         clip = self.global_clipnorm
@@ -157,27 +235,43 @@ class RobertaAdamW(keras.optimizers.AdamW):
             self.epsilon,
             gradient_scale=clip / tf.maximum(norm, clip) if clip else tf.ones(()),
             rate=rate * correction,
-            keep=1 - rate * (self.weight_decay or 0.0),
+            decay=rate * (self.weight_decay or 0.0),
+            average_momentum=tf.where(is_first, 0.0, self.ema_momentum),
+            overwrite=tf.equal((self.iterations + 1) % every, 0) if every else None,
         )
 
         def skip():
             skipped_steps.assign_add(1)
 
-        tf.cond(tf.math.is_finite(norm), lambda: self._updates[key](gradients, constants), skip)
+        def update():
+            self._updates[key](gradients, constants, still)
+
+        tf.cond(tf.math.is_finite(norm), update, skip)
 
     def get_config(self):
-        return {**super().get_config(), "not_decayed": list(self.not_decayed)}
+        config = {**super().get_config(), "not_decayed": list(self.not_decayed)}
+        multipliers = self._multipliers.get_config()
+        if multipliers is not None:  # files of runs from before hold no such entry
+            config["learning_rate_multipliers"] = multipliers
+        return config
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = RateMultipliers.restored(config, custom_objects)
+        return super().from_config(config, custom_objects)
 
 
 def finetuning_optimizer(
     learning_rate=1e-4,
-    total_steps=None,
-    warmup=0.06,
-    weight_decay=0.1,
-    beta_2=0.98,
-    epsilon=1e-6,
-    clip_norm=1.0,
-):
+    *,
+    total_steps: int | None = None,
+    warmup: float = 0.06,
+    weight_decay: float = 0.1,
+    beta_2: float = 0.98,
+    epsilon: float = 1e-6,
+    clip_norm: float | None = 1.0,
+    **kwargs,
+) -> RobertaAdamW:
     """RoBERTa's optimizer for fine-tuning (Liu et al., 2019, table 10).
 
     Args:
@@ -185,6 +279,8 @@ def finetuning_optimizer(
         total_steps, warmup: see `LinearWarmupDecay`; with None `fit` spreads the schedule itself.
         weight_decay: decoupled; not applied to biases and layer norms.
         clip_norm: bound on the norm of all gradients together; None for no clipping.
+        **kwargs: further arguments of `RobertaAdamW`, such as `learning_rate_multipliers`,
+            `use_ema` and `ema_momentum`.
 
     Returns:
         `RobertaAdamW`
@@ -195,4 +291,5 @@ def finetuning_optimizer(
         beta_2=beta_2,
         epsilon=epsilon,
         global_clipnorm=clip_norm,
+        **kwargs,
     )

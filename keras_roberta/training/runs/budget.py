@@ -100,7 +100,7 @@ class RunClock(keras.callbacks.Callback):
         until: progress at which `fit` ends.
     """
 
-    def __init__(self, budget, schedule, step=0, seconds=0.0, tokens=0, agree=float):
+    def __init__(self, budget, schedule, *, step=0, seconds=0.0, tokens=0, agree=float):
         super().__init__()
         self.budget, self.schedule = budget, schedule
         self.step, self.tokens = step, tokens

@@ -22,7 +22,7 @@ class StopDivergence:
         InputError: when called for the last of them; says what to change.
     """
 
-    def __init__(self, every, patience=5, tolerance=1.0):
+    def __init__(self, every, *, patience=5, tolerance=1.0):
         self.every, self.patience, self.tolerance = every, patience, tolerance
         self._best, self._bad, self._skipped = math.inf, 0, None
 

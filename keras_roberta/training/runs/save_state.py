@@ -17,7 +17,7 @@ class SaveState(keras.callbacks.Callback):
     values = states.restore(model)  # after compile
     step = values["step"] if values else 0
     data = pretraining_batches(shards, options, start_step=step)
-    model.fit(data, steps_per_epoch=total - step, callbacks=[SaveState(states, 1000, step)])
+    model.fit(data, steps_per_epoch=total - step, callbacks=[SaveState(states, step=step)])
     ```
 
     Args:
@@ -33,7 +33,7 @@ class SaveState(keras.callbacks.Callback):
         signal: the number of the signal that ended the run, or None.
     """
 
-    def __init__(self, states, every=1000, step=0, values=None, agree=None):
+    def __init__(self, states, *, every=1000, step=0, values=None, agree=None):
         super().__init__()
         self.states, self.every, self.step = states, every, step
         self.values = values or dict

@@ -159,20 +159,23 @@ def example_batch(strategy, dataset):
     return tf.nest.map_structure(lambda v: strategy.experimental_local_results(v)[0], first)
 
 
-def as_dataset(x, y, sample_weight, batch_size, shuffle, seed):
+def as_dataset(data, *, batch_size, shuffle=False, seed=None):
     """Tokenised data as a `tf.data.Dataset` of batches, in an order that the seed decides; what is
     a dataset stays as it is.
+
+    Args:
+        data: a dataset, or `x`, `(x, y)` or `(x, y, sample_weight)` of arrays.
 
     Raises:
         InputError: it is of a kind of which workers cannot be sure to hold the same.
     """
-    if isinstance(x, (tf.data.Dataset, tf.distribute.DistributedDataset)):
-        return x
+    if isinstance(data, (tf.data.Dataset, tf.distribute.DistributedDataset)):
+        return data
+    x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
     if not all(hasattr(v, "shape") or isinstance(v, (list, tuple)) for v in tf.nest.flatten(x)):
         raise InputError(
             f"{type(x).__name__}: with several workers give arrays, texts or a tf.data.Dataset"
         )
-    data = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
     data = tf.nest.map_structure(np.asarray, data)
     rows = len(tf.nest.flatten(data)[0])
     dataset = tf.data.Dataset.range(rows)

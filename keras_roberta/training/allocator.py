@@ -1,4 +1,7 @@
-"""Memory that a training step frees is kept for the next one."""
+"""Memory that a training step frees is kept for the next one.
+
+It changes the whole process, so commands and scripts call it, never a task's `fit`.
+"""
 
 import ctypes
 import os

@@ -1,0 +1,153 @@
+"""Any number of labels for each text."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar
+
+import numpy as np
+
+from keras_roberta.errors import InputError
+from keras_roberta.schemas.label_names import as_integer, checked_names, class_number, flat_labels
+from keras_roberta.schemas.schema import Comparison, Schema, changed_by
+
+
+@dataclasses.dataclass(frozen=True)
+class ManyLabels(Schema):
+    """Labels that do not exclude one another: none, one or several a text.
+
+    In Python the labels of a text are a list of names or numbers, or all texts' are a matrix of 0
+    and 1 (texts, classes). In a table they stand in one column: separated by commas, nothing for
+    none; in JSON lines a list.
+
+    Attributes:
+        num_classes: columns of the logits.
+        labels: names in the order of their numbers, or None.
+        thresholds: probability from which a label is given, one a class; a single number for all.
+    """
+
+    num_classes: int
+    labels: tuple[str, ...] | None = None
+    thresholds: tuple[float, ...] | float = 0.5
+
+    name: ClassVar[str] = "many-labels"
+    main_score: ClassVar[str] = "micro_f1"
+
+    def __post_init__(self):
+        object.__setattr__(self, "labels", checked_names(self.labels, self.num_classes))
+        thresholds = np.atleast_1d(np.asarray(self.thresholds, "float64"))
+        if thresholds.size == 1:
+            thresholds = thresholds.repeat(self.num_classes)
+        if thresholds.size != self.num_classes or not ((0 < thresholds) & (thresholds < 1)).all():
+            raise InputError(
+                "thresholds: give one probability between 0 and 1, or one for each of "
+                f"{self.num_classes} classes; got {self.thresholds!r}"
+            )
+        object.__setattr__(self, "thresholds", tuple(map(float, thresholds)))
+
+    @classmethod
+    def from_table(cls, table, columns, *, num_classes=None):
+        rows = _read_rows(table, columns.label, "--label-column")
+        found = [label for row in rows for label in row]
+        if not found:
+            raise InputError(f"{table.path}: column {columns.label!r} holds no label at all")
+        numbers = [as_integer(label) for label in found]
+        if None in numbers:
+            names = tuple(sorted({str(label) for label in found}))
+            if num_classes not in (None, len(names)):
+                raise InputError(
+                    f"{table.path}: {len(names)} labels, but --num-classes is {num_classes}"
+                )
+            return cls(len(names), names)
+        return cls(num_classes or max(numbers) + 1)
+
+    def read_targets(self, table, columns, *, prefix="--"):
+        rows = _read_rows(table, columns.label, f"{prefix}label-column")
+        targets = np.zeros((len(rows), self.num_classes), "float32")
+        for row, labels, line in zip(targets, rows, table.lines, strict=True):
+            try:
+                self._mark(row, labels)
+            except InputError as error:
+                raise table.error(line, columns.label, str(error)) from None
+        return targets
+
+    def targets(self, labels: Any) -> np.ndarray:
+        """float32 (rows, num_classes) of 0 and 1."""
+        rows = flat_labels(labels)
+        if not all(isinstance(row, (list, tuple, set, np.ndarray)) for row in rows):
+            wrong = next(r for r in rows if not isinstance(r, (list, tuple, set, np.ndarray)))
+            raise InputError(f"labels: give a list of labels for each text; got {wrong!r}")
+        rows = [flat_labels(row) for row in rows]
+        if self._are_marks(rows):
+            return np.array(rows, "float32")
+        targets = np.zeros((len(rows), self.num_classes), "float32")
+        for row, names in zip(targets, rows, strict=True):
+            self._mark(row, names)
+        return targets
+
+    def _are_marks(self, rows):
+        """Whether the rows are of 0 and 1, one a class."""
+        return all(
+            len(row) == self.num_classes
+            and all(not isinstance(mark, str) and mark in (0, 1) for mark in row)
+            for row in rows
+        )
+
+    def _mark(self, row, labels):
+        for label in labels:
+            row[class_number(label, self.num_classes, self.labels)] = 1.0
+
+    def outputs(self, logits):
+        logits = np.asarray(logits, "float32")
+        probabilities = 1 / (1 + np.exp(-logits))
+        given = (probabilities >= np.asarray(self.thresholds, "float32")).astype("int32")
+        return {"logits": logits, "probabilities": probabilities, "labels": given}
+
+    def answers(self, outputs):
+        names, rows = self.label_names, []
+        for given, probabilities in zip(outputs["labels"], outputs["probabilities"], strict=True):
+            chosen = np.flatnonzero(given)
+            rows.append({
+                "labels": [names[i] for i in chosen],
+                "scores": [float(probabilities[i]) for i in chosen],
+            })  # fmt: skip
+        return rows
+
+    def scores(self, outputs, targets):
+        """F1 over all decisions and as a mean over classes (Lewis et al., 2004, section 5), and
+        the share of texts with all labels right."""
+        from sklearn.metrics import f1_score
+
+        given, targets = np.asarray(outputs["labels"]), np.asarray(targets).astype("int32")
+        return {
+            "micro_f1": float(f1_score(targets, given, average="micro", zero_division=0)),
+            "macro_f1": float(f1_score(targets, given, average="macro", zero_division=0)),
+            "exact_match": float(np.mean((given == targets).all(axis=1))),
+        }
+
+    def compare(self, found, expected):
+        return Comparison(
+            float(np.mean(np.asarray(found["labels"]) == np.asarray(expected["labels"]))),
+            changed_by(found["probabilities"], expected["probabilities"]),
+        )
+
+    @property
+    def label_names(self):
+        return self.labels or tuple(map(str, range(self.num_classes)))
+
+    def task_settings(self):
+        return {"num_classes": self.num_classes, "labels": self.labels}
+
+
+def _read_rows(table, column, option):
+    """The labels of each row of a table."""
+    rows = []
+    for value, line in zip(table.column(column, option), table.lines, strict=True):
+        if isinstance(value, str):
+            value = [label.strip() for label in value.split(",") if label.strip()]
+        elif not isinstance(value, list):
+            value = [value]
+        if any(isinstance(x, bool) or not isinstance(x, (str, int)) for x in value):
+            raise table.error(line, column, f"expected a list of labels, found {value!r:.40}")
+        rows.append(value)
+    return rows

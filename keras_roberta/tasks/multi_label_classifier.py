@@ -1,0 +1,92 @@
+"""Classification with any number of labels a text."""
+
+import keras
+import tensorflow as tf
+
+from keras_roberta.errors import InputError
+from keras_roberta.schemas import ManyLabels
+from keras_roberta.tasks.sequence_task import (
+    RobertaSequenceTask,
+    SequenceHead,
+    sequence_head,
+)
+
+
+@keras.saving.register_keras_serializable(package="keras_roberta")
+class RobertaMultiLabelClassifier(RobertaSequenceTask):
+    """RoBERTa with one independent yes or no for each class, on `<s>`.
+
+    Args:
+        backbone: a `RobertaBackbone`.
+        num_classes: number of logits, at least 1.
+        preprocessor: a `RobertaPreprocessor`, or None to take token ids only.
+        dropout: rate in the head; the backbone's by default.
+        thresholds: probability from which a label is given, one for all or one a class.
+
+    Returns:
+        float32 logits (batch, num_classes); their sigmoid is the probability.
+
+    Example:
+    ```python
+    task = kr.RobertaMultiLabelClassifier.from_preset("roberta-base/", labels=["fun", "sad"])
+    task.fit(["a gem", "a mess", "so so"], [["fun"], ["fun", "sad"], []])
+    task.answers(["a gob of drivel"])  # [{"labels": […], "scores": […]}]
+    ```
+    """
+
+    schema_cls = ManyLabels
+    hugging_face = sequence_head("multi_label_classification")
+
+    def __init__(
+        self,
+        backbone,
+        num_classes=None,
+        preprocessor=None,
+        dropout=None,
+        thresholds=0.5,
+        **kwargs,
+    ):
+        labels = getattr(preprocessor, "labels", None)
+        num_classes = num_classes or len(labels or ())
+        if num_classes < 1:
+            raise InputError(f"num_classes must be at least 1; got {num_classes}")
+        schema = ManyLabels(num_classes, labels, thresholds)
+        super().__init__(backbone, num_classes, preprocessor, dropout, **kwargs)
+        self.num_classes = num_classes
+        self.thresholds = schema.thresholds
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "thresholds": list(self.thresholds),
+        }
+
+    @property
+    def schema(self):
+        labels = getattr(self.preprocessor, "labels", None)
+        return ManyLabels(self.num_classes, labels, self.thresholds)
+
+    def default_loss(self):
+        return keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def default_metrics(self):
+        return [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]  # of logits
+
+    def exported_head(self):
+        return ManyLabelsHead(self.schema)
+
+
+class ManyLabelsHead(SequenceHead):
+    """`logits` and `probabilities` float32 (batch, num_classes), and `labels` int32 like them, 1
+    where a probability reaches the class's threshold."""
+
+    def __call__(self, encoder, token_ids, padding_mask, positions=None):
+        logits = self.logits(encoder, token_ids, padding_mask, positions)
+        probabilities = tf.sigmoid(logits)
+        given = probabilities >= tf.constant(self.schema.thresholds, tf.float32)
+        return {
+            "logits": logits,
+            "probabilities": probabilities,
+            "labels": tf.cast(given, tf.int32),
+        }

@@ -1,0 +1,155 @@
+"""What counts as a label, in Python and in tables."""
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+
+from keras_roberta.data.examples.columns import Columns
+from keras_roberta.data.examples.table_files import read_table
+from keras_roberta.errors import InputError
+from keras_roberta.schemas import OneLabel, Value
+from keras_roberta.schemas.label_names import as_integer
+
+
+def table(tmp_path, labels, suffix=".tsv"):
+    path = tmp_path / f"t{suffix}"
+    if suffix == ".tsv":
+        rows = [f"{label}\ttext {i}" for i, label in enumerate(labels)]
+        path.write_text("\n".join(["label\ttext", *rows]) + "\n")
+    else:
+        rows = [f'{{"label": {label}, "text": "a"}}' for label in labels]
+        path.write_text("\n".join(rows) + "\n")
+    return read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "names"),
+    [
+        (["0", "1", "1"], 2, None),
+        (["2", "0", "1"], 3, None),
+        (["01", "02"], 2, ("01", "02")),
+        (["1_0", "1_1"], 2, ("1_0", "1_1")),
+        (["011", "11"], 2, ("011", "11")),
+        (["+1", "1"], 2, ("+1", "1")),
+        ([" 1", "1"], 2, (" 1", "1")),
+        (["1", "no"], 2, ("1", "no")),  # numbers only if all are
+        (["1.0", "2.0"], 2, ("1.0", "2.0")),
+        (["٣", "٤"], 2, ("٣", "٤")),  # digits, but not how numbers are written by default
+    ],
+)
+def test_classes_of_a_column(tmp_path, labels, classes, names):
+    schema = OneLabel.from_table(table(tmp_path, labels), Columns())
+    assert (schema.num_classes, schema.labels) == (classes, names)
+    targets = schema.read_targets(table(tmp_path, labels), Columns())
+    shown = [schema.label_names[number] for number in targets]
+    assert shown == labels
+
+
+@given(st.text(max_size=6))
+def test_only_canonical_numbers_are_numbers(label):
+    number = as_integer(label)
+    assert number is None or str(number) == label
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["0.5", "1.5"], "holds numbers such as '0.5', not classes; give --task regress"),
+        (["0", "5000"], "labels go up to 5000"),
+        (["0", "0"], "a single label, '0'"),
+        (["a", "a"], "a single label, 'a'"),
+    ],
+)
+def test_columns_that_are_no_classes(tmp_path, labels, message):
+    with pytest.raises(InputError, match=message):
+        OneLabel.from_table(table(tmp_path, labels), Columns())
+
+
+@pytest.mark.parametrize(
+    ("schema", "labels", "message"),
+    [
+        (OneLabel(2), ["0", "2"], "line 3, column 'label': label 2 is outside 0..1"),
+        (OneLabel(2, ("bad", "good")), ["bad", "fair"], "line 3, .*'fair' is none of bad, good"),
+        # Names first: "1" is not the second of them.
+        (OneLabel(2, ("1 star", "2 stars")), ["1 star", "1"], "line 3, .*'1' is none of 1 star"),
+        (Value(), ["1.5", "x"], "line 3, .*expected a number, found 'x'"),
+        (Value(), ["1.5", "nan"], "line 3, .*expected a number"),
+    ],
+)
+def test_labels_of_a_table_that_do_not_fit(tmp_path, schema, labels, message):
+    with pytest.raises(InputError, match=message) as error:
+        schema.read_targets(table(tmp_path, labels), Columns())
+    assert str(tmp_path) in str(error.value)
+
+
+NAMED = OneLabel(2, ("bad", "good"))
+
+
+@pytest.mark.parametrize(
+    ("schema", "labels", "expected"),
+    [
+        (OneLabel(3), [0, 2, 1], [0, 2, 1]),
+        (OneLabel(3), np.array([0, 2]), [0, 2]),
+        (OneLabel(3), np.array([0.0, 2.0]), [0, 2]),
+        (OneLabel(3), np.array([[0], [2]]), [0, 2]),
+        (OneLabel(3), np.array([0, np.int64(2)], object), [0, 2]),
+        (OneLabel(3), ["0", "2"], [0, 2]),
+        (NAMED, ["good", "bad"], [1, 0]),
+        (NAMED, np.array([b"good", b"bad"]), [1, 0]),
+        (NAMED, np.array(["good", "bad"], object), [1, 0]),
+        (NAMED, [1, 0], [1, 0]),
+        (Value(), [1, 2.5], [1.0, 2.5]),
+        (Value(), np.array([[1.0], [2.0]]), [1.0, 2.0]),
+        (Value(), np.array([1, 2.5], object), [1.0, 2.5]),
+    ],
+)
+def test_labels_in_python(schema, labels, expected):
+    assert schema.targets(labels).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("schema", "labels", "message"),
+    [
+        (OneLabel(2), [0, 1, 7, 9], "label 7 is outside 0..1"),
+        (OneLabel(2), np.array([0, -1]), "label -1 is outside"),
+        (OneLabel(2), np.array([0.0, 0.5]), "whole numbers or names; got 0.5$"),
+        (OneLabel(2), [True, False], "got True$"),
+        (OneLabel(2), [0, None], "got None$"),
+        (NAMED, ["good", "fine"], "label 'fine' is none of bad, good"),
+        (NAMED, np.array([b"fine"]), "label 'fine' is none"),
+        (Value(), [1.0, float("nan")], "row 1: .*finite numbers; got nan"),
+        (Value(), [1.0, "2"], "row 1: .*got '2'"),
+        (Value(), [1.0, None], "row 1: .*got None"),
+    ],
+)
+def test_labels_in_python_that_do_not_fit(schema, labels, message):
+    with pytest.raises(InputError, match=message):
+        schema.targets(labels)
+
+
+def test_names_are_distinct_and_as_many_as_classes():
+    with pytest.raises(InputError, match="num_classes is 3, but 2 labels"):
+        OneLabel(3, ("a", "b"))
+    with pytest.raises(InputError, match="'a' is named twice"):
+        OneLabel(2, ("a", "a"))
+
+
+def test_scores_and_comparisons():
+    outputs = OneLabel(2).outputs(np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]]))
+    np.testing.assert_allclose(outputs["score"], [0.880797, 0.731059, 0.952574], atol=1e-6)
+    scores = OneLabel(2).scores(outputs, [0, 1, 1])
+    assert scores["accuracy"] == pytest.approx(2 / 3)
+    assert scores["macro_f1"] == pytest.approx(2 / 3)
+    other = OneLabel(2).outputs(np.array([[2.0, 0.0], [1.0, 0.0], [3.0, 0.0]]))
+    comparison = OneLabel(2).compare(other, outputs)
+    assert comparison.agreement == pytest.approx(2 / 3)
+    assert comparison.largest_change == pytest.approx(2 * 0.731059 - 1, abs=1e-5)
+    values = Value().outputs(np.array([[0.001], [0.002]]))
+    changed = Value().compare(Value().outputs(np.array([[0.002], [0.002]])), values)
+    assert changed.agreement is None and changed.largest_change == pytest.approx(0.001)
+    large = Value().compare({"value": np.array([99.0])}, {"value": np.array([100.0])})
+    assert large.largest_change == pytest.approx(0.01)
+    assert Value().compare({"value": np.array([np.nan])}, values).largest_change == np.inf
+    assert Value().scores(values, [1.0, 2.0])["pearson"] == pytest.approx(1.0)
+    assert Value().scores(values, [1.0, 1.0])["pearson"] is None
