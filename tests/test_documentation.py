@@ -2,6 +2,7 @@
 
 Each page's fenced blocks of `python` and `sh` are run one after the other, in a directory with what
 the page speaks of. One that cannot run here has a comment `<!-- not run: the reason -->` above it.
+A page that another test follows says so in its first line: `<!-- run by tests/test_name.py -->`.
 """
 
 import concurrent.futures
@@ -51,11 +52,12 @@ class Block:
 
 
 def blocks_of(text):
-    pattern = r"(?:<!-- (.*?) -->\n+)?^([ ]*)```([^\n]*)\n(.*?)^\2```$"
+    pattern = r"(?:<!-- not run: ([^\n]*?) -->\n\s*)?^([ ]*)```(\w*)[^\n]*\n(.*?)^\2```$"
+    elsewhere = re.match(r"<!-- (run by tests/\S+) -->\n", text)
     found = []
-    for comment, _, language, code in re.findall(pattern, text, re.DOTALL | re.MULTILINE):
-        reason = re.fullmatch(r"\s*not run: (.+)", comment) if comment else None
-        found.append(Block(language, textwrap.dedent(code), reason and reason[1]))
+    for reason, _, language, code in re.findall(pattern, text, re.DOTALL | re.MULTILINE):
+        reason = reason or (elsewhere and elsewhere[1]) or None
+        found.append(Block(language, textwrap.dedent(code), reason))
     return found
 
 
@@ -160,6 +162,8 @@ def test_every_block_is_run_or_says_why_not():
         for block in blocks:
             assert block.language in (*RUN, *READ), f"{page}: {block}"
             assert block.not_run is None or len(block.not_run) > 10, f"{page}: {block}"
+            for test in re.findall(r"tests/\S+\.py", block.not_run or ""):
+                assert (ROOT / test).exists(), f"{page}: {block}"
         # No command hides in an indented paragraph.
         outside = re.sub(r"^[ ]*```.*?```$", "", PAGES[page], flags=re.DOTALL | re.MULTILINE)
         hidden = re.findall(r"^ {4,}(?:\$ )?(?:keras-roberta|python|pip|docker|make) .*$", outside)
