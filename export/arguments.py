@@ -20,6 +20,16 @@ def check_inputs(task, inputs, pairs):
         )
 
 
+def check_in_graph(tokenizer, in_graph):
+    """The in-graph form of a tokenizer; an InputError where its kind has none (None)."""
+    if in_graph is None:
+        raise InputError(
+            f"inputs: a tokenizer of the kind {tokenizer.kind_name} cannot go into the model; "
+            "export with inputs='tokens'"
+        )
+    return in_graph
+
+
 def check_lengths(lengths, longest, name="sequence_lengths", shortest=3):
     """The lengths in ascending order, each once; an InputError names the one that does not fit.
 

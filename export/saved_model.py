@@ -8,14 +8,13 @@ import tensorflow as tf
 
 from keras_roberta.errors import InputError
 from keras_roberta.export import metadata
-from keras_roberta.export.arguments import check_inputs, check_lengths
+from keras_roberta.export.arguments import check_in_graph, check_inputs, check_lengths
 from keras_roberta.export.runtime import SavedModelRunner
 from keras_roberta.export.serving_warmup import write_warmup_requests
 from keras_roberta.export.task_graphs import graph_of
 from keras_roberta.export.verify import verify
 from keras_roberta.files.atomic_write import atomic_directory
 from keras_roberta.tasks.masked_lm import RobertaMaskedLM
-from keras_roberta.tokenizers.in_graph import BatchedTokenizer, settings_of
 
 
 def to_saved_model(
@@ -108,7 +107,8 @@ class ServingModule(tf.Module):
         self.functions = {"tokens": self.tokens, "serving_default": self.tokens}
         self.text_names = []
         if inputs == "text":
-            self.tokenizer = BatchedTokenizer(**settings_of(task.preprocessor.tokenizer))
+            tokenizer = task.preprocessor.tokenizer
+            self.tokenizer = check_in_graph(tokenizer, tokenizer.batched_in_graph())
             self.longest = task.preprocessor.sequence_length
             self.text_names = ["text", "text_pair"] if pairs else ["text"]
             self.functions["serving_default"] = tf.function(

@@ -7,7 +7,7 @@ import flatbuffers
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
-from keras_roberta.export.arguments import check_choice, check_inputs, check_lengths
+from keras_roberta.export.arguments import check_choice, check_in_graph, check_inputs, check_lengths
 from keras_roberta.export.interpreter import open_interpreter
 from keras_roberta.export.metadata import TFLITE_IDENTIFIER, add_metadata, describe
 from keras_roberta.export.runtime import TFLiteRunner
@@ -15,7 +15,6 @@ from keras_roberta.export.task_graphs import graph_of
 from keras_roberta.export.tflite_rewrites import gather_before_widening, share_vocabulary
 from keras_roberta.export.verify import ExportMismatch, verify
 from keras_roberta.files.atomic_write import atomic_file
-from keras_roberta.tokenizers.in_graph import StaticTokenizer, settings_of
 
 QUANTIZATIONS = ("none", "float16", "int8")
 # Room for the UTF-8 of a text that fills a signature: English has four to five bytes a token.
@@ -100,7 +99,8 @@ class PhoneModule(tf.Module):
         super().__init__(name="phone")
         self.graph = graph_of(task, top_k, max_masks)
         if inputs == "text":
-            self.tokenizer = StaticTokenizer(**settings_of(task.preprocessor.tokenizer))
+            tokenizer = task.preprocessor.tokenizer
+            self.tokenizer = check_in_graph(tokenizer, tokenizer.static_in_graph())
 
     def trace_tokens(self, length):
         """The concrete function on token ids, padding at the end."""

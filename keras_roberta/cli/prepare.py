@@ -66,7 +66,7 @@ def prepare(
         token_labels=token_labels if named else tuple(token_labels.split(",")),
     )
     if runner is None:
-        from keras_roberta.jobs import prepare as recipe
+        from keras_roberta.jobs.prepare import one_machine as recipe
 
         with _Bars() as progress:
             recipe.prepare(corpus, tokenizer, out, options, overwrite, processes, progress)

@@ -11,7 +11,7 @@ from keras_roberta.export.comparison import bytes_on_disk
 from keras_roberta.export.metadata import read_metadata
 from keras_roberta.export.runtime import load
 from keras_roberta.tasks.text_classifier import RobertaTextClassifier
-from keras_roberta.tokenizers import RobertaTokenizer
+from keras_roberta.tokenizers import open_tokenizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,7 @@ def open_predictor(path, tokenizer=None, threads=1):
     if not is_exported(path):
         return task_predictor(RobertaTextClassifier.from_preset(path), bytes_on_disk(path))
     if tokenizer is not None:
-        tokenizer = RobertaTokenizer.from_preset(tokenizer)
+        tokenizer = open_tokenizer(tokenizer)
     elif read_metadata(path)["inputs"] == "tokens":
         raise InputError(f"{path}: takes token ids; name the preset it came from as --tokenizer")
     return runner_predictor(path, tokenizer, threads)

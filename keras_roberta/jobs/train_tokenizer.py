@@ -31,7 +31,7 @@ def train_tokenizer(
             more than its text is repeated, one whose share is less is sampled by document.
 
     Returns:
-        the `RobertaTokenizer`, and {language: share}.
+        the tokenizer, and {language: share}.
 
     Raises:
         InputError: something in the corpus, or `out` holds a tokenizer already.

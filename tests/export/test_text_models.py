@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from keras_roberta import export
 from keras_roberta.errors import InputError
 from keras_roberta.export.verify import as_features, relative_deviation
+from keras_roberta.tokenizers import RobertaTokenizer
 
 TEXTS = {
     "empty": "",
@@ -157,13 +158,13 @@ def test_a_task_without_a_tokenizer(make_task, tmp_path):
 
 
 def test_other_ids_are_noticed(classifier, tmp_path, monkeypatch):
-    def cased(tokenizer):
-        settings = settings_of(tokenizer)
-        return {**settings, "add_prefix_space": not settings["add_prefix_space"]}
+    static_in_graph = RobertaTokenizer.static_in_graph
 
-    from keras_roberta.tokenizers.in_graph import settings_of
+    def of_another(tokenizer):
+        settings = tokenizer.vocabulary, tokenizer.merges, not tokenizer.add_prefix_space
+        return static_in_graph(RobertaTokenizer(*settings))
 
-    monkeypatch.setattr("keras_roberta.export.tflite.settings_of", cased)
+    monkeypatch.setattr(RobertaTokenizer, "static_in_graph", of_another)
     with pytest.raises(export.ExportMismatch, match="the tokenizer in the file makes other ids"):
         export.to_tflite(classifier, tmp_path / "model.tflite", "none", sequence_lengths=[16])
     assert list(tmp_path.iterdir()) == []

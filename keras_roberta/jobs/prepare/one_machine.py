@@ -32,7 +32,7 @@ from keras_roberta.jobs.prepare.job import (
     num_shards,
     write_shard,
 )
-from keras_roberta.tokenizers.roberta_tokenizer import RobertaTokenizer
+from keras_roberta.tokenizers import open_tokenizer
 
 _TOKENS_A_PART = 1 << 23
 
@@ -42,7 +42,7 @@ def prepare(corpus, tokenizer, out, options=None, overwrite=False, processes=Non
 
     Args:
         corpus: a file or a directory; see `data/corpora.py`.
-        tokenizer: `RobertaTokenizer`, or a source of one.
+        tokenizer: a tokenizer of any kind, or where to read one; see `open_tokenizer`.
         out: directory.
         options: `PrepareOptions`
         overwrite: whether to replace shards that are there, and to begin anew where an earlier run
@@ -57,8 +57,7 @@ def prepare(corpus, tokenizer, out, options=None, overwrite=False, processes=Non
         InputError: something in what was given, or the disk is full.
     """
     options, out = options or PrepareOptions(), Path(out)
-    if not isinstance(tokenizer, RobertaTokenizer):
-        tokenizer = RobertaTokenizer.from_preset(tokenizer)
+    tokenizer = open_tokenizer(tokenizer)
     units = work_units(corpus, options.corpus)
     job = Job(out, tokenizer, options, units)
     with output_errors(out):
