@@ -5,14 +5,14 @@ RUN := $(VENV)/bin
 # Most of a test is tracing, in one thread; the tests of a file share models and stay together.
 PYTEST := $(RUN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test test-fast lint peers clean
+.PHONY: demo test test-fast lint docs peers clean
 
 # The main job on data that is already there: the documentation inside the installed packages.
 demo: $(VENV)/installed
 	$(RUN)/keras-roberta demo --out demo-out --overwrite
 
-# Everything, the slow ones included.
-test: $(VENV)/installed lint
+# Everything: style, the documentation with its links, all tests.
+test: $(VENV)/installed lint docs
 	$(PYTEST) --durations=10
 
 test-fast: $(VENV)/installed
@@ -21,6 +21,10 @@ test-fast: $(VENV)/installed
 lint: $(VENV)/installed
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
+
+# The site in site/; a broken link or a name that is not there ends it.
+docs: $(VENV)/installed
+	DISABLE_MKDOCS_2_WARNING=true NO_MKDOCS_2_WARNING=true $(RUN)/python -m mkdocs build --strict --quiet
 
 # PyTorch and Transformers, for benchmarks alone, apart from the library's own environment.
 peers: $(PEERS)/installed
@@ -37,4 +41,4 @@ $(PEERS)/installed: Makefile
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(PEERS) build dist *.egg-info demo-out
+	rm -rf $(VENV) $(PEERS) build dist *.egg-info demo-out site

@@ -1,6 +1,6 @@
 """How a training step's time and memory grow with the model, the batch and the replicas.
 
-    python benchmarks/scaling.py --picture docs/scaling.png
+    python benchmarks/scaling.py --picture docs/images/scaling.png
 
 One factor at a time is changed about a small model; each point is a process of its own that runs
 `RobertaPretrainer.fit`, masked language modelling in float32 with dropout and AdamW. Prints the

@@ -4,7 +4,7 @@
     python examples/run_tflite_text.py sentiment.tflite "a gob of drivel"
 
 The file is one that `export.to_tflite(task, path, inputs="text")` wrote. A program on a phone does
-the same steps; see docs/android.md.
+the same steps; see docs/guides/phone.md.
 """
 
 import json

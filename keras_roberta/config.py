@@ -1,4 +1,4 @@
-"""The shape of a RoBERTa model: one frozen, validated record."""
+"""`RobertaConfig`: the size and settings of a RoBERTa encoder, checked when it is made."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from keras_roberta.errors import InputError
 INITIALIZERS = ("normal", "truncated_normal", "glorot_uniform")
 ATTENTION = ("auto", "plain", "blocks", "compiled", "fused")
 
-# `layers, heads, hidden, intermediate`: tiny, mini and small are the compact BERTs of Turc et al.
-# (2019, table 1), base and large RoBERTa's (Liu et al., 2019, section 4), xlm-* XLM-R's (Conneau
-# et al., 2020, section 3). A random start of a model narrower than base has weights larger by the
-# square root of that, so that what a layer gives is as large as in base.
+# tiny, mini and small have the sizes of the compact BERTs (Turc et al., 2019, table 1), base and
+# large those of RoBERTa (Liu et al., 2019, section 4), xlm-* those of XLM-R (Conneau et al., 2020,
+# section 3). Models narrower than base start with larger weights, by the square root of
+# 768 / hidden_dim, so that a layer's output is as large as in base.
 _NAMED = {
     "tiny": dict(
         num_layers=2, num_heads=2, hidden_dim=128, intermediate_dim=512, initializer_range=0.05
@@ -60,26 +60,31 @@ class RobertaConfig:
         num_heads: attention heads; must divide `hidden_dim`.
         hidden_dim: width of the residual stream.
         intermediate_dim: width of the feed-forward layer.
-        max_sequence_length: longest input in tokens, specials included. The position table has
-            `max_sequence_length + pad_token_id + 1` rows, since positions count from there.
-        num_token_types: rows of the token type table; RoBERTa has one, which is always added.
-        dropout: rate on embeddings and on the output of each sub-layer.
+        max_sequence_length: longest input in tokens, with special tokens. The position table has
+            `max_sequence_length + pad_token_id + 1` rows: the first position is
+            `pad_token_id + 1`.
+        num_token_types: rows of the token type table. RoBERTa has one, which is added to every
+            token.
+        dropout: rate on the embeddings and on the outputs of attention and feed-forward layers.
         attention_dropout: rate on attention probabilities.
-        layer_norm_epsilon: added to the variance.
-        initializer: "normal" (RoBERTa's), "truncated_normal" (BERT's) or "glorot_uniform"
-            (fairseq's for the linear layers; embeddings stay normal).
-        initializer_range: standard deviation of the two normal ones.
-        seed: seeds every initialiser, each weight by its own name; None draws from
+        layer_norm_epsilon: added to the variance in layer norms.
+        initializer: how weights start: "normal" (as RoBERTa), "truncated_normal" (as BERT) or
+            "glorot_uniform" (as fairseq's linear layers; embedding tables stay normal).
+        initializer_range: standard deviation of the first two, and of embedding tables.
+        seed: makes the initial weights repeatable; None uses the seed of
             `keras.utils.set_random_seed`.
-        start_token_id, pad_token_id, end_token_id: `<s>`, `<pad>`, `</s>`.
-        attention: how it is computed: "plain", "blocks" (of queries, with memory linear in the
-            length), "compiled" by XLA, or "fused" (Keras's operation, a flash kernel where the
-            backend has one); "auto" chooses by length and device. The result is the same.
-        remat: keep only the input of each block for the backward pass and compute the rest again
-            (gradient checkpointing): less memory, more time, the same gradients.
+        start_token_id: id of `<s>`.
+        pad_token_id: id of `<pad>`.
+        end_token_id: id of `</s>`.
+        attention: how attention is computed; the result is the same. "plain" computes all scores
+            at once, "blocks" one block of queries after the other (memory grows linearly with the
+            length), "compiled" is "plain" compiled by XLA, "fused" is Keras's operation, a flash
+            kernel where the backend has one. "auto" chooses by length and device.
+        remat: gradient checkpointing. Only the input of each block is kept for the backward pass
+            and the rest is computed again: less memory, more time, the same gradients.
 
     Raises:
-        InputError: names the field and the value that does not fit.
+        InputError: a value does not fit; the message names the field and the value.
     """
 
     vocabulary_size: int = 50_265
@@ -148,12 +153,19 @@ class RobertaConfig:
 
     @property
     def num_positions(self) -> int:
-        """Rows of the position table; those up to `pad_token_id` stand for padding (fairseq)."""
+        """Rows of the position table. The first `pad_token_id + 1` are not used by tokens."""
         return self.max_sequence_length + self.pad_token_id + 1
 
     @classmethod
-    def named(cls, name: str, **changes) -> RobertaConfig:
-        """A known size, with `changes` to any field.
+    def named(cls, name: str, **changes: Any) -> RobertaConfig:
+        """The config of a known size: tiny, mini, small, base, large, xlm-base or xlm-large.
+
+        Args:
+            name: of the size.
+            **changes: other values for any fields.
+
+        Raises:
+            InputError: the name or a field is not known, or a value does not fit.
 
         >>> RobertaConfig.named("base").hidden_dim
         768
@@ -164,8 +176,8 @@ class RobertaConfig:
             raise InputError(f"no RobertaConfig is named {name!r}; choose from {', '.join(_NAMED)}")
         return cls.from_dict({**_NAMED[name], **changes})
 
-    def replace(self, **changes) -> RobertaConfig:
-        """A copy with some fields changed, validated again."""
+    def replace(self, **changes: Any) -> RobertaConfig:
+        """A copy with other values for some fields; all are checked again."""
         return RobertaConfig.from_dict({**self.to_dict(), **changes})
 
     def to_dict(self) -> dict[str, Any]:
@@ -182,11 +194,13 @@ class RobertaConfig:
 
     @classmethod
     def from_hugging_face(cls, values: Mapping[str, Any]) -> RobertaConfig:
-        """From the content of a Hugging Face `config.json`; keys that it leaves out take RoBERTa's
-        defaults there (which are BERT's: epsilon 1e-12, two token types).
+        """The config for the content of a Hugging Face `config.json`.
+
+        Keys that are missing take the defaults of Transformers' `RobertaConfig`. Two of them are
+        not the defaults here: an epsilon of 1e-12, and two token types.
 
         Raises:
-            InputError: for another architecture, or a setting that RoBERTa does not have.
+            InputError: the file is of another architecture, or has a setting that RoBERTa lacks.
         """
         model_type = values.get("model_type")
         if model_type not in _HUGGING_FACE_MODEL_TYPES:
@@ -212,7 +226,7 @@ class RobertaConfig:
         return cls(max_sequence_length=positions - offset, **fields)
 
     def to_hugging_face(self) -> dict[str, Any]:
-        """The content of a `config.json` that Transformers reads as RobertaConfig."""
+        """The content of a `config.json` that Transformers reads as its `RobertaConfig`."""
         return {
             "model_type": "roberta",
             **{theirs: getattr(self, ours) for ours, theirs in _HUGGING_FACE_KEYS.items()},

@@ -1,7 +1,14 @@
-"""Every snippet of the README and every example runs."""
+"""The commands and programs of README and docs run; so do the examples; links and names exist.
+
+Each page's fenced blocks of `python` and `sh` are run one after the other, in a directory with what
+the page speaks of. One that cannot run here has a comment `<!-- not run: the reason -->` above it.
+A page that another test follows says so in its first line: `<!-- run by tests/test_name.py -->`.
+"""
 
 import concurrent.futures
+import dataclasses
 import http.server
+import importlib.util
 import json
 import pathlib
 import re
@@ -9,6 +16,7 @@ import runpy
 import shlex
 import subprocess
 import sys
+import textwrap
 import threading
 
 import keras
@@ -24,53 +32,212 @@ from keras_roberta.jobs.prepare.one_machine import prepare
 from keras_roberta.tokenizers import byte_buffer
 
 ROOT = pathlib.Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = ROOT / "docs"
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in [*ROOT.glob("*.md"), *sorted(DOCS.rglob("*.md"))]
+}
+# Languages whose blocks are programs; those of the others are read only.
+RUN = ("python", "sh")
+READ = ("text", "json", "kotlin", "yaml", "pycon", "diff", "toml")
 
 
-def blocks(language):
-    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-    return [code for found, code in fenced if found == language]
+@dataclasses.dataclass
+class Block:
+    """A fenced block: its language, its content, and why it is not run (None where it is)."""
+
+    language: str
+    code: str
+    not_run: str | None
+
+
+def blocks_of(text):
+    pattern = r"(?:<!-- not run: ([^\n]*?) -->\n\s*)?^([ ]*)```(\w*)[^\n]*\n(.*?)^\2```$"
+    elsewhere = re.match(r"<!-- (run by tests/\S+) -->\n", text)
+    found = []
+    for reason, _, language, code in re.findall(pattern, text, re.DOTALL | re.MULTILINE):
+        reason = reason or (elsewhere and elsewhere[1]) or None
+        found.append(Block(language, textwrap.dedent(code), reason))
+    return found
+
+
+BLOCKS = {page: blocks_of(text) for page, text in PAGES.items()}
+RUNNING = [
+    page
+    for page, blocks in BLOCKS.items()
+    if any(b.language in RUN and b.not_run is None for b in blocks)
+]
+
+
+def commands_of(block):
+    """The lines of a `sh` block as lists of words; comments and continued lines are joined."""
+    lines = block.code.replace("\\\n", " ").splitlines()
+    return [words for words in (shlex.split(line, comments=True) for line in lines) if words]
+
+
+# What a page speaks of besides the checkpoint, the texts and the tables.
+WITH_RUN = ("docs/guides/phone.md", "docs/guides/server.md")
+WRITTEN = {
+    "README.md": [
+        "sst2-model/config.json",
+        "sst2.tflite",
+        "run/config.json",
+        "for-transformers/model.safetensors",
+        "serving/sst2/1/saved_model.pb",
+        "report/report.png",
+        "tok/tokenizer.json",
+        "shards/manifest.json",
+    ],
+    "docs/guides/keras.md": ["film-model/config.json", "run/config.json"],
+    "docs/guides/hugging-face.md": ["for-transformers/model.safetensors", "back/model.safetensors"],
+    "docs/guides/phone.md": ["sentiment.tflite", "sst2.tflite", "report/report.png"],
+    "docs/guides/server.md": ["serving/sentiment/1/saved_model.pb", "serving/sentiment/2"],
+    "docs/guides/pre-training.md": ["short-run/config.json", "for-transformers/config.json"],
+}
 
 
 @pytest.fixture
-def workplace(config, tokenizer, sentiment, tmp_path, monkeypatch):
-    """A directory with what the README speaks of: a checkpoint, text/, train.tsv and dev.tsv."""
+def workplace(tokenizer, sentiment, tmp_path, monkeypatch):
+    """A directory with what the pages speak of: checkpoints of ours and of Hugging Face's kind,
+    text/, train.tsv and dev.tsv."""
     monkeypatch.chdir(tmp_path)
-    preprocessor = kr.RobertaPreprocessor(tokenizer, sequence_length=128)
-    backbone = kr.RobertaBackbone(config.replace(max_sequence_length=128))
-    kr.RobertaTextClassifier(backbone, 2, preprocessor=preprocessor).save_to_preset("granite-30m")
+    texts, labels = sentiment
+    backbone = tiny_backbone(tokenizer, max_sequence_length=128)
+    lm = kr.RobertaMaskedLM(backbone, preprocessor=lm_preprocessor(tokenizer))
+    lm.save_to_hugging_face("hf")
+    lm.save_to_preset("granite-30m")
     (tmp_path / "text").mkdir()
-    (tmp_path / "text" / "a.txt").write_text("\n\n".join(sentiment[0]))
+    # Sentences that differ, in as many documents as it takes for some to be held out.
+    stories = [f"{text}. It is number {i}. So {text}." for i, text in enumerate(texts * 2)]
+    (tmp_path / "text" / "a.txt").write_text("\n\n".join(stories))
     for name in ("train.tsv", "dev.tsv"):
-        rows = "".join(f"{label}\t{text}\n" for text, label in zip(*sentiment, strict=True))
+        rows = "".join(f"{label}\t{text}\n" for text, label in zip(texts, labels, strict=True))
         (tmp_path / name).write_text("label\tsentence\n" + rows)
     return tmp_path
 
 
+def tiny_backbone(tokenizer, max_sequence_length):
+    config = kr.RobertaConfig(
+        vocabulary_size=tokenizer.vocabulary_size,
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=16,
+        intermediate_dim=32,
+        max_sequence_length=max_sequence_length,
+        seed=5,
+    )
+    return kr.RobertaBackbone(config)
+
+
+def lm_preprocessor(tokenizer):
+    return kr.RobertaMaskedLM.preprocessor_cls(tokenizer, sequence_length=128)
+
+
 @pytest.mark.slow
-def test_python_of_the_readme(workplace, sentiment):
-    (code,) = blocks("python")
+@pytest.mark.parametrize("page", RUNNING)
+def test_blocks_run(page, workplace, tokenizer, sentiment, run):
     data = tf.data.Dataset.from_tensor_slices(sentiment).batch(16)
-    exec(compile(code, "README.md", "exec"), {"train": data, "dev": data})
-    assert (workplace / "sst2.tflite").exists()
-    assert (workplace / "serving/sst2/1/saved_model.pb").exists()
+    names = {"train": data, "dev": data} if page == "README.md" else {}
+    if page in WITH_RUN:
+        preprocessor = kr.RobertaPreprocessor(tokenizer, 128, labels=["bad", "good"])
+        backbone = tiny_backbone(tokenizer, max_sequence_length=128)
+        kr.RobertaTextClassifier(backbone, 2, preprocessor=preprocessor).save_to_preset("run")
+    for block in BLOCKS[page]:
+        if block.not_run or block.language not in RUN:
+            continue
+        if block.language == "python":
+            exec(compile(block.code, page, "exec"), names)
+            continue
+        for command in commands_of(block):
+            assert command[0] == "keras-roberta", f"{command}: say why it is not run"
+            code, _, stderr = run(*command[1:])
+            assert code == 0, (command, stderr)
+    for path in WRITTEN.get(page, []):
+        assert (workplace / path).exists(), path
 
 
-@pytest.mark.slow
-def test_commands_of_the_readme(workplace, run):
-    commands = [
-        line
-        for block in blocks("")
-        for line in block.replace("\\\n", " ").splitlines()
-        if line.startswith("keras-roberta ")
-    ]
-    assert len(commands) == 7
-    for command in commands:
-        code, _, stderr = run(*shlex.split(command)[1:])
-        assert code == 0, stderr
-    assert (workplace / "shards/manifest.json").exists()
-    assert (workplace / "run/config.json").exists() and (workplace / "sst2.tflite").exists()
-    assert list((workplace / "report").glob("*.png"))
+def test_every_block_is_run_or_says_why_not():
+    for page, blocks in BLOCKS.items():
+        assert PAGES[page].count("```") == 2 * len(blocks), f"{page}: an unclosed block"
+        for block in blocks:
+            assert block.language in (*RUN, *READ), f"{page}: {block}"
+            assert block.not_run is None or len(block.not_run) > 10, f"{page}: {block}"
+            for test in re.findall(r"tests/\S+\.py", block.not_run or ""):
+                assert (ROOT / test).exists(), f"{page}: {block}"
+        # No command hides in an indented paragraph.
+        outside = re.sub(r"^[ ]*```.*?```$", "", PAGES[page], flags=re.DOTALL | re.MULTILINE)
+        hidden = re.findall(r"^ {4,}(?:\$ )?(?:keras-roberta|python|pip|docker|make) .*$", outside)
+        assert not hidden, f"{page}: {hidden}"
+
+
+def test_options_of_commands_that_are_not_run(run, monkeypatch):
+    """Not run, but options that are gone would be noticed."""
+    monkeypatch.setenv("COLUMNS", "200")
+    checked = 0
+    for page, blocks in BLOCKS.items():
+        for block in blocks:
+            if block.language != "sh" or not block.not_run or block.code.startswith("#!"):
+                continue
+            for words in commands_of(block):
+                if words[0] == "keras-roberta":
+                    words = words[words.index("--") + 1 :] if "--" in words else words[1:]
+                    code, text, _ = run(words[0], "--help")
+                    options = [word for word in words if word.startswith("--")]
+                    assert code == 0 and all(option in text for option in options), (page, words)
+                    checked += 1
+    assert checked >= 3
+
+
+# Names, links and sizes
+
+
+def test_the_readme_is_short():
+    assert len(PAGES["README.md"].splitlines()) <= 150
+
+
+def test_links_of_pages_outside_the_site():
+    """Those in docs/ are checked by `mkdocs build --strict`."""
+    for page in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        for target in re.findall(r"\]\(([^)#]+)(?:#[\w-]+)?\)", PAGES[page]):
+            assert target.startswith("https://") or (ROOT / target).exists(), f"{page}: {target}"
+
+
+def test_files_that_pages_name_exist():
+    rooms = sorted(p.name for p in (ROOT / "keras_roberta").iterdir() if p.is_dir())
+    places = rf"(?:keras_roberta|export|tests|benchmarks|examples|docs|{'|'.join(rooms)})"
+    named = rf"(?:`|(?:python3?|python3\.11) )({places}/[\w./-]*\w)"
+    for page, text in PAGES.items():
+        if page == "CHANGELOG.md" or page.startswith("docs/how-to/"):  # files before, files to add
+            continue
+        for path in re.findall(named, text):
+            found = [(root / path).exists() for root in (ROOT, ROOT / "keras_roberta")]
+            assert any(found), f"{page}: {path}"
+
+
+def test_every_decision_is_listed():
+    index = PAGES["docs/decisions/index.md"]
+    for path in (DOCS / "decisions").glob("0*.md"):
+        assert f"[{path.read_text('utf-8').splitlines()[0][2:]}]({path.name})" in index
+
+
+def test_every_public_name_is_in_the_reference():
+    reference = "".join(text for page, text in PAGES.items() if "/reference/" in page)
+    documented = {name.rsplit(".", 1)[1] for name in re.findall(r"^::: (\S+)", reference, re.M)}
+    assert {*kr.__all__, *export.__all__} <= documented
+
+
+def test_examples_in_docstrings_are_blocks_in_the_reference():
+    pytest.importorskip("griffe")
+    spec = importlib.util.spec_from_file_location("doctest_fences", DOCS / "doctest_fences.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    text = "A sum.\n\n>>> 1 + 1  # doctest: +SKIP\n2\n\nArgs:\n    x: of `>>> 1`."
+    fenced = "A sum.\n\n\n```pycon\n>>> 1 + 1\n2\n```\n\nArgs:\n    x: of `>>> 1`."
+    assert module.fenced(text) == fenced
+    assert module.fenced(">>> 2") == "\n```pycon\n>>> 2\n```"
+
+
+# The examples
 
 
 @pytest.mark.slow
@@ -218,8 +385,8 @@ def run_example(name, *arguments):
         runpy.run_path(str(ROOT / "examples" / name), run_name="__main__")
 
 
-def test_the_page_on_android_speaks_of_what_there_is(exported):
-    page = (ROOT / "docs/android.md").read_text(encoding="utf-8")
+def test_the_page_on_phones_speaks_of_what_there_is(exported):
+    page = (DOCS / "guides/phone.md").read_text(encoding="utf-8")
     interpreter = Interpreter(str(exported[0] / "model.tflite"))
     runner = interpreter.get_signature_runner("text_8")
     assert runner.get_input_details()["utf8"]["shape"].tolist() == [1, 8 * 8]

@@ -39,6 +39,8 @@ def test_the_wheel_alone_imports(tmp_path):
         p.parent.relative_to(ROOT).as_posix() for p in (ROOT / "keras_roberta").rglob("__init__.py")
     }
     assert packages == sources | {"keras_roberta/export"}
+    # Type checkers use the hints of the package and of all within it (PEP 561).
+    assert (site / "keras_roberta/py.typed").exists()
     environment = {**os.environ, "PYTHONPATH": str(site), "TF_CPP_MIN_LOG_LEVEL": "3"}
     output = subprocess.run(
         [sys.executable, "-c", PROBE], cwd=tmp_path, env=environment, capture_output=True, text=True

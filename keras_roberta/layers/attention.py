@@ -1,4 +1,4 @@
-"""Multi-head self-attention with one fused query-key-value product."""
+"""Multi-head self-attention. Queries, keys and values come from one matrix product."""
 
 import functools
 import logging
@@ -6,6 +6,7 @@ import logging
 import keras
 from keras import ops
 
+from keras_roberta.config import RobertaConfig
 from keras_roberta.layers.attention_core import (
     attention_in_blocks,
     fused_attention,
@@ -17,23 +18,25 @@ from keras_roberta.layers.dropout import RobertaDropout
 from keras_roberta.layers.gather import gather_tokens
 from keras_roberta.layers.gpu import compute_capability, has_gpu
 from keras_roberta.layers.initializers import make_initializer
+from keras_roberta.layers.tensor import Tensor
 
-# Added to the score of a pair that may not attend. Finite, so that a row which may attend to
-# nothing gets even weights instead of NaN; below any real score even after a bfloat16 rounding.
+# Added to the attention score of a pair of tokens where the first may not see the second. Finite:
+# a token that may see nothing gets equal weights, not NaN. Far enough below any real score that
+# rounding to bfloat16 does not matter.
 MASKED_SCORE = -1e9
-# Longer sequences go in blocks.
+# Sequences of more tokens than this are computed in blocks of queries.
 LONG = 512
 
 logger = logging.getLogger("keras_roberta")
 
 
-def attention_bias(padding_mask, segment_ids=None):
-    """What is added to the attention scores: 0 where a token may look, `MASKED_SCORE` elsewhere.
+def attention_bias(padding_mask: Tensor, segment_ids: Tensor | None = None) -> Tensor:
+    """What is added to the attention scores: 0 where a token may be seen, else `MASKED_SCORE`.
 
     Args:
-        padding_mask: int (batch, length), 1 for tokens.
-        segment_ids: optional int (batch, length). Tokens then see only their own segment, so that
-            several documents share a row without knowing of each other.
+        padding_mask: int (batch, length), 1 for tokens and 0 for padding.
+        segment_ids: optional int (batch, length). A token then sees only tokens with the same
+            number, so that several documents can share a row without seeing each other.
 
     Returns:
         float32 (batch, 1, 1, length), or (batch, 1, length, length) with segments.
@@ -49,19 +52,24 @@ def attention_bias(padding_mask, segment_ids=None):
 class RobertaSelfAttention(ConfiguredLayer):
     """Scaled dot-product self-attention (Vaswani et al., 2017, section 3.2).
 
-    `softmax(Q K^T / sqrt(head_dim) + bias) V`, the softmax in float32 whatever the compute dtype.
+    Computes `softmax(Q K^T / sqrt(head_dim) + bias) V`. The softmax is in float32, whatever the
+    compute dtype.
+
+    Args:
+        config: a `RobertaConfig`; `config.attention` chooses the way to compute it.
 
     Call arguments:
         x: float (batch, length, hidden_dim)
-        bias: float32, from `attention_bias`; of (batch, 1, length, length) the rows of these
-            positions.
-        positions: of the tokens whose output is wanted, as in `gather_tokens`.
+        bias: float32 (batch, 1, 1, length), from `attention_bias`. With segments and `positions`:
+            its rows at these positions, (batch, 1, positions, length).
+        positions: int (batch, positions), the tokens to compute the output for; see
+            `gather_tokens`. None for all.
 
     Returns:
         float (batch, length, hidden_dim), or (batch, positions, hidden_dim)
     """
 
-    def __init__(self, config, **kwargs):
+    def __init__(self, config: RobertaConfig | dict, **kwargs):
         super().__init__(config, **kwargs)
         self.query_key_value = keras.layers.Dense(
             3 * self.config.hidden_dim,
@@ -103,9 +111,9 @@ class RobertaSelfAttention(ConfiguredLayer):
         return self.output_dense(x)
 
     def _core(self, length, training, rate, positions=None):
-        """Which function of `attention_core` to use, `length` being None where not yet known."""
+        """The function of `attention_core` to use. `length` is None where it is not known yet."""
         if isinstance(positions, str):
-            return plain_attention  # one row of scores
+            return plain_attention  # for `<s>` alone there is one row of scores
         choice = self.config.attention
         flash = choice == "auto" and positions is None and self._has_flash_kernel(length, training)
         if rate and (flash or choice == "fused"):
@@ -117,7 +125,7 @@ class RobertaSelfAttention(ConfiguredLayer):
             if (length or self.config.max_sequence_length) > LONG:
                 choice = "blocks"
             else:
-                # Not without training: a SavedModel would keep the XLA program in it.
+                # In training only: a SavedModel would contain the XLA program.
                 choice = "compiled" if has_gpu() and training else "plain"
         return {
             "plain": plain_attention,
@@ -127,7 +135,10 @@ class RobertaSelfAttention(ConfiguredLayer):
         }[choice]
 
     def _has_flash_kernel(self, length, training):
-        """Whether Keras's operation is cuDNN's kernel here (`check_is_flash_attention` of JAX)."""
+        """Whether Keras's operation runs cuDNN's flash kernel here.
+
+        The conditions are those of `check_is_flash_attention` in JAX.
+        """
         if not has_gpu() or keras.backend.backend() != "jax":
             return False
         head_dim, half = self.config.head_dim, self.compute_dtype in ("float16", "bfloat16")

@@ -1,15 +1,15 @@
-"""Scaled dot-product attention between heads, in the ways that pay at different lengths.
+"""Scaled dot-product attention of all heads: three functions, each best at some lengths or devices.
 
-All of them compute `softmax(query key^T + bias) value` (Vaswani et al., 2017, section 3.2), the
-softmax in float32, with dropout on its result. Arguments:
+All compute `softmax(query key^T + bias) value` (Vaswani et al., 2017, section 3.2). The softmax is
+in float32, and dropout is applied to its result. They take
 
-    query: float (batch, heads, queries, head_dim), scaled already.
+    query: float (batch, heads, queries, head_dim), scaled by 1 / sqrt(head_dim) already.
     key, value: float (batch, heads, length, head_dim)
     bias: float32 (batch, 1, 1, length) or (batch, 1, queries, length).
-    seed: what `keras.random.SeedGenerator.next` gives, or None for no dropout.
-    rate: of the dropout.
+    seed: integer (2,), as `keras.random.SeedGenerator.next` gives, or None for no dropout.
+    rate: the share that dropout sets to 0.
 
-and the result is float (batch, heads, queries, head_dim).
+and return float (batch, heads, queries, head_dim).
 """
 
 import functools
@@ -18,24 +18,45 @@ import keras
 from keras import ops
 
 from keras_roberta.layers.dropout import dropout
+from keras_roberta.layers.tensor import Tensor
 
-# Queries a block. The scores of a block, not of all, are in memory at a time.
+# Queries in a block. Only the scores of one block are in memory at a time.
 BLOCK = 256
 
 
-def plain_attention(query, key, value, bias, seed=None, rate=0.0):
-    """All scores at once: (batch, heads, length, length) of them."""
+def plain_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Tensor,
+    seed: Tensor | None = None,
+    rate: float = 0.0,
+) -> Tensor:
+    """Computes all scores at once, an array of (batch, heads, queries, length)."""
     weights = ops.cast(_weights(query, key, bias), value.dtype)
     return ops.matmul(_dropout(weights, seed, rate), value)
 
 
-def attention_in_blocks(query, key, value, bias, seed=None, rate=0.0, block=BLOCK):
-    """Block after block of queries, so that memory is linear in the length.
+def attention_in_blocks(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Tensor,
+    seed: Tensor | None = None,
+    rate: float = 0.0,
+    block: int = BLOCK,
+) -> Tensor:
+    """Computes one block of queries after the other, so that memory is linear in the length.
 
-    The backward pass makes the weights of a block again, with the same dropout, rather than keep
-    them (as Dao et al., 2022, section 3.1): it costs one product in five.
+    The backward pass does not keep the attention weights. It computes those of each block again,
+    with the same dropout (as Dao et al., 2022, section 3.1). That is one more matrix product for
+    every five.
+
+    Args:
+        query, key, value, bias, seed, rate: see the module.
+        block: queries in a block.
     """
-    # As many blocks as needed, of nearly equal size.
+    # As few blocks as possible, of nearly equal size.
     length = ops.shape(query)[2]
     count = -(-length // block)
     size = -(-length // count)
@@ -52,20 +73,21 @@ def attention_in_blocks(query, key, value, bias, seed=None, rate=0.0, block=BLOC
     def put(x, i, update):
         return ops.slice_update(x, (0, 0, i * size, 0), update)
 
-    # Arguments, what has no gradient too: under `keras.remat` JAX forbids values from outside.
+    # Also what has no gradient is an argument: within `keras.remat`, JAX does not allow a function
+    # with its own gradient to use tensors from outside.
     @ops.custom_gradient
     def attend(query, key, value, bias, *seeds):
         seed = seeds[0] if seeds else None
 
         def weights_of(i, query, key):
             rows = bias
-            if bias.shape[2] != 1:  # the last block may go beyond the end
+            if bias.shape[2] != 1:  # the last block may reach beyond the last row
                 rows = ops.take(bias, ops.minimum(i * size + ops.arange(size), length - 1), axis=2)
             weights = _weights(query, key, rows)  # (batch, heads, size, length)
             return weights, functools.partial(_dropout, seed=_seed_of_block(seed, i), rate=rate)
 
-        # A block of the output takes the place of its queries, so that a block waits for the one
-        # before; else several would run, and be in memory, side by side.
+        # The output of a block is written where its queries were. So each block has to wait for the
+        # one before; otherwise TensorFlow would run several at once, all of them in memory.
         def step(i, x):
             weights, dropout = weights_of(i, get(x, i), key)
             weights = dropout(ops.cast(weights, value.dtype))
@@ -100,10 +122,19 @@ def attention_in_blocks(query, key, value, bias, seed=None, rate=0.0, block=BLOC
     return attend(query, key, value, bias, *([] if seed is None else [seed]))
 
 
-def fused_attention(query, key, value, bias, seed=None, rate=0.0):
-    """Keras's own operation: the flash kernel of cuDNN where the backend has it, which is JAX on
-    GPUs in half precision. It knows no dropout."""
-    # cuDNN wants a row for each query, and float16 ends at 65,504.
+def fused_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Tensor,
+    seed: Tensor | None = None,
+    rate: float = 0.0,
+) -> Tensor:
+    """Keras's own operation: cuDNN's flash kernel on JAX with a GPU and half precision.
+
+    It has no dropout: `seed` and `rate` are not used.
+    """
+    # cuDNN wants a row of the bias for each query, and float16 has no number below -65,504.
     if keras.backend.standardize_dtype(query.dtype) == "float16":
         bias = ops.maximum(bias, -6e4)
     rows, length = ops.shape(query)[2], ops.shape(key)[2]

@@ -1,4 +1,6 @@
-"""The base of our layers: built from a RobertaConfig, and serialised as one."""
+"""The base class of the layers: made from a `RobertaConfig`, and saved as one."""
+
+from typing import Any
 
 import keras
 
@@ -13,18 +15,21 @@ class ConfiguredLayer(keras.layers.Layer):
         **kwargs: `name`, `dtype`, `trainable`.
     """
 
-    def __init__(self, config, **kwargs):
-        # Keras would cast the float32 attention bias to half precision on the way in.
+    def __init__(self, config: RobertaConfig | dict[str, Any], **kwargs):
+        # With autocast Keras would cast the float32 attention bias to half precision.
         super().__init__(autocast=False, **kwargs)
         if not isinstance(config, RobertaConfig):
             config = RobertaConfig.from_dict(config)
         self.config = config
 
-    def layer_norm(self, name):
-        """A layer norm of this model; Keras computes it in float32 also for half precision."""
+    def layer_norm(self, name: str) -> keras.layers.LayerNormalization:
+        """A new layer norm with the config's epsilon.
+
+        Keras computes it in float32, also where the compute dtype is half precision.
+        """
         return keras.layers.LayerNormalization(
             epsilon=self.config.layer_norm_epsilon, dtype=self.dtype_policy, name=name
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "config": self.config.to_dict()}

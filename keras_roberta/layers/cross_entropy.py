@@ -1,25 +1,28 @@
-"""Cross-entropy over a vocabulary in few passes over memory."""
+"""Cross-entropy over a vocabulary that reads the logits as few times as possible."""
 
 import keras
 from keras import ops
 
 from keras_roberta.layers.compiled import compiled, worth_compiling
+from keras_roberta.layers.tensor import Tensor
 
 
-def cross_entropy(labels, logits):
+def cross_entropy(labels: Tensor, logits: Tensor) -> Tensor:
     """-log softmax(logits) at the labels.
 
-    The logits are the largest array of a step. TensorFlow's operation writes its gradient beside
-    the loss and scales it later. Where a program is worth compiling, this one reads the
-    logits twice for the loss, and once more for a gradient that is right as it is written. Other
-    backends have Keras's.
+    The logits are the largest array of a training step, so reading and writing them decides the
+    time. TensorFlow's operation writes the gradient together with the loss, and scales it in
+    another pass. Here the logits are read twice for the loss and once for the gradient, where
+    compiling that is worth it (`worth_compiling`). Elsewhere, and on other backends, Keras's
+    operation is used.
 
     Args:
         labels: int (...)
         logits: float32 (..., vocabulary_size)
 
     Returns:
-        float32 (...); for a label outside the vocabulary NaN, or an error where Keras has one.
+        float32 (...). A label outside the vocabulary gives NaN, or an error where Keras's
+        operation is used and raises one.
     """
     labels = ops.cast(labels, "int32")
     if keras.backend.backend() != "tensorflow" or not worth_compiling(logits):
@@ -40,16 +43,16 @@ def cross_entropy(labels, logits):
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
 class VocabularyCrossEntropy(keras.losses.Loss):
-    """`keras.losses.SparseCategoricalCrossentropy(from_logits=True)` by `cross_entropy`."""
+    """`SparseCategoricalCrossentropy(from_logits=True)` of Keras, computed by `cross_entropy`."""
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         if len(y_true.shape) == len(y_pred.shape):  # (..., 1), which Keras takes too
             y_true = ops.squeeze(y_true, axis=-1)
         return cross_entropy(y_true, y_pred)
 
 
 def _losses(labels, logits):
-    """The losses, and the logarithms of what the softmax divides by."""
+    """The losses, and the logarithm of the sum by which the softmax divides."""
     largest = ops.max(logits, axis=-1, keepdims=True)
     total = ops.sum(ops.exp(logits - largest), axis=-1)
     normalizers = ops.log(total) + ops.squeeze(largest, axis=-1)

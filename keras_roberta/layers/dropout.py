@@ -1,4 +1,4 @@
-"""Dropout in one pass over memory: the mask is a hash of the place, made where it is used."""
+"""Dropout in one pass over memory: masks are computed from a seed where they are used."""
 
 import keras
 import numpy as np
@@ -6,31 +6,38 @@ from keras import ops
 
 from keras_roberta.errors import InputError
 from keras_roberta.layers.compiled import compiled, worth_compiling
+from keras_roberta.layers.tensor import Tensor
 
 
-def dropout(x, rate, seed, residual=None):
-    """Zeros a share of the values and scales the others up (Srivastava et al., 2014, section 4).
+def dropout(x: Tensor, rate: float, seed: Tensor, residual: Tensor | None = None) -> Tensor:
+    """Sets a share of the values to 0 and scales the others up.
 
-    Where a program is worth compiling, the mask is a function of place and seed, which the
-    backward pass makes again rather than keep, and the same on TensorFlow and JAX. A framework's
-    random numbers are arrays to write and read, and XLA's take a hundred times as long on a CPU.
-    Elsewhere, and on PyTorch, which has no 32-bit arithmetic without a sign, they are Keras's.
+    See Srivastava et al. (2014, section 4).
+
+    Where compiling is worth it (`worth_compiling`), the mask is a hash of the seed and of each
+    value's place. The backward pass computes the same mask again, so it is never stored, and it is
+    the same on TensorFlow and JAX. The usual random numbers would have to be written and read, and
+    XLA's take a hundred times as long on a CPU.
+
+    Elsewhere the mask is drawn by `keras.random.dropout`. So it is on PyTorch, which has no
+    unsigned 32-bit arithmetic.
 
     Args:
         x: float, of any shape.
-        rate: share to zero, in (0, 1).
+        rate: the share to set to 0, in (0, 1).
         seed: integer (2,), as `keras.random.SeedGenerator.next` gives.
-        residual: optional float tensor of the same shape, to add.
+        residual: optional float tensor of the same shape, which is added to the result.
 
     Returns:
-        float, as `x`
+        float, of the shape and dtype of `x`
     """
     if not worth_compiling(x) or keras.backend.backend() == "torch":
         y = keras.random.dropout(x, rate, seed=_DrawnSeed(seed))
         return y if residual is None else residual + y
     masked = compiled(_masked)
 
-    # The seed is an argument: under `keras.remat` JAX forbids values from outside.
+    # The seed is an argument: within `keras.remat`, JAX does not allow a function with its own
+    # gradient to use tensors from outside.
     @ops.custom_gradient
     def drop(seed, *inputs):
         def gradient(*args, upstream=None):
@@ -44,7 +51,11 @@ def dropout(x, rate, seed, residual=None):
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
 class RobertaDropout(keras.layers.Dropout):
-    """Keras's layer, with the function `dropout` of this module.
+    """`keras.layers.Dropout`, computed by the function `dropout` of this module.
+
+    Args:
+        rate: the share to set to 0, in [0, 1).
+        seed: as in Keras.
 
     Call arguments:
         inputs: float, of any shape.
@@ -54,24 +65,26 @@ class RobertaDropout(keras.layers.Dropout):
         InputError: the rate is not in [0, 1).
     """
 
-    def __init__(self, rate, seed=None, **kwargs):
+    def __init__(self, rate: float, seed: int | None = None, **kwargs):
         if not 0 <= rate < 1:
             raise InputError(f"dropout must be in [0, 1); got {rate!r}")
         super().__init__(rate, seed=seed, **kwargs)
 
-    def call(self, inputs, residual=None, training=False):
+    def call(
+        self, inputs: Tensor, residual: Tensor | None = None, training: bool = False
+    ) -> Tensor:
         if training and self.rate > 0:
             return dropout(inputs, self.rate, self.seed_generator.next(), residual)
         return inputs if residual is None else residual + inputs
 
     def get_config(self):
         config = super().get_config()
-        del config["noise_shape"]  # a mask has the shape of what it drops
+        del config["noise_shape"]  # not supported: the mask has the shape of the inputs
         return config
 
 
 class _DrawnSeed(keras.random.SeedGenerator):
-    """A seed that was drawn before: each use of it gives the same numbers."""
+    """A seed generator that always gives the seed which was drawn before."""
 
     def __init__(self, seed):
         self.seed = seed
@@ -88,11 +101,12 @@ def _masked(x, rate, seed, residual=None):
 
 
 def _bits(count, seed):
-    """uint32 (count,) that look random: the numbers from 0 on, mixed with two keys of the seed.
+    """uint32 (count,), pseudo-random: a hash of 0, 1, 2, … with two keys made from the seed.
 
     The first multipliers and shifts are those of "lowbias32" (Wellons, 2018, "Prospecting for Hash
-    Functions"). The second key goes in between, with a round more behind it: without that, seeds
-    whose first keys differ in low bits alone would give nearly the same numbers in another order.
+    Functions"). The second key is added in the middle, and one more round follows. Without these,
+    two seeds whose first keys differ only in low bits would give nearly the same numbers, in
+    another order.
     """
     first, second = _keys(seed)
     x = ops.cast(ops.arange(count, dtype="int32"), "uint32")

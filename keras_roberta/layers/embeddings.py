@@ -3,17 +3,21 @@
 import keras
 from keras import ops
 
+from keras_roberta.config import RobertaConfig
 from keras_roberta.layers.configured import ConfiguredLayer
 from keras_roberta.layers.dropout import RobertaDropout
 from keras_roberta.layers.initializers import make_initializer
+from keras_roberta.layers.tensor import Tensor
 
 
-def position_ids(padding_mask, pad_token_id, segment_ids=None):
-    """Positions counted over the tokens that are not padding, from `pad_token_id + 1`.
+def position_ids(
+    padding_mask: Tensor, pad_token_id: int, segment_ids: Tensor | None = None
+) -> Tensor:
+    """The positions of tokens: `pad_token_id + 1` for the first, one more for each token after it.
 
-    fairseq's `make_positions`: padding itself sits at `pad_token_id`. With `segment_ids` the count
-    starts anew for each segment, so that a packed row sees the positions that its documents would
-    see alone.
+    Padding is not counted; its position is `pad_token_id` (fairseq's `make_positions`). With
+    `segment_ids` the count starts again in each segment, so that each of several documents in one
+    row has the positions that it would have alone.
 
     Args:
         padding_mask: int (batch, length), 1 for tokens, 0 for padding.
@@ -37,19 +41,22 @@ def position_ids(padding_mask, pad_token_id, segment_ids=None):
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
 class RobertaEmbeddings(ConfiguredLayer):
-    """Token, position and token type embeddings, summed, layer norm, dropout.
+    """The sum of token, position and token type embeddings, then layer norm and dropout.
+
+    Args:
+        config: a `RobertaConfig`.
 
     Call arguments:
         token_ids: int (batch, length)
         padding_mask: int (batch, length)
-        token_type_ids: optional int (batch, length); 0 everywhere when left out.
+        token_type_ids: optional int (batch, length); without it the token type is 0 everywhere.
         segment_ids: optional int (batch, length), see `position_ids`.
 
     Returns:
         float (batch, length, hidden_dim)
     """
 
-    def __init__(self, config, **kwargs):
+    def __init__(self, config: RobertaConfig | dict, **kwargs):
         super().__init__(config, **kwargs)
         self.token_embedding = keras.layers.ReversibleEmbedding(
             self.config.vocabulary_size,
@@ -87,7 +94,7 @@ class RobertaEmbeddings(ConfiguredLayer):
         x = x + self.position_embedding(positions)
         if self.token_type_embedding is not None:
             if token_type_ids is None and self.token_type_embedding.quantization_mode is None:
-                # One row for all: an add, not a gather.
+                # The same row for all tokens: adding it is faster than looking it up.
                 x = x + ops.cast(self.token_type_embedding.embeddings[0], x.dtype)
             else:
                 types = ops.zeros_like(token_ids) if token_type_ids is None else token_type_ids
@@ -96,10 +103,10 @@ class RobertaEmbeddings(ConfiguredLayer):
 
     @staticmethod
     def _look_up(layer, token_ids):
-        # A TensorFlow variable is read by row: after an update in place, reading it whole copies
-        # it. In other backends, in compiled steps and with adapters the table is a tensor; a
-        # variable on several devices (it has `values`) is updated whole; a quantised one has
-        # scales.
+        # Of a TensorFlow variable only the rows are read: the optimizer updates it in place, and
+        # reading all of it after that would copy it. Keras's layer is called where this is not
+        # possible: on other backends, in compiled steps and with adapters (the table is a tensor
+        # there), for a variable on several devices (it has `values`), and for a quantised table.
         table = getattr(layer.embeddings, "value", None)
         rows = getattr(table, "sparse_read", None)
         if rows is None or hasattr(table, "values") or layer.quantization_mode:

@@ -1,10 +1,11 @@
-"""The encoder: attention and feed-forward blocks, each normalised after its residual."""
+"""The encoder: blocks of attention and feed-forward layers, each with a layer norm at its end."""
 
 import functools
 
 import keras
 from keras import ops
 
+from keras_roberta.config import RobertaConfig
 from keras_roberta.layers.attention import RobertaSelfAttention, attention_bias
 from keras_roberta.layers.configured import ConfiguredLayer
 from keras_roberta.layers.dropout import RobertaDropout
@@ -16,20 +17,24 @@ from keras_roberta.layers.rematerialization import rematerialized
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
 class RobertaEncoderBlock(ConfiguredLayer):
-    """One post-norm transformer block with exact GELU, as in BERT and RoBERTa.
+    """One transformer block with the norms behind the residuals, as in BERT and RoBERTa.
 
         x = norm(x + dropout(attention(x)))
         x = norm(x + dropout(W2 gelu(W1 x)))
 
+    Args:
+        config: a `RobertaConfig`.
+
     Call arguments:
         x: float (batch, length, hidden_dim)
-        bias, positions: as in `RobertaSelfAttention`.
+        bias, positions: as in `RobertaSelfAttention`. With `positions` the whole block is computed
+            for these tokens only, apart from the keys and values of the attention.
 
     Returns:
         float (batch, length, hidden_dim), or (batch, positions, hidden_dim)
     """
 
-    def __init__(self, config, **kwargs):
+    def __init__(self, config: RobertaConfig | dict, **kwargs):
         super().__init__(config, **kwargs)
         self.attention = RobertaSelfAttention(
             self.config, dtype=self.dtype_policy, name=f"{self.name}_attention"
@@ -69,19 +74,25 @@ class RobertaEncoderBlock(ConfiguredLayer):
 class RobertaEncoder(ConfiguredLayer):
     """A stack of `config.num_layers` blocks.
 
+    Args:
+        config: a `RobertaConfig`. With `config.remat` the blocks are computed a second time in the
+            backward pass, which saves memory.
+
     Call arguments:
         x: float (batch, length, hidden_dim)
-        padding_mask: int (batch, length), 1 for tokens.
-        segment_ids: optional int (batch, length): attention stays inside a segment.
-        return_hidden_states: give the output of every block instead of the last.
-        positions: compute the last block for these tokens alone, as in `gather_tokens`.
+        padding_mask: int (batch, length), 1 for tokens and 0 for padding.
+        segment_ids: optional int (batch, length): a token sees only tokens with the same number.
+        return_hidden_states: return the outputs of all blocks, not only of the last.
+        positions: int (batch, positions), the only tokens whose output is needed; see
+            `gather_tokens`. The last block is then computed for these alone.
 
     Returns:
-        float (batch, length, hidden_dim), or a list of `num_layers` of them; the last is
-        (batch, positions, hidden_dim) if these are given.
+        float (batch, length, hidden_dim), or (batch, positions, hidden_dim) where `positions` is
+        given; with `return_hidden_states` a list of `num_layers` tensors, of which only the last
+        is cut to `positions`.
     """
 
-    def __init__(self, config, **kwargs):
+    def __init__(self, config: RobertaConfig | dict, **kwargs):
         super().__init__(config, **kwargs)
         self.blocks = [
             RobertaEncoderBlock(self.config, dtype=self.dtype_policy, name=f"block_{i}")
@@ -116,8 +127,8 @@ class RobertaEncoder(ConfiguredLayer):
         return hidden_states if return_hidden_states else x
 
     def compute_output_spec(self, x, padding_mask, segment_ids=None, positions=None, **kwargs):
-        # Known without tracing, which takes long and keeps what it traced: TensorFlow registers
-        # the gradient of every trace of `gelu`.
+        # Keras would find the shape by tracing the encoder. That takes long, and TensorFlow would
+        # keep every trace: it registers the gradients of `gelu` in each.
         if kwargs.get("return_hidden_states"):
             return super().compute_output_spec(
                 x, padding_mask, segment_ids, positions=positions, **kwargs

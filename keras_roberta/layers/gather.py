@@ -1,22 +1,25 @@
-"""Which tokens of a row the rest of a model needs."""
+"""Taking out the vectors of those tokens that the rest of a model needs."""
 
 import math
 
 from keras import ops
 
-FIRST = "first"  # `<s>` alone
+from keras_roberta.layers.tensor import Tensor
+
+FIRST = "first"  # the first token alone, `<s>`
 
 
-def gather_tokens(x, positions):
-    """The vectors at some places of a sequence.
+def gather_tokens(x: Tensor, positions: Tensor | str | None) -> Tensor:
+    """The vectors at some positions of each row.
 
     Args:
         x: (batch, ..., length, size)
-        positions: int (batch, positions); or `FIRST`; or None for all.
+        positions: int (batch, positions); or `FIRST` for the first token; or None for all.
 
     Returns:
-        (batch, ..., positions, size); one position for `FIRST`. A position outside its row is an
-        error, or zeros or NaN on devices that cannot raise one.
+        (batch, ..., positions, size), with one position for `FIRST`; `x` itself for None. A
+        position outside its row raises an error, or gives zeros or NaN on devices that cannot
+        raise one.
     """
     if positions is None:
         return x
@@ -27,7 +30,7 @@ def gather_tokens(x, positions):
     *outer, length, size = ops.shape(x)
     positions = ops.cast(positions, "int32")
     batch, count = ops.shape(positions)
-    # As rows of a matrix, of which a gather takes whole ones.
+    # A lookup takes whole rows of a matrix, so all vectors become rows of one.
     sequences = ops.reshape(ops.arange(batch * math.prod(outer[1:])), (batch, -1, 1))
     rows = sequences * length + positions[:, None, :]
     inside = ops.logical_and(positions >= 0, positions < length)[:, None, :]

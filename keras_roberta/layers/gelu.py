@@ -1,4 +1,4 @@
-"""Exact GELU with a gradient in few passes over memory."""
+"""Exact GELU, with a gradient that reads and writes memory as little as possible."""
 
 import math
 
@@ -6,18 +6,19 @@ import keras
 from keras import ops
 
 from keras_roberta.layers.compiled import compiled, worth_compiling
+from keras_roberta.layers.tensor import Tensor
 
 
-def gelu(x, training=False):
+def gelu(x: Tensor, training: bool = False) -> Tensor:
     """x P(X <= x) for a standard normal X (Hendrycks and Gimpel, 2016, section 2).
 
-    Its derivative is P(X <= x) + x p(x). Automatic differentiation of the formula writes three
-    times as many arrays as wide as the feed-forward layer, which memory makes slow on a CPU. In
-    training both passes are XLA programs where that is worth it, which go over memory once.
+    Its derivative, P(X <= x) + x p(x), is written out here. Automatic differentiation would write
+    three times as many arrays of the width of the feed-forward layer, which is slow on a CPU. In
+    training both passes are compiled by XLA where that is worth it (`worth_compiling`).
 
     Args:
         x: float, of any shape.
-        training: whether a gradient will be taken; it can be in any case.
+        training: whether to compile. A gradient can be taken in any case.
 
     Returns:
         float, of the same shape.
@@ -40,7 +41,7 @@ def gelu(x, training=False):
 
 def _gelu(x):
     """x P(X <= x), and P(X <= x)."""
-    # 1 + erf cancels where x is negative.
+    # In float32, since 0.5 + 0.5 erf loses digits where x is negative.
     wide = ops.cast(x, keras.backend.result_type(x.dtype, "float32"))
     below = 0.5 + 0.5 * ops.erf(wide * math.sqrt(0.5))
     return ops.cast(wide * below, x.dtype), ops.cast(below, x.dtype)

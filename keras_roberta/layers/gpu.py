@@ -1,4 +1,4 @@
-"""Whether there is a GPU to compute on."""
+"""Whether there is a GPU, and of which generation."""
 
 import functools
 
@@ -6,15 +6,21 @@ import keras
 
 
 @functools.cache
-def has_gpu():
-    """Whether the Keras backend sees a GPU. Asked once a process: the answer opens the devices."""
-    # Not `list_devices("gpu")`: JAX raises where it has none.
+def has_gpu() -> bool:
+    """Whether the Keras backend sees a GPU.
+
+    The backend is asked once in a process, and opens its devices to answer.
+    """
+    # Not `list_devices("gpu")`: JAX raises an error where there is none.
     return any(device.startswith("gpu") for device in keras.distribution.list_devices())
 
 
 @functools.cache
-def compute_capability():
-    """JAX's first GPU's, as (major, minor); (0, 0) if it is not one of NVIDIA's."""
+def compute_capability() -> tuple[int, ...]:
+    """NVIDIA's compute capability of JAX's first GPU, as (major, minor).
+
+    (0, 0) if the GPU is not one of NVIDIA's.
+    """
     import jax
 
     found = getattr(jax.local_devices()[0], "compute_capability", "")

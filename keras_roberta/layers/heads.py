@@ -1,19 +1,26 @@
-"""What sits on the encoder: a sentence or each token to classes, a masked position to a token."""
+"""Heads on the encoder: classes of a text, classes of each token, tokens at masked positions."""
 
 import keras
 from keras import ops
 
+from keras_roberta.config import RobertaConfig
 from keras_roberta.layers.configured import ConfiguredLayer
 from keras_roberta.layers.dropout import RobertaDropout
 from keras_roberta.layers.gather import gather_tokens
 from keras_roberta.layers.gelu import gelu
 from keras_roberta.layers.initializers import make_initializer
 from keras_roberta.layers.projection import project_onto_vocabulary
+from keras_roberta.layers.tensor import Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
 class ClassificationHead(ConfiguredLayer):
-    """RoBERTa's sentence classifier: dropout, dense, tanh, dropout, dense, on `<s>`.
+    """RoBERTa's head for whole texts: dropout, dense, tanh, dropout, dense, on the vector of `<s>`.
+
+    Args:
+        config: a `RobertaConfig`.
+        num_classes: number of outputs.
+        dropout: rate; None for the config's.
 
     Call arguments:
         hidden: float (batch, length, hidden_dim), the encoder's output.
@@ -22,7 +29,13 @@ class ClassificationHead(ConfiguredLayer):
         float32 logits (batch, num_classes)
     """
 
-    def __init__(self, config, num_classes, dropout=None, **kwargs):
+    def __init__(
+        self,
+        config: RobertaConfig | dict,
+        num_classes: int,
+        dropout: float | None = None,
+        **kwargs,
+    ):
         super().__init__(config, **kwargs)
         self.num_classes = num_classes
         self.dropout_rate = self.config.dropout if dropout is None else dropout
@@ -34,7 +47,7 @@ class ClassificationHead(ConfiguredLayer):
             dtype=self.dtype_policy,
             name="dense",
         )
-        # Logits stay in float32: a bfloat16 logit has two or three digits.
+        # In float32 whatever the compute dtype: bfloat16 has only two or three digits.
         self.logits = keras.layers.Dense(
             num_classes,
             kernel_initializer=make_initializer(self.config, f"{self.name}/logits"),
@@ -47,7 +60,7 @@ class ClassificationHead(ConfiguredLayer):
         self.logits.build((input_shape[0], self.config.hidden_dim))
 
     def call(self, hidden, training=False):
-        x = hidden[:, 0, :]  # (batch, hidden_dim) at <s>
+        x = hidden[:, 0, :]  # (batch, hidden_dim), of <s>
         x = self.dense(self.dropout(x, training=training))
         return self.logits(self.dropout(x, training=training))
 
@@ -61,26 +74,33 @@ class ClassificationHead(ConfiguredLayer):
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
 class MaskedLMHead(ConfiguredLayer):
-    """RoBERTa's language model head: dense, GELU, layer norm, projection tied to the embedding.
+    """RoBERTa's head for masked tokens: dense, GELU, layer norm, product with the token embedding.
 
-    Only masked positions are projected onto the vocabulary: at 15% masking that is a seventh of
-    the largest product of the model. An encoder given the same `positions` saves most of its last
-    block too, and its output is then all that the head needs.
+    Only masked positions are multiplied with the embedding of the vocabulary. With 15% of the
+    tokens masked, that is a seventh of what would be the largest product of the model. An encoder
+    that is given the same `positions` computes most of its last block for them alone; its output
+    is then all that the head needs.
 
     Args:
-        token_embedding: the `ReversibleEmbedding` whose table the projection shares. Not saved
-            with the head.
+        config: a `RobertaConfig`.
+        token_embedding: the `ReversibleEmbedding` of the model. Its table is the last matrix of
+            the head too; it is not saved with the head.
 
     Call arguments:
-        hidden: float (batch, length, hidden_dim), or (batch, predictions, hidden_dim) if that is
-            the output at the masked positions already.
-        mask_positions: int (batch, predictions), or None in that case.
+        hidden: float (batch, length, hidden_dim) together with `mask_positions`; or the vectors at
+            the masked positions alone, (batch, predictions, hidden_dim).
+        mask_positions: int (batch, predictions), or None in the second case.
 
     Returns:
         float32 logits (batch, predictions, vocabulary_size)
     """
 
-    def __init__(self, config, token_embedding, **kwargs):
+    def __init__(
+        self,
+        config: RobertaConfig | dict,
+        token_embedding: keras.layers.ReversibleEmbedding,
+        **kwargs,
+    ):
         super().__init__(config, **kwargs)
         self.token_embedding = token_embedding
         self.dense = keras.layers.Dense(
@@ -98,7 +118,7 @@ class MaskedLMHead(ConfiguredLayer):
             shape=(self.config.vocabulary_size,), initializer="zeros", name="output_bias"
         )
 
-    def call(self, hidden, mask_positions=None):
+    def call(self, hidden: Tensor, mask_positions: Tensor | None = None) -> Tensor:
         # (batch, predictions, hidden_dim)
         x = self.norm(gelu(self.dense(gather_tokens(hidden, mask_positions))))
         bias = ops.cast(self.output_bias, "float32")
@@ -108,7 +128,7 @@ class MaskedLMHead(ConfiguredLayer):
         return project_onto_vocabulary(x, table, bias)
 
     def compute_output_spec(self, hidden, mask_positions=None):
-        # As in `RobertaEncoder`.
+        # Without tracing, as in `RobertaEncoder`.
         shape = hidden.shape[:2] if mask_positions is None else mask_positions.shape
         shape = (*shape, self.config.vocabulary_size)
         return keras.KerasTensor(shape, "float32")
@@ -116,7 +136,11 @@ class MaskedLMHead(ConfiguredLayer):
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
 class TokenClassificationHead(ConfiguredLayer):
-    """Dropout and one dense layer on every token, as `RobertaForTokenClassification`.
+    """Dropout and one dense layer on every token, as in `RobertaForTokenClassification`.
+
+    Args:
+        config: a `RobertaConfig`.
+        num_classes: number of outputs of each token.
 
     Call arguments:
         hidden: float (batch, length, hidden_dim)
@@ -125,7 +149,7 @@ class TokenClassificationHead(ConfiguredLayer):
         float32 logits (batch, length, num_classes)
     """
 
-    def __init__(self, config, num_classes, **kwargs):
+    def __init__(self, config: RobertaConfig | dict, num_classes: int, **kwargs):
         super().__init__(config, **kwargs)
         self.num_classes = num_classes
         self.dropout = RobertaDropout(self.config.dropout, dtype=self.dtype_policy, name="dropout")

@@ -7,17 +7,19 @@ import keras
 from keras_roberta.config import RobertaConfig
 
 
-def make_initializer(config: RobertaConfig, weight_name: str, embedding: bool = False):
+def make_initializer(
+    config: RobertaConfig, weight_name: str, embedding: bool = False
+) -> keras.initializers.Initializer:
     """The initialiser of one weight.
 
-    Two weights of one shape and one seed would come out equal, so the seed of each is derived from
-    `config.seed` and `weight_name`.
+    Its seed is made from `config.seed` and `weight_name`: with one seed for all, weights of the
+    same shape would start equal.
 
     Args:
         config: gives `initializer`, `initializer_range` and `seed`.
         weight_name: unique in the model, for example "block_3/attention/output".
-        embedding: embedding tables are normal under "glorot_uniform" too, as in fairseq: fan-in
-            means nothing for a table.
+        embedding: whether the weight is an embedding table. Tables start normal also where
+            `initializer` is "glorot_uniform", as in fairseq: Glorot's formula is for products.
     """
     seed = None
     if config.seed is not None:

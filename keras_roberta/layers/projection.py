@@ -1,14 +1,16 @@
-"""Products with the token embedding: the largest of a small model."""
+"""The product with the token embedding, which is the largest one of a small model."""
 
 import keras
 from keras import ops
 
+from keras_roberta.layers.tensor import Tensor
 
-def project_onto_vocabulary(x, table, bias):
-    """x table^T + bias, with the products of the backward pass one after the other.
 
-    TensorFlow would run them side by side, where they take the cache from each other and both
-    together need longer (docs/design.md, fact 13).
+def project_onto_vocabulary(x: Tensor, table: Tensor, bias: Tensor) -> Tensor:
+    """x table^T + bias. On TensorFlow the backward pass runs its two products one after the other.
+
+    TensorFlow would run them at the same time. They would then share the processor's cache, and
+    take longer than one after the other (docs/decisions/012-vocabulary-products.md).
 
     Args:
         x: float (..., hidden_dim)

@@ -1,23 +1,26 @@
-"""Gradient checkpointing: a layer's inner values are made again in the backward pass."""
+"""Gradient checkpointing: values inside a layer are computed again in the backward pass."""
 
 import keras
 from keras import ops
 
+from keras_roberta.layers.tensor import Tensor
 
-def rematerialized(layer, x, *args, **kwargs):
-    """`layer(x, *args, **kwargs)`, of which only `x` is kept for the backward pass (Chen et al.,
-    2016, section 4).
 
-    `keras.remat` alone would draw other dropout masks the second time, and in a
-    `keras.StatelessScope` lose the gradients of the weights. It gets a function of tensors here:
-    the weights are arguments, and the seeds constants.
+def rematerialized(layer: keras.layers.Layer, x: Tensor, *args, **kwargs) -> Tensor:
+    """`layer(x, *args, **kwargs)`, keeping only `x` for the backward pass (Chen et al., 2016,
+    section 4).
+
+    `keras.remat` alone would draw other dropout masks the second time, and would lose the
+    gradients of the weights within a `keras.StatelessScope`. So it is given a function of tensors:
+    the weights are its arguments and the seeds are constants.
 
     Args:
-        layer: built; its call gives one tensor.
-        x: float tensor. The other arguments get no gradient.
+        layer: a layer that is built and returns one tensor.
+        x: float tensor.
+        *args, **kwargs: passed on; no gradient is computed for them.
 
     Returns:
-        what the layer gives. Its seeds move on as in a plain call.
+        The layer's output. Its dropout seeds advance as in an ordinary call.
     """
     weights = layer.trainable_variables
     seeds = [v for v in layer.non_trainable_variables if v.name == "seed_generator_state"]

@@ -1,18 +1,22 @@
 """Position tables for longer sequences than a model was trained on."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_roberta.errors import InputError
 
 EXTENSIONS = ("copy", "interpolate")
 
 
-def extended_positions(table, max_sequence_length, reserved, how="copy"):
+def extended_positions(
+    table: ArrayLike, max_sequence_length: int, reserved: int, how: str = "copy"
+) -> np.ndarray:
     """A position table with more rows.
 
-    "copy" repeats the positions from the first on (Beltagy et al., 2020, section 5), so that texts
-    as short as before are encoded as before; "interpolate" stretches them, so that neighbours are
-    closer to one another, and training has to make up for it.
+    "copy" repeats the positions, beginning again with the first (Beltagy et al., 2020, section 5).
+    Texts that were short enough before give the same output. "interpolate" stretches the table:
+    each new row is a mean of two neighbouring old ones. All outputs change, so the model has to be
+    trained again.
 
     >>> extended_positions([[9.0], [1.0], [3.0]], 4, reserved=1)[:, 0]
     array([9., 1., 3., 1., 3.])
@@ -21,8 +25,8 @@ def extended_positions(table, max_sequence_length, reserved, how="copy"):
 
     Args:
         table: (reserved + positions, hidden_dim)
-        max_sequence_length: positions to have; not fewer than there are.
-        reserved: rows at the beginning that stand for no position: `pad_token_id + 1`.
+        max_sequence_length: the number of positions wanted; at least the present number.
+        reserved: rows at the beginning that are no positions: `pad_token_id + 1`.
         how: "copy" or "interpolate".
 
     Returns:

@@ -1,5 +1,9 @@
 """The RoBERTa encoder as a functional Keras model."""
 
+import os
+from collections.abc import Sequence
+from typing import Any, Self
+
 import keras
 import keras_hub
 
@@ -8,6 +12,7 @@ from keras_roberta.checkpoints.preset_mixin import PresetMixin
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.layers import RobertaEmbeddings, RobertaEncoder
+from keras_roberta.layers.tensor import Tensor
 from keras_roberta.models.extended_positions import extended_positions
 from keras_roberta.training.keras_internals import inner_layers
 
@@ -16,13 +21,13 @@ OPTIONAL_INPUTS = ("token_type_ids", "segment_ids")
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
 class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
-    """RoBERTa (Liu et al., 2019): token ids in, one vector a token out.
+    """The RoBERTa encoder (Liu et al., 2019): token ids in, one vector for each token out.
 
     Args:
         config: a `RobertaConfig` (or its `to_dict()`).
-        optional_inputs: any of "token_type_ids" and "segment_ids", which the model then takes
-            too, as int (batch, length). With "segment_ids" several documents share a row: each
-            attends to itself alone and counts its own positions.
+        optional_inputs: further inputs of the model, any of "token_type_ids" and "segment_ids",
+            both int (batch, length). With "segment_ids" several documents can share a row: tokens
+            see only their own document, and its positions are counted from its beginning.
         dtype: dtype policy, for example "mixed_bfloat16".
 
     Call arguments:
@@ -32,6 +37,10 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
     Returns:
         float (batch, length, hidden_dim)
 
+    Raises:
+        InputError: a field of `config` does not fit.
+        ValueError: an optional input is not one of these.
+
     Example:
     ```python
     backbone = kr.RobertaBackbone(kr.RobertaConfig.named("tiny"))
@@ -39,7 +48,13 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
     ```
     """
 
-    def __init__(self, config, optional_inputs=(), dtype=None, **kwargs):
+    def __init__(
+        self,
+        config: RobertaConfig | dict[str, Any],
+        optional_inputs: Sequence[str] = (),
+        dtype: str | keras.DTypePolicy | None = None,
+        **kwargs,
+    ):
         if not isinstance(config, RobertaConfig):
             config = RobertaConfig.from_dict(config)
         unknown = set(optional_inputs) - set(OPTIONAL_INPUTS)
@@ -68,16 +83,18 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
         x = self.embeddings(**inputs)  # (batch, length, hidden_dim)
         return self.encoder(x, inputs["padding_mask"], **packing, **kwargs)
 
-    def output_at(self, positions):
-        """The output for models that need some tokens alone, from `self.input`.
+    def output_at(self, positions: Tensor | str | None) -> keras.KerasTensor:
+        """The encoder's output for models whose head reads only some tokens.
 
-        The last block is computed for these tokens, which saves most of its work.
+        The last block is computed for these tokens alone, which saves most of its work. The result
+        belongs to the functional model with the inputs `self.input`.
 
         Args:
-            positions: as in `gather_tokens`; integers are symbolic.
+            positions: a symbolic int tensor (batch, positions); "first" for `<s>` alone; or None
+                for all tokens.
 
         Returns:
-            symbolic float (batch, positions, hidden_dim), or (batch, length, hidden_dim) for all
+            symbolic float (batch, positions, hidden_dim), or (batch, length, hidden_dim) for None
         """
         return self._encode(self.input, positions=positions)
 
@@ -91,22 +108,28 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
     def default_lora_layer_names(self):
         return ["query_key_value"]
 
-    def enable_lora(self, rank, target_layer_names=None):
-        """Freezes the encoder but for low-rank adapters (Hu et al., 2021) of its
-        query-key-value kernels, or of the layers named.
+    def enable_lora(self, rank: int, target_layer_names: list[str] | None = None) -> None:
+        """Adds low-rank adapters (Hu et al., 2021) and freezes all other weights of the encoder.
 
-        Biases are frozen too, unlike in KerasHub, whose adapter files do not hold them.
+        Biases are frozen too. KerasHub trains them, although its files of adapters do not hold
+        them.
+
+        Args:
+            rank: of the adapters.
+            target_layer_names: names of the layers that get one; the query-key-value products by
+                default.
         """
         super().enable_lora(rank, target_layer_names)
         for layer in inner_layers(self):
             if getattr(layer, "lora_enabled", False) and getattr(layer, "bias", None) is not None:
                 layer.bias.trainable = False
 
-    def weights_by_name(self):
-        """Every weight under the name that `checkpoints` knows it by.
+    def weights_by_name(self) -> dict[str, keras.Variable]:
+        """Every weight by the name that the checkpoint formats use for it.
 
         Returns:
-            dict of "embeddings/token", "encoder/block_0/attention/output/kernel", ... to variables.
+            dict from "embeddings/token", "encoder/block_0/attention/output/kernel" and so on to
+            the variables.
         """
         e = self.embeddings
         named = {
@@ -132,25 +155,32 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
     @classmethod
     def from_preset(
         cls,
-        preset,
-        load_weights=True,
-        max_sequence_length=None,
-        extend_positions="copy",
-        attention=None,
-        remat=None,
-        encoder_dropout=None,
+        preset: str | os.PathLike,
+        load_weights: bool = True,
+        max_sequence_length: int | None = None,
+        extend_positions: str = "copy",
+        attention: str | None = None,
+        remat: bool | None = None,
+        encoder_dropout: float | None = None,
         **kwargs,
-    ):
-        """Builds the encoder from a preset; see `RobertaTask.from_preset`.
+    ) -> Self:
+        """Makes the encoder of a checkpoint.
 
         Args:
-            max_sequence_length: more positions than the preset has, in tokens; see
-                `extended_positions` for the two ways to `extend_positions`, "copy" and
-                "interpolate".
-            attention, remat: as in `RobertaConfig`; None for what the preset says.
-            encoder_dropout: rate on hidden states and attention probabilities; None for what the
-                preset says, which may have been pre-trained without.
-            **kwargs: constructor arguments.
+            preset: a directory (a preset of this library, or a Hugging Face checkpoint as
+                downloaded), or "hf://organisation/name".
+            load_weights: False for random weights with the checkpoint's sizes.
+            max_sequence_length: longest input in tokens, if it is to be more than the checkpoint's.
+            extend_positions: where the further positions come from: "copy" repeats the known ones,
+                "interpolate" stretches them. See `extended_positions`.
+            attention: as in `RobertaConfig`; None for the checkpoint's setting.
+            remat: as in `RobertaConfig`; None for the checkpoint's setting.
+            encoder_dropout: dropout rate on hidden states and attention probabilities; None for
+                the checkpoint's, which is 0 if it was pre-trained without.
+            **kwargs: other arguments of the constructor, such as `dtype`.
+
+        Raises:
+            InputError: names the file, tensor, field or argument that is wrong.
         """
         source = open_checkpoint(preset)
         changes = {
@@ -181,8 +211,8 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
         return longer
 
 
-def check_sequence_length(preprocessor, backbone):
-    """Raises an InputError if a preprocessor makes rows that the model has no positions for."""
+def check_sequence_length(preprocessor, backbone: RobertaBackbone) -> None:
+    """Raises an InputError if a preprocessor makes rows longer than the model has positions."""
     length = getattr(preprocessor, "sequence_length", None)
     longest = backbone.config.max_sequence_length
     if length is not None and length > longest:
@@ -192,7 +222,8 @@ def check_sequence_length(preprocessor, backbone):
         )
 
 
-def layer_weights(name, layer):
-    """The two weights of a dense layer or layer norm, as "name/kernel", "name/bias" and so on."""
+def layer_weights(name: str, layer: keras.layers.Layer) -> dict[str, keras.Variable]:
+    """The two weights of a dense layer ("name/kernel", "name/bias") or layer norm ("name/gamma",
+    "name/beta")."""
     parts = ("gamma", "beta") if hasattr(layer, "gamma") else ("kernel", "bias")
     return {f"{name}/{part}": getattr(layer, part) for part in parts}
