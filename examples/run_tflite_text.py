@@ -31,7 +31,7 @@ def main(path, *texts):
         if "value" in outputs:  # a regression
             print(f"{outputs['value'][0]:.4f}\t{text}")
         elif "labels" in outputs:  # any number of labels
-            given = [label for label, is_given in zip(labels, outputs["labels"][0]) if is_given]
+            given = [labels[i] for i in np.flatnonzero(outputs["labels"][0])]
             print(f"{', '.join(given) or '-'}\t{text}")
         else:
             print(f"{labels[outputs['label'][0]]}\t{outputs['score'][0]:.4f}\t{text}")

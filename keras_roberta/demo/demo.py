@@ -130,7 +130,9 @@ def _finetune_and_compare(preset, out, task, options, stages, pretraining=None):
     with stages("export"), waiting("exporting to TFLite and SavedModel"):
         pairs = isinstance(task.test[0], tuple)
         for path, quantization in zip(exported, ("none", "int8"), strict=False):
-            to_tflite(model, path, quantization, sequence_lengths=lengths, pairs=pairs)
+            to_tflite(
+                model, path, quantization, sequence_lengths=lengths, pairs=pairs, overwrite=True
+            )
         to_saved_model(model, exported[2], pairs=pairs, overwrite=True)
     with stages("compare"), waiting("running all of them on the held-out texts"):
         rows = [
