@@ -31,7 +31,6 @@ import tensorflow as tf
 
 import keras_roberta as kr
 from keras_roberta.data.autotuning import without_autotuning
-from keras_roberta.tokenizers.in_graph import BatchedTokenizer, settings_of
 from keras_roberta.training import keep_freed_memory
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -55,7 +54,7 @@ def main():
     parser.add_argument("--turns", type=int, default=3)
     options = parser.parse_args()
     tokenizer = kr.RobertaTokenizer.from_preset(options.data / "roberta-base-tokenizer")
-    in_graph = BatchedTokenizer(**settings_of(tokenizer))
+    in_graph = tokenizer.batched_in_graph()
     for name in options.models:
         config, count = MODELS[name]
         texts, labels = sentences(options.data, count)

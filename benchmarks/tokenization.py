@@ -76,10 +76,9 @@ class Contestants:
     """Functions of a list of texts and the same as a tensor, made anew or kept."""
 
     def __init__(self, tokenizer, tokenizer_json):
-        from keras_roberta.tokenizers.in_graph import BatchedTokenizer, settings_of
 
         self.tokenizer, self.tokenizer_json = tokenizer, str(tokenizer_json)
-        self.graph = BatchedTokenizer(**settings_of(tokenizer))
+        self.graph = tokenizer.batched_in_graph()
         run_static = static_tokenizer(tokenizer)
         self.makers = {
             "Rust library: encode_batch": self.rust,
@@ -161,9 +160,8 @@ def static_tokenizer(tokenizer):
     from ai_edge_litert.interpreter import Interpreter
 
     from keras_roberta.tokenizers import byte_buffer
-    from keras_roberta.tokenizers.in_graph import StaticTokenizer, settings_of
 
-    static = StaticTokenizer(**settings_of(tokenizer))
+    static = tokenizer.static_in_graph()
     function = tf.function(
         lambda utf8: static(utf8, sequence_length=LENGTH),
         [tf.TensorSpec([1, NUM_BYTES], tf.uint8, "utf8")],

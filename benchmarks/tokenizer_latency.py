@@ -23,9 +23,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 import keras_roberta as kr
 from keras_roberta import export
-from keras_roberta.export.comparison import latencies
+from keras_roberta.reports.latency import latencies
 from keras_roberta.tokenizers import byte_buffer
-from keras_roberta.tokenizers.in_graph import StaticTokenizer, settings_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -99,7 +98,7 @@ def full_text(tokenizer, options):
 
 def tokenizer_alone(tokenizer, num_bytes, options):
     """A signature runner of the tokenizer that is in the file."""
-    static = StaticTokenizer(**settings_of(tokenizer))
+    static = tokenizer.static_in_graph()
     function = tf.function(
         lambda utf8: static(utf8, sequence_length=options.length),
         [tf.TensorSpec([1, num_bytes], tf.uint8, "utf8")],

@@ -21,7 +21,6 @@ from ai_edge_litert.interpreter import Interpreter
 from tokenizers import Tokenizer
 
 from keras_roberta import RobertaTokenizer, byte_buffer
-from keras_roberta.tokenizers.in_graph import BatchedTokenizer, StaticTokenizer, settings_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CHECKPOINTS = ("roberta-base-tokenizer", "granite-30m")
@@ -88,7 +87,7 @@ class Graph:
     """Ids of texts by the batched tokenizer."""
 
     def __init__(self, host):
-        self.tokenizer = BatchedTokenizer(**settings_of(host))
+        self.tokenizer = host.batched_in_graph()
 
     def __call__(self, texts):
         rows = []
@@ -104,7 +103,7 @@ class TFLite:
     """Ids of texts, in ascending length, by the static tokenizer, each in a buffer of its own."""
 
     def __init__(self, host):
-        self.static = StaticTokenizer(**settings_of(host))
+        self.static = host.static_in_graph()
         self.runners = {size: self.runner(size, rows) for size, rows in BUFFERS.items()}
 
     def runner(self, num_bytes, rows):

@@ -27,7 +27,7 @@ from keras_roberta.checkpoints.tensor_files import open_state_dict, write_safete
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.files.json_file import read_json_object
-from keras_roberta.tokenizers import RobertaTokenizer
+from keras_roberta.tokenizers import open_tokenizer
 
 MODEL_TYPES = ("roberta", "xlm-roberta", "camembert")
 
@@ -146,7 +146,7 @@ class HuggingFaceCheckpoint(Checkpoint):
         return head_and_pooler(self.tensors)[1]
 
     def tokenizer(self):
-        return RobertaTokenizer.from_preset(self.directory)
+        return open_tokenizer(self.directory)
 
     # Which head it is
 

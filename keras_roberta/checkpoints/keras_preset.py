@@ -10,8 +10,8 @@ from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.files.json_file import read_json_object
-from keras_roberta.tokenizers import RobertaTokenizer
-from keras_roberta.tokenizers.vocabulary_files import TOKENIZER_FILES
+from keras_roberta.tokenizers import open_tokenizer
+from keras_roberta.tokenizers.tokenizer_files import TOKENIZER_FILES
 
 _HINT = "is this a model's directory?"
 
@@ -64,7 +64,7 @@ class KerasPreset(Checkpoint):
         return [self.head_name] if cls is None and self.head_name else []
 
     def tokenizer(self):
-        return RobertaTokenizer.from_preset(self.directory / "assets" / "tokenizer")
+        return open_tokenizer(self.directory / "assets" / "tokenizer")
 
     def _task(self):
         """Registered name and constructor arguments of the saved task; (None, None) without."""

@@ -109,16 +109,6 @@ def mask_tokens(
     )
 
 
-def tokens_starting_words(tokenizer):
-    """bool (vocabulary_size,): tokens that begin a word, which in byte-level BPE are those with
-    white space in front (fairseq's `mask_whole_words`)."""
-    space = ("Ġ", "Ċ", "ĉ", "č")  # space, line feed, tab, carriage return as byte letters
-    starts = np.zeros(tokenizer.vocabulary_size, bool)
-    for token, index in tokenizer.vocabulary.items():
-        starts[index] = token.startswith(space)
-    return starts
-
-
 def _units(token_ids, maskable, units, starts_word, draw):
     """int32 (batch, length): the number of the unit that each token is in."""
     length = tf.shape(token_ids)[1]

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from keras_roberta.errors import InputError
-from keras_roberta.export.comparison import bytes_on_disk
 from keras_roberta.export.saved_model import to_saved_model
 from keras_roberta.export.tflite import to_tflite
 from keras_roberta.jobs.finetuned_task import open_finetuned_task
 from keras_roberta.jobs.options.export import ExportOptions
 from keras_roberta.options import OptionError
+from keras_roberta.reports.size_on_disk import bytes_on_disk
 
 
 def export(
@@ -42,7 +42,7 @@ def export(
         raise OptionError(unknown, f"means nothing to {preset}; leave it out")
     common = {"inputs": options.inputs, "pairs": options.pairs, **options.of_head}
     if options.format == "tflite":
-        to_tflite(task, out, **common, **options.of_tflite)
+        to_tflite(task, out, **common, **options.of_tflite, overwrite=overwrite)
     else:
         to_saved_model(task, out, **common, overwrite=overwrite)
     return {"model": str(out), "megabytes": bytes_on_disk(out) / 1e6}

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from keras_roberta.errors import InputError
-from keras_roberta.export.comparison import bytes_on_disk
 from keras_roberta.export.metadata import read_metadata
 from keras_roberta.export.runtime import load
 from keras_roberta.jobs.finetuned_task import open_finetuned_task
-from keras_roberta.schemas import Schema
-from keras_roberta.tokenizers import RobertaTokenizer
+from keras_roberta.reports.size_on_disk import bytes_on_disk
+from keras_roberta.schemas.schema import Schema
+from keras_roberta.tokenizers import open_tokenizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,16 +53,18 @@ def open_predictor(path: str | Path, tokenizer: str | None = None, threads: int 
     if not is_exported(path):
         return task_predictor(open_finetuned_task(path), bytes_on_disk(path))
     if tokenizer is not None:
-        tokenizer = RobertaTokenizer.from_preset(tokenizer)
+        tokenizer = open_tokenizer(tokenizer)
     elif read_metadata(path)["inputs"] == "tokens":
         raise InputError(f"{path}: takes token ids; name the preset it came from as --tokenizer")
     return runner_predictor(path, tokenizer, threads)
 
 
-def runner_predictor(
-    path: str | Path, tokenizer: RobertaTokenizer | None = None, threads: int = 1
-) -> Predictor:
-    """An exported model as a `Predictor`."""
+def runner_predictor(path: str | Path, tokenizer=None, threads: int = 1) -> Predictor:
+    """An exported model as a `Predictor`.
+
+    Args:
+        tokenizer: a tokenizer, where none is in the file.
+    """
     is_tflite = Path(path).suffix == ".tflite"
     runner = load(path, tokenizer, threads if is_tflite else None)
     return Predictor(runner.predict, runner.predict, runner.schema, bytes_on_disk(path))
@@ -70,7 +72,12 @@ def runner_predictor(
 
 def task_predictor(task, num_bytes: int = 0) -> Predictor:
     """A Keras task in memory as a `Predictor`."""
-    return Predictor(task.named_outputs, task.predict_on_batch, task.schema, num_bytes)
+    return Predictor(
+        outputs=task.named_outputs,
+        one=task.predict_on_batch,
+        schema=task.schema,
+        num_bytes=num_bytes,
+    )
 
 
 def is_exported(path: str | Path) -> bool:

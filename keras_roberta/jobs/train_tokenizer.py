@@ -29,7 +29,7 @@ def train_tokenizer(
         progress: show a bar.
 
     Returns:
-        the `RobertaTokenizer`, and {language: share}.
+        the tokenizer, and {language: share}.
 
     Raises:
         InputError: something in the corpus, or `out` holds a tokenizer already.

@@ -1,4 +1,6 @@
-"""How a vocabulary spells its tokens: RoBERTa's special ones, and GPT-2's letters for bytes."""
+"""How a byte-level BPE spells its tokens: RoBERTa's special ones, and GPT-2's letters for bytes."""
+
+import functools
 
 SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 
@@ -20,3 +22,18 @@ def byte_alphabet():
     letters = map(chr, [*printable, *range(256, 324)])
     letters = dict(zip(printable + others, letters, strict=True))
     return [letters[byte] for byte in range(256)]
+
+
+def token_bytes(token):
+    """The bytes that a token stands for.
+
+    >>> token_bytes("Ġthe")
+    b' the'
+    """
+    byte_of = _byte_of_letter()
+    return b"".join(byte_of.get(letter) or letter.encode() for letter in token)
+
+
+@functools.cache
+def _byte_of_letter():
+    return {letter: bytes([byte]) for byte, letter in enumerate(byte_alphabet())}

@@ -1,22 +1,16 @@
 """Reads a byte-level BPE's vocabulary and merges from the forms in which checkpoints carry them."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
+from keras_roberta.files.json_file import read_json_object
+from keras_roberta.tokenizers.kinds.kind import as_object, model_type
+from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS
+from keras_roberta.tokenizers.tokenizer_files import TokenizerFiles
 
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.json",
-    "vocabulary.json",
-    "merges.txt",
-    "dict.txt",
-    "encoder.json",
-    "vocab.bpe",
-)
+_HINT = "it belongs to the files beside it"
 
 
 @dataclass(frozen=True)
@@ -29,34 +23,26 @@ class VocabularyFiles:
     add_prefix_space: bool = False
 
 
-def read_vocabulary(directory: Path) -> VocabularyFiles:
-    """Reads the tokenizer files in `directory`, or in its `assets/tokenizer/`.
+def read_vocabulary(files: TokenizerFiles) -> VocabularyFiles:
+    """Reads a vocabulary and its merges from whichever files there are.
 
     Raises:
-        InputError: none are there, one of a set is missing, or one cannot be read.
+        InputError: one of a set is missing, or one cannot be read, or holds another kind.
     """
-    for place in (directory, directory / "assets" / "tokenizer"):
-        if (place / "tokenizer.json").is_file():
-            return _read_tokenizer_json(place)
-        for name in ("vocab.json", "vocabulary.json"):
-            if (place / name).is_file():
-                return _read_two_files(place, name)
-        if (place / "dict.txt").is_file():
-            return _read_fairseq(place)
-    raise InputError(
-        f"{directory}: no tokenizer here; expected tokenizer.json, vocab.json and "
-        "merges.txt, or dict.txt, encoder.json and vocab.bpe"
-    )
+    if files.tokenizer_json is not None:
+        return _read_tokenizer_json(files)
+    if files.path.name == "dict.txt":
+        return _read_fairseq(files.directory)
+    merges = files.directory / "merges.txt"
+    vocabulary = read_json_object(files.path, hint=_HINT)
+    return VocabularyFiles(merges, vocabulary, _read_merges(merges), _prefix_space(files, False))
 
 
-def _read_tokenizer_json(place: Path) -> VocabularyFiles:
-    """The `tokenizers` library's own format, which holds a tokenizer of any kind."""
-    path = place / "tokenizer.json"
-    content = _read_json(path)
-    model = _object(content.get("model"))
-    pre_tokenizer = _object(content.get("pre_tokenizer"))
-    # Old files name no model type; only BPE has merges.
-    kind = model.get("type") or ("BPE" if "merges" in model else "unknown")
+def _read_tokenizer_json(files: TokenizerFiles) -> VocabularyFiles:
+    path, content = files.path, files.tokenizer_json or {}
+    model = as_object(content.get("model"))
+    pre_tokenizer = as_object(content.get("pre_tokenizer"))
+    kind = model_type(content)
     if kind != "BPE":
         raise InputError(f"{path}: holds a {kind} tokenizer; RoBERTa's is a byte-level BPE")
     if pre_tokenizer.get("type") != "ByteLevel" or not pre_tokenizer.get("use_regex", True):
@@ -71,29 +57,23 @@ def _read_tokenizer_json(place: Path) -> VocabularyFiles:
     if not isinstance(vocabulary, dict) or not isinstance(merges, list):
         raise InputError(f"{path}: model.vocab and model.merges are missing or mangled")
     vocabulary = dict(vocabulary)
-    for token in map(_object, content.get("added_tokens") or []):
+    for token in map(as_object, content.get("added_tokens") or []):
         name, index = token.get("content"), token.get("id")
-        if name in ("<s>", "<pad>", "</s>", "<unk>", "<mask>"):
+        if name in SPECIAL_TOKENS:
             vocabulary.setdefault(name, index)  # Some files keep <mask> here alone.
         else:
             raise InputError(
                 f"{path}: adds the token {name!r}, and only RoBERTa's five special "
                 "tokens can be added; remove it from added_tokens"
             )
-    add_prefix_space = _prefix_space(place, bool(pre_tokenizer.get("add_prefix_space")))
+    add_prefix_space = _prefix_space(files, bool(pre_tokenizer.get("add_prefix_space")))
     return VocabularyFiles(path, vocabulary, merges, add_prefix_space)
-
-
-def _read_two_files(place: Path, name: str) -> VocabularyFiles:
-    merges = _read_merges(place / "merges.txt")
-    return VocabularyFiles(
-        place / "merges.txt", _read_json(place / name), merges, _prefix_space(place, False)
-    )
 
 
 def _read_fairseq(place: Path) -> VocabularyFiles:
     """fairseq numbers tokens by their line in dict.txt, which names them by GPT-2's ids."""
-    gpt2_tokens = {str(index): token for token, index in _read_json(place / "encoder.json").items()}
+    encoder = read_json_object(place / "encoder.json", hint=_HINT)
+    gpt2_tokens = {str(index): token for token, index in encoder.items()}
     path = place / "dict.txt"
     vocabulary = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3}
     for number, line in enumerate(_read_lines(path)):
@@ -114,26 +94,9 @@ def _read_merges(path: Path) -> list[str]:
     return [line for line in _read_lines(path) if not line.startswith("#version")]
 
 
-def _prefix_space(place: Path, default: bool) -> bool:
+def _prefix_space(files: TokenizerFiles, default: bool) -> bool:
     """Transformers lets tokenizer_config.json overrule tokenizer.json here."""
-    path = place / "tokenizer_config.json"
-    return bool(_read_json(path).get("add_prefix_space", default)) if path.is_file() else default
-
-
-def _object(value) -> dict:
-    return value if isinstance(value, dict) else {}
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        content = json.loads(_read_text(path))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: not JSON ({error}); is the download complete?") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected a JSON object, found a {type(content).__name__}")
-    return content
+    return bool(files.config.get("add_prefix_space", default))
 
 
 def _read_lines(path: Path) -> list[str]:

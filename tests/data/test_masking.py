@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from keras_roberta.data.examples.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
-from keras_roberta.data.masking import mask_tokens, tokens_starting_words
+from keras_roberta.data.masking import mask_tokens
 
 MASK, VOCABULARY, SPECIALS = 4, 500, (0, 1, 2, 3)
 
@@ -173,10 +173,3 @@ def test_a_row_is_masked_alike_in_any_batch():
         whole, part = mask([0, 1, 2, 3, 4, 5], **more), mask([4, 1], **more)
         for a, b in zip(whole, part, strict=True):
             np.testing.assert_array_equal(a.numpy()[[4, 1]], b)
-
-
-def test_words_begin_at_spaces(tokenizer):
-    starts = tokens_starting_words(tokenizer)
-    ids = tokenizer("a fine, warm film", add_special_tokens=False)
-    text = "".join("|" * bool(starts[i]) + tokenizer.decode([i]) for i in ids)
-    assert text == "a| fine,| warm| film"

@@ -9,7 +9,6 @@ import tensorflow as tf
 
 import keras_roberta as kr
 from keras_roberta.errors import InputError
-from keras_roberta.tokenizers.in_graph import BatchedTokenizer, settings_of
 from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
 
 
@@ -100,7 +99,7 @@ def test_single_batches(classifier, sentiment):
 
 def test_fit_may_tokenise_in_the_graph(config, tokenizer, sentiment):
     """A pipeline with a BatchedTokenizer trains as the default does on the same batches."""
-    in_graph = BatchedTokenizer(**settings_of(tokenizer))
+    in_graph = tokenizer.batched_in_graph()
     pipeline = dataset(sentiment, 8).map(
         lambda texts, labels: (in_graph(texts, max_length=24), labels)
     )

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from keras_roberta.errors import InputError
 from keras_roberta.tokenizers import RobertaTokenizer
-from keras_roberta.tokenizers.roberta_tokenizer import longest_first
+from keras_roberta.tokenizers.special_token_layout import longest_first
 from keras_roberta.tokenizers.training import train_byte_level_bpe
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -212,6 +212,24 @@ def test_offsets_name_the_text_of_each_token(tiny):
     covered = {i for start, end in offsets for i in range(start, end)}
     assert all(i in covered for i, character in enumerate(text) if not character.isspace())
     assert text[slice(*offsets[-1])] == text[offsets[-1][0] :] != ""
+
+
+@pytest.mark.parametrize("add_prefix_space", [False, True])
+def test_places_of_plain_tokens(tiny, add_prefix_space):
+    tokenizer = RobertaTokenizer(tiny.vocabulary, tiny.merges, add_prefix_space)
+    texts = ["The fox  mind", "", " the </s>\u00fc", "\ud800 fox"]
+    plain = tokenizer.encode_plain(texts)
+    rows = np.repeat(np.arange(len(texts)), plain.row_lengths)
+    assert plain.row_lengths[1] == 0
+    for row, utf8 in ((0, b"The fox  mind"), (2, b" the </s>\xc3\xbc"), (3, b"\xef\xbf\xbd fox")):
+        ids, begins, ends = (part[rows == row] for part in (plain.token_ids, *plain[2:]))
+        assert ends[-1] == len(utf8) and begins[0] == (row == 2)
+        for index, begin, end in list(zip(ids, begins, ends, strict=True))[1:]:
+            spelt = tokenizer.id_to_token(index).replace("\u0120", " ")
+            if spelt.isascii():
+                assert utf8[begin:end].decode() == (spelt if spelt == " " else spelt.lstrip(" "))
+    pieces = [tokenizer.id_to_token(index) for index in plain.token_ids]
+    assert "</s>" not in pieces and any("<" in piece for piece in pieces)
 
 
 # Back to text

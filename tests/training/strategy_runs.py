@@ -89,6 +89,31 @@ def clip_values(gradient_fn):
     ]
 
 
+class Taught:
+    """A loss transform that draws the logits to those of a teacher, which has variables."""
+
+    def __init__(self, teacher):
+        self.teacher, self.variables = teacher, teacher.variables
+
+    def __call__(self, loss_fn):
+        def with_teacher(model, batch):
+            result = loss_fn(model, batch)
+            wanted = self.teacher(batch.x, training=False)
+            distance = tf.reduce_mean(tf.square(result.outputs - wanted))
+            replicas = tf.distribute.get_strategy().num_replicas_in_sync
+            return result._replace(loss=result.loss + distance / replicas)
+
+        return with_teacher
+
+
+def taught(strategy, jit_compile):
+    keras.utils.set_random_seed(2)
+    with strategy.scope():
+        teacher = kr.RobertaTextClassifier(backbone("float32", seed=7), num_classes=2)
+    compiling = dict(loss_transforms=[Taught(teacher)])
+    return classify(strategy, jit_compile, compiling=compiling)
+
+
 def make_features():
     random = np.random.default_rng(0)
     shape = STEPS * BATCH_SIZE, LENGTH
@@ -132,6 +157,8 @@ def main():
         "one, averaged": classify(one, False, **averaged),
         "two, averaged": classify(two, False, **averaged),
         "two, composed": classify(two, False, **composed),
+        "one, taught": taught(one, False),
+        "two, XLA, taught": taught(two, True),
         "two, XLA, float16, composed": classify(two, True, "mixed_float16", **composed),
         "one": classify(one, False),
         "two": classify(two, False),

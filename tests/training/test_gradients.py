@@ -88,7 +88,7 @@ def test_many_shapes_are_named_once(known_when, monkeypatch, caplog):
     monkeypatch.setattr(compiled_gradients, "MANY_SHAPES", 2)
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     model.compile("sgd", loss="mse")
-    gradient_fn = compiled_gradients.compiled(gradients_of(counted(model_loss)))
+    gradient_fn = compiled_gradients.compiled()(gradients_of(counted(model_loss)))
 
     def compute(x, y):
         return gradient_fn(model, Batch(x, y))

@@ -5,7 +5,6 @@ import unicodedata
 import numpy as np
 
 from keras_roberta.data.corpus.shards import NO_LABEL
-from keras_roberta.tokenizers.spelling import byte_alphabet
 
 SCRIPTS = (
     "other",  # digits, punctuation, white space
@@ -33,19 +32,11 @@ def token_scripts(tokenizer):
     `NO_LABEL` for special tokens, for letters of other scripts and for tokens that hold a part of
     a character only.
     """
-    byte_of = {letter: byte for byte, letter in enumerate(byte_alphabet())}
-    scripts = np.full(tokenizer.vocabulary_size, NO_LABEL, np.uint8)
-    specials = tokenizer.special_token_ids
-    for token, index in tokenizer.vocabulary.items():
-        if index not in specials:
-            scripts[index] = _script(bytes(byte_of[letter] for letter in token))
-    return scripts
+    return np.array([_script(text) for text in tokenizer.token_texts()], np.uint8)
 
 
-def _script(token):
-    try:
-        text = token.decode()
-    except UnicodeDecodeError:
+def _script(text):
+    if text is None:
         return NO_LABEL
     letters = [letter for letter in text if letter.isalpha()]
     if not letters:

@@ -20,7 +20,7 @@ import numpy as np
 from keras_roberta.data.corpus import tfrecords
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
-from keras_roberta.tokenizers.roberta_tokenizer import RobertaTokenizer
+from keras_roberta.tokenizers import open_tokenizer
 
 MANIFEST = "manifest.json"
 FORMAT = "keras_roberta shards 1"
@@ -160,8 +160,8 @@ class Shards:
 
     @cached_property
     def tokenizer(self):
-        """The `RobertaTokenizer` that made the ids; a copy of it lies beside the shards."""
-        tokenizer = RobertaTokenizer.from_preset(self.directory / "tokenizer")
+        """The tokenizer that made the ids; a copy of it lies beside the shards."""
+        tokenizer = open_tokenizer(self.directory / "tokenizer")
         self.check_tokenizer(tokenizer)
         return tokenizer
 

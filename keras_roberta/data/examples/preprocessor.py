@@ -5,7 +5,7 @@ import numpy as np
 
 from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.errors import InputError
-from keras_roberta.tokenizers import RobertaTokenizer
+from keras_roberta.tokenizers import open_tokenizer
 
 # Rows are padded up to one of these, so that a compiled step meets a handful of shapes.
 LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
@@ -22,7 +22,7 @@ class RobertaPreprocessor(keras.layers.Layer):
     """Tokenises, truncates and pads texts for the encoder, on the host.
 
     Args:
-        tokenizer: a `RobertaTokenizer`.
+        tokenizer: a tokenizer of any kind; see `tokenizers.Tokenizer`.
         sequence_length: longest row in tokens, specials included; longer texts are cut, of a pair
             the longer side first.
         labels: names of the classes in the order of their numbers, or None.
@@ -86,7 +86,7 @@ class RobertaPreprocessor(keras.layers.Layer):
         self.tokenizer.save(directory)
 
     def load_assets(self, directory):
-        self.tokenizer = RobertaTokenizer.from_preset(directory)
+        self.tokenizer = open_tokenizer(directory)
 
     def save_to_preset(self, preset_dir):
         self.tokenizer.save(f"{preset_dir}/assets/tokenizer")

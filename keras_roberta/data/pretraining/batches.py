@@ -133,9 +133,7 @@ def _batches(steps, samples, shards, options, num_workers, worker_index):
 def _element_maker(shards, options):
     """A function from the arrays of `Samples.batch` to (features, targets, weights)."""
     tokenizer = shards.tokenizer
-    starts_word = (
-        None if options.mask_units == "token" else masking.tokens_starting_words(tokenizer)
-    )
+    starts_word = None if options.mask_units == "token" else tokenizer.starts_word()
     columns = masking.num_predictions(
         options.sequence_length, options.mask_rate, options.mask_units
     )

@@ -21,7 +21,7 @@ from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.files.output_directory import output_errors
 from keras_roberta.jobs.prepare import job as shared
 from keras_roberta.jobs.prepare import shards_directory
-from keras_roberta.tokenizers.roberta_tokenizer import RobertaTokenizer
+from keras_roberta.tokenizers import open_tokenizer
 
 try:
     import apache_beam as beam
@@ -49,8 +49,7 @@ def prepare(
         runner_options: more of Beam's own options, as `--flink_master=host:8081`.
     """
     options, out = options or PrepareOptions(), Path(out)
-    if not isinstance(tokenizer, RobertaTokenizer):
-        tokenizer = RobertaTokenizer.from_preset(tokenizer)
+    tokenizer = open_tokenizer(tokenizer)
     units = work_units(corpus, options.corpus)
     job = shared.Job(out, tokenizer, options, units)
     with output_errors(out):

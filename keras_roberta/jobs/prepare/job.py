@@ -13,7 +13,7 @@ from keras_roberta.data.corpus.shards import FORMAT, SPLITS, encode_shard, index
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.jobs.prepare.shards_directory import PROGRESS
-from keras_roberta.tokenizers.roberta_tokenizer import RobertaTokenizer
+from keras_roberta.tokenizers import Tokenizer
 
 _BATCH_CHARACTERS = 1 << 20  # encoded at a time
 
@@ -23,7 +23,7 @@ class Job:
     """What every task needs; it travels to each process once."""
 
     out: Path
-    tokenizer: RobertaTokenizer
+    tokenizer: Tokenizer
     options: PrepareOptions
     units: list
 

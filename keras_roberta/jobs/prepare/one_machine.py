@@ -34,14 +34,15 @@ from keras_roberta.jobs.prepare.job import (
     num_shards,
     write_shard,
 )
-from keras_roberta.tokenizers.roberta_tokenizer import RobertaTokenizer
+from keras_roberta.tokenizers import open_tokenizer
+from keras_roberta.tokenizers.protocol import Tokenizer
 
 _TOKENS_A_PART = 1 << 23
 
 
 def prepare(
     corpus: str | Path,
-    tokenizer: RobertaTokenizer | str | Path,
+    tokenizer: Tokenizer | str | Path,
     out: str | Path,
     options: PrepareOptions | None = None,
     *,
@@ -53,7 +54,7 @@ def prepare(
 
     Args:
         corpus: a file or a directory; see `data/corpora.py`.
-        tokenizer: `RobertaTokenizer`, or a source of one.
+        tokenizer: a tokenizer of any kind, or where to read one; see `open_tokenizer`.
         out: directory.
         options: `PrepareOptions`
         overwrite: whether to replace shards that are there, and to begin anew where an earlier run
@@ -68,8 +69,7 @@ def prepare(
         InputError: something in what was given, or the disk is full.
     """
     options, out = options or PrepareOptions(), Path(out)
-    if not isinstance(tokenizer, RobertaTokenizer):
-        tokenizer = RobertaTokenizer.from_preset(tokenizer)
+    tokenizer = open_tokenizer(tokenizer)
     units = work_units(corpus, options.corpus)
     job = Job(out, tokenizer, options, units)
     with output_errors(out):

@@ -2,14 +2,11 @@
 
 import json
 
-import matplotlib.figure
-
 from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.jobs.pretrain.options import MAY_DIFFER
+from keras_roberta.reports.picture import draw
+from keras_roberta.reports.training_curves import pretraining_report
 from keras_roberta.tasks.registry import TASKS
-
-_INK, _MUTED = "#1f4e79", "#666666"
-_MOST_LANGUAGES = 12  # lines that can be told apart
 
 
 def draw_curves(path, log, evaluations):
@@ -18,27 +15,7 @@ def draw_curves(path, log, evaluations):
     Args:
         log, evaluations: rows of the run's tables, as `CsvLog.rows` gives them.
     """
-    figure = matplotlib.figure.Figure(figsize=(10, 3.4), layout="constrained")
-    loss, rate = figure.subplots(1, 2, width_ratios=(3, 1))
-    loss.plot(*_curve(log, "loss"), color=_MUTED, linewidth=1, label="training")
-    languages = list(dict.fromkeys(row["language"] for row in evaluations))[:_MOST_LANGUAGES]
-    for language in languages:
-        rows = [row for row in evaluations if row["language"] == language]
-        loss.plot(*_curve(rows, "loss"), linewidth=1.5, marker=".", label=f"held out, {language}")
-    loss.set_title("loss", fontsize=9, loc="left")
-    loss.legend(fontsize=7, frameon=False, ncols=2)
-    rate.plot(*_curve(log, "learning_rate"), color=_INK, linewidth=1.5)
-    rate.set_title("learning rate", fontsize=9, loc="left")
-    for axes in (loss, rate):
-        axes.set_xlabel("step", fontsize=8, color=_MUTED)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize=8, length=0)
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, dpi=150)
-
-
-def _curve(rows, name):
-    return [int(row["step"]) for row in rows], [float(row[name]) for row in rows]
+    draw(path, pretraining_report(log, evaluations))
 
 
 def write_card(path, name, config, options, shards, totals, results):

@@ -7,8 +7,9 @@ The parts are functions, chained as in optax:
     loss transform       loss function -> loss function
     gradient transform   gradient function -> gradient function
 
-`compiled`, `accumulated`, `replica_seeds` and the others in this package are gradient transforms
-too. `training_step.make_gradient_function` puts a task's step together.
+What a step needs anyway is made the same way: `replica_seeds` and `fail_together` are gradient
+transforms, `compiled()` and `accumulated(parts)` give one.
+`training_step.make_gradient_function` puts a task's step together.
 
 The modules need TensorFlow, except `composed_train_step`, which a task inherits from.
 """

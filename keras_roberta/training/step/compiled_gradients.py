@@ -8,13 +8,14 @@ optimizer, with its reduction over the replicas, runs outside.
 
 import functools
 import logging
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
 from keras_roberta.layers.compiled import one_program
 from keras_roberta.training.keras_internals import build_from_batch
-from keras_roberta.training.step.batch import Batch, GradientFunction, Gradients
+from keras_roberta.training.step.batch import Batch, Gradients, GradientTransform
 from keras_roberta.training.step.loss import counts_metrics
 
 logger = logging.getLogger("keras_roberta")
@@ -23,18 +24,23 @@ logger = logging.getLogger("keras_roberta")
 MANY_SHAPES = 16
 
 
-def compiled(gradient_fn: GradientFunction) -> GradientFunction:
+def compiled(*, other_variables: Sequence[keras.Variable] = ()) -> GradientTransform:
     """A gradient transform: the same gradients, all dense, by one XLA program a shape of batch.
 
     Within the function, variables are read and assigned through Keras (`variable.value`,
     `variable.assign`). What it assigns to metrics and to weights that are not trained is kept.
+
+    Args:
+        other_variables: variables that the function reads besides the model's, such as a
+            teacher's. One that is not named here works on one device only.
     """
-    return _CompiledGradients(gradient_fn)
+    return lambda gradient_fn: _CompiledGradients(gradient_fn, other_variables)
 
 
 class _CompiledGradients:
-    def __init__(self, gradient_fn):
+    def __init__(self, gradient_fn, other_variables):
         self._gradient_fn = gradient_fn
+        self._other_variables = list(other_variables)
         self._programs = {}
         self._shapes = set()
         self._warned = False
@@ -46,8 +52,8 @@ class _CompiledGradients:
         weights = [tf.convert_to_tensor(v.value) for v in model.trainable_variables]
         states = _states(model)
         values = [tf.convert_to_tensor(v.value) for v in states]
-        scale = [tf.convert_to_tensor(v.value) for v in _loss_scale(model)]
-        gradients, changed = self._program(model)(weights, values, scale, batch)
+        constants = [tf.convert_to_tensor(v.value) for v in self._constants(model)]
+        gradients, changed = self._program(model)(weights, values, constants, batch)
         for variable, value in zip(states, changed, strict=True):
             if value is not None:
                 variable.value.assign(value)
@@ -61,13 +67,17 @@ class _CompiledGradients:
             self._programs[key] = tf.function(run, jit_compile=True, autograph=False)
         return self._programs[key]
 
-    def _run(self, model, weights, values, scale, batch):
+    def _constants(self, model):
+        """The variables that are read and never changed."""
+        return self._other_variables + _loss_scale(model)
+
+    def _run(self, model, weights, values, constants, batch):
         states = _states(model)
         scope = keras.StatelessScope(
             [
                 *zip(model.trainable_variables, weights, strict=True),
                 *zip(states, values, strict=True),
-                *zip(_loss_scale(model), scale, strict=True),
+                *zip(self._constants(model), constants, strict=True),
             ]
         )
         with one_program(), scope:

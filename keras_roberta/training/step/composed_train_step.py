@@ -45,7 +45,8 @@ class ComposedTrainStep:
             loss_transforms, gradient_transforms: functions that change the loss, or the gradients,
                 of a step; the first is applied first (`training.step`). Objects with `get_config`
                 and `from_config`, registered with Keras, are saved in a `.keras` file; plain
-                functions are not.
+                functions are not. A loss transform that reads variables of its own, such as a
+                teacher's, lists them in an attribute `variables`.
             gradient_accumulation_steps: parts that a batch is cut into; their mean gradient is
                 that of the whole, with the memory of one part.
             Others: as in `keras.Model.compile`.

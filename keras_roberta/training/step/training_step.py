@@ -31,7 +31,8 @@ def make_gradient_function(
 
     Args:
         jit_compile: whether forward and backward pass become one XLA program.
-        loss_transforms: they become part of the program.
+        loss_transforms: they become part of the program. One that reads variables of its own, such
+            as a teacher's, has them in an attribute `variables`.
         gradient_transforms: they run outside the program, once for each part of the batch. One
             that must see the gradients of the whole batch comes after an `accumulated(parts)` that
             is given here too, instead of `gradient_accumulation_steps`.
@@ -39,7 +40,8 @@ def make_gradient_function(
     """
     gradient_fn = gradients_of(counted(chain(*loss_transforms)(model_loss)))
     if jit_compile:
-        gradient_fn = compiled(gradient_fn)
+        others = [v for t in loss_transforms for v in getattr(t, "variables", ())]
+        gradient_fn = compiled(other_variables=others)(gradient_fn)
     if gradient_transforms:
         gradient_fn = chain(unscaled, *gradient_transforms, scaled)(gradient_fn)
     if gradient_accumulation_steps > 1:

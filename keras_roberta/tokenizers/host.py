@@ -1,0 +1,431 @@
+"""The tokenizer on the host: any tokenizer of the `tokenizers` library, with RoBERTa's rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from tokenizers import AddedToken
+from tokenizers import Tokenizer as RustTokenizer
+
+from keras_roberta.errors import InputError
+from keras_roberta.files.atomic_write import atomic_directory
+from keras_roberta.tokenizers.kinds.kind import Kind, as_object
+from keras_roberta.tokenizers.protocol import AlignedTokens, PlainTokens, Texts, Tokenizer
+from keras_roberta.tokenizers.special_token_layout import SpecialTokenLayout, layout_of
+from keras_roberta.tokenizers.texts import as_batch, as_texts, without_surrogates
+from keras_roberta.tokenizers.tokenizer_files import TokenizerFiles
+
+# A noncharacter of Unicode, which is in no text. With it in front a token of the vocabulary is
+# never found.
+_IN_NO_TEXT = "\U0010ffff"
+
+
+class SpecialTokenNames(NamedTuple):
+    """What a vocabulary calls the special tokens that RoBERTa calls
+    `<s>`, `<pad>`, `</s>`, `<unk>` and `<mask>`."""
+
+    start: str = "<s>"
+    pad: str = "<pad>"
+    end: str = "</s>"
+    unk: str = "<unk>"
+    mask: str = "<mask>"
+
+    @classmethod
+    def from_config(cls, config: dict) -> SpecialTokenNames:
+        """As a `tokenizer_config.json` has them, where it has them."""
+        fields = {
+            "start": ("cls_token", "bos_token"),
+            "pad": ("pad_token",),
+            "end": ("sep_token", "eos_token"),
+            "unk": ("unk_token",),
+            "mask": ("mask_token",),
+        }
+        names = {}
+        for role, candidates in fields.items():
+            values = [config.get(field) for field in candidates]
+            values = [as_object(value).get("content", value) for value in values]
+            found = [value for value in values if isinstance(value, str)]
+            if found:
+                names[role] = found[0]
+        return cls(**names)
+
+    def as_config(self) -> dict[str, str]:
+        """The entries of a `tokenizer_config.json`."""
+        return {
+            "bos_token": self.start,
+            "cls_token": self.start,
+            "eos_token": self.end,
+            "sep_token": self.end,
+            "pad_token": self.pad,
+            "unk_token": self.unk,
+            "mask_token": self.mask,
+        }
+
+
+class HostTokenizer(Tokenizer):
+    """A `tokenizers.Tokenizer` as the library asks for it; see `protocol.Tokenizer`.
+
+    Rows are made as the tokenizer's post-processor says, as `<s> a </s>` and `<s> a </s></s> b
+    </s>` where it has none.
+
+    Args:
+        rust: the tokenizer. It becomes this object's own: do not change it later.
+        kind: what its tokens mean.
+        special_tokens: what its vocabulary calls the special tokens.
+        vocabulary: token to id, where the caller has it at hand.
+
+    Raises:
+        InputError: a special token is missing.
+    """
+
+    def __init__(
+        self,
+        rust: RustTokenizer,
+        *,
+        kind: Kind,
+        special_tokens: SpecialTokenNames = SpecialTokenNames(),  # noqa: B008 (immutable)
+        vocabulary: dict[str, int] | None = None,
+    ):
+        self.kind = kind
+        self.special_tokens = SpecialTokenNames(*special_tokens)
+        self._rust = rust
+        self._vocabulary = dict(vocabulary or rust.get_vocab(with_added_tokens=True))
+        _check_special_tokens(self._vocabulary, self.special_tokens)
+        self._tokens = {index: token for token, index in self._vocabulary.items()}
+        self.vocabulary_size = max(self._tokens) + 1
+        (
+            self.start_token_id,
+            self.pad_token_id,
+            self.end_token_id,
+            self.unk_token_id,
+            self.mask_token_id,
+        ) = (self._vocabulary[token] for token in self.special_tokens)
+        # Not in the way of `max_length` and of padding here, whatever the file says.
+        rust.no_truncation()
+        rust.no_padding()
+        added = rust.get_added_tokens_decoder()
+        for token in self.special_tokens:  # so that they are found where a text spells them out
+            if self._vocabulary[token] not in added:
+                mask = token == self.special_tokens.mask
+                rust.add_special_tokens([AddedToken(token, lstrip=mask, normalized=False)])
+        others = (i for i, token in rust.get_added_tokens_decoder().items() if token.special)
+        ids = (self._vocabulary[token] for token in self.special_tokens)
+        self._special_token_ids = tuple(dict.fromkeys(chain(ids, others)))
+
+    @classmethod
+    def from_files(cls, files: TokenizerFiles, kind: Kind) -> HostTokenizer:
+        """Reads `tokenizer.json`, and from `tokenizer_config.json` what special tokens are called.
+
+        Raises:
+            InputError: names the file and what is wrong with it.
+        """
+        content = dict(files.tokenizer_json or {})
+        if not content.get("decoder") and kind.decoder:
+            content["decoder"] = kind.decoder
+        model = as_object(content.get("model"))
+        if model.get("unk_token") is None and model.get("unk_id") is None:
+            raise InputError(
+                f"{files.path}: names no unknown token, so that some texts have no ids; "
+                "set model.unk_token"
+            )
+        try:
+            rust = RustTokenizer.from_str(json.dumps(content))
+        except Exception as error:  # The library raises nothing more precise.
+            raise InputError(
+                f"{files.path}: not a tokenizer ({str(error).splitlines()[0]})"
+            ) from None
+        try:
+            return cls(rust, kind=kind, special_tokens=SpecialTokenNames.from_config(files.config))
+        except InputError as error:
+            raise InputError(f"{files.path}: {error}") from None
+
+    @property
+    def kind_name(self) -> str:
+        return self.kind.name
+
+    @property
+    def special_token_ids(self) -> tuple[int, ...]:
+        return self._special_token_ids
+
+    # Text to ids
+
+    def __call__(self, texts, text_pair=None, max_length=None, add_special_tokens=True):
+        texts, one = as_texts(texts)
+        pairs = None
+        if text_pair is not None:
+            pairs, one_pair = as_texts(text_pair)
+            if one != one_pair:
+                raise InputError("text_pair: give one string for one text, a sequence for many")
+        ids = self.encode_batch(texts, pairs, max_length, add_special_tokens)
+        return ids[0] if one else ids
+
+    def encode_batch(self, texts, text_pairs=None, max_length=None, add_special_tokens=True):
+        layout = self._layout if add_special_tokens else SpecialTokenLayout.none()
+        budget = layout.budget(max_length, text_pairs is not None)
+        firsts = self._encode(texts)
+        seconds = None if text_pairs is None else self._encode(text_pairs)
+        _check_pairs(firsts, seconds)
+        return layout.rows(firsts, seconds, budget)
+
+    def encode_ragged(self, texts, text_pairs=None, max_length=None, add_special_tokens=True):
+        return _ragged(self.encode_batch(texts, text_pairs, max_length, add_special_tokens))
+
+    def encode_with_offsets(self, texts):
+        texts = as_batch(texts)
+        encodings = self._run(self._rust.encode_batch, texts)
+        return [
+            (encoding.ids, self._trimmed(text, encoding.offsets))
+            for text, encoding in zip(texts, encodings, strict=True)
+        ]
+
+    def encode_aligned(self, texts, text_pairs=None, max_length=None, add_special_tokens=True):
+        layout = self._layout if add_special_tokens else SpecialTokenLayout.none()
+        is_pair = text_pairs is not None
+        budget = layout.budget(max_length, is_pair)
+        # By text: its ids, the places of its tokens, and which text of the row it is.
+        halves = [_ids_places_sides(self.encode_with_offsets(texts), 0)]
+        if is_pair:
+            halves.append(_ids_places_sides(self.encode_with_offsets(text_pairs), 1))
+            _check_pairs(halves[0][0], halves[1][0])
+        around = (layout, layout.filled((0, 0)), layout.filled(-1))
+        ids, places, sides = (
+            part.rows(firsts, *(seconds or [None]), budget)
+            for part, firsts, *seconds in zip(around, *halves, strict=True)
+        )
+        token_ids, row_lengths = _ragged(ids)
+        total = len(token_ids)
+        numbers = chain.from_iterable(chain.from_iterable(places))
+        return AlignedTokens(
+            token_ids,
+            row_lengths,
+            np.fromiter(numbers, np.int32, 2 * total).reshape(total, 2),
+            np.fromiter(chain.from_iterable(sides), np.int8, total),
+        )
+
+    def encode_plain(self, texts: Texts) -> PlainTokens:
+        texts = [without_surrogates(text) for text in as_batch(texts)]
+        encodings = self._run(self._plain_rust.encode_batch, texts)
+        token_ids, row_lengths = _ragged([encoding.ids for encoding in encodings])
+        begins, ends = [], []
+        for text, encoding in zip(texts, encodings, strict=True):
+            if encoding.ids:
+                places = np.array(self._trimmed(text, encoding.offsets), np.int64)
+                places = np.maximum.accumulate(_places_in_bytes(text, places))
+                places[-1, 1] = len(text.encode())  # what the normalizer took from the end, too
+                begins.append(places[:, 0])
+                ends.append(places[:, 1])
+        nothing = np.zeros(0, np.int64)
+        return PlainTokens(
+            token_ids,
+            row_lengths,
+            np.concatenate([nothing, *begins]),
+            np.concatenate([nothing, *ends]),
+        )
+
+    @cached_property
+    def _layout(self) -> SpecialTokenLayout:
+        layout = layout_of(self._rust, probe=self.special_tokens.unk)
+        return layout or SpecialTokenLayout.roberta(self.start_token_id, self.end_token_id)
+
+    @cached_property
+    def _plain_rust(self) -> RustTokenizer:
+        """The same tokenizer, to which special tokens in a text are text like other."""
+        content = json.loads(self._rust.to_str())
+        added = content["added_tokens"]
+        content["added_tokens"] = [token for token in added if not token["special"]]
+        content["post_processor"] = None
+        hidden = {self._tokens[index] for index in self._special_token_ids}
+
+        def renamed(token):
+            return _IN_NO_TEXT + token if token in hidden else token
+
+        model = content["model"]
+        if isinstance(model["vocab"], dict):
+            model["vocab"] = {renamed(token): index for token, index in model["vocab"].items()}
+        else:  # pairs of tokens and scores
+            model["vocab"] = [[renamed(token), score] for token, score in model["vocab"]]
+        if model.get("unk_token"):
+            model["unk_token"] = renamed(model["unk_token"])
+        return RustTokenizer.from_str(json.dumps(content))
+
+    def _encode(self, texts) -> list[list[int]]:
+        # Without offsets, which nothing here reads.
+        encodings = self._run(self._rust.encode_batch_fast, as_batch(texts))
+        return [encoding.ids for encoding in encodings]
+
+    def _run(self, encode, texts: list[str]):
+        try:
+            return encode(texts, add_special_tokens=False)
+        except (TypeError, UnicodeError):  # Lone surrogates: rare, so not looked for beforehand.
+            return encode([without_surrogates(t) for t in texts], add_special_tokens=False)
+
+    def _trimmed(self, text: str, offsets: list) -> list[tuple[int, int]]:
+        """Offsets without the white space at a token's front; white space alone stays."""
+        text = without_surrogates(text)
+        return [_without_front_space(text, *place) for place in offsets]
+
+    # Ids to text
+
+    def decode(self, ids: Iterable[int], skip_special_tokens: bool = True) -> str:
+        return self.decode_batch([ids], skip_special_tokens)[0]
+
+    def decode_batch(self, rows, skip_special_tokens=True):
+        rows = [[int(i) for i in ids] for ids in rows]
+        try:
+            return self._rust.decode_batch(rows, skip_special_tokens=skip_special_tokens)
+        except OverflowError:
+            worst = min(chain.from_iterable(rows))
+            raise InputError(f"{worst} is not an id; leave out what masks labels") from None
+
+    # The vocabulary
+
+    @property
+    def vocabulary(self) -> dict[str, int]:
+        """Token to id, special tokens included (a copy)."""
+        return dict(self._vocabulary)
+
+    def token_to_id(self, token: str) -> int | None:
+        return self._vocabulary.get(token)
+
+    def id_to_token(self, index: int) -> str | None:
+        return self._tokens.get(int(index))
+
+    def starts_word(self) -> np.ndarray:
+        starts = np.zeros(self.vocabulary_size, bool)
+        for index, token in self._text_tokens():
+            starts[index] = self.kind.starts_word(token)
+        return starts
+
+    def token_texts(self) -> list[str | None]:
+        texts = [None] * self.vocabulary_size
+        for index, token in self._text_tokens():
+            texts[index] = self.kind.text_of(token)
+        return texts
+
+    def _text_tokens(self):
+        """(id, token) of all tokens but the special ones."""
+        specials = set(self._special_token_ids)
+        return ((i, token) for i, token in self._tokens.items() if i not in specials)
+
+    def byte_lengths(self) -> np.ndarray | None:
+        return None  # A normalizer or an unknown token may change the text.
+
+    @cached_property
+    def fingerprint(self) -> str:
+        content = json.loads(self._rust.to_str())
+        parts = [content[n] for n in ("normalizer", "pre_tokenizer", "model", "added_tokens")]
+        # Without what is off: a later version of the library may know of more.
+        decides = [_without_defaults(parts), self.special_tokens, self._layout]
+        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+
+    # Other forms
+
+    def batched_in_graph(self):
+        return None
+
+    def static_in_graph(self):
+        return None
+
+    def save(self, directory: str | Path) -> None:
+        with atomic_directory(directory) as temporary:
+            for name, content in self._files().items():
+                (temporary / name).write_text(content, encoding="utf-8", newline="\n")
+
+    def _files(self) -> dict[str, str]:
+        """Names and contents of the files that `save` writes."""
+        config = {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "clean_up_tokenization_spaces": False,
+            **self.special_tokens.as_config(),
+        }
+        return {
+            "tokenizer.json": self._rust.to_str(),
+            "tokenizer_config.json": json.dumps(config, indent=2, ensure_ascii=False) + "\n",
+        }
+
+    # The object
+
+    def __eq__(self, other) -> bool:
+        if not isinstance(other, HostTokenizer):
+            return NotImplemented
+        return self is other or self.fingerprint == other.fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    def __reduce__(self):
+        return _unpickled, (type(self), self._rust.to_str(), self.kind, self.special_tokens)
+
+    def __copy__(self):
+        return self  # Immutable.
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.kind_name}, vocabulary_size={self.vocabulary_size})"
+
+
+def _unpickled(cls, content, kind, special_tokens):
+    return cls(RustTokenizer.from_str(content), kind=kind, special_tokens=special_tokens)
+
+
+def _ragged(rows: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of ids as all ids, int32 (total,), and how many each row has, int64 (rows,)."""
+    row_lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+    values = np.fromiter(chain.from_iterable(rows), np.int32, int(row_lengths.sum()))
+    return values, row_lengths
+
+
+def _ids_places_sides(encoded, side):
+    """Of what `encode_with_offsets` gave: the ids of each text, the places, and the side again and
+    again."""
+    ids = [ids for ids, _ in encoded]
+    return ids, [places for _, places in encoded], [[side] * len(row) for row in ids]
+
+
+def _without_front_space(text: str, begin: int, end: int) -> tuple[int, int]:
+    for place in range(begin, end):
+        if not text[place].isspace():
+            return place, end
+    return begin, end
+
+
+def _places_in_bytes(text: str, places: np.ndarray) -> np.ndarray:
+    """Places in characters of a text as places in its UTF-8."""
+    if text.isascii():
+        return places
+    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    sizes = 1 + (codes >= 0x80).astype(np.int64) + (codes >= 0x800) + (codes >= 0x10000)
+    return np.concatenate([[0], np.cumsum(sizes)])[places]
+
+
+def _check_pairs(firsts, seconds) -> None:
+    if seconds is not None and len(firsts) != len(seconds):
+        raise InputError(f"text_pairs: {len(seconds)} of them for {len(firsts)} texts")
+
+
+def _check_special_tokens(vocabulary, special_tokens) -> None:
+    missing = [token for token in special_tokens if token not in vocabulary]
+    if missing:
+        raise InputError(
+            f"the vocabulary lacks {' '.join(missing)}; RoBERTa needs all of "
+            f"{' '.join(special_tokens)}"
+        )
+
+
+def _without_defaults(content):
+    """JSON without the entries of objects that are null or false."""
+    if isinstance(content, dict):
+        items = content.items()
+        return {k: _without_defaults(v) for k, v in items if v is not None and v is not False}
+    if isinstance(content, list) and any(isinstance(value, dict) for value in content):
+        return [_without_defaults(value) for value in content]
+    return content
