@@ -16,15 +16,15 @@ from keras_roberta.demo.library_of_docstring import library_of_docstring
 from keras_roberta.demo.short_pretraining import prepare_shards, pretrain_on_shards
 from keras_roberta.demo.stages import Stages
 from keras_roberta.files.output_directory import check_output_directory
-from keras_roberta.jobs.finetune import TrainingOptions
+from keras_roberta.jobs.options.finetune import FinetuneOptions
 from keras_roberta.schemas import OneLabel
 from keras_roberta.tokenizers.training import train_byte_level_bpe
 from keras_roberta.training.runs.progress import console, progress_bar, waiting
 
 VOCABULARY_SIZE = 8000
 # A small encoder that starts near nothing needs larger steps than a checkpoint does.
-SMALL = TrainingOptions(epochs=3, batch_size=32, learning_rate=1e-3, warmup=0.06, weight_decay=0.01)
-CHECKPOINT = TrainingOptions(
+SMALL = FinetuneOptions(epochs=3, batch_size=32, learning_rate=1e-3, warmup=0.06, weight_decay=0.01)
+CHECKPOINT = FinetuneOptions(
     epochs=1, batch_size=32, learning_rate=5e-5, warmup=0.06, weight_decay=0.1
 )
 

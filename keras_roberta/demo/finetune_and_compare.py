@@ -11,7 +11,8 @@ from keras_roberta.demo.baselines import majority_class, tf_idf
 from keras_roberta.demo.stages import Stages
 from keras_roberta.export.saved_model import to_saved_model
 from keras_roberta.export.tflite import to_tflite
-from keras_roberta.jobs.finetune import TrainingOptions, fit, save
+from keras_roberta.jobs.finetune import fit, save
+from keras_roberta.jobs.options.finetune import FinetuneOptions
 from keras_roberta.jobs.report import compare
 from keras_roberta.reports.record import Curve, Report
 from keras_roberta.reports.table import as_table
@@ -44,7 +45,7 @@ def finetune_and_compare(
     preset: str | Path,
     out: Path,
     texts: LabelledTexts,
-    options: TrainingOptions,
+    options: FinetuneOptions,
     stages: Stages,
     *,
     curves: tuple[Curve, ...] = (),
@@ -97,6 +98,6 @@ def _export(model, out, *, pairs):
     longest = model.preprocessor.sequence_length
     lengths = [length for length in LENGTHS if length < longest] + [longest]
     for path, quantization in zip(paths, ("none", "int8"), strict=False):
-        to_tflite(model, path, quantization, sequence_lengths=lengths, pairs=pairs)
+        to_tflite(model, path, quantization, sequence_lengths=lengths, pairs=pairs, overwrite=True)
     to_saved_model(model, paths[2], pairs=pairs, overwrite=True)
     return paths
