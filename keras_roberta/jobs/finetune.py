@@ -12,6 +12,8 @@ from keras_roberta.data.examples.table_files import read_table
 from keras_roberta.files.atomic_write import atomic_directory
 from keras_roberta.files.output_directory import check_output_directory
 from keras_roberta.jobs.options.finetune import FinetuneOptions
+from keras_roberta.reports.training_curves import finetuning_report
+from keras_roberta.reports.write import write_report
 from keras_roberta.tasks.registry import task_of_command
 from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
 from keras_roberta.training.runs.progress import ProgressBar
@@ -30,7 +32,8 @@ def finetune(
 ):
     """Fine-tunes, measures on the dev file and writes a preset.
 
-    `out` gets the preset, `metrics.json` and `history.csv`, all at once when all is done.
+    `out` gets the preset, `metrics.json`, `history.csv`, and of these `report.json` and
+    `report.png`, all at once when all is done.
 
     Args:
         preset: see `RobertaTask.from_preset`.
@@ -80,10 +83,13 @@ def finetune(
     metrics = {"train_rows": len(train), "train_seconds": round(seconds, 1)}
     if not is_chief:
         return model, metrics
+    scores = {}
     if validation:
         outputs = model.named_outputs(validation[0], batch_size=options.batch_size)
-        metrics |= {"dev_rows": len(dev), **schema.scores(outputs, validation[1])}
-    save(model, out, metrics, history)
+        scores = schema.scores(outputs, validation[1])
+        metrics |= {"dev_rows": len(dev), **scores}
+    report = finetuning_report(history, scores, name=Path(out).name, title=train.path.name)
+    save(model, out, metrics, history, report)
     return model, metrics
 
 
@@ -130,9 +136,11 @@ def fit(
     ]
 
 
-def save(model, out, metrics, history):
-    """Writes the preset, its metrics and the history of the run, all or nothing."""
+def save(model, out, metrics, history, report=None):
+    """Writes the preset, its metrics, the history of the run and its report, all or nothing."""
     with atomic_directory(out) as directory:
+        if report is not None:
+            write_report(directory, report)
         model.save_to_preset(directory)
         text = json.dumps(metrics, indent=2) + "\n"
         (directory / "metrics.json").write_text(text, encoding="utf-8")
