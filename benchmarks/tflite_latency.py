@@ -26,8 +26,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 import keras_roberta as kr
 from keras_roberta import export
-from keras_roberta.export.comparison import latencies
 from keras_roberta.export.tflite import xnnpack_partitions
+from keras_roberta.reports.latency import latencies
 
 
 def main():
@@ -36,9 +36,8 @@ def main():
     if options.preset:
         task = kr.RobertaTextClassifier.from_preset(options.preset)
     else:
-        task = kr.RobertaTextClassifier(
-            kr.RobertaBackbone(kr.RobertaConfig.named("base")), num_classes=2
-        )
+        config = kr.RobertaConfig.named(options.size)
+        task = kr.RobertaTextClassifier(kr.RobertaBackbone(config), num_classes=2)
     with tempfile.TemporaryDirectory() as directory:
         files = write_files(task, pathlib.Path(directory), options)
         for threads in options.threads:
@@ -51,7 +50,8 @@ def parse_options():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--preset", help="directory of a fine-tuned preset; base size without")
+    parser.add_argument("--preset", help="directory of a fine-tuned preset; random without")
+    parser.add_argument("--size", default="base", help="a named RobertaConfig, without a preset")
     parser.add_argument("--data", help="TSV of label and text, to measure accuracy on")
     parser.add_argument("--quantization", nargs="+", default=["none", "int8"])
     parser.add_argument("--length", type=int, default=128, help="tokens")

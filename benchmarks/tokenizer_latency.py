@@ -23,7 +23,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 import keras_roberta as kr
 from keras_roberta import export
-from keras_roberta.export.comparison import latencies
+from keras_roberta.reports.latency import latencies
 from keras_roberta.tokenizers import byte_buffer
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]

@@ -28,8 +28,15 @@ def main(path, *texts):
             outputs = runners[length](utf8=buffer)
             if fits and outputs["num_tokens"][0] <= length:
                 break
-        if "value" in outputs:
+        if "value" in outputs:  # a regression
             print(f"{outputs['value'][0]:.4f}\t{text}")
+        elif "labels" in outputs:  # any number of labels
+            given = [
+                label
+                for label, is_given in zip(labels, outputs["labels"][0], strict=True)
+                if is_given
+            ]
+            print(f"{', '.join(given) or '-'}\t{text}")
         else:
             print(f"{labels[outputs['label'][0]]}\t{outputs['score'][0]:.4f}\t{text}")
 

@@ -2,21 +2,23 @@
 
 import importlib
 
-# Name -> module. Loaded when first asked for: running a `.tflite` needs no TensorFlow.
+# Name -> module, of this package or in full. Loaded when first asked for: running a `.tflite`
+# needs no TensorFlow.
 _PUBLIC = {
     "to_tflite": "tflite",
     "to_saved_model": "saved_model",
     "load": "runtime",
     "read_metadata": "metadata",
-    "report": "comparison",
-    "ExportMismatch": "verify",
+    "report": "keras_roberta.reports.exported_files",
+    "ExportMismatch": "mismatch",
 }
 __all__ = sorted(_PUBLIC)
 
 
 def __getattr__(name):
     if name in _PUBLIC:
-        return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+        module = _PUBLIC[name] if "." in _PUBLIC[name] else f"{__name__}.{_PUBLIC[name]}"
+        return getattr(importlib.import_module(module), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -1,9 +1,11 @@
 """Checks of what callers pass to the exporters."""
 
 from keras_roberta.errors import InputError
-from keras_roberta.tasks.masked_lm import RobertaMaskedLM
 
 INPUTS = ("text", "tokens")
+# Of a `.tflite` whose lengths are not named: as many as keep a short text cheap.
+LENGTHS = (32, 64, 128)
+SHORTEST = 3
 
 
 def check_inputs(task, inputs, pairs):
@@ -11,8 +13,8 @@ def check_inputs(task, inputs, pairs):
     check_choice("inputs", inputs, INPUTS)
     if inputs == "tokens" and pairs:
         raise InputError("pairs: goes with inputs='text'; token ids hold both texts already")
-    if pairs and isinstance(task, RobertaMaskedLM):
-        raise InputError("pairs: a masked language model takes single texts")
+    if pairs and not task.schema.takes_pairs:
+        raise InputError(f"pairs: a {type(task).__name__} takes single texts")
     if inputs == "text" and getattr(task.preprocessor, "tokenizer", None) is None:
         raise InputError(
             "inputs: the task has no preprocessor to take the tokenizer from; give it one, or "
@@ -30,7 +32,25 @@ def check_in_graph(tokenizer, in_graph):
     return in_graph
 
 
-def check_lengths(lengths, longest, name="sequence_lengths", shortest=3):
+def lengths_of_file(sequence_lengths, longest):
+    """The lengths of a `.tflite`: those that are asked for, or such of `LENGTHS` as the model has.
+
+    Args:
+        sequence_lengths: numbers of tokens, or None.
+        longest: the model's `max_sequence_length`.
+
+    Raises:
+        InputError: names the length that does not fit.
+
+    >>> lengths_of_file(None, 514), lengths_of_file(None, 40), lengths_of_file(None, 20)
+    ([32, 64, 128], [32, 40], [20])
+    """
+    if sequence_lengths is None:
+        return sorted({min(length, longest) for length in LENGTHS})
+    return check_lengths(sequence_lengths, longest=longest)
+
+
+def check_lengths(lengths, *, longest=None, name="sequence_lengths", shortest=SHORTEST):
     """The lengths in ascending order, each once; an InputError names the one that does not fit.
 
     Args:
@@ -57,3 +77,16 @@ def check_choice(name, value, choices):
     """Raises an InputError that lists the choices unless `value` is among them."""
     if value not in choices:
         raise InputError(f"{name}: expected one of {', '.join(choices)}; got {value!r}")
+
+
+def check_calibration(scheme, calibration):
+    """Raises an InputError unless a scheme is given sample texts just where it needs them."""
+    if scheme.needs_calibration and calibration is None:
+        raise InputError(
+            f"calibration: quantization {scheme.name!r} needs texts like those that the model will "
+            "see; give a hundred or more"
+        )
+    if calibration is not None and not scheme.needs_calibration:
+        raise InputError(
+            f"calibration: quantization {scheme.name!r} needs no sample texts; leave it out"
+        )

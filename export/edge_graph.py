@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_roberta.errors import InputError
+from keras_roberta.export.operation_names import TOKEN_LOOK_UP, TOKEN_PROJECTION
 
 # Added to the score of a padding token. Small enough for half precision, whose largest number is
 # 65504, and large enough that exp(-10,000) is 0 in any precision.
@@ -18,12 +19,16 @@ MASKED_SCORE = -1e4
 
 
 class EdgeGraph(tf.Module):
-    """A task's weights and the encoder's forward pass; `task_graphs` puts the heads on it.
+    """A task's weights and the encoder's forward pass, on which its `ExportedHead` computes.
 
-    Shapes may be static, as TFLite wants them, or unknown until run, as a server does.
+    Shapes may be static, as TFLite wants them, or unknown until run, as a server does. Operations
+    carry the name of the layer that they belong to (see `operation_names`).
 
     Args:
-        task: see `task_graphs.graph_of`.
+        task: with a `backbone` and `head_weights_by_name`.
+
+    Attributes:
+        weights: variables by name, such as "encoder/block_0/attention/query/kernel".
 
     Raises:
         InputError: Keras has quantized the weights.
@@ -47,30 +52,58 @@ class EdgeGraph(tf.Module):
             positions: int32 (batch, length), counted from 0; None where padding only ever stands
                 at the end.
             selection: float32 (batch, places, length), in each row a single 1 where to read, or
-                zeros; None for `<s>` alone.
+                zeros; None for `<s>` alone, each row's first token.
 
         Returns:
             float32 (batch * places, hidden_dim)
         """
         batch, length = shape_of(token_ids)
-        # (1 - mask) * MASKED_SCORE in one subtraction and one product, once for all blocks.
-        # An addition inside the softmax costs less than a SELECT, which XNNPACK cannot run.
-        bias = (1.0 - tf.cast(padding_mask, tf.float32)) * MASKED_SCORE
-        bias = tf.reshape(bias, (batch, 1, 1, length))
-        # Tokens lie in one axis: XNNPACK's matrix product is a 2-D one, and a third axis would
-        # bring reshapes with it.
-        x = tf.gather(self.weights["embeddings/token"], tf.reshape(token_ids, (-1,)))
-        x += self._positions(batch, length, positions)
-        x = self._layer_norm(x, "embeddings/layer_norm")
-        for i in range(self.config.num_layers - 1):
-            x = self._block(x, bias, batch, length, i)
 
         def read(x):
-            if selection is None:
-                return _first_rows(x, batch, length), 1
-            return _selected_rows(x, selection), shape_of(selection)[1]
+            if selection is not None:
+                return _selected_rows(x, selection), shape_of(selection)[1]
+            if positions is not None:
+                return _first_tokens(x, padding_mask), 1
+            return _first_rows(x, batch, length), 1
 
-        return self._block(x, bias, batch, length, self.config.num_layers - 1, read)
+        with layer("attention_bias"):
+            # (1 - mask) * MASKED_SCORE in one subtraction and one product, once for all blocks.
+            # An addition inside the softmax costs less than a SELECT, which XNNPACK cannot run.
+            bias = (1.0 - tf.cast(padding_mask, tf.float32)) * MASKED_SCORE
+            bias = tf.reshape(bias, (batch, 1, 1, length))
+        with layer(TOKEN_LOOK_UP):
+            # Tokens lie in one axis: XNNPACK's matrix product is a 2-D one, and a third axis would
+            # bring reshapes with it.
+            x = tf.gather(self.weights["embeddings/token"], tf.reshape(token_ids, (-1,)))
+        with layer("embeddings/position"):
+            x += self._positions(batch, length, positions)
+        x = self.layer_norm(x, "embeddings/layer_norm")
+        last = self.config.num_layers - 1
+        for i in range(last):
+            x = self._block(x, bias, batch, length, i)
+        return self._block(x, bias, batch, length, last, read)
+
+    def dense(self, x, name):
+        """`x` times the kernel `name` plus its bias: (rows, width of the bias)."""
+        with layer(name):
+            # A product with a constant and an addition: one FULLY_CONNECTED with its bias.
+            return tf.matmul(x, self.weights[f"{name}/kernel"]) + self.weights[f"{name}/bias"]
+
+    def layer_norm(self, x, name):
+        """`x` (rows, width), each row normalized and scaled by the weights of `name`."""
+        with layer(name):
+            # Means, squares and a reciprocal root are operations that XNNPACK has, so that no
+            # layer norm ends its partition.
+            x -= tf.reduce_mean(x, axis=-1, keepdims=True)
+            variance = tf.reduce_mean(tf.square(x), axis=-1, keepdims=True)
+            x *= tf.math.rsqrt(variance + self.config.layer_norm_epsilon)
+            return x * self.weights[f"{name}/gamma"] + self.weights[f"{name}/beta"]
+
+    def project_onto_vocabulary(self, x):
+        """`x` (rows, hidden_dim) times the embeddings of all tokens: (rows, vocabulary_size)."""
+        with layer(TOKEN_PROJECTION):
+            # The embedding's rows are the projection's outputs, as TFLite keeps them for both.
+            return tf.matmul(x, self.weights["embeddings/token"], transpose_b=True)
 
     def _positions(self, batch, length, positions):
         table = self.weights["embeddings/position"]
@@ -87,45 +120,47 @@ class EdgeGraph(tf.Module):
         for each text.
         """
         name = f"encoder/block_{i}"
-        key = self._heads(x, f"{name}/key", batch, length)
-        value = self._heads(x, f"{name}/value", batch, length)
+        key = self._heads(x, f"{name}/attention/key", batch, length)
+        value = self._heads(x, f"{name}/attention/value", batch, length)
         if read is not None:  # the other rows need not ask, nor go on
-            x, length = read(x)
+            with layer(f"{name}/read"):
+                x, length = read(x)
         # Three products for query, key and value, since the split of a fused one copies more than
         # it saves.
-        query = self._heads(x, f"{name}/query", batch, length)
-        scores = tf.matmul(query, key, transpose_b=True) + bias
-        x += self._attend(scores, value, name)
-        x = self._layer_norm(x, f"{name}/attention_layer_norm")
-        # The exact GELU becomes one operation, which XNNPACK has.
-        y = tf.nn.gelu(self._dense(x, f"{name}/intermediate"), approximate=False)
-        return self._layer_norm(x + self._dense(y, f"{name}/output"), f"{name}/output_layer_norm")
+        query = self._heads(x, f"{name}/attention/query", batch, length)
+        attended = self._attend(query, key, value, bias, f"{name}/attention")
+        attended = self.dense(attended, f"{name}/attention/output")
+        with layer(f"{name}/attention_residual"):
+            x += attended
+        x = self.layer_norm(x, f"{name}/attention_layer_norm")
+        y = self.dense(x, f"{name}/intermediate")
+        with layer(f"{name}/gelu"):
+            y = tf.nn.gelu(y, approximate=False)  # the exact one is an operation that XNNPACK has
+        y = self.dense(y, f"{name}/output")
+        with layer(f"{name}/output_residual"):
+            x += y
+        return self.layer_norm(x, f"{name}/output_layer_norm")
 
-    def _attend(self, scores, value, name):
-        """Softmax, mean of the values and output projection: (batch * queries, hidden_dim)."""
-        x = tf.matmul(tf.nn.softmax(scores), value)  # (batch, heads, queries, head_dim)
-        x = tf.transpose(x, (0, 2, 1, 3))
-        x = tf.reshape(x, (-1, self.config.hidden_dim))
-        return self._dense(x, f"{name}/attention/output")
+    def _attend(self, query, key, value, bias, name):
+        """Softmax of the scores and mean of the values: (batch * queries, hidden_dim)."""
+        with layer(f"{name}/scores"):
+            scores = tf.nn.softmax(tf.matmul(query, key, transpose_b=True) + bias)
+        with layer(f"{name}/mean"):
+            x = tf.matmul(scores, value)  # (batch, heads, queries, head_dim)
+            x = tf.transpose(x, (0, 2, 1, 3))
+            return tf.reshape(x, (-1, self.config.hidden_dim))
 
     def _heads(self, x, name, batch, length):
         """A projection split into heads: (batch, heads, length, head_dim)."""
-        x = tf.reshape(
-            self._dense(x, name), (batch, length, self.config.num_heads, self.config.head_dim)
-        )
-        return tf.transpose(x, (0, 2, 1, 3))
+        x = self.dense(x, name)
+        with layer(name):
+            x = tf.reshape(x, (batch, length, self.config.num_heads, self.config.head_dim))
+            return tf.transpose(x, (0, 2, 1, 3))
 
-    def _dense(self, x, name):
-        # A product with a constant and an addition: one FULLY_CONNECTED with its bias.
-        return tf.matmul(x, self.weights[f"{name}/kernel"]) + self.weights[f"{name}/bias"]
 
-    def _layer_norm(self, x, name):
-        # Means, squares and a reciprocal root are operations that XNNPACK has, so that no
-        # layer norm ends its partition.
-        x -= tf.reduce_mean(x, axis=-1, keepdims=True)
-        variance = tf.reduce_mean(tf.square(x), axis=-1, keepdims=True)
-        x *= tf.math.rsqrt(variance + self.config.layer_norm_epsilon)
-        return x * self.weights[f"{name}/gamma"] + self.weights[f"{name}/beta"]
+def layer(name):
+    """A context in which operations are named after a layer, wherever it is entered from."""
+    return tf.name_scope(f"{name}/")
 
 
 def inference_weights(task):
@@ -135,7 +170,8 @@ def inference_weights(task):
     token; the scale of the attention scores of the query; and query, key and value stand apart.
 
     Returns:
-        dict of names ("encoder/block_0/query/kernel", "head/out/bias", ...) to float32 arrays.
+        dict of names ("encoder/block_0/attention/query/kernel", "head/out/bias", ...) to float32
+        arrays.
 
     Raises:
         InputError: the weights are quantized.
@@ -156,9 +192,9 @@ def inference_weights(task):
         for part in ("kernel", "bias"):
             fused = weights.pop(f"{block}/attention/query_key_value/{part}")
             query, key, value = np.split(fused, 3, axis=-1)
-            weights[f"{block}/query/{part}"] = query * scale
-            weights[f"{block}/key/{part}"] = key
-            weights[f"{block}/value/{part}"] = value
+            weights[f"{block}/attention/query/{part}"] = query * scale
+            weights[f"{block}/attention/key/{part}"] = key
+            weights[f"{block}/attention/value/{part}"] = value
     return weights
 
 
@@ -182,6 +218,13 @@ def _first_rows(x, batch, length):
     """Row 0 of each sequence: (batch * length, width) to (batch, width)."""
     width = x.shape[-1]
     return tf.reshape(tf.reshape(x, (batch, length, width))[:, :1], (batch, width))
+
+
+def _first_tokens(x, padding_mask):
+    """The row of each sequence's first token: (batch * length, width) to (batch, width)."""
+    batch, length = shape_of(padding_mask)
+    first = tf.argmax(padding_mask, axis=1, output_type=tf.int32)  # (batch,)
+    return tf.gather(tf.reshape(x, (batch, length, x.shape[-1])), first, batch_dims=1)
 
 
 def _selected_rows(x, selection):

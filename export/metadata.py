@@ -1,4 +1,4 @@
-"""What an exported file says about itself: labels, special ids, lengths.
+"""What an exported file says about itself: what its answers mean, special ids, lengths.
 
 In a `.tflite` it is JSON in the metadata buffer "keras_roberta"; in a SavedModel the asset
 `keras_roberta.json`.
@@ -12,21 +12,30 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_roberta.errors import InputError
+from keras_roberta.schemas import schema_of_format_2
 
 NAME = "keras_roberta"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 TFLITE_IDENTIFIER = b"TFL3"  # at byte 4, from the schema's file_identifier
 
 
 def describe(
-    task, answers, quantization, sequence_lengths, inputs="tokens", pairs=False, num_bytes=None
+    task,
+    head,
+    *,
+    quantization,
+    sequence_lengths=None,
+    inputs="tokens",
+    pairs=False,
+    num_bytes=None,
+    ids_output=None,
 ):
     """The metadata of an exported task.
 
     Args:
-        answers: what they are, the `metadata` of its graph.
+        head: its `ExportedHead`.
         sequence_lengths: ascending list, or None where any length is taken.
-        inputs, pairs, num_bytes: see `read_metadata`.
+        quantization, inputs, pairs, num_bytes, ids_output: see `read_metadata`.
 
     Returns:
         dict of plain values, see `read_metadata`.
@@ -39,13 +48,15 @@ def describe(
     return {
         "format_version": FORMAT_VERSION,
         "task": type(task).__name__,
-        **answers,
+        "schema": head.schema.to_dict(),
+        "labels": list(head.schema.label_names),
         "quantization": quantization,
         "sequence_lengths": sequence_lengths,
         "max_sequence_length": max(sequence_lengths or [longest]),
         "inputs": inputs,
         "pairs": pairs,
         "num_bytes": num_bytes,
+        "ids_output": ids_output,
         "start_token_id": config.start_token_id,
         "pad_token_id": config.pad_token_id,
         "end_token_id": config.end_token_id,
@@ -60,14 +71,14 @@ def read_metadata(path):
         path: a `.tflite` file or a SavedModel directory that this package wrote.
 
     Returns:
-        dict of `format_version`, `task`, `num_classes`, `labels`, `quantization`,
-        `sequence_lengths` (None: any), `max_sequence_length`, `inputs` ("text": the tokenizer is in
-        the file; or "tokens"), `pairs` (whether it takes two texts a row), `num_bytes` (of the
-        buffers for texts in a `.tflite`, one number for each of the lengths, else None),
-        `start_token_id`, `pad_token_id`, `end_token_id` and `tokenizer_fingerprint` (None:
-        exported without a tokenizer). A `RobertaMaskedLM` has no classes (None) and no labels, but
-        `top_k`, candidates a mask, `max_masks`, masks of a text that are answered (None: all), and
-        `mask_token_id`.
+        dict of `format_version`, `task` (the name of its class), `schema` (what the answers mean,
+        see `keras_roberta.schemas`), `labels` (names of the classes in the order of their numbers),
+        `quantization`, `sequence_lengths` (None: any), `max_sequence_length`, `inputs` ("text": the
+        tokenizer is in the file; or "tokens"), `pairs` (whether it takes two texts a row),
+        `num_bytes` (of the buffers for texts in a `.tflite`, one number for each of the lengths,
+        else None), `ids_output` (the output that tells the ids of a text, or None),
+        `start_token_id`, `pad_token_id`, `end_token_id` and `tokenizer_fingerprint` (None: exported
+        without a tokenizer).
 
     Raises:
         InputError: no such file, not a model, cut short, or not from this package.
@@ -129,9 +140,26 @@ def _parse(content, path):
         version = values["format_version"]
     except (ValueError, TypeError, KeyError):
         raise InputError(f"{path}: its metadata is damaged; export it again") from None
+    if version == 2:
+        return _from_format_2(values)
     if version != FORMAT_VERSION:
         raise InputError(
-            f"{path}: has format {version}, this version reads {FORMAT_VERSION}; "
+            f"{path}: has format {version}, this version reads 2 and {FORMAT_VERSION}; "
             "export it again or update keras_roberta"
         )
     return values
+
+
+def _from_format_2(values):
+    """Metadata of a file that was written before schemas were kept in it."""
+    schema_of_file = schema_of_format_2(values)
+    of_task = ("num_classes", "labels", "mask_token_id", "top_k", "max_masks")
+    kept = {name: value for name, value in values.items() if name not in of_task}
+    is_tflite_for_text = values["inputs"] == "text" and values["num_bytes"] is not None
+    ids_output = "input_ids" if values["num_classes"] is None else "token_ids"
+    return {
+        **kept,
+        "schema": schema_of_file.to_dict(),
+        "labels": list(schema_of_file.label_names),
+        "ids_output": ids_output if is_tflite_for_text else None,
+    }

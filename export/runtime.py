@@ -6,8 +6,10 @@ import numpy as np
 
 from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.errors import InputError
+from keras_roberta.export.batches import as_features, reordered, stacked
 from keras_roberta.export.interpreter import open_interpreter
 from keras_roberta.export.metadata import read_metadata
+from keras_roberta.schemas import schema_from_dict
 from keras_roberta.tokenizers import byte_buffer
 
 # A text goes first to the signature that holds it at this many bytes a token, as English has, and
@@ -40,21 +42,25 @@ class Runner:
 
     Attributes:
         metadata: see `read_metadata`.
+        schema: what the answers mean.
         labels: names of the classes in the order of their numbers.
         lengths: ascending lengths that it computes at; a shorter row is padded to one of them.
         takes_text, takes_token_ids: what its signatures are for.
-        fills_masks: whether it is a `RobertaMaskedLM`.
     """
 
     def __init__(self, path, tokenizer=None):
         self.path = pathlib.Path(path)
         self.metadata = read_metadata(path)
+        try:
+            self.schema = schema_from_dict(self.metadata["schema"])
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
         self.labels = tuple(self.metadata["labels"])
         self.max_length = self.metadata["max_sequence_length"]
         self.lengths = self.metadata["sequence_lengths"] or [self.max_length]
         self.takes_text = self.metadata["inputs"] == "text"
         self.takes_token_ids = True
-        self.fills_masks = self.metadata["task"] == "RobertaMaskedLM"
+        self._ragged = {self.metadata["ids_output"], *self.schema.ragged_outputs}
         self.tokenizer = tokenizer
         expected = self.metadata["tokenizer_fingerprint"]
         if tokenizer is not None and expected not in (None, tokenizer.fingerprint):
@@ -70,50 +76,28 @@ class Runner:
                 length is cut; the final `</s>` stays.
 
         Returns:
-            dict of arrays (rows, ...): `logits`, `probabilities`, `label`, `score`; of a
-            regression `logits` and `value`. Of a `RobertaMaskedLM`: `token_ids`, `scores`,
-            `logits`, (rows, most masks in a row, top_k), `num_masks` (rows); for texts also
-            `tokens`, str, the spelling of each candidate, and from a SavedModel `filled`, str
-            (rows), the texts with the first candidates in them.
+            dict of arrays (rows, ...), by the names of the task's outputs: of a classifier
+            `logits`, `probabilities`, `label`, `score`; see the `finish` of its schema. Outputs as
+            long as their row are lists of arrays.
         """
         if isinstance(x, dict) and "token_ids" in x:
             if not self.takes_token_ids:
                 raise InputError(
                     f"{self.path}: takes texts; export it with inputs='tokens' for ids"
                 )
-            return self._answers(self._run_if_any(self._rows_of_features(x)))
+            return self.schema.finish(self._run_if_any(self._rows_of_features(x)))
         texts, text_pairs = texts_and_pairs(x)
         if not self.takes_text:
-            return self._answers(self._run_if_any(self._tokenize(texts, text_pairs)))
-        return self._answers(self.run_texts(*self._checked(texts, text_pairs)))
+            return self.schema.finish(self._run_if_any(self._tokenize(texts, text_pairs)))
+        return self.schema.finish(self.run_texts(*self._checked(texts, text_pairs)))
 
-    def check_classifies(self):
-        """Raises an InputError where there are no classes or values to judge."""
-        if self.fills_masks:
-            raise InputError(
-                f"{self.path}: is a masked language model; ask it for tokens with "
-                "export.load(path).predict(texts)"
-            )
+    def answers(self, x):
+        """What people read of texts: a list of dicts of plain values, one a row.
 
-    def _answers(self, outputs):
-        """The outputs that are the task's, as people read them."""
-        outputs = dict(outputs)
-        if not self.fills_masks:
-            return {k: v for k, v in outputs.items() if k not in ("token_ids", "num_tokens")}
-        if "token_utf8" in outputs:
-            utf8, sizes = outputs.pop("token_utf8"), outputs.pop("token_num_bytes")
-            tokens = [row[:size].tobytes() for row, size in zip(
-                utf8.reshape(-1, utf8.shape[-1]), sizes.reshape(-1), strict=True)]  # fmt: skip
-            outputs["tokens"] = np.array(tokens, object).reshape(sizes.shape)
-        masks = outputs["num_masks"].max()
-        for name in ("token_ids", "scores", "logits", "tokens"):
-            if name in outputs:
-                outputs[name] = outputs[name][:, :masks]
-        for name in ("tokens", "filled"):
-            if name in outputs:
-                texts = [text.decode(errors="replace") for text in outputs[name].reshape(-1)]
-                outputs[name] = np.array(texts, object).reshape(outputs[name].shape)
-        return {k: v for k, v in outputs.items() if k not in ("input_ids", "num_tokens")}
+        Args:
+            x: see `predict`.
+        """
+        return self.schema.answers(self.predict(x))
 
     def _checked(self, texts, text_pairs):
         """The two as lists, or None, as the file takes them."""
@@ -157,15 +141,6 @@ class Runner:
             for row in rows
         ]
 
-    def pad(self, rows, length):
-        """Rows of ids as the inputs of the graph: two int32 arrays (rows, length)."""
-        token_ids = np.full((len(rows), length), self.metadata["pad_token_id"], "int32")
-        padding_mask = np.zeros_like(token_ids)
-        for i, row in enumerate(rows):
-            token_ids[i, : len(row)] = row
-            padding_mask[i, : len(row)] = 1
-        return {"token_ids": token_ids, "padding_mask": padding_mask}
-
 
 class TFLiteRunner(Runner):
     """A `.tflite` file in `ai-edge-litert`'s interpreter: it needs no TensorFlow, and for a file
@@ -189,16 +164,18 @@ class TFLiteRunner(Runner):
         for row in rows:
             # The shortest signature that holds the row.
             length = next(length for length in self.lengths if length >= len(row))
-            outputs.append(self._signatures[length](**self.pad([row], length)))
-        return _stacked(outputs)
+            features = as_features([row], self.metadata["pad_token_id"], length)
+            outputs.append(self._signatures[length](**features))
+        return stacked(outputs, self._ragged)
 
     def run_texts(self, texts, text_pairs=None):
         """Outputs of texts, among them their ids, a list of arrays, and `num_tokens`."""
         sides = {"utf8": texts} if text_pairs is None else {"utf8": texts, "utf8_pair": text_pairs}
-        return _stacked([
+        outputs = [
             self._run_text(dict(zip(sides, row, strict=True)))
             for row in zip(*sides.values(), strict=True)
-        ])  # fmt: skip
+        ]
+        return stacked(outputs, self._ragged)
 
     def _run_text(self, sides):
         size = sum(len(byte_buffer.encode(text)) for text in sides.values())
@@ -233,9 +210,10 @@ class SavedModelRunner(Runner):
     def run_rows(self, rows):
         """Outputs of rows of ids."""
         return self._run_batches(
-            "tokens", list(map(len, rows)),
-            lambda batch: self.pad([rows[i] for i in batch], max(len(rows[i]) for i in batch)),
-        )  # fmt: skip
+            "tokens",
+            list(map(len, rows)),
+            lambda batch: as_features([rows[i] for i in batch], self.metadata["pad_token_id"]),
+        )
 
     def run_texts(self, texts, text_pairs=None):
         """Outputs of texts."""
@@ -256,27 +234,4 @@ class SavedModelRunner(Runner):
             inputs = {name: self._constant(value) for name, value in inputs.items()}
             outputs = self._signatures[signature](**inputs)
             batches.append({name: value.numpy() for name, value in outputs.items()})
-        back = np.argsort(order)
-        return {name: rows[back] for name, rows in _stacked(batches).items()}
-
-
-def _stacked(outputs):
-    """A list of dicts of arrays as one dict; rows of ids stay a list, as they differ in length."""
-    stacked = {}
-    for name in outputs[0]:
-        arrays = [o[name] for o in outputs]
-        is_ids = arrays[0].ndim == 2 and name in ("token_ids", "input_ids")
-        stacked[name] = [row for a in arrays for row in a] if is_ids else _concatenated(arrays)
-    return stacked
-
-
-def _concatenated(arrays):
-    """Arrays of unequal widths one after the other, zeros (or empty strings) behind."""
-    width = max((a.shape[1] for a in arrays if a.ndim > 1), default=0)
-    empty = b"" if arrays[0].dtype == object else 0
-    return np.concatenate([
-        a if a.ndim == 1 else np.pad(
-            a, [(0, 0), (0, width - a.shape[1])] + [(0, 0)] * (a.ndim - 2), constant_values=empty
-        )
-        for a in arrays
-    ])  # fmt: skip
+        return reordered(stacked(batches, self._ragged), np.argsort(order))

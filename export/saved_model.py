@@ -9,40 +9,41 @@ import tensorflow as tf
 from keras_roberta.errors import InputError
 from keras_roberta.export import metadata
 from keras_roberta.export.arguments import check_in_graph, check_inputs, check_lengths
+from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.export.runtime import SavedModelRunner
 from keras_roberta.export.serving_warmup import write_warmup_requests
-from keras_roberta.export.task_graphs import graph_of
+from keras_roberta.export.task_graph import TaskGraph
 from keras_roberta.export.verify import verify
 from keras_roberta.files.atomic_write import atomic_directory
-from keras_roberta.tasks.masked_lm import RobertaMaskedLM
 
 
 def to_saved_model(
     task,
     directory,
     inputs="text",
+    *,
     pairs=False,
     warmup_batch_sizes=(1, 8, 32),
     warmup_lengths=(32, 128),
     jit_compile=False,
     overwrite=False,
-    top_k=5,
+    **head_options,
 ):
     """Writes a task as a SavedModel of plain TensorFlow operations: nobody needs Keras to run it,
     nor a tokenizer.
 
     The signature `serving_default` takes `text`, strings (batch), and with `pairs` also
     `text_pair`; `tokens` takes `token_ids` and `padding_mask`, int32 (batch, length) of any two
-    sizes. Both give the outputs of `ClassifierGraph` or `MaskedLMGraph`, the latter for text also
-    those of its `as_strings`. Texts are tokenized as on the host, cut to the
-    preprocessor's `sequence_length` and padded to the longest of their batch.
+    sizes, the padding in front, between or behind the tokens. Both give the outputs of the task's
+    `exported_head`, for text also those of its `as_strings`. Texts are tokenized as on the host,
+    cut to the preprocessor's `sequence_length` and padded to the longest of their batch.
 
     Beside it lie the assets `labels.txt` (a label a line) and `keras_roberta.json` (see
     `read_metadata`), and requests with which TF Serving warms up. Before the directory appears the
     model is loaded and compared with the task.
 
     Args:
-        task: a `RobertaTextClassifier` or a `RobertaMaskedLM`.
+        task: any task that has an `exported_head`.
         directory: where to write; for TF Serving a version, such as `models/sentiment/1`.
         inputs: "text"; or "tokens", which leaves the tokenizer out and makes `serving_default` the
             same as `tokens`.
@@ -53,7 +54,8 @@ def to_saved_model(
             compiled when it first comes, so it is for servers that see few, all of them among the
             warm-up requests.
         overwrite: replace the directory if there is one.
-        top_k: candidates for each mask, of a `RobertaMaskedLM`.
+        **head_options: those of the task, such as `top_k` of a masked language model, candidates
+            for each mask.
 
     Returns:
         `directory`
@@ -62,11 +64,14 @@ def to_saved_model(
         InputError: the directory exists, or an argument or the task is not supported.
         ExportMismatch: the model computes something else than the task. Nothing is written.
     """
-    check_inputs(task, inputs, pairs)
-    if jit_compile and isinstance(task, RobertaMaskedLM):
-        raise InputError("jit_compile: XLA cannot compile for an unknown number of masks")
-    lengths = check_lengths(warmup_lengths, None, "warmup_lengths")
-    batch_sizes = check_lengths(warmup_batch_sizes, None, "warmup_batch_sizes", shortest=1)
+    lengths = check_lengths(warmup_lengths, name="warmup_lengths")
+    batch_sizes = check_lengths(warmup_batch_sizes, name="warmup_batch_sizes", shortest=1)
+    module = ServingModule(
+        task, inputs=inputs, pairs=pairs, jit_compile=jit_compile, head_options=head_options
+    )
+    values = metadata.describe(
+        task, module.graph.head, quantization="none", inputs=inputs, pairs=pairs
+    )
     directory = pathlib.Path(directory)
     if directory.exists() and not overwrite:
         raise InputError(
@@ -75,12 +80,10 @@ def to_saved_model(
     if directory.is_dir() and any(directory.iterdir()):
         if not (directory / "saved_model.pb").is_file():
             raise InputError(f"{directory}: is something else than a SavedModel; remove it first")
-    module = ServingModule(task, inputs, pairs, jit_compile, top_k)
-    values = metadata.describe(task, module.graph.metadata, "none", None, inputs, pairs)
     with atomic_directory(directory) as temporary:
         module.save(temporary, values)
         write_warmup_requests(temporary, module.warmup_requests(batch_sizes, lengths))
-        verify(task, SavedModelRunner(temporary), "none")
+        verify(task, SavedModelRunner(temporary), graph=module.graph, scheme=SCHEMES["none"])
         if directory.is_dir():
             shutil.rmtree(directory)  # only now, when its successor is known to be right
         elif directory.exists():
@@ -92,12 +95,17 @@ class ServingModule(tf.Module):
     """The graph with its tokenizer, its signatures and its assets.
 
     Args:
-        task, inputs, pairs, jit_compile, top_k: see `to_saved_model`.
+        task, inputs, pairs, jit_compile, head_options: see `to_saved_model`.
     """
 
-    def __init__(self, task, inputs="text", pairs=False, jit_compile=False, top_k=5):
+    def __init__(self, task, *, inputs="text", pairs=False, jit_compile=False, head_options=None):
         super().__init__(name="serving")
-        self.graph = graph_of(task, top_k)
+        self.graph = TaskGraph(task, head_options)
+        check_inputs(task, inputs, pairs)
+        if jit_compile and self.graph.head.any_number_of_outputs:
+            raise InputError(
+                "jit_compile: XLA cannot compile where the number of outputs depends on the text"
+            )
         self.answer = tf.function(self.graph.__call__, jit_compile=jit_compile, autograph=False)
         self.longest = task.backbone.config.max_sequence_length
         ids = tf.TensorSpec((None, None), tf.int32)
@@ -120,10 +128,11 @@ class ServingModule(tf.Module):
     def serve_text(self, text, text_pair=None):
         features = self.tokenizer(text, text_pair, max_length=self.longest)
         outputs = self.answer(features["token_ids"], features["padding_mask"])
-        return outputs | self.graph.as_strings(outputs, features["token_ids"], self.tokenizer)
+        return outputs | self.graph.head.as_strings(outputs, features["token_ids"], self.tokenizer)
 
     def serve_tokens(self, token_ids, padding_mask):
-        # A client may put padding anywhere, so positions count the tokens.
+        # A client may put padding anywhere, so positions count the tokens; and with positions
+        # given, the first of them is taken for `<s>`, not the first column.
         positions = tf.maximum(tf.cumsum(padding_mask, axis=1) - 1, 0)
         return self.answer(token_ids, padding_mask, positions)
 

@@ -1,24 +1,39 @@
 """A task as one `.tflite` file: a signature for each length, one copy of weights and tables."""
 
 import collections
+import logging
+import pathlib
 import tempfile
 
 import flatbuffers
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
-from keras_roberta.export.arguments import check_choice, check_in_graph, check_inputs, check_lengths
+from keras_roberta.data.examples.text_forms import texts_and_pairs
+from keras_roberta.errors import InputError
+from keras_roberta.export.arguments import (
+    check_calibration,
+    check_choice,
+    check_in_graph,
+    check_inputs,
+    lengths_of_file,
+)
+from keras_roberta.export.batches import as_features
 from keras_roberta.export.interpreter import open_interpreter
 from keras_roberta.export.metadata import TFLITE_IDENTIFIER, add_metadata, describe
+from keras_roberta.export.mismatch import ExportMismatch
+from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.export.runtime import TFLiteRunner
-from keras_roberta.export.task_graphs import graph_of
-from keras_roberta.export.tflite_rewrites import gather_before_widening, share_vocabulary
-from keras_roberta.export.verify import ExportMismatch, verify
+from keras_roberta.export.task_graph import TaskGraph
+from keras_roberta.export.tflite_rewrites import name_layers
+from keras_roberta.export.verify import verify
 from keras_roberta.files.atomic_write import atomic_file
+from keras_roberta.tokenizers import byte_buffer
 
-QUANTIZATIONS = ("none", "float16", "int8")
 # Room for the UTF-8 of a text that fills a signature: English has four to five bytes a token.
 BYTES_PER_TOKEN = 8
+
+logger = logging.getLogger("keras_roberta")
 
 
 def to_tflite(
@@ -26,10 +41,12 @@ def to_tflite(
     path,
     quantization="int8",
     inputs="text",
-    sequence_lengths=(32, 64, 128),
+    *,
+    sequence_lengths=None,
     pairs=False,
-    top_k=5,
-    max_masks=8,
+    overwrite=False,
+    calibration=None,
+    **head_options,
 ):
     """Writes a task as a TFLite model for batches of one.
 
@@ -40,51 +57,69 @@ def to_tflite(
     take `utf8`, uint8 (1, num_bytes): the text's UTF-8, zeros behind it, `BYTES_PER_TOKEN` times as
     long as the signature has tokens (see `StaticTokenizer`; `byte_buffer.fill` fills such
     buffers, and cuts at the end of a character where a text is longer). With `pairs` there is
-    `utf8_pair` too. They give the outputs of `ClassifierGraph`, and `token_ids`, int32 (1, length),
-    and `num_tokens`, int32 (1): where that is more than the length the text was cut, and a longer
-    signature sees more of it. Of a `RobertaMaskedLM` they give the outputs of `MaskedLMGraph` and
-    its `as_bytes`, and the ids of the text are `input_ids`.
+    `utf8_pair` too. They give the outputs of the task's `exported_head`, and `token_ids` (where the
+    task has an output of that name: `input_ids`), int32 (1, length), and `num_tokens`, int32 (1):
+    where that is more than the length the text was cut, and a longer signature sees more of it.
 
     With `inputs="tokens"` the signatures `tokens_32` and so on take `token_ids` and `padding_mask`,
-    int32 (1, length), padding at the end, and give the outputs of the graph alone.
+    int32 (1, length), padding at the end, and give the outputs of the head alone.
 
     Args:
-        task: a `RobertaTextClassifier` or a `RobertaMaskedLM`.
+        task: any task that has an `exported_head`.
         path: the file to write.
-        quantization: "none" keeps float32; "float16" stores weights in half precision and
-            computes in float32; "int8" stores 8-bit weights, one scale a row or output, and
-            multiplies in 8 bits, with activations scaled as they come (dynamic range): no
-            calibration data needed. The tokenizer's tables are whole numbers and stay as they are.
+        quantization: a scheme of `export.quantization.SCHEMES`. "none" keeps float32; "float16"
+            stores weights in half precision and computes in float32; "int8" stores 8-bit weights,
+            one scale a row or output, and multiplies in 8 bits, with activations scaled as they
+            come (dynamic range): no calibration data needed. The tokenizer's tables are whole
+            numbers and stay as they are.
         inputs: "text" or "tokens".
-        sequence_lengths: lengths in tokens, specials included.
+        sequence_lengths: lengths in tokens, specials included; 32, 64 and 128 by default, or the
+            model's longest where it has fewer positions.
         pairs: whether a row is two texts; with `inputs="text"`.
-        top_k: candidates for each mask, of a `RobertaMaskedLM`.
-        max_masks: how many masks of a text are answered, of a `RobertaMaskedLM`: the first ones.
-            `num_masks` tells whether there were more.
+        overwrite: replace the file if there is one.
+        calibration: texts like those that the model will see, for schemes that need them.
+        **head_options: those of the task, such as `top_k` and `max_masks` of a masked language
+            model: candidates for each mask, and how many masks of a text are answered, the first
+            ones. `num_masks` tells whether there were more.
 
     Returns:
         `path`
 
     Raises:
-        InputError: an argument that is not supported.
-        ExportMismatch: the file computes something else than the task, or would be slow because
-            XNNPACK does not run its encoder in one piece. Nothing is written.
+        InputError: the file exists, or an argument is not supported.
+        ExportMismatch: the file answers other than the task beyond what the scheme may cost, or
+            would be slow because XNNPACK does not run its encoder in one piece. Nothing is written.
     """
-    check_choice("quantization", quantization, QUANTIZATIONS)
-    check_inputs(task, inputs, pairs)
-    lengths = check_lengths(sequence_lengths, task.backbone.config.max_sequence_length)
-    num_bytes = [BYTES_PER_TOKEN * n for n in lengths] if inputs == "text" else None
-    module = PhoneModule(task, inputs, top_k, max_masks)
-    if inputs == "text":
-        functions = {f"text_{n}": module.trace_text(n, pairs) for n in lengths}
-    else:
-        functions = {f"tokens_{n}": module.trace_tokens(n) for n in lengths}
-    values = describe(task, module.graph.metadata, quantization, lengths, inputs, pairs, num_bytes)
-    content = convert(module, functions, quantization, values)
+    check_choice("quantization", quantization, SCHEMES)
+    scheme = SCHEMES[quantization]
+    check_calibration(scheme, calibration)
+    if pathlib.Path(path).exists() and not overwrite:
+        raise InputError(f"{path}: exists; choose a new name or give overwrite=True")
+    if pathlib.Path(path).is_dir():
+        raise InputError(f"{path}: is a directory; remove it first")
+    module = PhoneModule(task, inputs=inputs, pairs=pairs, head_options=head_options)
+    lengths = lengths_of_file(sequence_lengths, task.backbone.config.max_sequence_length)
+    values = describe(
+        task,
+        module.graph.head,
+        quantization=quantization,
+        sequence_lengths=lengths,
+        inputs=inputs,
+        pairs=pairs,
+        num_bytes=[BYTES_PER_TOKEN * n for n in lengths] if inputs == "text" else None,
+        ids_output=module.graph.head.ids_name if inputs == "text" else None,
+    )
+    content = convert(
+        module,
+        functions={f"{inputs}_{n}": module.trace(n) for n in lengths},
+        scheme=scheme,
+        metadata=values,
+        samples=None if calibration is None else module.samples(calibration, lengths),
+    )
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)
-        check_operations(temporary)
-        verify(task, TFLiteRunner(temporary), quantization)
+        check_operations(temporary, scheme)
+        verify(task, TFLiteRunner(temporary), graph=module.graph, scheme=scheme)
     return path
 
 
@@ -92,18 +127,51 @@ class PhoneModule(tf.Module):
     """The graph, and the tokenizer in front of it.
 
     Args:
-        task, inputs, top_k, max_masks: see `to_tflite`.
+        task, inputs, pairs, head_options: see `to_tflite`.
     """
 
-    def __init__(self, task, inputs, top_k=5, max_masks=8):
+    def __init__(self, task, *, inputs="text", pairs=False, head_options=None):
         super().__init__(name="phone")
-        self.graph = graph_of(task, top_k, max_masks)
+        # A file of fixed sizes takes the defaults of such.
+        defaults = getattr(task, "export_options", {})
+        self.graph = TaskGraph(task, {**defaults, **(head_options or {})})
+        check_inputs(task, inputs, pairs)
+        self.inputs, self.pairs, self.preprocessor = inputs, pairs, task.preprocessor
+        self.pad_token_id = task.backbone.config.pad_token_id
         if inputs == "text":
             tokenizer = task.preprocessor.tokenizer
             self.tokenizer = check_in_graph(tokenizer, tokenizer.static_in_graph())
 
-    def trace_tokens(self, length):
-        """The concrete function on token ids, padding at the end."""
+    def trace(self, length):
+        """The concrete function for texts of up to so many tokens."""
+        return self._trace_text(length) if self.inputs == "text" else self._trace_tokens(length)
+
+    def samples(self, texts, lengths):
+        """What the converter calibrates on: a function that yields pairs of a signature's name and
+        its inputs, each text in the shortest signature that is likely to hold it."""
+        sides = [list(side) for side in texts_and_pairs(texts) if side is not None]
+        if not sides[0] or len(sides) != 1 + self.pairs:
+            raise InputError("calibration: expected texts, or pairs of texts, as the model takes")
+        if self.preprocessor is None:
+            raise InputError("calibration: the task has no preprocessor to tokenize the texts")
+        rows = self.preprocessor.tokenizer.encode_batch(*sides, max_length=max(lengths))
+
+        def samples():
+            for row, *texts in zip(rows, *sides, strict=True):
+                length = next(length for length in lengths if len(row) <= length)
+                inputs = as_features([row], self.pad_token_id, length)
+                if self.inputs == "text":
+                    num_bytes = BYTES_PER_TOKEN * length
+                    inputs = {
+                        name: byte_buffer.fill([text], num_bytes)
+                        for name, text in zip(("utf8", "utf8_pair"), texts, strict=False)
+                    }
+                yield f"{self.inputs}_{length}", inputs
+
+        return samples
+
+    def _trace_tokens(self, length):
+        """On token ids, padding at the end."""
         return tf.function(
             lambda token_ids, padding_mask: self.graph(token_ids, padding_mask), autograph=False
         ).get_concrete_function(
@@ -111,16 +179,16 @@ class PhoneModule(tf.Module):
             padding_mask=tf.TensorSpec((1, length), tf.int32, "padding_mask"),
         )
 
-    def trace_text(self, length, pairs):
-        """The concrete function on the bytes of a text, or of two."""
+    def _trace_text(self, length):
+        """On the bytes of a text, or of two."""
 
         def run(**utf8):
             row = self.tokenizer(**utf8, sequence_length=length)
             outputs = self.graph(row["token_ids"], row["padding_mask"])
             return {
                 **outputs,
-                **self.graph.as_bytes(outputs, self.tokenizer),
-                self.graph.ids_name: row["token_ids"],
+                **self.graph.head.as_bytes(outputs, self.tokenizer),
+                self.graph.head.ids_name: row["token_ids"],
                 "num_tokens": row["num_tokens"],
             }
 
@@ -128,17 +196,20 @@ class PhoneModule(tf.Module):
         return tf.function(run, autograph=False).get_concrete_function(
             **{
                 name: tf.TensorSpec(shape, tf.uint8, name)
-                for name in (["utf8", "utf8_pair"] if pairs else ["utf8"])
+                for name in (["utf8", "utf8_pair"] if self.pairs else ["utf8"])
             }
         )
 
 
-def convert(module, functions, quantization, metadata):
+def convert(module, *, functions, scheme, metadata, samples=None):
     """The content of the `.tflite` file.
 
     Args:
         module: what the functions hold on to.
         functions: the concrete functions of the signatures, by name.
+        scheme: `QuantizationScheme`
+        metadata: see `describe`.
+        samples: see `PhoneModule.samples`.
     """
     # Through a SavedModel: the converter takes several signatures from nothing else.
     with tempfile.TemporaryDirectory() as directory:
@@ -146,25 +217,21 @@ def convert(module, functions, quantization, metadata):
         converter = tf.lite.TFLiteConverter.from_saved_model(
             directory, signature_keys=list(functions)
         )
-        if quantization != "none":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if quantization == "float16":
-            converter.target_spec.supported_types = [tf.float16]
+        converter.representative_dataset = samples
+        scheme.configure(converter)
         content = converter.convert()
     model = schema.ModelT.InitFromPackedBuf(content)
-    if quantization == "float16":
-        gather_before_widening(model)
-    if quantization == "int8":
-        share_vocabulary(model)
+    for rewrite in (name_layers, *scheme.rewrites):
+        rewrite(model)
     add_metadata(model, metadata)
     builder = flatbuffers.Builder(len(content) + 4096)
     builder.Finish(model.Pack(builder), file_identifier=TFLITE_IDENTIFIER)
     return bytes(builder.Output())
 
 
-def check_operations(path):
-    """Raises ExportMismatch unless a file has built-in operations alone, and XNNPACK runs the
-    encoder of each signature in one piece.
+def check_operations(path, scheme):
+    """Raises ExportMismatch unless a file has built-in operations alone and, where the scheme
+    demands it, XNNPACK runs the encoder of each signature in one piece.
 
     Every hand-over between XNNPACK and TFLite's own kernels copies the activations.
     """
@@ -173,13 +240,16 @@ def check_operations(path):
     custom = [code.CustomCode().decode() for code in codes if code.CustomCode()]
     if custom:
         raise ExportMismatch(f"the graph needs operations that TFLite lacks: {', '.join(custom)}")
+    partitions = xnnpack_partitions(path)
+    if scheme.one_partition == "reported":
+        logger.info("%s: XNNPACK runs it in %d pieces", path.name, partitions)
+        return
     # The interpreter shows the first signature's partitions alone. The others have the same
     # operations in the same order, which is what XNNPACK goes by.
     signatures = [model.SignatureDefs(i) for i in range(model.SignatureDefsLength())]
     graphs = [_operations(model.Subgraphs(s.SubgraphIndex())) for s in signatures]
     if any(graph != graphs[0] for graph in graphs):
         raise ExportMismatch("the signatures differ in more than their lengths")
-    partitions = xnnpack_partitions(path)
     if partitions != 1:
         raise ExportMismatch(f"XNNPACK splits the graph into {partitions} partitions, not 1")
 

@@ -1,10 +1,18 @@
 """What the converter leaves to be done in a TFLite model: operations put in another order, a weight
-that it keeps twice."""
+that it keeps twice.
+
+Operations are found by the names that the inference graph gives them (`operation_names`), which the
+converter keeps in the names of tensors.
+"""
 
 import copy
+import re
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+
+from keras_roberta.export.mismatch import ExportMismatch
+from keras_roberta.export.operation_names import TOKEN_LOOK_UP, TOKEN_PROJECTION
 
 Kind = schema.BuiltinOperator
 
@@ -19,20 +27,19 @@ def gather_before_widening(model):
 
     Args:
         model: `schema.ModelT`, changed in place.
+
+    Raises:
+        ExportMismatch: the converter wrote the look-up in another way.
     """
     kinds = [code.builtinCode for code in model.operatorCodes]
     for graph in signature_graphs(model):
-        maker = {output: op for op in graph.operators for output in op.outputs}
-
-        def made_by(tensor, kind, maker=maker):
-            return tensor in maker and kinds[maker[tensor].opcodeIndex] == kind
-
-        gather = next(
-            op
-            for op in graph.operators
-            if kinds[op.opcodeIndex] == Kind.GATHER and made_by(op.inputs[0], Kind.DEQUANTIZE)
+        gather = _named(graph, TOKEN_LOOK_UP, Kind.GATHER, kinds)
+        widen = _only(
+            [op for op in graph.operators if gather.inputs[0] in op.outputs],
+            Kind.DEQUANTIZE,
+            kinds,
+            "the half precision of the embedding table",
         )
-        widen = maker[gather.inputs[0]]
         rows = copy.copy(graph.tensors[gather.outputs[0]])  # (length, hidden_dim)
         rows.type, rows.name = schema.TensorType.FLOAT16, b"rows"
         graph.tensors.append(rows)
@@ -73,30 +80,29 @@ def share_vocabulary(model):
 
     Args:
         model: `schema.ModelT`, changed in place.
+
+    Raises:
+        ExportMismatch: the converter wrote the look-up or the projection in another way.
     """
     kinds = [code.builtinCode for code in model.operatorCodes]
     scales_buffer = None  # one for all signatures, as the table
     for graph in signature_graphs(model):
-        gather, widen = next(
-            (op, next_op)
-            for op in graph.operators
-            for next_op in graph.operators
-            if kinds[op.opcodeIndex] == Kind.GATHER
-            and kinds[next_op.opcodeIndex] == Kind.DEQUANTIZE
-            and op.outputs[0] == next_op.inputs[0]
+        if not _operations(graph, TOKEN_PROJECTION):
+            continue
+        gather = _named(graph, TOKEN_LOOK_UP, Kind.GATHER, kinds)
+        widen = _only(
+            [op for op in graph.operators if gather.outputs[0] in op.inputs],
+            Kind.DEQUANTIZE,
+            kinds,
+            "the widening of the rows of the embedding table",
         )
         coarse = graph.tensors[gather.inputs[0]]  # (vocabulary_size, hidden_dim)
-        fine = next(
-            (
-                graph.tensors[op.inputs[1]]
-                for op in graph.operators
-                if kinds[op.opcodeIndex] == Kind.FULLY_CONNECTED
-                and list(graph.tensors[op.inputs[1]].shape) == list(coarse.shape)
-            ),
-            None,
-        )
-        if fine is None:
-            return
+        projection = _named(graph, TOKEN_PROJECTION, Kind.FULLY_CONNECTED, kinds)
+        fine = graph.tensors[projection.inputs[1]]
+        if len(fine.quantization.scale if fine.quantization else ()) != coarse.shape[0]:
+            raise ExportMismatch(
+                f"{TOKEN_PROJECTION}: the converter gave its 8-bit table no scale a row"
+            )
         if scales_buffer is None:
             scales_buffer = len(model.buffers)
             model.buffers.append(schema.BufferT())
@@ -127,6 +133,64 @@ def share_vocabulary(model):
         multiply.builtinOptions = schema.MulOptionsT()
         place = graph.operators.index(widen)
         graph.operators[place : place + 1] = [look_up, cast, multiply]
+
+
+def name_layers(model):
+    """Names the parts of each matrix product after its layer: its kernel "<layer>/kernel", its
+    result "<layer>/result".
+
+    The converter computes the scale and shift of a layer norm as a part of the product behind it,
+    and gives the product the names of both; and what a signature gives out it numbers. A quantiser
+    that is told to take one layer by name would take its neighbour too, or nothing.
+
+    Args:
+        model: `schema.ModelT`, changed in place.
+    """
+    kinds = [code.builtinCode for code in model.operatorCodes]
+    for graph in signature_graphs(model):
+        for op in graph.operators:
+            if kinds[op.opcodeIndex] == Kind.FULLY_CONNECTED:
+                kernel, result = graph.tensors[op.inputs[1]], graph.tensors[op.outputs[0]]
+                layer = _layer_of(result.name) or _layer_of(kernel.name)
+                if layer is not None:
+                    kernel.name, result.name = layer + b"/kernel", layer + b"/result"
+
+
+def _layer_of(name):
+    """The layer of the last matrix product among an operation's names, or None.
+
+    >>> _layer_of(b"block_0/norm/add;block_1/query/MatMul;block_1/query/add1")
+    b'block_1/query'
+    """
+    layers = re.findall(rb"(?:^|;)([^;]+)/MatMul", name)
+    return layers[-1] if layers else None
+
+
+def _named(graph, name, kind, kinds):
+    """The operation of a kind that the inference graph gave this name."""
+    return _only(_operations(graph, name), kind, kinds, name)
+
+
+def _operations(graph, name):
+    """The operations whose result bears the name of a layer, alone or among others."""
+    prefix = f"{name}/"
+    return [
+        op
+        for op in graph.operators
+        if any(prefix in graph.tensors[i].name.decode(errors="replace") for i in op.outputs)
+    ]
+
+
+def _only(operations, kind, kinds, what):
+    """The one of a kind among operations; an ExportMismatch says what is missing."""
+    found = [op for op in operations if kinds[op.opcodeIndex] == kind]
+    if len(found) != 1:
+        (name,) = (name for name, number in vars(Kind).items() if number == kind)
+        raise ExportMismatch(
+            f"{what}: expected one {name} in the converted model, found {len(found)}; this version "
+            "of the converter writes it in another way"
+        )
+    return found[0]
 
 
 def signature_graphs(model):

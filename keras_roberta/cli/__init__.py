@@ -9,17 +9,20 @@ import traceback
 
 import typer
 
-from keras_roberta.cli import (
+from keras_roberta.cli.commands import (
     convert,
     demo,
     evaluate,
     export,
     finetune,
     launch,
+    predict,
     prepare,
     pretrain,
+    report,
     tokenizer,
 )
+from keras_roberta.cli.derived import derived_command
 from keras_roberta.cli.startup import DEBUG_VARIABLE
 from keras_roberta.errors import InputError, WorkerLostError
 
@@ -31,17 +34,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(demo.demo)
+app.command()(derived_command(demo.demo))
 app.add_typer(tokenizer.app, name="tokenizer")
-app.command()(prepare.prepare)
-app.command()(pretrain.pretrain)
-app.command()(finetune.finetune)
+app.command()(derived_command(prepare.prepare))
+app.command()(derived_command(pretrain.pretrain))
+app.command()(derived_command(finetune.finetune))
 app.command(context_settings={"ignore_unknown_options": True})(launch.launch)
-app.command()(evaluate.evaluate)
-app.command()(evaluate.predict)
-app.command()(export.export)
-app.command()(export.report)
-app.command()(convert.convert)
+app.command()(derived_command(evaluate.evaluate))
+app.command()(derived_command(predict.predict))
+app.command()(derived_command(export.export))
+app.command()(derived_command(report.report))
+app.command()(derived_command(convert.convert))
 
 
 def main(arguments=None):
@@ -51,7 +54,7 @@ def main(arguments=None):
     EX_TEMPFAIL) another worker has gone and all should be started again, 130 Ctrl-C.
     """
     try:
-        app(arguments, prog_name="keras-roberta")
+        sys.exit(app(arguments, prog_name="keras-roberta", standalone_mode=False))
     except InputError as error:
         _stop(f"error: {error}", 2)
     except WorkerLostError as error:
@@ -62,15 +65,27 @@ def main(arguments=None):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
+        if hasattr(error, "format_message"):  # typer's: an unknown option, a missing value
+            _stop_with_usage(error)
         if os.environ.get(DEBUG_VARIABLE):
             traceback.print_exc()
             sys.exit(1)
-        what = (str(error).strip() or "no message").splitlines()[0]
+        what = next(iter(str(error).strip().splitlines()), "no message")
         _stop(
             f"internal error: {type(error).__name__}: {what} "
             f"(set {DEBUG_VARIABLE}=1 for the traceback)",
             1,
         )
+
+
+def _stop_with_usage(error):
+    """One line for what typer shows as a box."""
+    message = " ".join(error.format_message().split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    if not message:  # a command without any arguments has shown its help
+        sys.exit(error.exit_code)
+    hint = f"; see {context.command_path} --help" if context else ""
+    _stop(f"error: {message}{hint}", error.exit_code)
 
 
 def _stop(message, code):

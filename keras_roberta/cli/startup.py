@@ -6,6 +6,7 @@ import re
 from keras_roberta.cli.quiet_stderr import stderr_without
 
 DEBUG_VARIABLE = "KERAS_ROBERTA_DEBUG"
+EVERYTHING = re.compile(rb".*", re.DOTALL)
 
 
 def start_tensorflow():
@@ -14,7 +15,7 @@ def start_tensorflow():
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # XLA and oneDNN log before that variable is read, straight to the file descriptor.
-    with stderr_without(re.compile(rb".*", re.DOTALL)):
+    with stderr_without(EVERYTHING):
         import tensorflow as tf
         import tensorflow_text  # noqa: F401  It brings a second copy of those libraries.
     tf.get_logger().setLevel("ERROR")

@@ -4,17 +4,20 @@ import pickle
 
 import numpy as np
 
-from keras_roberta.export.comparison import Row, median_latencies, quality
+from keras_roberta.reports.latency import latencies_over_texts, summary
+from keras_roberta.reports.quality import quality
+from keras_roberta.reports.record import Row
+from keras_roberta.schemas import OneLabel
 
 
-def majority_class(targets, test_targets):
+def majority_class(schema: OneLabel, targets, test_targets) -> Row:
     """The label that is most frequent in training, for every text."""
-    logits = np.zeros((len(test_targets), max(max(targets), max(test_targets)) + 1))
-    logits[:, np.bincount(targets).argmax()] = 1
-    return Row("majority class", **quality(logits, test_targets))
+    most_frequent = np.bincount(targets).argmax()
+    predicted = np.full(len(test_targets), most_frequent)
+    return Row("majority class", **_quality(schema, predicted, test_targets))
 
 
-def tf_idf(texts, targets, test_texts, test_targets):
+def tf_idf(schema: OneLabel, texts, targets, test_texts, test_targets) -> Row:
     """Logistic regression on words and pairs of words weighted by rarity."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -26,11 +29,15 @@ def tf_idf(texts, targets, test_texts, test_targets):
         ),
         LogisticRegression(C=10, tol=1e-3, max_iter=300),
     ).fit(texts, targets)
-    predicted = model.predict(test_texts)
-    logits = np.eye(max(predicted.max(), max(test_targets)) + 1)[predicted]
+    (times,) = latencies_over_texts([model.predict_proba], test_texts)
     return Row(
         "TF-IDF, logistic",
-        **quality(logits, test_targets),
+        **_quality(schema, model.predict(test_texts), test_targets),
         megabytes=len(pickle.dumps(model)) / 1e6,
-        median_ms=median_latencies([model.predict_proba], test_texts)[0],
+        **summary(times),
     )
+
+
+def _quality(schema, predicted, targets):
+    """Fields of a `Row` about class numbers that were predicted."""
+    return quality(schema, schema.outputs(np.eye(schema.num_classes)[predicted]), targets)

@@ -1,54 +1,45 @@
 """Everything once: pre-train, fine-tune, export, compare, in about five minutes on two cores."""
 
-import contextlib
+from __future__ import annotations
+
 import dataclasses
-import time
 from pathlib import Path
 
 import keras
 from rich.table import Table
 
-from keras_roberta.config import RobertaConfig
+from keras_roberta.data.examples.columns import Columns
 from keras_roberta.data.examples.table_files import read_table
-from keras_roberta.demo.baselines import majority_class, tf_idf
-from keras_roberta.demo.docstrings import collect, library_of_docstring
-from keras_roberta.demo.small_pretraining import pretrain
-from keras_roberta.export.comparison import as_table
-from keras_roberta.export.picture import draw
-from keras_roberta.export.saved_model import to_saved_model
-from keras_roberta.export.tflite import to_tflite
+from keras_roberta.demo.docstring_reader import collect
+from keras_roberta.demo.finetune_and_compare import LabelledTexts, finetune_and_compare
+from keras_roberta.demo.library_of_docstring import library_of_docstring
+from keras_roberta.demo.short_pretraining import prepare_shards, pretrain_on_shards
+from keras_roberta.demo.stages import Stages
 from keras_roberta.files.output_directory import check_output_directory
-from keras_roberta.jobs.columns import labels_of, read_texts
-from keras_roberta.jobs.finetune import TrainingOptions, class_targets, fit, save
-from keras_roberta.jobs.report import compare, write_json
-from keras_roberta.tasks.text_classifier import RobertaTextClassifier
+from keras_roberta.jobs.finetune import TrainingOptions
+from keras_roberta.schemas import OneLabel
 from keras_roberta.tokenizers.training import train_byte_level_bpe
 from keras_roberta.training.runs.progress import console, progress_bar, waiting
 
 VOCABULARY_SIZE = 8000
-SEQUENCE_LENGTH = 128
-LENGTHS = (32, 64, 128)  # of the TFLite signatures
 # A small encoder that starts near nothing needs larger steps than a checkpoint does.
-SMALL = TrainingOptions(epochs=3, learning_rate=1e-3, weight_decay=0.01)
-CHECKPOINT = TrainingOptions(epochs=1, learning_rate=5e-5)
+SMALL = TrainingOptions(epochs=3, batch_size=32, learning_rate=1e-3, warmup=0.06, weight_decay=0.01)
+CHECKPOINT = TrainingOptions(
+    epochs=1, batch_size=32, learning_rate=5e-5, warmup=0.06, weight_decay=0.1
+)
 
 
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """Texts and class numbers to learn and to be measured on, and the labels' names or None."""
-
-    name: str
-    train: tuple[list[str], list[int]]
-    test: tuple[list[str], list[int]]
-    num_classes: int
-    labels: tuple[str, ...] | None = None
-
-
-def demo_on_docstrings(out, seed=0, overwrite=False, pretraining_seconds=60, site_packages=None):
+def demo_on_docstrings(
+    out: str | Path,
+    seed: int = 0,
+    overwrite: bool = False,
+    pretraining_seconds: float = 60,
+    site_packages: str | Path | None = None,
+) -> list[Table]:
     """The demo on the documentation inside the installed packages.
 
-    Writes into `out`: the presets `pretrained` and `finetuned`, `float32.tflite`, `int8.tflite`,
-    `saved_model`, `report.json` and `report.png`.
+    Writes into `out`: `corpus.jsonl` and its `shards`, the presets `pretrained` and `finetuned`,
+    `float32.tflite`, `int8.tflite`, `saved_model`, `report.json` and `report.png`.
 
     Returns:
         rich tables to print.
@@ -68,110 +59,61 @@ def demo_on_docstrings(out, seed=0, overwrite=False, pretraining_seconds=60, sit
     )
     with stages("train vocabulary"), waiting("training the vocabulary"):
         tokenizer = train_byte_level_bpe(data.corpus, VOCABULARY_SIZE)
+    with stages("prepare"):
+        shards = prepare_shards(data.corpus, tokenizer, out)
     with stages("pre-train"):
-        config = RobertaConfig.named(
-            "tiny",
-            vocabulary_size=tokenizer.vocabulary_size,
-            max_sequence_length=SEQUENCE_LENGTH,
-            seed=seed,
+        pretraining = pretrain_on_shards(
+            shards, out / "pretrained", seconds=pretraining_seconds, seed=seed
         )
-        model, pretraining = pretrain(
-            data.corpus, tokenizer, config, pretraining_seconds, sequence_length=SEQUENCE_LENGTH
-        )
-        model.save_to_preset(out / "pretrained")
-    console.print(
-        f"masked LM loss {pretraining['loss_before']:.2f} -> {pretraining['loss_after']:.2f} in "
-        f"{pretraining['steps']} steps, {pretraining['tokens'] / 1e6:.1f} million tokens"
+    loss = "" if pretraining.loss is None else f"held-out masked LM loss {pretraining.loss:.2f}; "
+    console.print(f"{loss}{pretraining.steps} steps, {pretraining.tokens / 1e6:.1f} million tokens")
+    texts = LabelledTexts(
+        "which library is a docstring of?",
+        OneLabel(len(data.labels), data.labels),
+        data.train,
+        data.test,
     )
-    task = Task(
-        "which library is a docstring of?", data.train, data.test, len(data.labels), data.labels
-    )
-    return _finetune_and_compare(
-        out / "pretrained", out, task, dataclasses.replace(SMALL, seed=seed), stages, pretraining
+    return finetune_and_compare(
+        out / "pretrained",
+        out,
+        texts,
+        dataclasses.replace(SMALL, seed=seed),
+        stages,
+        curves=(pretraining.curve,),
+        facts={
+            "pretraining": {
+                "loss": pretraining.loss,
+                "steps": pretraining.steps,
+                "tokens": pretraining.tokens,
+            }
+        },
     )
 
 
 def demo_on_tables(
-    preset, train, dev, out, columns, seed=0, limit=None, epochs=None, overwrite=False
-):
+    preset: str | Path,
+    train: str | Path,
+    dev: str | Path,
+    out: str | Path,
+    columns: Columns,
+    seed: int = 0,
+    limit: int | None = None,
+    epochs: int | None = None,
+    overwrite: bool = False,
+) -> list[Table]:
     """The demo from a checkpoint, on a user's tables; see `finetune` for the arguments."""
     check_output_directory(out, overwrite)
     train, dev = (read_table(path).head(limit) for path in (train, dev))
-    num_classes, labels, targets = class_targets(train, columns.label)
-    of_dev = columns.of_dev
-    task = Task(
+    schema, of_dev = OneLabel.from_table(train, columns), columns.of_dev
+    texts = LabelledTexts(
         f"{train.path.name} -> {dev.path.name}",
-        (read_texts(train, columns), targets),
+        schema,
+        (schema.read_inputs(train, columns), schema.read_targets(train, columns)),
         (
-            read_texts(dev, of_dev, "--dev-"),
-            labels_of(dev, of_dev.label, num_classes, labels, "--dev-label-column"),
+            schema.read_inputs(dev, of_dev, prefix="--dev-"),
+            schema.read_targets(dev, of_dev, prefix="--dev-"),
         ),
-        num_classes,
-        labels,
     )
     keras.utils.set_random_seed(seed)
     options = dataclasses.replace(CHECKPOINT, seed=seed, epochs=epochs or CHECKPOINT.epochs)
-    return _finetune_and_compare(preset, Path(out), task, options, Stages())
-
-
-def _finetune_and_compare(preset, out, task, options, stages, pretraining=None):
-    with stages("fine-tune"):
-        model = RobertaTextClassifier.from_preset(
-            preset,
-            num_classes=task.num_classes,
-            labels=task.labels,
-            sequence_length=SEQUENCE_LENGTH,
-        )
-        history = fit(model, *task.train, None, options)
-        save(model, out / "finetuned", {"train_rows": len(task.train[1])}, history)
-    exported = [out / "float32.tflite", out / "int8.tflite", out / "saved_model"]
-    longest = model.preprocessor.sequence_length
-    lengths = [length for length in LENGTHS if length < longest] + [longest]
-    with stages("export"), waiting("exporting to TFLite and SavedModel"):
-        pairs = isinstance(task.test[0], tuple)
-        for path, quantization in zip(exported, ("none", "int8"), strict=False):
-            to_tflite(model, path, quantization, sequence_lengths=lengths, pairs=pairs)
-        to_saved_model(model, exported[2], pairs=pairs, overwrite=True)
-    with stages("compare"), waiting("running all of them on the held-out texts"):
-        rows = [
-            majority_class(task.train[1], task.test[1]),
-            tf_idf(*task.train, *task.test),
-            *compare(model, out / "finetuned", exported, *task.test),
-        ]
-    write_json(
-        out / "report.json",
-        rows,
-        task=task.name,
-        labels=task.labels,
-        train_rows=len(task.train[1]),
-        test_rows=len(task.test[1]),
-        options=dataclasses.asdict(options),
-        pretraining=pretraining,
-        seconds=stages.seconds,
-    )
-    title = f"{task.name} ({task.num_classes} classes, {len(task.test[1]):,} held-out texts)"
-    draw(out / "report.png", rows, pretraining and pretraining["loss_curve"], title)
-    return [as_table(rows, title), stages.table()]
-
-
-class Stages:
-    """Times the parts of a job: `with stages("name"): …`."""
-
-    def __init__(self):
-        self.seconds = {}
-
-    @contextlib.contextmanager
-    def __call__(self, name):
-        started = time.monotonic()
-        yield
-        self.seconds[name] = round(time.monotonic() - started, 1)
-
-    def table(self):
-        """A rich table of seconds and shares."""
-        table, total = Table(box=None), sum(self.seconds.values())
-        table.add_column("stage")
-        table.add_column("seconds", justify="right")
-        table.add_column("share", justify="right")
-        for name, seconds in [*self.seconds.items(), ("all", total)]:
-            table.add_row(name, f"{seconds:.1f}", f"{seconds / total:.0%}")
-        return table
+    return finetune_and_compare(preset, Path(out), texts, options, Stages())

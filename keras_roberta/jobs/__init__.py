@@ -1,1 +1,11 @@
-"""Whole jobs, from files to files: what the command line runs."""
+"""Whole jobs, from files to files: what the command line runs.
+
+Every job is called alike: first what it reads and where it writes, then `options`, the record of
+how, whose defaults are the command line's; by keyword what belongs to this call alone, such as
+`overwrite`, `strategy` or `progress`.
+
+    finetune("roberta-base/", "train.tsv", "dev.tsv", "out/", FinetuneOptions(epochs=3))
+    pretrain("shards/", "run/", recipe("one-day", hours=2), overwrite=True)
+
+The records of jobs that are one file are in `jobs/options/`.
+"""

@@ -1,54 +1,77 @@
-"""Measures a model on a table, and labels texts with it."""
+"""Measures a model on a table, and answers for texts with it."""
+
+from __future__ import annotations
 
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 from keras_roberta.data.examples.table_files import read_table
+from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
-from keras_roberta.jobs.columns import labels_of, read_texts
-from keras_roberta.jobs.predictor import open_predictor
-from keras_roberta.scores import scores
+from keras_roberta.jobs.finetuned_task import only_pretrained
+from keras_roberta.jobs.options.evaluate import EvaluateOptions, PredictOptions
+from keras_roberta.jobs.predictor import is_exported, open_predictor
 
 
-def evaluate(model, data, columns, tokenizer=None, limit=None, threads=1):
+def evaluate(
+    model: str | Path, data: str | Path, options: EvaluateOptions | None = None
+) -> dict[str, Any]:
     """Measures a model on a table.
 
     Args:
-        model, tokenizer, threads: see `open_predictor`.
+        model: see `open_predictor`.
         data: a table; see `read_table`.
-        columns: `Columns`
-        limit: rows to use, or None for all.
 
     Returns:
-        dict of `rows` and the `scores`.
+        dict of `rows` and the scores of the model's schema.
+
+    Raises:
+        InputError: names the file, line, column or option that does not fit.
     """
-    table = read_table(data).head(limit)
-    texts = read_texts(table, columns)
-    predictor = open_predictor(model, tokenizer, threads)
-    targets = labels_of(table, columns.label, predictor.num_classes, predictor.labels)
-    return {"rows": len(table), **scores(predictor.logits(texts), targets)}
+    options = options or EvaluateOptions()
+    table = read_table(data).head(options.limit)
+    predictor = open_predictor(model, options.tokenizer, options.threads)
+    schema = predictor.schema
+    if not schema.has_targets:
+        if not is_exported(model):
+            raise only_pretrained(model)
+        raise InputError(f"{model}: gives {schema.name}, which no column of labels can measure")
+    texts = schema.read_inputs(table, options.columns)
+    targets = schema.read_targets(table, options.columns)
+    return {"rows": len(table), **schema.scores(predictor.outputs(texts), targets)}
 
 
-def predict(model, texts, columns, data=None, tokenizer=None, out=None, limit=None, threads=1):
-    """Labels texts.
+def predict(
+    model: str | Path,
+    texts=None,
+    options: PredictOptions | None = None,
+    *,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+) -> list[dict[str, Any]]:
+    """Answers for texts.
 
     Args:
-        texts: a list, used where `data` is None.
+        model: see `open_predictor`.
+        texts: a list, or a pair of lists; left out with `data`.
+        data: a table of texts instead.
         out: a `.jsonl` or `.tsv` file to write, or None.
-        Others: as `evaluate`.
 
     Returns:
-        list of dicts of `label`, `score` and `text`, and `text_pair` where there is one; without
-        `label` for a regression.
+        list of dicts: the answer of the model's schema, then `text`, and `text_pair` where there
+        is one.
     """
-    if data is not None:
-        texts = read_texts(read_table(data).head(limit), columns)
-    predictor = open_predictor(model, tokenizer, threads)
+    options = options or PredictOptions()
+    table = None if data is None else read_table(data).head(options.limit)
+    predictor = open_predictor(model, options.tokenizer, options.threads)
+    if table is not None:
+        texts = predictor.schema.read_inputs(table, options.columns)
     firsts, seconds = texts if isinstance(texts, tuple) else (texts, None)
     rows = [
-        {**found, "text": text}
-        for found, text in zip(predictor.predict(texts), firsts, strict=True)
+        {**answer, "text": text}
+        for answer, text in zip(predictor.answers(texts), firsts, strict=True)
     ]
     for row, second in zip(rows, seconds or (), strict=False):
         row["text_pair"] = second
@@ -61,13 +84,25 @@ def predict(model, texts, columns, data=None, tokenizer=None, out=None, limit=No
     return rows
 
 
-def tab_separated(row):
-    """A prediction on one line: what was found, then the text."""
-    cells = (
-        f"{value:.4f}" if isinstance(value, float) and math.isfinite(value) else str(value)
-        for value in row.values()
-    )
-    return "\t".join(" ".join(cell.split()) for cell in cells)
+def tab_separated(row: dict[str, Any]) -> str:
+    """An answer on one line: what was found, then the text. Lists are written as JSON."""
+    return "\t".join(" ".join(_cell(value).split()) for value in row.values())
+
+
+def _cell(value):
+    if isinstance(value, float) and math.isfinite(value):
+        return f"{value:.4f}"
+    if isinstance(value, (list, tuple, dict)):
+        return json.dumps(_rounded(value), ensure_ascii=False)
+    return str(value)
+
+
+def _rounded(value):
+    if isinstance(value, dict):
+        return {name: _rounded(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(item) for item in value]
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def _tsv(rows):

@@ -1,16 +1,18 @@
 """A model behind one face, whether it is a preset, a TFLite file or a SavedModel."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from keras_roberta.errors import InputError
-from keras_roberta.export.comparison import bytes_on_disk
 from keras_roberta.export.metadata import read_metadata
 from keras_roberta.export.runtime import load
-from keras_roberta.tasks.text_classifier import RobertaTextClassifier
+from keras_roberta.jobs.finetuned_task import open_finetuned_task
+from keras_roberta.reports.size_on_disk import bytes_on_disk
+from keras_roberta.schemas.schema import Schema
 from keras_roberta.tokenizers import open_tokenizer
 
 
@@ -19,31 +21,24 @@ class Predictor:
     """A model, whatever it is kept in.
 
     Attributes:
-        logits: function of texts (a list, or a pair of lists), giving float (rows, classes).
-        one: the same for a single text (a list of one), without what a batch needs.
-        labels: names of the classes, in their order; None for a regression.
-        num_classes: columns of the logits.
+        outputs: function of texts (a list, or a pair of lists), giving the named outputs, a dict
+            of arrays (rows, ...).
+        one: runs a single text (a list of one), without what a batch needs; for timing.
+        schema: what the outputs mean.
         num_bytes: size on disk.
     """
 
-    logits: Callable
-    one: Callable
-    labels: tuple[str, ...] | None
-    num_classes: int
+    outputs: Callable[[Any], dict[str, Any]]
+    one: Callable[[Any], Any]
+    schema: Schema
     num_bytes: int
 
-    def predict(self, texts):
-        """One dict a text: `label` and `score`, its probability; for a regression the `score`."""
-        logits = np.asarray(self.logits(texts))
-        if self.num_classes == 1:
-            return [{"score": float(value)} for value in logits[:, 0]]
-        return [
-            {"label": self.labels[row.argmax()], "score": float(row.max())}
-            for row in softmax(logits)
-        ]
+    def answers(self, texts) -> list[dict[str, Any]]:
+        """What people read: a dict of plain values for each text."""
+        return self.schema.answers(self.outputs(texts))
 
 
-def open_predictor(path, tokenizer=None, threads=1):
+def open_predictor(path: str | Path, tokenizer: str | None = None, threads: int = 1) -> Predictor:
     """The model at `path`.
 
     Args:
@@ -56,7 +51,7 @@ def open_predictor(path, tokenizer=None, threads=1):
         InputError: there is no model, or it needs a tokenizer.
     """
     if not is_exported(path):
-        return task_predictor(RobertaTextClassifier.from_preset(path), bytes_on_disk(path))
+        return task_predictor(open_finetuned_task(path), bytes_on_disk(path))
     if tokenizer is not None:
         tokenizer = open_tokenizer(tokenizer)
     elif read_metadata(path)["inputs"] == "tokens":
@@ -64,32 +59,28 @@ def open_predictor(path, tokenizer=None, threads=1):
     return runner_predictor(path, tokenizer, threads)
 
 
-def runner_predictor(path, tokenizer=None, threads=1):
-    """An exported model as a `Predictor`."""
+def runner_predictor(path: str | Path, tokenizer=None, threads: int = 1) -> Predictor:
+    """An exported model as a `Predictor`.
+
+    Args:
+        tokenizer: a tokenizer, where none is in the file.
+    """
     is_tflite = Path(path).suffix == ".tflite"
     runner = load(path, tokenizer, threads if is_tflite else None)
-    runner.check_classifies()
-
-    def logits(texts):
-        return runner.predict(texts)["logits"]
-
-    num_classes = runner.metadata["num_classes"]
-    labels = runner.labels if num_classes > 1 else None
-    return Predictor(logits, logits, labels, num_classes, bytes_on_disk(path))
+    return Predictor(runner.predict, runner.predict, runner.schema, bytes_on_disk(path))
 
 
-def task_predictor(task, num_bytes=0):
-    """A `RobertaTextClassifier` in memory as a `Predictor`."""
+def task_predictor(task, num_bytes: int = 0) -> Predictor:
+    """A Keras task in memory as a `Predictor`."""
     return Predictor(
-        logits=lambda texts: task.predict(texts, verbose=0),
+        outputs=task.named_outputs,
         one=task.predict_on_batch,
-        labels=task.labels if task.num_classes > 1 else None,
-        num_classes=task.num_classes,
+        schema=task.schema,
         num_bytes=num_bytes,
     )
 
 
-def is_exported(path):
+def is_exported(path: str | Path) -> bool:
     """Whether `path` is a TFLite file or a SavedModel, rather than a preset."""
     path = Path(path)
     if path.suffix == ".tflite":
@@ -97,9 +88,3 @@ def is_exported(path):
             raise InputError(f"{path}: no such file")
         return True
     return (path / "saved_model.pb").is_file()
-
-
-def softmax(logits):
-    """Probabilities along the last axis."""
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)

@@ -1,32 +1,38 @@
 """Compares exported models with the preset that they came from."""
 
-import dataclasses
-import json
+from __future__ import annotations
+
+from collections.abc import Sequence
 from pathlib import Path
 
+from rich.table import Table
+
+from keras_roberta.data.examples.columns import Columns
 from keras_roberta.data.examples.table_files import read_table
 from keras_roberta.errors import InputError
-from keras_roberta.export.comparison import (
-    Row,
-    as_table,
-    bytes_on_disk,
-    median_latencies,
-    quality,
-    short_name,
-)
-from keras_roberta.export.picture import draw
-from keras_roberta.files.atomic_write import atomic_file
-from keras_roberta.jobs.columns import labels_of, read_texts
+from keras_roberta.jobs.finetuned_task import open_finetuned_task
 from keras_roberta.jobs.predictor import is_exported, runner_predictor, task_predictor
-from keras_roberta.tasks.text_classifier import RobertaTextClassifier
+from keras_roberta.reports.record import Report, Row
+from keras_roberta.reports.side_by_side import side_by_side
+from keras_roberta.reports.size_on_disk import bytes_on_disk, short_name
+from keras_roberta.reports.table import as_table
+from keras_roberta.reports.write import write_report
 
 
-def report(models, preset, data, out, columns, limit=None, threads=1):
+def report(
+    models: Sequence[str | Path],
+    preset: str | Path,
+    data: str | Path,
+    out: str | Path,
+    columns: Columns,
+    limit: int | None = None,
+    threads: int = 1,
+) -> Table:
     """Measures every model on a table; writes `report.json` and `report.png` into `out`.
 
     Args:
         models: paths of `.tflite` files and SavedModel directories.
-        preset: the classifier that they were exported from: the reference.
+        preset: the task that they were exported from: the reference.
         data, columns, limit: see `evaluate`.
         threads: for TFLite.
 
@@ -37,47 +43,29 @@ def report(models, preset, data, out, columns, limit=None, threads=1):
     if wrong is not None:
         raise InputError(f"{wrong}: is neither a .tflite file nor a SavedModel's directory")
     table = read_table(data).head(limit)
-    texts = read_texts(table, columns)
-    task = RobertaTextClassifier.from_preset(preset)
-    if task.num_classes == 1:
-        raise InputError(f"{preset}: is a regression; report compares classifiers")
-    targets = labels_of(table, columns.label, task.num_classes, task.labels)
-    rows = compare(task, preset, models, texts, targets, threads)
-    write_json(Path(out) / "report.json", rows, data=str(data), rows=len(table))
-    draw(Path(out) / "report.png", rows)
-    return as_table(rows, f"{len(table)} texts of {data}")
+    task = open_finetuned_task(preset)
+    predictor = task_predictor(task)
+    texts = predictor.schema.read_inputs(table, columns)
+    targets = None
+    if predictor.schema.has_targets:
+        targets = predictor.schema.read_targets(table, columns)
+    title = f"{len(table)} texts of {data}"
+    rows = compare(task, preset, models, texts, targets, threads=threads)
+    write_report(out, Report(title, rows, facts={"data": str(data), "rows": len(table)}))
+    return as_table(rows, title)
 
 
-def compare(task, preset, models, texts, targets, threads=1):
+def compare(
+    task, preset: str | Path, models: Sequence[str | Path], texts, targets, *, threads: int = 1
+) -> list[Row]:
     """Rows of a task in memory, saved as `preset`, and of each exported model.
 
-    Returns:
-        list of `Row`. `agreement` is with the task; the latency is the median over texts, their
-        tokenization included.
+    The task is the reference; see `side_by_side`.
     """
     tokenizer = task.preprocessor.tokenizer
-    names = ["Keras", *map(short_name, models)]
-    predictors = [
-        task_predictor(task, bytes_on_disk(preset)),
-        *(runner_predictor(path, tokenizer, threads) for path in models),
-    ]
-    logits = [predictor.logits(texts) for predictor in predictors]
-    times = median_latencies([predictor.one for predictor in predictors], texts)
-    return [
-        Row(
-            name,
-            **quality(outputs, targets, None if predictor is predictors[0] else logits[0]),
-            megabytes=predictor.num_bytes / 1e6,
-            median_ms=milliseconds,
-        )
-        for name, predictor, outputs, milliseconds in zip(
-            names, predictors, logits, times, strict=True
-        )
-    ]
-
-
-def write_json(path, models, **more):
-    """Writes the rows as `models`, with `more` beside them."""
-    values = {"models": [dataclasses.asdict(row) for row in models], **more}
-    with atomic_file(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    predictors = {"Keras": task_predictor(task, bytes_on_disk(preset))}
+    names = [short_name(path) for path in models]
+    for path, name in zip(models, names, strict=True):
+        name = name if names.count(name) == 1 else str(path)
+        predictors[name] = runner_predictor(path, tokenizer, threads)
+    return side_by_side(predictors, texts, targets)

@@ -3,32 +3,30 @@
 import collections
 from pathlib import Path
 
-from keras_roberta.data.corpus.corpora import CorpusOptions, read_documents, work_units
+from keras_roberta.data.corpus.corpora import read_documents, work_units
 from keras_roberta.data.corpus.encoding import document_key
 from keras_roberta.data.corpus.language_sampling import language_shares
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
+from keras_roberta.jobs.options.train_tokenizer import TrainTokenizerOptions
 from keras_roberta.tokenizers.training import train_byte_level_bpe
 
 
 def train_tokenizer(
-    corpus,
-    out,
-    vocabulary_size=50265,
-    options=None,
-    language_alpha=0.7,
-    sample_bytes=1_000_000_000,
-    overwrite=False,
-    progress=False,
+    corpus: str | Path,
+    out: str | Path,
+    options: TrainTokenizerOptions | None = None,
+    *,
+    overwrite: bool = False,
+    progress: bool = False,
 ):
     """Learns a byte-level BPE from a corpus and saves it.
 
     Args:
-        corpus, options: see `data/corpora.py`.
-        vocabulary_size: ids in all.
-        language_alpha: see `language_sampling.language_shares`, here of bytes of text.
-        sample_bytes: of a larger corpus about so many are learnt from. A language whose share is
-            more than its text is repeated, one whose share is less is sampled by document.
+        corpus: a file or a directory; see `data/corpus/corpora.py`.
+        out: directory for the tokenizer's files.
+        overwrite: replace files in `out`.
+        progress: show a bar.
 
     Returns:
         the tokenizer, and {language: share}.
@@ -36,20 +34,20 @@ def train_tokenizer(
     Raises:
         InputError: something in the corpus, or `out` holds a tokenizer already.
     """
-    options, out = options or CorpusOptions(), Path(out)
+    options, out = options or TrainTokenizerOptions(), Path(out)
     if not overwrite and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: is not empty; give another directory or add --overwrite")
-    units = work_units(corpus, options)
+    units = work_units(corpus, options.corpus)
     sizes = collections.Counter()
-    for document in _documents(units, options):
+    for document in _documents(units, options.corpus):
         sizes[document.language] += len(document.text.encode())
     if not sizes:
         raise InputError(f"{corpus}: the corpus is empty; there is no text in its files")
-    shares = language_shares(sizes, language_alpha)
-    total = min(sum(sizes.values()), sample_bytes)
+    shares = language_shares(sizes, options.language_alpha)
+    total = min(sum(sizes.values()), options.sample_mb * 10**6)
     times = {language: shares[language] * total / size for language, size in sizes.items()}
-    texts = _sampled(_documents(units, options), times)
-    tokenizer = train_byte_level_bpe(texts, vocabulary_size, progress=progress)
+    texts = _sampled(_documents(units, options.corpus), times)
+    tokenizer = train_byte_level_bpe(texts, options.vocabulary_size, progress=progress)
     try:
         tokenizer.save(out)
     except OSError as error:
@@ -59,7 +57,7 @@ def train_tokenizer(
 
 def _documents(units, options):
     for unit in units:
-        yield from read_documents(unit, options)
+        yield from read_documents(unit, options, with_labels=False)
 
 
 def _sampled(documents, times):

@@ -63,7 +63,7 @@ class MaskedTokens(Schema):
         return rows
 
     def compare(self, found, expected):
-        """The first candidates, and the probabilities of all candidates."""
+        """The first candidates, and the probabilities of all candidates that both have."""
         found_ids, expected_ids = stacked(found["token_ids"]), stacked(expected["token_ids"])
         masks = min(found_ids.shape[1], expected_ids.shape[1])
         counts = np.minimum(np.asarray(expected["num_masks"]), masks)
@@ -71,9 +71,10 @@ class MaskedTokens(Schema):
         if not there.any():
             return Comparison(1.0, 0.0)
         same = (found_ids[:, :masks, 0] == expected_ids[:, :masks, 0])[there]
+        top_k = min(found_ids.shape[2], expected_ids.shape[2])
         change = changed_by(
-            np.asarray(found["scores"])[:, :masks][there],
-            np.asarray(expected["scores"])[:, :masks][there],
+            stacked(found["scores"])[:, :masks, :top_k][there],
+            stacked(expected["scores"])[:, :masks, :top_k][there],
         )
         return Comparison(float(same.mean()), change)
 

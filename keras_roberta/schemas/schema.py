@@ -37,12 +37,15 @@ class Schema:
         main_score: the key of `scores` by which models are ranked, larger is better.
         takes_pairs: whether a row may be a pair of texts.
         has_targets: whether there are labels to train on and to measure with.
+        ragged_outputs: names of the outputs that are as long as their row; an exported model gives
+            them as lists of arrays, and pads all others to one size.
     """
 
     name: ClassVar[str]
     main_score: ClassVar[str | None] = None
     takes_pairs: ClassVar[bool] = True
     has_targets: ClassVar[bool] = True
+    ragged_outputs: ClassVar[tuple[str, ...]] = ()
 
     # From tables and Python data
 

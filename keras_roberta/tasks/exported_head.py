@@ -18,6 +18,7 @@ class ExportedHead:
                               float32 (batch * places, hidden_dim) of the places that are read
         dense(x, name)        x @ weights["<name>/kernel"] + weights["<name>/bias"]
         layer_norm(x, name)
+        project_onto_vocabulary(x)    x @ weights["embeddings/token"], transposed
         weights               all of them by name; the head's begin with "head/"
 
     Attributes:

@@ -46,8 +46,9 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
     backbone_cls = RobertaBackbone
     preprocessor_cls = RobertaMaskedLMPreprocessor
     schema_cls = MaskedTokens
-    # Candidates for each mask, and how many masks of a text are answered (None: all).
-    export_options = {"top_k": 5, "max_masks": None}
+    # Candidates for each mask, and how many masks of a text are answered (None: all). The defaults
+    # are those of a file of fixed sizes.
+    export_options = {"top_k": 5, "max_masks": 8}
 
     def __init__(self, backbone, preprocessor=None, **kwargs):
         check_sequence_length(preprocessor, backbone)
@@ -212,9 +213,7 @@ class MaskedLMExportedHead(ExportedHead):
         x = encoder.encode(token_ids, padding_mask, positions, tf.cast(selection, tf.float32))
         x = tf.nn.gelu(encoder.dense(x, "head/dense"), approximate=False)
         x = encoder.layer_norm(x, "head/layer_norm")  # (batch * masks, hidden_dim)
-        # The embedding's rows are the projection's outputs, as TFLite keeps them for both.
-        logits = tf.matmul(x, encoder.weights["embeddings/token"], transpose_b=True)
-        logits += encoder.weights["head/bias"]
+        logits = encoder.project_onto_vocabulary(x) + encoder.weights["head/bias"]
         batch = token_ids.shape[0] or tf.shape(token_ids)[0]
         logits = tf.reshape(logits, (batch, masks, logits.shape[-1]))
         probabilities = tf.nn.softmax(logits)

@@ -52,7 +52,8 @@ class RobertaTask(ComposedTrainStep, MultiWorkerFit, PresetMixin):
     and a line in `tasks/registry.py`.
 
     Attributes:
-        export_options: further options of `exported_head`, with their defaults.
+        export_options: further options of `exported_head`, with their defaults in a file of fixed
+            sizes (`.tflite`); a SavedModel takes those of `exported_head`.
         outputs_per_token: whether the outputs are (rows, length, ...); `predict` then cuts those
             of padding off.
     """

@@ -92,15 +92,21 @@ def finetune_arguments(preset, train, out, *more):
         ("sentence\tlabel\na\n", (), "line 2: 1 fields"),
         (b"sentence\tlabel\n\xe9\t1\n", (), "line 2: not UTF-8"),
         ("sentence\tscore\na\t1\n", ("--text-column", "sentence"), "no column 'label'"),
-        ("a\tb\tlabel\na\tb\t1\n", (), "which column holds the texts? say --text-column"),
-        ("sentence\tlabel\na\t1\nb\t1\n", ("--text-column", "text"), "there are sentence, label"),
-        ("sentence\tlabel\na\t1\nb\t1\n", (), "holds a single label, 1"),
+        ("a\tb\tlabel\na\tb\t1\nc\td\t0\n", (), "which column holds the texts? say --text-column"),
+        ("sentence\tlabel\na\t1\nb\t0\n", ("--text-column", "text"), "there are sentence, label"),
+        ("sentence\tlabel\na\t1\nb\t1\n", (), "holds a single label, '1'"),
         ("sentence\tlabel\na\t0\nb\t2\n", ("--num-classes", "2"), "label 2 is outside 0..1"),
         ("sentence\tlabel\na\t0\nb\t-1\n", (), "line 3, column 'label': label -1 is outside"),
         ("sentence\tlabel\na\t0\nb\t90210\n", (), "labels go up to 90210"),
         ("sentence\tlabel\na\tx\nb\ty\n", ("--task", "regress"), "expected a number, found 'x'"),
-        ("sentence\tlabel\na\t0\nb\t1\n", ("--learning-rate", "0"), "learning_rate must be"),
-        ("sentence\tlabel\na\t0\nb\t1\n", ("--dropout", "1"), "dropout must be in"),
+        (
+            "sentence\tlabel\na\t0\nb\t1\n",
+            ("--learning-rate", "0"),
+            "--learning-rate must be positive",
+        ),
+        ("sentence\tlabel\na\t0\nb\t1\n", ("--dropout", "1"), "--dropout must be in [0, 1)"),
+        ("sentence\tlabel\na\t0\nb\t1\n", ("--task", "clasify"), "did you mean classify?"),
+        ("sentence\tlabel\na\t0\nb\t1\n", ("--epochs", "x"), "for '--epochs'"),
     ],
 )
 def test_bad_tables_and_options(run, preset, tmp_path, content, more, message):
@@ -131,7 +137,7 @@ def test_missing_and_mangled_presets(run, preset, train, tmp_path):
     assert code == 2 and "no such directory" in stderr
     (preset / "config.json").write_text('{"model_type": ')
     code, _, stderr = finetune(preset)
-    assert code == 2 and "config.json: not valid JSON" in stderr
+    assert code == 2 and "config.json: not JSON" in stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -175,8 +181,14 @@ def test_interrupt(run, preset, train, tmp_path, monkeypatch):
 
 
 def test_usage_errors(run):
-    assert run("finetune")[0] == 2
-    assert run("finetuen")[0] == 2
+    for arguments, message in (
+        (("finetune",), "Missing option '--preset'; see keras-roberta finetune --help"),
+        (("finetuen",), "No such command 'finetuen'"),
+        (("finetune", "--epoch", "1"), "No such option: --epoch"),
+    ):
+        code, stdout, stderr = run(*arguments)
+        assert (code, stdout) == (2, "") and stderr.count("\n") == 1
+        assert stderr.startswith("error: ") and message in stderr
     code, _, stderr = run("demo", "--preset", "p")
     assert code == 2 and "give --train, --dev" in stderr
     code, _, stderr = run(
@@ -211,11 +223,14 @@ def test_finetune_evaluate_predict_export_report(run, preset, train, dev, tmp_pa
     assert (code, labels) == (0, ["1", "0"])
 
     tflite, saved_model = tmp_path / "model.tflite", tmp_path / "saved"
-    export = ("export", "--preset", out, "--sequence-lengths", "16,32")
-    assert run(*export, "--out", tflite)[0] == 0
+    export = ("export", "--preset", out)
+    of_tflite = ("--sequence-lengths", "16,32")
+    assert run(*export, *of_tflite, "--out", tflite)[0] == 0
     assert run(*export, "--out", saved_model, "--format", "saved-model")[0] == 0
-    code, _, stderr = run(*export, "--out", tflite)
+    code, _, stderr = run(*export, *of_tflite, "--out", tflite)
     assert code == 2 and "--overwrite" in stderr
+    code, _, stderr = run(*export, "--out", tmp_path / "b.tflite", "--top-k", 3)
+    assert code == 2 and "--top-k means nothing to" in stderr
 
     on_ids = tmp_path / "ids.tflite"
     ids_of_32 = ("--inputs", "tokens", "--sequence-lengths", 32)
@@ -239,7 +254,7 @@ def test_finetune_evaluate_predict_export_report(run, preset, train, dev, tmp_pa
     assert code == 0, stderr
     rows = json.loads((tmp_path / "report" / "report.json").read_text())["models"]
     assert [row["name"] for row in rows] == ["Keras", "model.tflite", "saved"]
-    assert all(row["accuracy"] == metrics["accuracy"] for row in rows)
+    assert all(row["scores"]["accuracy"] == metrics["accuracy"] for row in rows)
     assert (tmp_path / "report" / "report.png").stat().st_size > 10_000
 
 
@@ -250,10 +265,92 @@ def test_a_masked_language_model_is_exported(run, config, tokenizer, tmp_path, f
     task.save_to_preset(tmp_path / "mlm")
     out = tmp_path / ("model.tflite" if format == "tflite" else "1")
     arguments = ("--preset", tmp_path / "mlm", "--out", out, "--format", format, "--top-k", 2)
-    code, _, stderr = run("export", *arguments, "--sequence-lengths", 16)
+    arguments += ("--sequence-lengths", 16) if format == "tflite" else ()
+    code, _, stderr = run("export", *arguments)
     assert code == 0, stderr
     assert export.load(out).predict(["a <mask> film"])["tokens"].shape == (1, 1, 2)
-    for command in (("predict", "a film"), ("evaluate", "--data", tmp_path / "data.tsv")):
-        (tmp_path / "data.tsv").write_text("text\tlabel\na film\t1\n")
-        code, _, stderr = run(*command, "--model", out)
-        assert code == 2 and "is a masked language model" in stderr
+    (tmp_path / "data.tsv").write_text("text\tlabel\na film\t1\n")
+    code, _, stderr = run("evaluate", "--data", tmp_path / "data.tsv", "--model", out)
+    assert code == 2 and "masked-tokens, which no column of labels can measure" in stderr
+    for model in (out, tmp_path / "mlm"):
+        code, stdout, stderr = run("predict", "a <mask> film", "--model", model)
+        tokens, scores, *_, text = stdout.rstrip("\n").split("\t")
+        assert code == 0 and text == "a <mask> film", stderr
+        assert len(json.loads(tokens)) == len(json.loads(scores)) == 1  # a mask
+        run("predict", "a <mask> film", "--model", model, "--out", tmp_path / "a.jsonl")
+        (line,) = (tmp_path / "a.jsonl").read_text().splitlines()
+        assert json.loads(line)["tokens"] == json.loads(tokens)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--quantization", "float16"), "--quantization is for TFLite"),
+        (("--quantization", "int8"), "--quantization is for TFLite"),  # also the default
+        (("--sequence-lengths", "16"), "--sequence-lengths is for TFLite"),
+    ],
+)
+def test_a_saved_model_takes_no_options_of_tflite(run, tmp_path, more, message):
+    arguments = ("export", "--preset", tmp_path, "--out", tmp_path / "1")
+    code, stdout, stderr = run(*arguments, "--format", "saved-model", *more)
+    assert (code, stdout) == (2, "") and message in stderr and stderr.count("\n") == 1
+
+
+def test_what_is_only_pretrained_is_to_be_finetuned(run, config, tokenizer, tmp_path, dev):
+    """No command advises an option that it does not have."""
+    backbone = kr.RobertaBackbone(config)
+    preprocessor = kr.RobertaMaskedLM.preprocessor_cls(tokenizer, sequence_length=32)
+    pretrainer = kr.RobertaPretrainer(backbone, ("sop",), preprocessor=preprocessor)
+    pretrainer.save_to_preset(tmp_path / "run")
+    masked_lm = kr.RobertaMaskedLM(kr.RobertaBackbone(config), preprocessor=preprocessor)
+    masked_lm.save_to_preset(tmp_path / "mlm")
+    for command in (
+        ("evaluate", "--model", tmp_path / "run", "--data", dev),
+        ("evaluate", "--model", tmp_path / "mlm", "--data", dev),
+        ("predict", "--model", tmp_path / "run", "a film"),
+        ("export", "--preset", tmp_path / "run", "--out", tmp_path / "model.tflite"),
+    ):
+        preset = command[2]
+        code, stdout, stderr = run(*command)
+        assert (code, stdout) == (2, "")
+        assert f"fine-tune it first with `keras-roberta finetune --preset {preset}`" in stderr
+        assert stderr.count("\n") == 1
+
+
+def test_an_error_without_text_is_said(run, preset, train, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError
+
+    monkeypatch.setattr("csv.DictWriter", fail)
+    monkeypatch.delenv("KERAS_ROBERTA_DEBUG", raising=False)
+    code, _, stderr = run(*finetune_arguments(preset, train, tmp_path / "out"))
+    assert code == 1 and "internal error: OSError: no message" in stderr
+
+
+def test_paths_are_looked_at_before_tensorflow_loads(tmp_path):
+    (tmp_path / "a.tsv").write_text("text\tlabel\na\t0\n")
+    table = str(tmp_path / "a.tsv")
+    for arguments in (
+        ["finetune", "--preset", "none", "--train", table, "--out", "out"],
+        ["finetune", "--preset", str(tmp_path), "--train", "none", "--out", "out"],
+        ["finetune", "--preset", str(tmp_path), "--train", table, "--dev", "none", "--out", "out"],
+        ["evaluate", "--model", "none", "--data", table],
+        ["evaluate", "--model", "none.tflite", "--data", table],
+        ["predict", "--model", "none", "text"],
+        ["export", "--preset", "none", "--out", "a.tflite"],
+        ["convert", "--model", "none", "--out", "out"],
+        ["pretrain", "--data", "none", "--out", "out"],
+        ["report", "none.tflite", "--preset", str(tmp_path), "--data", table, "--out", "out"],
+        ["demo", "--preset", "none", "--train", table, "--dev", table],
+    ):
+        code = (
+            "import sys; from keras_roberta.cli import main\n"
+            f"try: main({arguments!r})\n"
+            "except SystemExit as end: assert end.code == 2, end.code\n"
+            "assert not {'tensorflow', 'keras'} & set(sys.modules)\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.startswith("error: none") and done.stderr.count("\n") == 1

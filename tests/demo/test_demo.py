@@ -3,15 +3,15 @@ import json
 import pytest
 
 import keras_roberta as kr
-from keras_roberta.demo import demo
+from keras_roberta.data.examples.columns import Columns
+from keras_roberta.demo import demo, finetune_and_compare
 from keras_roberta.demo.demo import demo_on_docstrings, demo_on_tables
-from keras_roberta.jobs.columns import Columns
 
 WORDS = {"numpy": "array shape axis sum", "matplotlib": "figure axes line colour"}
 
 
 @pytest.fixture
-def site_packages(tmp_path):
+def two_libraries(tmp_path):
     for library, words in WORDS.items():
         package = tmp_path / "site-packages" / library
         package.mkdir(parents=True)
@@ -25,7 +25,7 @@ def site_packages(tmp_path):
 
 def check(out, tables):
     report = json.loads((out / "report.json").read_text())
-    accuracy = {row["name"]: row["accuracy"] for row in report["models"]}
+    accuracy = {row["name"]: row["scores"]["accuracy"] for row in report["models"]}
     assert accuracy["Keras"] > accuracy["majority class"]
     assert accuracy["float32.tflite"] == accuracy["saved_model"] == accuracy["Keras"]
     assert (out / "report.png").exists() and len(tables) == 2
@@ -33,15 +33,17 @@ def check(out, tables):
 
 
 @pytest.mark.slow
-def test_demo_on_docstrings(site_packages, tmp_path, monkeypatch):
+def test_demo_on_docstrings(two_libraries, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(demo, "LENGTHS", ())  # the longest alone
+    monkeypatch.setattr(finetune_and_compare, "LENGTHS", ())  # the longest alone
     tables = demo_on_docstrings(
-        tmp_path / "out", pretraining_seconds=1, site_packages=site_packages
+        tmp_path / "out", pretraining_seconds=1, site_packages=two_libraries
     )
     report = check(tmp_path / "out", tables)
     assert report["labels"] == ["matplotlib", "numpy"]
     assert list(report["seconds"])[:2] == ["collect docstrings", "train vocabulary"]
+    (curve,) = report["curves"]
+    assert len(curve["lines"]["training"]) == report["pretraining"]["steps"] // 20
 
 
 @pytest.mark.slow

@@ -26,14 +26,22 @@ def tokenizer():
 def make_task(tokenizer):
     """A function that makes a seeded task with weights large enough for logits to differ."""
 
-    def make(num_classes=3, labels=("bad", "fair", "good"), dtype=None, layers=2, with_text=True):
+    def make(
+        num_classes=3,
+        labels=("bad", "fair", "good"),
+        dtype=None,
+        layers=2,
+        with_text=True,
+        **sizes,
+    ):
         keras.utils.set_random_seed(0)
         config = kr.RobertaConfig(
-            vocabulary_size=20_000,  # like a real model, most weights are the embedding's
+            # Like in a real model, most weights are the embedding's.
+            vocabulary_size=sizes.get("vocabulary_size", 20_000),
             num_layers=layers,
             num_heads=4,
-            hidden_dim=64,
-            intermediate_dim=96,
+            hidden_dim=sizes.get("hidden_dim", 64),
+            intermediate_dim=sizes.get("intermediate_dim", 96),
             max_sequence_length=40,
             num_token_types=2,
             initializer_range=0.2,
@@ -78,11 +86,17 @@ def exported(classifier, regressor, tmp_path_factory):
         "text_none": (classifier, "none", "text", LENGTHS),
         "text_float16": (classifier, "float16", "text", LENGTHS),
         "text_int8": (classifier, "int8", "text", LENGTHS),
-        "text_pairs": (regressor, "int8", "text", LENGTHS, True),
+        "text_pairs": (regressor, "int8", "text", LENGTHS),
     }
     return {
-        name: export.to_tflite(task, directory / f"{name}.tflite", *arguments)
-        for name, (task, *arguments) in jobs.items()
+        name: export.to_tflite(
+            task,
+            directory / f"{name}.tflite",
+            *arguments,
+            sequence_lengths=lengths,
+            pairs=name == "text_pairs",
+        )
+        for name, (task, *arguments, lengths) in jobs.items()
     }
 
 

@@ -6,14 +6,15 @@ import pytest
 import tensorflow as tf
 
 from keras_roberta.errors import InputError
-from keras_roberta.export.task_graphs import graph_of
-from keras_roberta.export.verify import as_features, float32_task
+from keras_roberta.export.batches import as_features
+from keras_roberta.export.task_graph import TaskGraph
+from keras_roberta.export.verify import float32_task
 
 ROWS = [[0, 2], [0, 7, 2], [0, *range(5, 25), 2], [0, *range(300, 310), 2]]
 
 
 def graph_logits(task, features):
-    return graph_of(task)(**{k: tf.constant(v) for k, v in features.items()})["logits"].numpy()
+    return TaskGraph(task)(**{k: tf.constant(v) for k, v in features.items()})["logits"].numpy()
 
 
 @pytest.mark.parametrize("num_layers", [1, 3])
@@ -27,7 +28,7 @@ def test_equals_keras_on_a_padded_batch(make_task, num_layers):
 
 def test_outputs_belong_together(classifier):
     features = as_features(ROWS, pad_token_id=1)
-    out = graph_of(classifier)(**{k: tf.constant(v) for k, v in features.items()})
+    out = TaskGraph(classifier)(**{k: tf.constant(v) for k, v in features.items()})
     out = {name: value.numpy() for name, value in out.items()}
     np.testing.assert_allclose(out["probabilities"].sum(axis=-1), 1, rtol=1e-5)
     np.testing.assert_array_equal(out["label"], out["logits"].argmax(axis=-1))
@@ -58,12 +59,17 @@ def test_half_precision_models_export_their_float32_weights(make_task):
 
 
 def test_other_tasks_are_named(classifier):
-    with pytest.raises(InputError, match="got a RobertaBackbone"):
-        graph_of(classifier.backbone)
+    with pytest.raises(InputError, match="a RobertaBackbone cannot be exported"):
+        TaskGraph(classifier.backbone)
+
+
+def test_an_option_that_the_task_lacks(classifier):
+    with pytest.raises(InputError, match="top_k: a RobertaTextClassifier has no such option"):
+        TaskGraph(classifier, {"top_k": 3})
 
 
 def test_quantized_weights_are_refused(make_task):
     task = make_task()
     task.backbone.encoder.blocks[0].intermediate_dense.quantize("int8")
     with pytest.raises(InputError, match="intermediate/kernel is int8"):
-        graph_of(task)
+        TaskGraph(task)

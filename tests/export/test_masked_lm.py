@@ -12,8 +12,10 @@ from ai_edge_litert import schema_py_generated as schema
 import keras_roberta as kr
 from keras_roberta import export
 from keras_roberta.errors import InputError
-from keras_roberta.export import tflite, verify
-from keras_roberta.export.task_graphs import MaskedLMGraph
+from keras_roberta.export import tflite
+from keras_roberta.export.batches import as_features
+from keras_roberta.export.quantization import SCHEMES
+from keras_roberta.export.task_graph import TaskGraph
 
 TOP_K, MAX_MASKS = 3, 2
 TEXTS = {
@@ -74,7 +76,7 @@ def expected_answers(task, text, max_masks=None):
     positions = np.flatnonzero(np.array(row) == tokenizer.mask_token_id)
     if not len(positions):
         return len(positions), *np.zeros((3, 0, TOP_K))
-    features = verify.as_features([row], 1) | {"mask_positions": positions[None]}
+    features = as_features([row], 1) | {"mask_positions": positions[None]}
     logits = task(features, training=False).numpy()[0, :max_masks]  # (masks, vocabulary_size)
     ids = np.argsort(-logits, axis=-1)[:, :TOP_K]
     scores = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
@@ -107,8 +109,8 @@ def test_quantized(quantization, files, masked_lm):
     count, ids, scores, logits = expected_answers(masked_lm, text, MAX_MASKS)
     found = _open(files[quantization]).predict([text])
     assert found["num_masks"] == count == 3 and found["tokens"].shape == (1, 2, TOP_K)
-    bound = verify.BOUNDS[quantization]
-    assert verify.relative_deviation(found["logits"][0], logits) <= bound
+    bound = SCHEMES[quantization].bound.largest_change
+    np.testing.assert_allclose(found["scores"][0], scores, rtol=0, atol=bound)
     assert found["token_ids"][0, 0, 0] == ids[0, 0]  # stands out by far more than the rounding
 
 
@@ -147,7 +149,7 @@ def test_no_rows(files):
 
 def test_token_ids(files, masked_lm, tokenizer):
     rows = [tokenizer(TEXTS[name], max_length=32) for name in ("no mask", "three masks")]
-    features = verify.as_features(rows, 1)
+    features = as_features(rows, 1)
     count, ids, *_ = expected_answers(masked_lm, TEXTS["three masks"])
     for file, masks in (("tokens", MAX_MASKS), ("saved_model", 3)):
         found = _open(files[file]).predict(features)
@@ -164,17 +166,22 @@ def test_agrees_with_predict(files, masked_lm):
     np.testing.assert_allclose(found["logits"][0, 0, 0], logits[0, 0].max(), rtol=1e-4)
 
 
-def test_the_file(files):
+def test_the_file(files, tokenizer):
     """The vocabulary is there once, for the look-up and the projection, in 8 bits; XNNPACK runs
     the encoder and the head in one piece."""
     for name, bytes_a_weight in {"none": 4, "int8": 1, "float16": 2, "tokens": 4}.items():
-        tflite.check_operations(files[name])
+        assert tflite.xnnpack_partitions(files[name]) == 1
         model = schema.Model.GetRootAs(files[name].read_bytes())
         sizes = [model.Buffers(i).DataLength() for i in range(model.BuffersLength())]
         assert [n for n in sizes if n > 10**6] == [20_000 * 64 * bytes_a_weight], name
     values = export.read_metadata(files["int8"])
-    assert (values["task"], values["top_k"], values["max_masks"]) == ("RobertaMaskedLM", 3, 2)
-    assert values["labels"] == [] and values["num_classes"] is None
+    assert values["task"] == "RobertaMaskedLM" and values["labels"] == []
+    assert values["schema"] == {
+        "name": "masked-tokens",
+        "mask_token_id": tokenizer.mask_token_id,
+        "top_k": 3,
+        "max_masks": 2,
+    }
 
 
 def test_needs_no_tensorflow(files):
@@ -207,7 +214,7 @@ def test_a_better_token_left_out_is_noticed(masked_lm, tmp_path, monkeypatch):
         return values[..., 1:], indices[..., 1:]
 
     monkeypatch.setattr(tf.math, "top_k", second_best)
-    with pytest.raises(export.ExportMismatch, match="logits are off"):
+    with pytest.raises(export.ExportMismatch, match="the answer to .*<mask>.* is off by"):
         export.to_saved_model(masked_lm, tmp_path / "1")
     assert list(tmp_path.iterdir()) == []
 
@@ -231,8 +238,8 @@ def test_a_better_token_left_out_is_noticed(masked_lm, tmp_path, monkeypatch):
             "max_masks: expected a whole number in 1..40",
         ),
         (export.to_saved_model, {"top_k": "5"}, "top_k: expected a whole number"),
-        (export.to_saved_model, {"pairs": True}, "pairs: a masked language model takes single"),
-        (export.to_saved_model, {"jit_compile": True}, "jit_compile: .* number of masks"),
+        (export.to_saved_model, {"pairs": True}, "pairs: a RobertaMaskedLM takes single"),
+        (export.to_saved_model, {"jit_compile": True}, "jit_compile: .* number of outputs depends"),
     ],
 )
 def test_bad_arguments(masked_lm, write, options, message, tmp_path):
@@ -243,4 +250,4 @@ def test_bad_arguments(masked_lm, write, options, message, tmp_path):
 
 def test_a_task_without_a_tokenizer(masked_lm):
     with pytest.raises(InputError, match="no preprocessor to tell what <mask> is"):
-        MaskedLMGraph(kr.RobertaMaskedLM(masked_lm.backbone))
+        TaskGraph(kr.RobertaMaskedLM(masked_lm.backbone))

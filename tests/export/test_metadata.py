@@ -2,8 +2,11 @@
 
 import json
 
+import flatbuffers
+import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
 
 from keras_roberta import export
 from keras_roberta.errors import InputError
@@ -11,9 +14,9 @@ from keras_roberta.errors import InputError
 
 def test_round_trip(exported, classifier):
     assert export.read_metadata(exported["int8"]) == {
-        "format_version": 2,
+        "format_version": 3,
         "task": "RobertaTextClassifier",
-        "num_classes": 3,
+        "schema": {"name": "one-label", "num_classes": 3, "labels": ["bad", "fair", "good"]},
         "labels": ["bad", "fair", "good"],
         "quantization": "int8",
         "sequence_lengths": [16, 32],
@@ -21,6 +24,7 @@ def test_round_trip(exported, classifier):
         "inputs": "tokens",
         "pairs": False,
         "num_bytes": None,
+        "ids_output": None,
         "start_token_id": 0,
         "pad_token_id": 1,
         "end_token_id": 2,
@@ -31,6 +35,7 @@ def test_round_trip(exported, classifier):
 def test_of_a_file_that_takes_text(exported):
     values = export.read_metadata(exported["text_pairs"])
     assert (values["inputs"], values["pairs"], values["num_bytes"]) == ("text", True, [128, 256])
+    assert values["ids_output"] == "token_ids" and values["schema"] == {"name": "value"}
 
 
 def test_saved_model(saved_model):
@@ -70,7 +75,69 @@ def test_truncated_files(exported, tmp_path, kept):
 def test_a_later_format(saved_model, tmp_path):
     (tmp_path / "assets").mkdir()
     (tmp_path / "saved_model.pb").touch()
-    values = export.read_metadata(saved_model) | {"format_version": 3}
+    values = export.read_metadata(saved_model) | {"format_version": 4}
     (tmp_path / "assets" / "keras_roberta.json").write_text(json.dumps(values))
-    with pytest.raises(InputError, match="has format 3, this version reads 2"):
+    with pytest.raises(InputError, match="has format 4, this version reads 2 and 3"):
         export.read_metadata(tmp_path)
+
+
+OF_FORMAT_2 = {
+    "format_version": 2,
+    "quantization": "int8",
+    "sequence_lengths": [16, 32],
+    "max_sequence_length": 32,
+    "inputs": "text",
+    "pairs": False,
+    "num_bytes": [128, 256],
+    "start_token_id": 0,
+    "pad_token_id": 1,
+    "end_token_id": 2,
+    "tokenizer_fingerprint": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("of_task", "expected"),
+    [
+        (
+            {"task": "RobertaTextClassifier", "num_classes": 3, "labels": ["bad", "fair", "good"]},
+            {"name": "one-label", "num_classes": 3, "labels": ["bad", "fair", "good"]},
+        ),
+        (
+            {"task": "RobertaTextClassifier", "num_classes": 1, "labels": ["0"]},
+            {"name": "value"},
+        ),
+        (
+            {
+                **{"task": "RobertaMaskedLM", "num_classes": None, "labels": []},
+                **{"mask_token_id": 4, "top_k": 3, "max_masks": 2},
+            },
+            {"name": "masked-tokens", "mask_token_id": 4, "top_k": 3, "max_masks": 2},
+        ),
+    ],
+)
+def test_files_of_the_format_before(of_task, expected, exported, tmp_path):
+    path = with_metadata(exported["text_int8"], {**OF_FORMAT_2, **of_task}, tmp_path / "2.tflite")
+    values = export.read_metadata(path)
+    assert json.loads(json.dumps(values["schema"])) == expected
+    assert values["ids_output"] == ("input_ids" if "top_k" in of_task else "token_ids")
+
+
+def test_a_file_of_the_format_before_runs(exported, tmp_path):
+    values = {"task": "RobertaTextClassifier", "num_classes": 3, "labels": ["bad", "fair", "good"]}
+    path = with_metadata(exported["text_int8"], {**OF_FORMAT_2, **values}, tmp_path / "2.tflite")
+    texts = ["a gem", "the film is a mess from start to finish and more"]
+    old, new = export.load(path), export.load(exported["text_int8"])
+    assert old.answers(texts) == new.answers(texts)
+    assert [len(ids) for ids in old.run_texts(texts)["token_ids"]] == [16, 32]
+
+
+def with_metadata(path, values, target):
+    """A copy of an exported file that says other things about itself."""
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes())
+    (entry,) = (entry for entry in model.metadata if entry.name == b"keras_roberta")
+    model.buffers[entry.buffer].data = np.frombuffer(json.dumps(values).encode(), np.uint8)
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    target.write_bytes(builder.Output())
+    return target

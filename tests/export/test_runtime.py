@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from keras_roberta import export
+from keras_roberta import export, schemas
 from keras_roberta.errors import InputError
-from keras_roberta.export.verify import as_features
+from keras_roberta.export.batches import as_features, reordered, stacked
 from keras_roberta.tokenizers.training import train_byte_level_bpe
 
 TEXTS = ["a gem", "the film is a mess", "it makes up for much of that and " * 9, ""]
@@ -70,13 +70,58 @@ def test_threads(exported, tokenizer):
     )
 
 
-def test_token_ids_need_no_tensorflow(exported):
+def test_answers(runner, classifier, tokenizer):
+    """What people read: names and probabilities."""
+    answers = runner.answers(TEXTS)
+    expected = classifier(as_features(tokenizer(TEXTS, max_length=runner.max_length), 1)).numpy()
+    powers = np.exp(expected - expected.max(axis=-1, keepdims=True))
+    assert [answer["label"] for answer in answers] == [
+        ("bad", "fair", "good")[i] for i in expected.argmax(axis=-1)
+    ]
+    np.testing.assert_allclose(
+        [answer["score"] for answer in answers],
+        powers.max(axis=-1) / powers.sum(axis=-1),
+        rtol=1e-4,
+    )
+
+
+def test_answers_of_a_regression(exported, regressor, tokenizer):
+    answers = export.load(exported["regression_none"], tokenizer).answers(["a gem"])
+    expected = float(regressor.predict(["a gem"], verbose=0)[0, 0])
+    assert answers == [{"score": pytest.approx(expected, rel=1e-4)}]
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"), [("int8", "{'token_ids': [[0, 9, 2]]}"), ("text_int8", "['a gem']")]
+)
+def test_a_file_runs_without_tensorflow_and_keras(name, rows, exported):
     program = f"""
 import sys
-from keras_roberta import export
-print(export.load({str(exported["int8"])!r}).predict({{"token_ids": [[0, 9, 2]]}})["label"].shape)
-print([name for name in ("keras", "tensorflow") if name in sys.modules])
+for name in ("tensorflow", "keras", "keras_hub", "torch", "jax"):
+    sys.modules[name] = None
+from keras_roberta import export, schemas
+print([sorted(answer) for answer in export.load({str(exported[name])!r}).answers({rows})])
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert (run.returncode, run.stderr) == (0, "")  # TFLite's notices are kept off it too
-    assert run.stdout.splitlines()[-2:] == ["(1,)", "[]"]
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines()[-1] == "[['label', 'score']]"
+
+
+def test_files_that_name_no_schema_of_ours(exported, monkeypatch):
+    monkeypatch.delitem(schemas.SCHEMAS, "one-label")
+    with pytest.raises(InputError, match="int8.tflite: answers of the kind 'one-label'"):
+        export.load(exported["int8"])
+
+
+def test_outputs_as_long_as_their_row():
+    """A list where rows have their own length; zeros behind the shorter ones elsewhere."""
+    batches = [
+        {"tags": np.ones((1, 2), int), "tokens": np.ones((1, 1, 2), int)},
+        {"tags": np.ones((2, 3), int), "tokens": np.ones((2, 2, 2), int)},
+    ]
+    outputs = stacked(batches, ragged={"tags"})
+    assert [row.tolist() for row in outputs["tags"]] == [[1, 1], [1, 1, 1], [1, 1, 1]]
+    assert outputs["tokens"].tolist() == [[[1, 1], [0, 0]], [[1, 1], [1, 1]], [[1, 1], [1, 1]]]
+    back = reordered(outputs, [2, 0, 1])
+    assert [len(row) for row in back["tags"]] == [3, 2, 3]
+    assert back["tokens"].sum(axis=(1, 2)).tolist() == [4, 2, 4]

@@ -1,5 +1,6 @@
 """SavedModels: numbers, independence of Keras, warm-up, servers, what happens to directories."""
 
+import dataclasses
 import json
 import os
 import socket
@@ -14,7 +15,9 @@ import tensorflow as tf
 
 from keras_roberta import export
 from keras_roberta.errors import InputError
-from keras_roberta.export import serving_warmup, verify
+from keras_roberta.export import serving_warmup
+from keras_roberta.export.batches import as_features
+from keras_roberta.export.quantization import SCHEMES, Bound
 from keras_roberta.export.saved_model import ServingModule
 
 ROWS = [[0, 2], [0, 9, 2], [0, *range(5, 35), 2]]
@@ -22,17 +25,22 @@ TEXTS = ["a gem", "the film is a mess", ""]
 
 
 def test_equals_keras(saved_model, classifier):
-    features = verify.as_features(ROWS, 1)
+    features = as_features(ROWS, 1)
     out = export.load(saved_model).predict(features)
     np.testing.assert_allclose(out["logits"], classifier(features).numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_padding_may_stand_anywhere(saved_model, classifier):
-    token_ids = np.array([[0, 1, 7, 8, 1, 2]], "int32")
-    features = {"token_ids": token_ids, "padding_mask": np.int32(token_ids != 1)}
+    """In front, between and behind the tokens, each row as if it had none."""
+    rows = [[0, 7, 8, 2], [0, 9, 2], [0, 5, 6, 7, 8, 2]]
+    padded = [[1, 1, 0, 7, 8, 2], [0, 1, 9, 1, 1, 2], [0, 5, 6, 7, 8, 2]]
+    token_ids = np.array(padded, "int32")
     serve = tf.saved_model.load(str(saved_model)).signatures["tokens"]
-    out = serve(**{k: tf.constant(v) for k, v in features.items()})
-    np.testing.assert_allclose(out["logits"], classifier(features).numpy(), rtol=1e-4, atol=1e-5)
+    mask = tf.constant(np.int32(token_ids != 1))
+    out = serve(token_ids=tf.constant(token_ids), padding_mask=mask)
+    for i, row in enumerate(rows):
+        expected = classifier(as_features([row], 1)).numpy()[0]
+        np.testing.assert_allclose(out["logits"][i], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_batches_are_padded_to_the_longest_only(classifier, tokenizer):
@@ -64,7 +72,7 @@ print([name for name in ("keras_hub", "tf_keras", "keras_roberta") if name in sy
 
 
 def test_runs_in_the_loader_of_tensorflow_1(saved_model, classifier):
-    features = verify.as_features(ROWS, 1)
+    features = as_features(ROWS, 1)
     v1 = tf.compat.v1
     with v1.Session(graph=tf.Graph()) as session:
         loaded = v1.saved_model.loader.load(session, ["serve"], str(saved_model))
@@ -214,6 +222,8 @@ def test_a_directory_is_kept_unless_told(classifier, tmp_path):
         ({"warmup_lengths": [2]}, "warmup_lengths: 2 is outside 3.."),
         ({"inputs": "tokens", "pairs": True}, "pairs: goes with inputs='text'"),
         ({"inputs": "ids"}, "inputs: expected one of text, tokens"),
+        ({"top_k": 3}, "top_k: a RobertaTextClassifier has no such option"),
+        ({"quantization": "int8"}, "quantization: a RobertaTextClassifier has no such option"),
     ],
 )
 def test_bad_arguments(classifier, tmp_path, arguments, message):
@@ -223,7 +233,8 @@ def test_bad_arguments(classifier, tmp_path, arguments, message):
 
 
 def test_a_mismatch_leaves_nothing(classifier, tmp_path, monkeypatch):
-    monkeypatch.setitem(verify.BOUNDS, "none", 0.0)
+    exact = dataclasses.replace(SCHEMES["none"], bound=Bound(agreement=1.0, largest_change=0.0))
+    monkeypatch.setitem(SCHEMES, "none", exact)
     with pytest.raises(export.ExportMismatch, match="the bound is 0"):
         export.to_saved_model(classifier, tmp_path / "1")
     assert list(tmp_path.iterdir()) == []

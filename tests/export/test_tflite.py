@@ -6,8 +6,10 @@ from ai_edge_litert import schema_py_generated as schema
 
 from keras_roberta import export
 from keras_roberta.errors import InputError
-from keras_roberta.export import tflite, verify
+from keras_roberta.export import tflite
+from keras_roberta.export.batches import as_features
 from keras_roberta.export.edge_graph import inference_weights
+from keras_roberta.export.quantization import SCHEMES
 
 ROWS = [[0, 2], [0, 9, 2], [0, *range(5, 19), 2], [0, *range(1000, 1014), 2]]
 
@@ -17,22 +19,27 @@ def test_equals_keras(name, exported, classifier, regressor):
     task = regressor if "regression" in name else classifier
     runner = export.load(exported[name])
     assert runner.metadata["quantization"] in name
-    out = runner.predict(verify.as_features(ROWS, 1))
+    out = runner.predict(as_features(ROWS, 1))
     # Each row alone and unpadded: what padding a signature adds must not show.
-    expected = np.concatenate([verify._keras_logits(task, row) for row in ROWS])
-    bound = verify.BOUNDS[runner.metadata["quantization"]]
-    assert verify.relative_deviation(out["logits"], expected) <= bound
+    expected = np.concatenate([task(as_features([row], 1)).numpy() for row in ROWS])
     if task is regressor:
         assert set(out) == {"logits", "value"}
         np.testing.assert_array_equal(out["value"], out["logits"][:, 0])
-    else:
-        assert set(out) == {"logits", "probabilities", "label", "score"}
-        assert out["label"].dtype == np.int32
+        np.testing.assert_allclose(out["logits"], expected, rtol=1e-4, atol=1e-5)
+        return
+    assert set(out) == {"logits", "probabilities", "label", "score"}
+    assert out["label"].dtype == np.int32
+    powers = np.exp(expected)
+    np.testing.assert_allclose(
+        out["probabilities"],
+        powers / powers.sum(axis=-1, keepdims=True),
+        atol=SCHEMES[runner.metadata["quantization"]].bound.largest_change,
+    )
 
 
 def test_all_lengths_agree(exported):
     none, one = export.load(exported["none"]), export.load(exported["one_length"])
-    features = verify.as_features(ROWS, 1)
+    features = as_features(ROWS, 1)
     assert none.lengths == [16, 32] and one.lengths == [32]
     np.testing.assert_allclose(
         none.predict(features)["logits"], one.predict(features)["logits"], rtol=1e-4, atol=1e-5
@@ -68,11 +75,11 @@ def test_one_partition_of_builtin_operations(name, exported):
 def test_a_damaged_weight_is_noticed(classifier, tmp_path, monkeypatch):
     def damaged(task):
         weights = inference_weights(task)
-        weights["encoder/block_0/value/kernel"] = weights["encoder/block_0/value/kernel"].T.copy()
-        return weights
+        name = "encoder/block_0/attention/value/kernel"
+        return {**weights, name: weights[name].T.copy()}
 
     monkeypatch.setattr("keras_roberta.export.edge_graph.inference_weights", damaged)
-    with pytest.raises(export.ExportMismatch, match="off by .* the bound is 0.35"):
+    with pytest.raises(export.ExportMismatch, match="graph: the answer to '.*' is off by .* bound"):
         export.to_tflite(classifier, tmp_path / "model.tflite", sequence_lengths=[8])
     assert list(tmp_path.iterdir()) == []
 
@@ -80,7 +87,7 @@ def test_a_damaged_weight_is_noticed(classifier, tmp_path, monkeypatch):
 def test_weights_that_are_not_finite_are_noticed(make_task, tmp_path):
     task = make_task()
     task.head.logits.bias.assign([np.nan, 0, 0])
-    with pytest.raises(export.ExportMismatch, match="off by nan"):
+    with pytest.raises(export.ExportMismatch, match="off by inf"):
         export.to_tflite(task, tmp_path / "model.tflite", "none", sequence_lengths=[8])
     assert list(tmp_path.iterdir()) == []
 
@@ -88,7 +95,7 @@ def test_weights_that_are_not_finite_are_noticed(make_task, tmp_path):
 def test_a_split_graph_is_noticed(exported, monkeypatch):
     monkeypatch.setattr(tflite, "xnnpack_partitions", lambda path: 26)
     with pytest.raises(export.ExportMismatch, match="26 partitions"):
-        tflite.check_operations(exported["int8"])
+        tflite.check_operations(exported["int8"], SCHEMES["int8"])
 
 
 @pytest.mark.parametrize(
@@ -106,9 +113,31 @@ def test_a_split_graph_is_noticed(exported, monkeypatch):
         (dict(sequence_lengths=(16.5,)), "expected whole numbers"),
         (dict(sequence_lengths=16), "expected whole numbers"),
         (dict(sequence_lengths="long"), "expected whole numbers"),
+        (dict(top_k=3), "top_k: a RobertaTextClassifier has no such option"),
+        (dict(quantisation="int8"), "quantisation: a RobertaTextClassifier has no such option"),
+        (dict(calibration=["a gem"]), "calibration: quantization 'int8' needs no sample texts"),
     ],
 )
 def test_bad_arguments(classifier, tmp_path, arguments, message):
     with pytest.raises(InputError, match=message):
         export.to_tflite(classifier, tmp_path / "model.tflite", **arguments)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_kept_unless_told(classifier, tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_text("precious")
+    options = {"inputs": "tokens", "sequence_lengths": [8]}
+    with pytest.raises(InputError, match="model.tflite: exists; choose .* overwrite=True"):
+        export.to_tflite(classifier, path, "none", **options)
+    assert path.read_text() == "precious"
+    export.to_tflite(classifier, path, "none", **options, overwrite=True)
+    assert export.read_metadata(path)["sequence_lengths"] == [8]
+    with pytest.raises(InputError, match="is a directory"):
+        export.to_tflite(classifier, tmp_path, "none", **options, overwrite=True)
+
+
+def test_lengths_are_those_that_the_model_has(classifier, tmp_path):
+    """It has 40 positions, fewer than the longest of the default."""
+    path = export.to_tflite(classifier, tmp_path / "model.tflite", "none", inputs="tokens")
+    assert export.load(path).lengths == [32, 40]

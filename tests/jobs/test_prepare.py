@@ -1,6 +1,7 @@
 """From a corpus to shards: the same ones in whatever way they are made."""
 
 import errno
+import json
 import pathlib
 import shutil
 
@@ -75,6 +76,42 @@ def test_documents_once_in_one_split(corpus, tokenizer, tmp_path):
     assert sorted(p.name for p in (tmp_path / "out").iterdir() if p.name[0] == ".") == []
 
 
+def chain(name):
+    """Three texts, each 60 of 76 words in a row: the first and the last share the fewest."""
+    words = [f"{name}{100 + i}" for i in range(76)]
+    return [" ".join(words[8 * i : 8 * i + 60]) for i in range(3)]
+
+
+@pytest.mark.parametrize("by_beam", [False, True])
+def test_of_a_chain_of_like_documents_the_ends_stay(tokenizer, tmp_path, by_beam):
+    """A is like B and B like C, but A is not like C: B alone goes, or A and C do."""
+    chains = [chain(name) for name in "acijklopqw"]  # among them all orders of the keys
+    (tmp_path / "a.txt").write_text("\n".join(text for texts in chains for text in texts))
+    options = PrepareOptions(CorpusOptions("line"), heldout=0, near_duplicates=0.66)
+    if by_beam:
+        pytest.importorskip("apache_beam")
+        from keras_roberta.jobs.prepare import beam
+
+        manifest = beam.prepare(tmp_path / "a.txt", tokenizer, tmp_path / "out", options)
+    else:
+        manifest = prepare(tmp_path / "a.txt", tokenizer, tmp_path / "out", options, processes=1)
+    kept = {text for *_, text in texts(tmp_path / "out")}
+    for first, middle, last in chains:
+        assert kept & {first, middle, last} in ({first, last}, {middle})
+    assert manifest["dropped"]["near_duplicates"] == 3 * len(chains) - len(kept)
+
+
+def test_a_field_of_another_meaning_is_passed_over(tokenizer, tmp_path):
+    """`labels` of JSON lines are token labels only where their classes are named."""
+    rows = [{"text": f"{text} {i}", "labels": 1} for i, text in enumerate(sentences(20, 5))]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    manifest = prepare(tmp_path / "a.jsonl", tokenizer, tmp_path / "out", processes=1)
+    assert sum(split["und"]["documents"] for split in manifest["counts"].values()) == 20
+    options = PrepareOptions(token_labels=("O", "PER"))
+    with pytest.raises(InputError, match="a.jsonl, byte 0: labels are triples"):
+        prepare(tmp_path / "a.jsonl", tokenizer, tmp_path / "named", options, processes=1)
+
+
 def test_same_split_whatever_else_is_in_the_corpus(corpus, tokenizer, tmp_path):
     prepare(corpus, tokenizer, tmp_path / "a", OPTIONS, processes=1)
     (corpus / "sv.txt").unlink()
@@ -129,7 +166,7 @@ def test_a_run_that_was_cut_off_goes_on(corpus, tokenizer, tmp_path, monkeypatch
     monkeypatch.setattr(recipe, "_write_shard", stop_at(3, write_shard))
     read = []
     monkeypatch.setattr(
-        job, "read_documents", lambda unit, o: read.append(unit) or read_documents(unit, o)
+        job, "read_documents", lambda unit, *more: read.append(unit) or read_documents(unit, *more)
     )
     with pytest.raises(Killed):
         prepare(corpus, tokenizer, out, OPTIONS, processes=1)
@@ -256,20 +293,22 @@ def test_a_file_that_is_not_utf8_in_one_line(run, tokenizer, tmp_path, runner):
 
 
 def test_tokenizer_training_draws_languages_by_their_shares(tmp_path):
+    from keras_roberta.jobs.options.train_tokenizer import TrainTokenizerOptions
     from keras_roberta.jobs.train_tokenizer import train_tokenizer
 
     (tmp_path / "en.txt").write_text("\n".join(["aaaabbbb"] * 990 + ["c"]))
     (tmp_path / "sv.txt").write_text("\n".join(["xyxyxyxy"] * 10))
-    options = CorpusOptions("line", "file")
+    corpus_options = CorpusOptions("line", "file")
     files = [tmp_path / "en.txt", tmp_path / "sv.txt"]
     (tmp_path / "corpus").mkdir()
     for file in files:
         shutil.move(file, tmp_path / "corpus")
     merges = {}
     for alpha in (0.0, 1.0):
-        made, shares = train_tokenizer(
-            tmp_path / "corpus", tmp_path / f"tok{alpha}", 264, options, language_alpha=alpha
+        options = TrainTokenizerOptions(
+            vocabulary_size=264, corpus=corpus_options, language_alpha=alpha
         )
+        made, shares = train_tokenizer(tmp_path / "corpus", tmp_path / f"tok{alpha}", options)
         merges[alpha] = made.merges
         assert shares["sv"] == pytest.approx(0.5 if alpha == 0 else 0.01, abs=0.002)
     assert ("x", "y") in merges[0.0] and ("x", "y") not in merges[1.0]

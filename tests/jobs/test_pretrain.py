@@ -104,6 +104,7 @@ def test_a_run_and_what_it_leaves(finished):
     assert list((out / "tensorboard").iterdir())
     assert (out / "curves.png").stat().st_size > 10_000
     card = (out / "README.md").read_text()
+    assert '| objectives | ["mlm", "sop", "tokens"] |' in card and "| save_every |" not in card
     assert "mlm, sop, tokens" in card and f"{result.heldout['de']['mlm_loss']:.3f}" in card
     assert sorted(path.name for path in (out / "states").iterdir()) == [
         "step-00000025.safetensors",
@@ -210,7 +211,7 @@ def test_embeddings_start_from_what_stands_together(english_shards, tmp_path):
     # Another worker takes what the chief has counted.
     sent = np.ones_like(table)
     other = types.SimpleNamespace(
-        place=types.SimpleNamespace(is_chief=False), of_chief=lambda own: sent + own
+        rank=types.SimpleNamespace(is_chief=False), of_chief=lambda own: sent + own
     )
     start_from_cooccurrence(result.model.backbone, None, 0, other)
     np.testing.assert_array_equal(result.model.backbone.token_embedding.embeddings, sent)
@@ -247,6 +248,15 @@ def test_a_run_from_before_an_option_was_there(shards, begun, tmp_path):
     RunDirectory(path).open(options(), open_shards(shards))
     with pytest.raises(InputError, match="with initial_embeddings random, not cooccurrence"):
         RunDirectory(path).open(options(initial_embeddings="cooccurrence"), open_shards(shards))
+
+
+def test_a_trailing_slash_makes_no_other_run(shards, begun, finished, tmp_path):
+    path = shutil.copytree(begun, tmp_path / "run")
+    record = json.loads((path / "run.json").read_text())
+    record["options"] |= {"size": None, "preset": f"{finished[0]}/"}  # as it was written once
+    (path / "run.json").write_text(json.dumps(record))
+    for preset in (finished[0], f"{finished[0]}/"):
+        RunDirectory(path).open(options(size=None, preset=preset), open_shards(shards))
 
 
 def test_a_run_by_the_clock(english_shards, tmp_path, monkeypatch):
@@ -436,8 +446,8 @@ def test_a_run_from_a_hugging_face_checkpoint(shards, finished, tmp_path):
     ],
 )
 def test_presets_that_do_not_fit(shards, finished, tmp_path, changes, message):
-    chosen = options(**dict(size=None, preset=finished[0]) | changes)
     with pytest.raises(InputError, match=message):
+        chosen = options(**dict(size=None, preset=finished[0]) | changes)
         pretrain(shards, tmp_path / "run", chosen)
     assert not (tmp_path / "run").exists()
 
@@ -471,9 +481,9 @@ def test_damaged_records_are_named_or_counted(english_shards, tmp_path, capsys):
         (("--loss-weights", "mlm"), "--loss-weights 'mlm': give pairs such as"),
         (("--loss-weights", "sop:1"), "loss_weights names 'sop'"),
         (("--evaluate-every", "70"), "--evaluate-every 70 is not a multiple of --log-every 50"),
-        (("--objectives", "mlm,clm"), "clm"),
+        (("--objectives", "mlm,clm"), "--objectives mlm,clm: give one or more of mlm"),
         (("--size", "tiny", "--preset", "x"), "--size and --preset: give one of them"),
-        (("--hours", "0"), "hours must be positive"),
+        (("--hours", "0"), "--hours must be positive"),
     ],
 )
 def test_options_of_the_command(shards, tmp_path, capsys, more, message):

@@ -54,25 +54,68 @@ def test_ramps_make_stages():
     [
         (dict(steps=0), "steps must be positive"),
         (dict(hours=-1), "hours must be positive"),
-        (dict(size="tiny", preset="x"), "size tiny, preset x: give one of them"),
-        (dict(initial_embeddings="glove"), "initial_embeddings must be one of random, cooccurr"),
+        (dict(size="tiny", preset="x"), "size and preset: give one of them"),
+        (
+            dict(initial_embeddings="glove"),
+            "initial_embeddings 'glove': expected one of random, cooccurr",
+        ),
         (dict(preset="x", initial_embeddings="cooccurrence"), "preset has its own weights"),
-        (dict(initializer="zeros"), "initializer must be one of normal, truncated_normal, glorot"),
+        (
+            dict(initializer="zeros"),
+            "initializer 'zeros': expected one of normal, truncated_normal, glorot",
+        ),
         (dict(size="huge"), "no RobertaConfig is named 'huge'"),
         (dict(dropout=1.0), "dropout"),
-        (dict(dtype="float8"), "dtype must be one of"),
+        (dict(dtype="float8"), "dtype 'float8': expected one of"),
         (dict(batch_size=65), "batch_size 65 does not divide into 2 parts"),
         (dict(batch_ramp=((0.5, 64), (0.5, 128))), "batch_ramp: shares of the run must rise"),
         (dict(length_ramp=((1.0, 64),)), "length_ramp: shares of the run must rise"),
         (dict(length_ramp=((0.1, 2),)), "sequence_length"),
-        (dict(save_every=0), "save_every must be at least 1"),
+        (dict(save_every=0), "save_every must be a whole number from 1"),
         (dict(objectives=("clm",)), "objectives clm"),
         (dict(mask_rate=2.0), "mask_rate"),
+        (dict(evaluate_every=70), "evaluate_every 70 is not a multiple of log_every 50"),
+        (dict(learning_rat=1.0), "learning_rat is no option here; did you mean learning_rate"),
+        (dict(steps="10"), "steps must be a whole number; got '10'"),
     ],
 )
 def test_options_that_do_not_fit(changes, message):
     with pytest.raises(InputError, match=message):
         recipe("roberta-base", **changes)
+
+
+def test_options_survive_json():
+    options = recipe(
+        "one-day",
+        hours=2,
+        batch_size=64,
+        objectives="mlm, sop",
+        loss_weights={"sop": 0.5},
+        length_ramp=((0.0, 32),),
+    )
+    assert options.batches.objectives == ("mlm", "sop")
+    read = json.loads(json.dumps(options.to_dict()))
+    assert PretrainingOptions.from_dict(read) == options
+    with pytest.raises(InputError, match="siz is no option here; did you mean size"):
+        PretrainingOptions.from_dict({"siz": "base"})
+
+
+def test_a_record_of_a_run_reads_as_it_did():
+    """The layout of `run.json`: nested where it was, all names as they were."""
+    values = recipe("roberta-base", steps=10, batch_ramp=((0.0, 64),)).to_dict()
+    assert values["batches"]["objectives"] == ["mlm"] and values["batch_ramp"] == [[0.0, 64]]
+    assert set(values) == set(
+        "size preset initializer initial_embeddings batches loss_weights steps hours "
+        "micro_batch_size batch_ramp length_ramp learning_rate warmup decay_power weight_decay "
+        "epsilon clip_norm dropout dtype remat seed save_every keep_states log_every "
+        "evaluate_every evaluation_batches".split()
+    )
+
+
+def test_a_presets_trailing_slash_makes_no_other_run():
+    one, other = (recipe("roberta-base", preset=path) for path in ("hf/", pathlib.Path("hf")))
+    assert one == other
+    assert recipe("roberta-base", preset="hf://a/b").preset == "hf://a/b"
 
 
 def test_an_unknown_recipe():

@@ -16,6 +16,7 @@ from backports import zstd
 
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
+from keras_roberta.options import Options, option
 
 DOCUMENTS = ("file", "block", "line")
 LANGUAGES_FROM = ("none", "folder", "file", "field")
@@ -29,35 +30,30 @@ _SEPARATORS = {"line": re.compile(rb"\r?\n"), "block": re.compile(rb"\n(?:[ \t\r
 
 
 @dataclasses.dataclass(frozen=True)
-class CorpusOptions:
-    """How documents lie in files.
+class CorpusOptions(Options):
+    """How documents lie in files; in JSON lines each line is a document."""
 
-    Attributes:
-        documents: what is one, in text files: a "file", a "block" between blank lines, or a "line".
-            In JSON lines each line is one.
-        languages_from: "folder", the first one below the corpus; "file", the name up to its first
-            full stop; a "field" of JSON lines; or "none".
-        text_field, language_field, labels_field: the fields of JSON lines. Labels are triples
-            `[first character, character behind the last, class]`.
-        max_document_bytes: longer documents are cut, at white space if there is any, and count as
-            several.
-    """
-
-    documents: str = "block"
-    languages_from: str = "none"
-    text_field: str = "text"
-    language_field: str = "language"
-    labels_field: str = "labels"
-    max_document_bytes: int = 1_000_000
-
-    def __post_init__(self):
-        for name, allowed in (("documents", DOCUMENTS), ("languages_from", LANGUAGES_FROM)):
-            if getattr(self, name) not in allowed:
-                raise InputError(
-                    f"{name} {getattr(self, name)!r}: expected one of {', '.join(allowed)}"
-                )
-        if self.max_document_bytes < 16:
-            raise InputError(f"max_document_bytes {self.max_document_bytes}: give at least 16")
+    documents: str = option(
+        "block",
+        "What is a document in text files; a block stands between blank lines.",
+        choices=DOCUMENTS,
+    )
+    languages_from: str = option(
+        "none",
+        "What names a text's language: the first folder below the corpus, the file's name up to "
+        "its first full stop, a field of JSON lines.",
+        choices=LANGUAGES_FROM,
+    )
+    text_field: str = option("text", "Field of the texts in JSON lines.")
+    language_field: str = option("language", "Field of the languages in JSON lines.")
+    labels_field: str = option(
+        "labels",
+        "Field of token labels in JSON lines: [[first character, character behind the last, "
+        "class], …]; read where --token-labels names classes.",
+    )
+    max_document_bytes: int = option(
+        1_000_000, "Longer documents are cut, at white space if there is any.", at_least=16
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,8 +133,13 @@ def work_units(corpus, options) -> list[tuple[Piece, ...]]:
     return units
 
 
-def read_documents(pieces, options) -> Iterator[Document]:
+def read_documents(pieces, options, with_labels=True) -> Iterator[Document]:
     """The documents of a work unit, in order.
+
+    Args:
+        pieces: the unit.
+        options: `CorpusOptions`
+        with_labels: False passes over the field of token labels, whatever is in it.
 
     Raises:
         InputError: a file cannot be read or unpacked, is not UTF-8, or a line is not JSON with the
@@ -148,7 +149,7 @@ def read_documents(pieces, options) -> Iterator[Document]:
         try:
             with _open(piece) as file:
                 if _is_json(piece.name):
-                    yield from _of_json(file, piece, options)
+                    yield from _of_json(file, piece, options, with_labels)
                 else:
                     yield from _of_text(file, piece, options)
         except (EOFError, zlib.error, zstd.ZstdError, gzip.BadGzipFile) as error:
@@ -167,7 +168,7 @@ def _of_text(file, piece, options):
             yield Document(text, language, f"{piece.path}, byte {offset}", (), is_cut)
 
 
-def _of_json(file, piece, options):
+def _of_json(file, piece, options, with_labels):
     for offset, line, is_cut in _stretches(file, piece, _SEPARATORS["line"], _LONGEST_JSON_LINE):
         place = f"{piece.path}, byte {offset}"
         if is_cut:
@@ -189,7 +190,9 @@ def _of_json(file, piece, options):
         language = _language_of_name(piece.name, options)
         if options.languages_from == "field":
             language = _checked_language(row.get(options.language_field), place)
-        labels = _checked_labels(row.get(options.labels_field, ()), len(text), place)
+        labels = ()
+        if with_labels:
+            labels = _checked_labels(row.get(options.labels_field, ()), len(text), place)
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         if not labels:
             text = text.strip()

@@ -1,8 +1,9 @@
 """Near-duplicate documents, by MinHash and locality-sensitive hashing (Broder 1997; Leskovec et al.
 2014, section 3.4), on five successive tokens.
 
-The rule needs no order of work: of the documents that share a band, all that are like the first of
-them, by their keys, are dropped.
+The rule, with documents in the order of their keys: a document goes if it is like an earlier one
+that stays. It needs no order of work: `like_pairs` finds pairs within each band, wherever that is
+looked at, and `dropped` goes by all of them.
 """
 
 import numpy as np
@@ -11,6 +12,9 @@ import rensa
 NUM_HASHES = 128
 NUM_BANDS = 16  # of 8 hashes: documents that are like by 0.8 share one in 95 of 100 cases
 _SHINGLE = 5  # tokens
+# Of the documents that share a band each is compared with so many of the first, so that the work
+# for thousands of copies of a page does not go with their square.
+_COMPARED = 8
 
 
 def signatures(documents):
@@ -57,24 +61,74 @@ def likeness(first, second):
     return (first == second).mean(axis=-1)
 
 
-def duplicates(shared, keys, numbers, likeness, threshold):
-    """Which of some documents are to go.
+def repeated(shared, keys, numbers):
+    """Which documents equal another, but for the one with the smallest number.
 
     Args:
-        shared: (n,) what only documents that may be alike share: a band's key, or the document's.
+        shared: (n,) what equal documents share; others may share it too.
         keys: uint64 (n, 2) documents' keys.
-        numbers: (n,) their places in the corpus, by which equal ones are told apart.
-        likeness: function of two arrays of places in [0, n), or None: only equal ones go.
+        numbers: (n,) their places in the corpus.
 
     Returns:
-        places of exact and of near duplicates, int64.
+        places in [0, n), int64.
     """
     order = np.lexsort((numbers, keys[:, 1], keys[:, 0], shared))
-    is_first = np.append(True, shared[order][1:] != shared[order][:-1])
-    first = order[np.flatnonzero(is_first)[np.cumsum(is_first) - 1]][~is_first]
-    other = order[~is_first]
-    equal = (keys[first] == keys[other]).all(axis=1)
-    exact, first, other = other[equal], first[~equal], other[~equal]
-    if likeness is None:
-        return exact, other[:0]
-    return exact, other[likeness(first, other) >= threshold]
+    return order[1:][_equals_the_one_before(order, shared, keys)]
+
+
+def like_pairs(shared, keys, numbers, likeness, threshold):
+    """Pairs of like documents among those that share a band. Of equal ones the first is looked at.
+
+    Args:
+        shared: (n,) the key of the band.
+        keys, numbers: as for `repeated`.
+        likeness: function of two arrays of places in [0, n).
+        threshold: pairs at least this much alike are found.
+
+    Returns:
+        places of the earlier and of the later document of each pair, by the documents' keys.
+    """
+    order = np.lexsort((numbers, keys[:, 1], keys[:, 0], shared))
+    order = order[~np.append(False, _equals_the_one_before(order, shared, keys))]
+    if not len(order):
+        return order, order
+    starts_band = np.append(True, shared[order][1:] != shared[order][:-1])
+    first = np.flatnonzero(starts_band)[np.cumsum(starts_band) - 1]  # of each one's band
+    rank = np.arange(len(order)) - first  # in its band
+    earlier, later = [], []
+    for i in range(min(_COMPARED, int(rank.max()))):
+        behind = np.flatnonzero(rank > i)
+        one, other = order[first[behind] + i], order[behind]
+        alike = likeness(one, other) >= threshold
+        earlier.append(one[alike])
+        later.append(other[alike])
+    empty = order[:0]
+    return np.concatenate([empty, *earlier]), np.concatenate([empty, *later])
+
+
+def dropped(earlier, later):
+    """The documents that go: those that are like an earlier one that stays.
+
+    Args:
+        earlier, later: int64 (pairs,), whatever numbers the documents have.
+
+    Returns:
+        their numbers, sorted.
+
+    >>> a, b, c = 10, 20, 30  # a is like b, and b like c
+    >>> dropped(np.array([a, b]), np.array([b, c]))
+    array([20])
+    """
+    found = [later[:0]]
+    while len(later):
+        # What is later than no document is sure to stay.
+        found.append(np.unique(later[~np.isin(earlier, later)]))
+        open_ = ~np.isin(earlier, found[-1]) & ~np.isin(later, found[-1])
+        earlier, later = earlier[open_], later[open_]
+    return np.sort(np.concatenate(found))
+
+
+def _equals_the_one_before(order, shared, keys):
+    """bool (n - 1,), of documents in order."""
+    same_key = (keys[order][1:] == keys[order][:-1]).all(axis=1)
+    return same_key & (shared[order][1:] == shared[order][:-1])

@@ -23,47 +23,56 @@ def mark_duplicates(directories, threshold):
     tables = [part.array("documents") for part in parts]
     hashes = [part.array("signatures") for part in parts]
     offsets = np.cumsum([0, *map(len, tables)])
-    exact, near = np.zeros(offsets[-1], bool), np.zeros(offsets[-1], bool)
+    exact = np.zeros(offsets[-1], bool)
     ranges = -(-int(offsets[-1]) // _DOCUMENTS_AT_A_TIME)
-    bands = near_duplicates.NUM_BANDS if threshold else 0
-
-    def columns(band):
-        for table, part_hashes in zip(tables, hashes, strict=True):
-            if band is None:
-                yield table["key"][:, 1].astype(np.uint64)
-            else:
-                yield near_duplicates.band_keys(part_hashes, band)
-
-    for band in (None, *range(bands)):
-        for number in range(ranges):
-            keys, places = [], []
-            for offset, column in zip(offsets, columns(band), strict=False):
-                those = np.flatnonzero(column % np.uint64(ranges) == number)
-                keys.append(column[those])
-                places.append(those + offset)
-            keys, places = np.concatenate(keys), np.concatenate(places)
+    pairs = np.zeros((0, 2), np.int64)
+    for band in (None, *range(near_duplicates.NUM_BANDS if threshold else 0)):
+        for shared, places in _ranges_of(band, tables, hashes, offsets, ranges):
             table = _gather(tables, offsets, places)
+            if band is None:
+                same = near_duplicates.repeated(shared, table["key"], table["number"])
+                exact[places[same]] = True
+                continue
 
             def likeness(first, other, places=places):
                 return near_duplicates.likeness(
                     _gather(hashes, offsets, places[first]), _gather(hashes, offsets, places[other])
                 )
 
-            same, alike = near_duplicates.duplicates(
-                keys,
-                table["key"],
-                table["number"],
-                likeness if band is not None else None,
-                threshold,
+            found = near_duplicates.like_pairs(
+                shared, table["key"], table["number"], likeness, threshold
             )
-            exact[places[same]] = near[places[alike]] = True
+            new = np.stack([places[those] for those in found], axis=1)
+            # Like documents share several bands.
+            pairs = np.unique(np.concatenate([pairs, new]), axis=0)
+    near = np.zeros(offsets[-1], bool)
+    near[near_duplicates.dropped(*pairs.T)] = True
     for directory, begin, end in zip(directories, offsets, offsets[1:], strict=False):
         with atomic_file(directory / "dropped.npy") as temporary:
             np.save(temporary, (exact | near)[begin:end])
     return {
         "exact_duplicates": int(exact.sum()),
-        "near_duplicates": int((near & ~exact).sum()),
+        "near_duplicates": int(near.sum()),
     }
+
+
+def _ranges_of(band, tables, hashes, offsets, count):
+    """(what documents may share, their places) in `count` ranges of what is shared."""
+
+    def columns():
+        for table, part_hashes in zip(tables, hashes, strict=True):
+            if band is None:
+                yield table["key"][:, 1].astype(np.uint64)
+            else:
+                yield near_duplicates.band_keys(part_hashes, band)
+
+    for number in range(count):
+        shared, places = [], []
+        for offset, column in zip(offsets, columns(), strict=False):
+            those = np.flatnonzero(column % np.uint64(count) == number)
+            shared.append(column[those])
+            places.append(those + offset)
+        yield np.concatenate(shared), np.concatenate(places)
 
 
 def _gather(arrays, offsets, places):

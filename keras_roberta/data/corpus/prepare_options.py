@@ -6,50 +6,48 @@ from keras_roberta.data.corpus.corpora import CorpusOptions
 from keras_roberta.data.corpus.scripts import SCRIPTS
 from keras_roberta.data.corpus.sentences import RULES
 from keras_roberta.data.corpus.shards import NO_LABEL
-from keras_roberta.errors import InputError
+from keras_roberta.options import OptionError, Options, nested, option
+
+_FOUND = ("language", "script")  # classes of tokens that need no labels
+
+
+def _token_labels(text):
+    """Of the command line: one of the words, or names with commas."""
+    return text if text in _FOUND else tuple(name.strip() for name in text.split(","))
 
 
 @dataclasses.dataclass(frozen=True)
-class PrepareOptions:
+class PrepareOptions(Options):
     """How a corpus becomes shards.
 
-    Attributes:
-        corpus: `CorpusOptions`
-        sentences: the rule by which they end; see `sentences.sentence_ends`.
-        heldout: share of the documents that are held out, by a hash of their text.
-        near_duplicates: documents at least this much alike (Jaccard similarity of their runs of
-            five tokens, estimated) are dropped but for one; 0 keeps them. Equal ones always go.
-        token_labels: classes for the objective "tokens": "language", "script", or the names of
-            those that the corpus is labelled with. Of these "O", if there, is for all other tokens.
-        tokens_a_shard: about.
+    Documents are held out by a hash of their text. They are alike by the Jaccard similarity of
+    their runs of five tokens, estimated; equal ones go even where `near_duplicates` is 0. Of named
+    `token_labels` "O", if there, is the class of all tokens that no label covers.
     """
 
-    corpus: CorpusOptions = CorpusOptions()
-    sentences: str = "prose"
-    heldout: float = 0.01
-    near_duplicates: float = 0.8
-    token_labels: str | tuple[str, ...] = "language"
-    tokens_a_shard: int = 1 << 23
+    corpus: CorpusOptions = nested(CorpusOptions)
+    sentences: str = option(
+        "prose", "Where sentences end: full stops, or line breaks.", choices=tuple(RULES)
+    )
+    heldout: float = option(
+        0.01, "Share of the documents that are held out.", at_least=0, at_most=1
+    )
+    near_duplicates: float = option(
+        0.8, "Drop documents this much alike; 0 keeps them.", at_least=0, at_most=1
+    )
+    token_labels: str | tuple[str, ...] = option(
+        "language",
+        "Classes for the objective tokens: language, script, or names: O,PER,LOC.",
+        parse=_token_labels,
+    )
+    tokens_a_shard: int = option(1 << 23, "About.", at_least=1)
 
-    def __post_init__(self):
-        if self.sentences not in RULES:
-            raise InputError(f"sentences {self.sentences!r}: expected one of {', '.join(RULES)}")
-        for name in ("heldout", "near_duplicates"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"{name} must be between 0 and 1; got {getattr(self, name)}")
-        if self.tokens_a_shard < 1:
-            raise InputError(f"tokens_a_shard must be positive; got {self.tokens_a_shard}")
-        if not isinstance(self.token_labels, str):
-            object.__setattr__(self, "token_labels", tuple(self.token_labels))
-            if not 1 < len(set(self.token_labels)) == len(self.token_labels) <= NO_LABEL:
-                raise InputError(
-                    f"token_labels {','.join(self.token_labels)}: give 2 to {NO_LABEL} names, "
-                    "each once"
-                )
-        elif self.token_labels not in ("language", "script"):
-            raise InputError(
-                f"token_labels {self.token_labels!r}: expected language, script or the classes "
-                "that the corpus is labelled with"
+    def check(self):
+        names = self.corpus_classes
+        if names and not 1 < len(set(names)) == len(names) <= NO_LABEL:
+            raise OptionError(
+                "token_labels",
+                f"{','.join(names)}: give language, script, or 2 to {NO_LABEL} names, each once",
             )
 
     @property
@@ -63,10 +61,3 @@ class PrepareOptions:
             return {"source": "corpus", "classes": list(self.corpus_classes)}
         classes = languages if self.token_labels == "language" else SCRIPTS
         return {"source": self.token_labels, "classes": list(classes)}
-
-    def to_dict(self):
-        """As JSON holds it."""
-        values = dataclasses.asdict(self)
-        if self.corpus_classes:
-            values["token_labels"] = list(self.token_labels)
-        return values

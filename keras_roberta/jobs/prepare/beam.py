@@ -37,6 +37,7 @@ def prepare(
     tokenizer,
     out,
     options=None,
+    *,
     overwrite=False,
     runner="DirectRunner",
     runner_options=(),
@@ -74,11 +75,26 @@ def _build(pipeline, job, records):
     documents = encoded.documents  # (number, EncodedDocument, signature)
 
     # Duplicates: documents that share a band, or their key, come together.
-    dropped = (
-        documents
-        | "bands" >> beam.FlatMap(_bands, bool(threshold))
+    shared = documents | "bands" >> beam.FlatMap(_bands, bool(threshold))
+    found = (
+        shared
         | "same band" >> beam.GroupByKey()
-        | "find duplicates" >> beam.FlatMap(_find_duplicates, threshold)  # (number, is near)
+        | "find duplicates"
+        >> beam.ParDo(_FindDuplicates(threshold)).with_outputs("pairs", main="equal")
+    )
+    # All pairs of like documents, in one place: 16 bytes each.
+    near = (
+        found.pairs
+        | "each once" >> beam.Distinct()
+        | "pairs together" >> beam.combiners.ToList()
+        | "like one that stays" >> beam.FlatMap(_like_one_that_stays)
+    )
+    dropped = (
+        (
+            found.equal | "exact" >> beam.Map(lambda number: (number, False)),
+            near | "near" >> beam.Map(lambda number: (number, True)),
+        )
+        | "both" >> beam.Flatten()
         | "why" >> beam.CombinePerKey(min)
     )
     by_number = documents | "number" >> beam.Map(lambda row: (row[0], (row[0], row[1])))
@@ -101,10 +117,10 @@ def _build(pipeline, job, records):
         | "write" >> beam.Map(_write, job)
     )
 
-    near = dropped | "is near" >> beam.Map(lambda item: int(item[1]))
+    is_near = dropped | "is near" >> beam.Map(lambda item: int(item[1]))
     sums = {
-        "exact_duplicates": near | "is exact" >> beam.Map(lambda is_near: 1 - is_near),
-        "near_duplicates": near,
+        "exact_duplicates": is_near | "is exact" >> beam.Map(lambda near: 1 - near),
+        "near_duplicates": is_near,
         "cut": encoded.cut,
     }
     sums = {
@@ -151,22 +167,33 @@ def _bands(row, with_near):
         yield (band, int(key).to_bytes(8, "big")), (document.key, number, signature)
 
 
-def _find_duplicates(item, threshold):
-    (band, _), members = item
-    keys, numbers, signatures = zip(*members, strict=True)
-    likeness = None
-    if band >= 0:
+class _FindDuplicates(beam.DoFn):
+    """(what is shared, documents) to numbers of equal documents, and to pairs of like ones."""
+
+    def __init__(self, threshold):
+        self._threshold = threshold
+
+    def process(self, item):
+        (band, _), members = item
+        keys, numbers, signatures = zip(*members, strict=True)
+        keys = np.frombuffer(b"".join(keys), ">u8").reshape(-1, 2)
+        numbers, shared = np.array(numbers), np.zeros(len(numbers), np.uint64)
+        if band < 0:
+            yield from numbers[near_duplicates.repeated(shared, keys, numbers)].tolist()
+            return
         signatures = np.stack(signatures)
 
         def likeness(first, other):
             return near_duplicates.likeness(signatures[first], signatures[other])
 
-    keys = np.frombuffer(b"".join(keys), ">u8").reshape(-1, 2)
-    shared = np.zeros(len(numbers), np.uint64)
-    found = near_duplicates.duplicates(shared, keys, np.array(numbers), likeness, threshold)
-    for is_near, places in enumerate(found):
-        for place in places:
-            yield numbers[place], bool(is_near)
+        found = near_duplicates.like_pairs(shared, keys, numbers, likeness, self._threshold)
+        for pair in zip(*(numbers[places].tolist() for places in found), strict=True):
+            yield beam.pvalue.TaggedOutput("pairs", pair)
+
+
+def _like_one_that_stays(pairs):
+    pairs = np.array(pairs, np.int64).reshape(-1, 2)
+    return near_duplicates.dropped(*pairs.T).tolist()
 
 
 def _tokens(row, heldout):

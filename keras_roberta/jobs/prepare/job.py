@@ -60,7 +60,7 @@ def _state(path):
 def encoded_batches(pieces, encoder, options):
     """The documents of a work unit some at a time: (`EncodedDocument`s, how many are cut)."""
     batch, size = [], 0
-    for document in read_documents(pieces, options.corpus):
+    for document in read_documents(pieces, options.corpus, bool(options.corpus_classes)):
         batch.append(document)
         size += len(document.text)
         if size >= _BATCH_CHARACTERS:

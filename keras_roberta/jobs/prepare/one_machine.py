@@ -8,7 +8,9 @@ import concurrent.futures
 import json
 import multiprocessing
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,12 +34,21 @@ from keras_roberta.jobs.prepare.job import (
     num_shards,
     write_shard,
 )
-from keras_roberta.tokenizers import open_tokenizer
+from keras_roberta.tokenizers import Tokenizer, open_tokenizer
 
 _TOKENS_A_PART = 1 << 23
 
 
-def prepare(corpus, tokenizer, out, options=None, overwrite=False, processes=None, progress=None):
+def prepare(
+    corpus: str | Path,
+    tokenizer: Tokenizer | str | Path,
+    out: str | Path,
+    options: PrepareOptions | None = None,
+    *,
+    overwrite: bool = False,
+    processes: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> dict[str, Any]:
     """Tokenises a corpus and writes shards and their manifest.
 
     Args:

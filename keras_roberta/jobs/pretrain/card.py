@@ -1,11 +1,12 @@
 """What a pre-trained preset says of itself: a picture of the run's curves and a model card."""
 
-import matplotlib.figure
+import json
 
 from keras_roberta.files.atomic_write import atomic_file
-
-_INK, _MUTED = "#1f4e79", "#666666"
-_MOST_LANGUAGES = 12  # lines that can be told apart
+from keras_roberta.jobs.pretrain.options import MAY_DIFFER
+from keras_roberta.reports.picture import draw
+from keras_roberta.reports.training_curves import pretraining_report
+from keras_roberta.tasks.registry import TASKS
 
 
 def draw_curves(path, log, evaluations):
@@ -14,27 +15,7 @@ def draw_curves(path, log, evaluations):
     Args:
         log, evaluations: rows of the run's tables, as `CsvLog.rows` gives them.
     """
-    figure = matplotlib.figure.Figure(figsize=(10, 3.4), layout="constrained")
-    loss, rate = figure.subplots(1, 2, width_ratios=(3, 1))
-    loss.plot(*_curve(log, "loss"), color=_MUTED, linewidth=1, label="training")
-    languages = list(dict.fromkeys(row["language"] for row in evaluations))[:_MOST_LANGUAGES]
-    for language in languages:
-        rows = [row for row in evaluations if row["language"] == language]
-        loss.plot(*_curve(rows, "loss"), linewidth=1.5, marker=".", label=f"held out, {language}")
-    loss.set_title("loss", fontsize=9, loc="left")
-    loss.legend(fontsize=7, frameon=False, ncols=2)
-    rate.plot(*_curve(log, "learning_rate"), color=_INK, linewidth=1.5)
-    rate.set_title("learning rate", fontsize=9, loc="left")
-    for axes in (loss, rate):
-        axes.set_xlabel("step", fontsize=8, color=_MUTED)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize=8, length=0)
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, dpi=150)
-
-
-def _curve(rows, name):
-    return [int(row["step"]) for row in rows], [float(row[name]) for row in rows]
+    draw(path, pretraining_report(log, evaluations))
 
 
 def write_card(path, name, config, options, shards, totals, results):
@@ -70,12 +51,18 @@ def write_card(path, name, config, options, shards, totals, results):
         f"{config.num_heads} heads, {config.vocabulary_size:,} tokens, up to "
         f"{config.max_sequence_length} of them at once, trained from {start} by keras_roberta.",
         "",
-        "```python",
-        "import keras_roberta as kr",
-        "",
-        f'task = kr.RobertaTextClassifier.from_preset("{name}", num_classes=2)',
-        f'filler = kr.RobertaMaskedLM.from_preset("{name}")',
+        "```sh",
+        f'keras-roberta predict --model {name} "Some text with a <mask>."',
+        f"keras-roberta finetune --preset {name} --train train.tsv --out finetuned",
         "```",
+        "",
+        "It can be fine-tuned, by that command or in Python, for",
+        "",
+        *(
+            f"- {entry.summary}: `--task {entry.command}`, `keras_roberta.{entry.class_name}`"
+            for entry in TASKS
+            if entry.command
+        ),
         "",
         "## Training",
         "",
@@ -93,9 +80,26 @@ def write_card(path, name, config, options, shards, totals, results):
         "![Curves of loss and learning rate](curves.png)",
         "",
         *_results_table(results),
+        "",
+        *_options_table(options),
     ]
     with atomic_file(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _options_table(options):
+    changed = {name: value for name, value in options.changed().items() if name not in MAY_DIFFER}
+    if not changed:
+        return ["All options of the run had their defaults."]
+    return [
+        "## Options",
+        "",
+        "Those that decide the weights and were not left at their defaults; `run.json` has all.",
+        "",
+        "| option | value |",
+        "|---|---|",
+        *(f"| {name} | {json.dumps(value)} |" for name, value in changed.items()),
+    ]
 
 
 def _results_table(results):

@@ -6,9 +6,8 @@ import os
 from keras_roberta.config import INITIALIZERS, RobertaConfig
 from keras_roberta.data.pretraining.batch_options import BatchOptions
 from keras_roberta.errors import InputError
-from keras_roberta.jobs.finetune import DTYPES
-from keras_roberta.training.optimizer.pretraining import peak_learning_rate
-from keras_roberta.training.runs.budget import Budget
+from keras_roberta.jobs.options.finetune import DTYPES
+from keras_roberta.options import OptionError, Options, nested, option
 
 REPORTING = ("save_every", "keep_states", "log_every", "evaluate_every", "evaluation_batches")
 # What may differ when a run goes on: it decides neither samples nor, but for rounding, weights.
@@ -36,97 +35,118 @@ class Stage:
     parts: int
 
 
-@dataclasses.dataclass(frozen=True)
-class PretrainingOptions:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PretrainingOptions(Options):
     """All that decides a pre-training run; the defaults are roberta-base's.
 
-    Attributes:
-        size: name of a `RobertaConfig`; None with a preset.
-        preset: whose weights to start from, see `RobertaTask.from_preset`; None for random ones.
-        initializer: of a new model's weights, see `RobertaConfig`.
-        initial_embeddings: "random", or "cooccurrence": a new model's table of tokens starts with
-            their `token_vectors` in the shards.
-        batches: `BatchOptions`; its batch size counts sequences an optimizer step.
-        loss_weights: factor of each objective, 1 where left out.
-        steps, hours: see `Budget`.
-        micro_batch_size: sequences on a device at once; gradients of several are added up.
-        batch_ramp, length_ramp: pairs of progress, in [0, 1), and the batch size or sequence
-            length from there on; before the first pair that of `batches` holds.
-        learning_rate: the peak; None for `peak_learning_rate` of the largest batch.
-        warmup, decay_power: see `BudgetSchedule`.
-        weight_decay, epsilon, clip_norm: see `pretraining_optimizer`.
-        dropout: of hidden states and attention.
-        dtype: "float32", "mixed_bfloat16" or "mixed_float16".
-        remat: see `RobertaConfig`.
-        seed: of weights, dropout, order and masking.
-        save_every, keep_states: steps between states, and how many stay.
-        log_every, evaluate_every: steps between rows of the log, and between evaluations, which
-            happen with a row.
-        evaluation_batches: of each language, at most.
+    A run by `steps` can be repeated exactly; one by `hours` follows the clock; with both it ends
+    with the one that is used up first. Ramps are pairs of progress, in [0, 1), and the batch size
+    or sequence length from there on; before the first pair that of `batches` holds.
 
     Raises:
-        InputError: names the value that does not fit.
+        OptionError: names the value that does not fit.
     """
 
-    size: str | None = "base"
-    preset: str | None = None
-    initializer: str = "normal"
-    initial_embeddings: str = "random"
-    batches: BatchOptions = BatchOptions(batch_size=8192)
-    loss_weights: dict[str, float] = dataclasses.field(default_factory=dict)
-    steps: int | None = 500_000
-    hours: float | None = None
-    micro_batch_size: int = 64
-    batch_ramp: tuple[tuple[float, int], ...] = ()
-    length_ramp: tuple[tuple[float, int], ...] = ()
-    learning_rate: float | None = None
-    warmup: float = 24_000 / 500_000
-    decay_power: float = 1.0
-    weight_decay: float = 0.01
-    epsilon: float = 1e-6
-    clip_norm: float | None = None
-    dropout: float = 0.1
-    dtype: str = "float32"
-    remat: bool = False
-    seed: int = 0
-    save_every: int = 1000
-    keep_states: int = 2
-    log_every: int = 50
-    evaluate_every: int = 1000
-    evaluation_batches: int = 20
+    size: str | None = option(
+        "base", "tiny, mini, small, base, large, xlm-base or xlm-large.", shown_default="base"
+    )
+    preset: str | None = option(
+        None, "Go on from the weights of this checkpoint, instead of --size."
+    )
+    initializer: str = option("normal", "Of a new model's weights.", choices=INITIALIZERS)
+    initial_embeddings: str = option(
+        "random",
+        "Of the tokens of a new model: random, or by what stands beside them in the text.",
+        choices=INITIAL_EMBEDDINGS,
+    )
+    batches: BatchOptions = nested(
+        BatchOptions,
+        batch_size=8192,
+        shown={
+            "batch_size": "the recipe's; one-day without a GPU: 64",
+            "sequence_length": "512; one-day: 128",
+        },
+    )
+    loss_weights: dict[str, float] = option(
+        {}, "Factors of the objectives, such as mlm:1,sop:0.5.", shown_default="1 each"
+    )
+    steps: int | None = option(
+        500_000,
+        "Steps to take; repeatable, unlike hours.",
+        above=0,
+        shown_default="the recipe's",
+    )
+    hours: float | None = option(None, "Time to use.", above=0, shown_default="the recipe's")
+    micro_batch_size: int = option(
+        64, "Sequences on a device at once; the gradients of several are added up.", at_least=1
+    )
+    batch_ramp: tuple[tuple[float, int], ...] = option(
+        (), "Batch size from a share of the run on: 0:64,0.3:128,0.6:256."
+    )
+    length_ramp: tuple[tuple[float, int], ...] = option(
+        (), "The same for the sequence length: 0:128,0.9:512."
+    )
+    learning_rate: float | None = option(
+        None, "The peak.", above=0, shown_default="by batch size and width"
+    )
+    warmup: float = option(
+        24_000 / 500_000,
+        "Share of the run in which the rate rises.",
+        at_least=0,
+        below=1,
+        shown_default="the recipe's",
+    )
+    decay_power: float = option(1.0, "Of the polynomial decay of the rate.", above=0)
+    weight_decay: float = option(0.01, "Decoupled, not on biases and norms.", at_least=0)
+    epsilon: float = option(1e-6, "Of AdamW.", above=0, shown_default="the recipe's")
+    clip_norm: float | None = option(
+        None, "Bound on the norm of the gradient.", above=0, shown_default="the recipe's"
+    )
+    dropout: float = option(
+        0.1,
+        "Rate, of hidden states and attention.",
+        at_least=0,
+        below=1,
+        shown_default="0.1; one-day: 0",
+    )
+    dtype: str = option("float32", "Precision.", choices=DTYPES)
+    remat: bool = option(False, "Less memory for more time: gradient checkpointing.")
+    seed: int = option(0, "Seeds weights, dropout, order and masking.")
+    save_every: int = option(1000, "Steps between saved states.", at_least=1)
+    keep_states: int = option(2, "Saved states that stay.", at_least=1)
+    log_every: int = option(50, "Steps between rows of the log.", at_least=1)
+    evaluate_every: int = option(
+        1000, "Steps between evaluations; a multiple of --log-every.", at_least=1
+    )
+    evaluation_batches: int = option(20, "Held-out batches a language, at most.", at_least=1)
 
-    def __post_init__(self):
+    def check(self):
         if (self.size is None) == (self.preset is None):
-            raise InputError(
-                f"size {self.size}, preset {self.preset}: give one of them; a preset has its size"
-            )
+            raise OptionError(("size", "preset"), ": give one of them; a preset has its own size")
         if self.size is not None:
             RobertaConfig.named(self.size, dropout=self.dropout)
         else:
-            object.__setattr__(self, "preset", os.fspath(self.preset))
+            # A trailing slash makes no other preset.
+            object.__setattr__(self, "preset", without_trailing_slash(self.preset))
         for name, choices in _STARTS.items():
             value = getattr(self, name)
-            if value not in choices:
-                raise InputError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
             if self.preset is not None and value != choices[0]:
-                raise InputError(f"{name} {value}: a preset has its own weights; leave it out")
-        Budget(self.steps, self.hours)
-        for name in ("micro_batch_size", *REPORTING):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1; got {getattr(self, name)}")
-        if self.dtype not in DTYPES:
-            raise InputError(f"dtype must be one of {', '.join(DTYPES)}; got {self.dtype!r}")
+                raise OptionError(name, f"{value}: a preset has its own weights; leave it out")
+        if self.steps is None and self.hours is None:
+            raise OptionError(("steps", "hours"), ": say how long to train, by one of them")
         for name in ("batch_ramp", "length_ramp"):
-            ramp = tuple(tuple(pair) for pair in getattr(self, name))
-            object.__setattr__(self, name, ramp)
+            ramp = getattr(self, name)
             starts = [start for start, _ in ramp]
             if starts != sorted(set(starts)) or not all(0 <= start < 1 for start in starts):
-                raise InputError(f"{name}: shares of the run must rise, from 0 to below 1: {ramp}")
+                raise OptionError(
+                    name, f": shares of the run must rise, from 0 to below 1; got {ramp}"
+                )
+        if self.evaluate_every % self.log_every:
+            raise OptionError(
+                "evaluate_every",
+                f"{self.evaluate_every} is not a multiple of log_every {self.log_every}",
+            )
         self.stages()
-
-    @property
-    def budget(self):
-        return Budget(self.steps, self.hours)
 
     def stages(self, num_replicas=1):
         """The parts of the run on so many devices: a list of `Stage`.
@@ -151,10 +171,11 @@ class PretrainingOptions:
         choices = batches.num_choices if "choice" in batches.objectives else 1
         if batches.batch_size % (num_replicas * parts * choices):
             devices = f"on each of {num_replicas} devices " if num_replicas > 1 else ""
-            raise InputError(
-                f"batch_size {batches.batch_size} does not divide into {parts} parts {devices}of "
+            raise OptionError(
+                "batch_size",
+                f"{batches.batch_size} does not divide into {parts} parts {devices}of "
                 f"at most micro_batch_size {self.micro_batch_size}"
-                + (f" with whole groups of {choices} choices" if choices > 1 else "")
+                + (f" with whole groups of {choices} choices" if choices > 1 else ""),
             )
         return parts
 
@@ -170,11 +191,14 @@ class PretrainingOptions:
         """`learning_rate`, or what goes with the batch size and the width of the model."""
         if self.learning_rate is not None:
             return self.learning_rate
+        from keras_roberta.training.optimizer.pretraining import peak_learning_rate
+
         return peak_learning_rate(self.largest_batch_size, hidden_dim)
 
-    def to_dict(self):
-        """As JSON can hold it."""
-        return {**dataclasses.asdict(self), "batches": self.batches.to_dict()}
+
+def without_trailing_slash(preset):
+    """A preset's path as one writes it; the name of one on the hub stays."""
+    return preset if preset.startswith("hf://") else os.path.normpath(preset)
 
 
 def _reached(ramp, progress, value):
@@ -212,9 +236,7 @@ def recipe(name, **changes):
         full = values["batch_size"]
         ramp = ((0.0, full // 4), (0.3, full // 2), (0.6, full))
         values["batch_ramp"] = ramp if full % 4 == 0 else ()
-    of_batches = {field.name for field in dataclasses.fields(BatchOptions)}
-    batches = {key: values.pop(key) for key in list(values) if key in of_batches}
-    return PretrainingOptions(batches=BatchOptions(**batches), **values)
+    return PretrainingOptions.from_flat(values)
 
 
 RECIPES = {

@@ -19,12 +19,13 @@ from keras_roberta.data.pretraining.batches import (
 from keras_roberta.errors import InputError
 from keras_roberta.files.output_directory import output_errors
 from keras_roberta.jobs.pretrain.card import draw_curves, write_card
+from keras_roberta.jobs.pretrain.options import PretrainingOptions
 from keras_roberta.jobs.pretrain.run_directory import RunDirectory
 from keras_roberta.jobs.pretrain.start_model import start_from_cooccurrence, start_model
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.tasks.pretrainer import RobertaPretrainer
 from keras_roberta.training.optimizer.pretraining import pretraining_optimizer
-from keras_roberta.training.runs.budget import BudgetSchedule, RunClock
+from keras_roberta.training.runs.budget import Budget, BudgetSchedule, RunClock
 from keras_roberta.training.runs.divergence import StopDivergence
 from keras_roberta.training.runs.progress import RunBar, console
 from keras_roberta.training.runs.run_log import CsvLog, TensorBoardLog
@@ -54,8 +55,28 @@ class PretrainingResult:
     heldout: dict[str, dict[str, float]]
     signal: int | None = None
 
+    def summary(self) -> dict[str, float]:
+        """The figures, by what people call them."""
+        values = {
+            "steps": self.steps,
+            "tokens": self.tokens,
+            "hours": self.hours,
+            "skipped steps": self.skipped_steps,
+        }
+        for language, metrics in self.heldout.items():
+            values |= {f"{language} {name}": value for name, value in metrics.items()}
+        return values
 
-def pretrain(data, out, options, overwrite=False, on_corrupt="raise", strategy=None):
+
+def pretrain(
+    data: str | Path,
+    out: str | Path,
+    options: PretrainingOptions,
+    *,
+    overwrite: bool = False,
+    on_corrupt: str = "raise",
+    strategy: tf.distribute.Strategy | None = None,
+) -> PretrainingResult:
     """Pre-trains, and writes a preset for every task with its curves and model card.
 
     The same call goes on where an earlier one was stopped, on the same samples. By steps a run
@@ -66,14 +87,11 @@ def pretrain(data, out, options, overwrite=False, on_corrupt="raise", strategy=N
         out: directory of the run: `run.json`, `states/`, `log.csv`, `evaluations.csv` (from step
             0 where it starts from a preset), `tensorboard/`, and at the end the preset,
             `curves.png` and `README.md`.
-        options: `PretrainingOptions`
+        options: see `recipe`.
         overwrite: start anew where `out` holds another run.
         on_corrupt: see `open_shards`.
-        strategy: `tf.distribute.Strategy`, or None for one device. Of several workers the chief
-            writes `out`, and reads it for the others; each reads `data`.
-
-    Returns:
-        `PretrainingResult`
+        strategy: None for one device. Of several workers the chief writes `out`, and reads it for
+            the others; each reads `data`.
 
     Raises:
         InputError: names the file, option or value that does not fit; or the run diverges.
@@ -117,7 +135,7 @@ def _run(model, schedule, shards, options, stages, directory, evaluation, exchan
         start_from_cooccurrence(model.backbone, shards, options.seed, exchange)
         (before["seconds"],) = exchange.of_chief([time.monotonic() - started])
     clock = RunClock(
-        options.budget,
+        Budget(options.steps, options.hours),
         schedule,
         step=before["step"],
         seconds=before["seconds"],

@@ -9,7 +9,11 @@ from keras_roberta.checkpoints.keras_preset import remove_preset
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.files.output_directory import check_output_directory
-from keras_roberta.jobs.pretrain.options import MAY_DIFFER, PretrainingOptions
+from keras_roberta.jobs.pretrain.options import (
+    MAY_DIFFER,
+    PretrainingOptions,
+    without_trailing_slash,
+)
 
 RECORD = "run.json"
 
@@ -87,6 +91,8 @@ def _check_same(path, record):
             raise InputError(f"{path.parent}: a run {what}; {way_out}")
     defaults = json.loads(json.dumps(PretrainingOptions().to_dict()))
     then = _flat(defaults) | then  # a run from before an option was there
+    if then["preset"] is not None:
+        then["preset"] = without_trailing_slash(then["preset"])
     for name in {**then, **now}:
         if name not in MAY_DIFFER and then.get(name) != now.get(name):
             raise InputError(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import keras
 
+from keras_roberta.training.finetuning_recipe import LEARNING_RATE, WARMUP, WEIGHT_DECAY
 from keras_roberta.training.keras_internals import (
     adam_moments,
     built_variables,
@@ -262,11 +263,11 @@ class RobertaAdamW(keras.optimizers.AdamW):
 
 
 def finetuning_optimizer(
-    learning_rate=1e-4,
+    learning_rate=LEARNING_RATE,
     *,
     total_steps: int | None = None,
-    warmup: float = 0.06,
-    weight_decay: float = 0.1,
+    warmup: float = WARMUP,
+    weight_decay: float = WEIGHT_DECAY,
     beta_2: float = 0.98,
     epsilon: float = 1e-6,
     clip_norm: float | None = 1.0,

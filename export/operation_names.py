@@ -1,0 +1,9 @@
+"""Names of operations in exported graphs that more than one file here refers to.
+
+Every layer's operations carry the name of its weights, such as `encoder/block_1/attention/query`:
+quantisers such as ai-edge-quantizer choose layers by such names. The table of tokens has two uses,
+and so two names.
+"""
+
+TOKEN_LOOK_UP = "embeddings/token/look_up"
+TOKEN_PROJECTION = "embeddings/token/projection"

@@ -1,0 +1,1 @@
+"""The commands, a file each. They import what they run when they run it."""

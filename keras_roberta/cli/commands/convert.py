@@ -1,0 +1,28 @@
+"""`keras-roberta convert`"""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from keras_roberta.cli.paths import Overwrite, check_model
+from keras_roberta.cli.startup import start_tensorflow
+from keras_roberta.jobs.options.convert import ConvertOptions
+
+
+def convert(
+    model: Annotated[
+        str, Option(help="A preset, a Hugging Face directory as downloaded, or hf://org/name.")
+    ],
+    out: Annotated[Path, Option(help="Directory to write.")],
+    options: ConvertOptions,
+    overwrite: Overwrite = False,
+):
+    """Turn a preset into a directory for Transformers, or the other way round."""
+    check_model(model)
+    start_tensorflow()
+    from keras_roberta.cli.printing import print_values
+    from keras_roberta.jobs.convert import convert
+
+    converted = convert(model, out, options.to, overwrite=overwrite, drop_heads=options.drop_heads)
+    print_values({"model": converted, "directory": str(out)})

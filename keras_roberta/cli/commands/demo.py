@@ -1,0 +1,54 @@
+"""`keras-roberta demo`"""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from keras_roberta.cli.paths import Overwrite, check_file, check_model
+from keras_roberta.cli.quiet_interpreter import start_interpreter
+from keras_roberta.cli.startup import start_tensorflow
+from keras_roberta.jobs.options.demo import DemoOptions
+from keras_roberta.training.allocator import keep_freed_memory
+
+
+def demo(
+    options: DemoOptions,
+    out: Annotated[Path, Option(help="Directory for models, table, picture and JSON.")] = Path(
+        "demo-out"
+    ),
+    overwrite: Overwrite = False,
+):
+    """Everything once, in five minutes: pre-train, fine-tune, export, compare.
+
+    Without options, on the documentation inside the installed Python packages: which library was a
+    docstring written for?
+    """
+    if options.on_tables:
+        check_model(options.preset)
+        check_file(options.train)
+        check_file(options.dev)
+    start_tensorflow()
+    keep_freed_memory()
+    start_interpreter()
+    from rich.console import Console
+
+    from keras_roberta.demo.demo import demo_on_docstrings, demo_on_tables
+
+    if options.on_tables:
+        tables = demo_on_tables(
+            options.preset,
+            options.train,
+            options.dev,
+            out,
+            options.columns,
+            options.seed,
+            options.limit,
+            options.epochs,
+            overwrite,
+        )
+    else:
+        tables = demo_on_docstrings(out, options.seed, overwrite)
+    for table in tables:
+        Console().print(table)
+    Console().print(f"models, picture and JSON: {out}")

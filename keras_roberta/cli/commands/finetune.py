@@ -1,0 +1,43 @@
+"""`keras-roberta finetune`"""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from keras_roberta.cli.paths import Overwrite, check_file, check_model
+from keras_roberta.cli.startup import start_tensorflow
+from keras_roberta.cli.workers import Strategy, is_chief, strategy_of
+from keras_roberta.jobs.options.finetune import FinetuneOptions
+from keras_roberta.training.allocator import keep_freed_memory
+
+
+def finetune(
+    preset: Annotated[
+        str,
+        Option(
+            help="Checkpoint to start from: a directory (ours or Hugging Face's), or hf://org/name."
+        ),
+    ],
+    train: Annotated[Path, Option(help="Training data: .tsv, .csv or .jsonl.")],
+    out: Annotated[Path, Option(help="Directory for the fine-tuned preset, metrics and history.")],
+    options: FinetuneOptions,
+    dev: Annotated[Path | None, Option(help="Data to measure on.")] = None,
+    strategy: Strategy = "auto",
+    overwrite: Overwrite = False,
+):
+    """Fine-tune a checkpoint on a table of texts and labels."""
+    for table in (train, dev):
+        check_file(table)
+    check_model(preset)
+    start_tensorflow()
+    keep_freed_memory()
+    from keras_roberta.cli.printing import print_values
+    from keras_roberta.jobs.finetune import finetune
+
+    with strategy_of(strategy) as devices:
+        _, metrics = finetune(
+            preset, train, dev, out, options, overwrite=overwrite, strategy=devices
+        )
+    if is_chief(devices):
+        print_values({"model": str(out), **metrics})

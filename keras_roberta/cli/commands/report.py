@@ -1,0 +1,34 @@
+"""`keras-roberta report`"""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from keras_roberta.cli.paths import check_file, check_model
+from keras_roberta.cli.quiet_interpreter import start_interpreter
+from keras_roberta.cli.startup import start_tensorflow
+from keras_roberta.jobs.options.report import ReportOptions
+from keras_roberta.training.allocator import keep_freed_memory
+
+
+def report(
+    models: Annotated[list[str], Argument(help="Exported files and SavedModel directories.")],
+    preset: Annotated[str, Option(help="The preset that they were exported from.")],
+    data: Annotated[Path, Option(help="Texts and labels to compare on.")],
+    out: Annotated[Path, Option(help="Directory for the table and the picture.")],
+    options: ReportOptions,
+):
+    """Compare exported models with the preset: quality, agreement, size and latency."""
+    check_file(data)
+    for model in (*models, preset):
+        check_model(model)
+    start_tensorflow()
+    keep_freed_memory()
+    start_interpreter()
+    from rich.console import Console
+
+    from keras_roberta.jobs.report import report
+
+    table = report(models, preset, data, out, options.columns, options.limit, options.threads)
+    Console().print(table)

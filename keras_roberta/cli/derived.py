@@ -1,0 +1,126 @@
+"""Commands derived from records of options: a typer signature out of their fields."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import re
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_roberta.errors import InputError
+from keras_roberta.options import NamedOption, OptionError, Options, all_options
+from keras_roberta.options.values import kinds_of
+
+_TYPED = (bool, int, float, str, Path)  # read by typer; other types are read from text
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """Annotates a parameter that gets the options which were given, as a dict, not the record.
+
+    For commands in which something else than the record says what the others are:
+    `changes: Annotated[dict, Given(PretrainingOptions)]`.
+    """
+
+    record: type[Options]
+
+
+def derived_command(function: Callable) -> Callable:
+    """Makes a function whose parameters are records into one whose parameters are options.
+
+    A parameter annotated with a class of `Options` gets a record of what was given; options that
+    were not given take the record's defaults. Other parameters are typer's.
+
+    Errors of records are passed on with options as they are spelled on the command line.
+    """
+    parameters, records, known = [], {}, {}
+    for parameter in inspect.signature(function, eval_str=True).parameters.values():
+        record, as_given = _record_of(parameter.annotation)
+        if record is None:
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        records[parameter.name] = record, dict if as_given else record.from_flat
+        for named in all_options(record):
+            known[named.name] = named.flag
+            parameters.append(_parameter(named))
+
+    @functools.wraps(function)
+    def command(**values):
+        try:
+            for name, (record, make) in records.items():
+                given = {named.name: values.pop(named.name) for named in all_options(record)}
+                # A switch that is off was left out: it only turns something on.
+                values[name] = make(
+                    {k: v for k, v in given.items() if v is not None and v is not False}
+                )
+            return function(**values)
+        except OptionError as error:
+            raise InputError(_spelled_as_flags(error, known)) from None
+
+    command.__signature__ = inspect.Signature(parameters)
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    del command.__wrapped__
+    return command
+
+
+def _record_of(annotation) -> tuple[type[Options] | None, bool]:
+    """The record that a parameter stands for, and whether it gets what was given as it is."""
+    if typing.get_origin(annotation) is Annotated:
+        given = [item for item in annotation.__metadata__ if isinstance(item, Given)]
+        return (given[0].record, True) if given else (None, False)
+    is_record = isinstance(annotation, type) and issubclass(annotation, Options)
+    return (annotation if is_record else None), False
+
+
+def _parameter(named: NamedOption) -> inspect.Parameter:
+    """A typer option. Its default is always None: the record knows what it stands for."""
+    option, kinds = named.option, kinds_of(named.type)
+    kind = next((k for k in kinds if k in _TYPED and option.parse is None), str)
+    required = named.default is dataclasses.MISSING
+    if kind is bool:
+        default, shown = False, False
+    else:
+        default, shown = None, option.shown_default or _shown(named.default)
+    info = typer.Option(
+        named.flag,
+        help=option.help,
+        show_default=False if required else shown or False,
+        rich_help_panel=option.group,
+        metavar=f"[{'|'.join(option.allowed)}]" if option.allowed and kind is str else None,
+    )
+    type_ = kind if required or kind is bool else kind | None
+    return inspect.Parameter(
+        named.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=inspect.Parameter.empty if required else default,
+        annotation=Annotated[type_, info],
+    )
+
+
+def _shown(default):
+    """A default as one would write it on the command line."""
+    if isinstance(default, dict):
+        return ",".join(f"{name}:{value}" for name, value in default.items())
+    if isinstance(default, tuple):
+        return ",".join(map(str, default))
+    return None if default is None else str(default)
+
+
+def _spelled_as_flags(error, known):
+    """A record's message with options as the command line spells them.
+
+    Names without an underscore may be plain words, so that they count at the beginning alone.
+    """
+    names = " and ".join(known.get(name, name) for name in error.names)
+
+    def flag(match):
+        return known.get(match[0], match[0]) if "_" in match[0] else match[0]
+
+    problem = re.sub(r"\w+", flag, error.problem)
+    return f"{names}{'' if problem.startswith(':') else ' '}{problem}"

@@ -1,0 +1,37 @@
+"""Paths on the command line, looked at before TensorFlow is loaded, which takes seconds."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from keras_roberta.errors import InputError
+from keras_roberta.files.hub import HF_SCHEME
+
+Corpus = Annotated[Path, Option(help="Text: a file, or a directory; .txt, .jsonl, also .gz, .zst.")]
+Model = Annotated[str, Option(help="A preset, a .tflite file or a SavedModel's directory.")]
+Overwrite = Annotated[bool, Option("--overwrite", help="Replace what is in --out.")]
+
+
+def check_file(path: str | Path | None) -> None:
+    """Raises where a file is named that is not there."""
+    if path is not None and not Path(path).exists():
+        raise InputError(f"{path}: no such file")
+
+
+def check_directory(path: str | Path) -> None:
+    """Raises unless there is such a directory."""
+    if not Path(path).is_dir():
+        found = "is a file, not a directory" if Path(path).exists() else "no such directory"
+        raise InputError(f"{path}: {found}")
+
+
+def check_model(path: str) -> None:
+    """Raises unless a checkpoint or an exported model may lie there; one on the hub may."""
+    if path.startswith(HF_SCHEME):
+        return
+    if path.endswith(".tflite"):
+        check_file(path)
+    elif not Path(path).expanduser().is_dir():
+        found = "is a file, not a directory" if Path(path).exists() else "no such directory"
+        raise InputError(f"{path}: {found}; give a checkpoint's directory or hf://org/name")

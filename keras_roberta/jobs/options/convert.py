@@ -1,0 +1,16 @@
+"""What a model is converted to."""
+
+import dataclasses
+
+from keras_roberta.options import Options, option
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ConvertOptions(Options):
+    """Of `keras-roberta convert`."""
+
+    to: str = option(
+        "hugging-face",
+        "Format: hugging-face is what Transformers loads, keras a preset of this library.",
+    )
+    drop_heads: bool = option(False, "Leave out heads that cannot be kept.")

@@ -1,0 +1,63 @@
+"""What a preset is exported as."""
+
+import dataclasses
+
+from keras_roberta.options import OptionError, Options, option
+
+FORMATS = ("tflite", "saved-model")
+# What a SavedModel cannot be told: it holds float32 weights and takes texts of any length.
+_OF_TFLITE = ("quantization", "sequence_lengths")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExportOptions(Options):
+    """Of `keras_roberta.jobs.export.export` and `keras-roberta export`.
+
+    What is None is left to the exporter.
+    """
+
+    format: str = option("tflite", "What to write.", choices=FORMATS)
+    quantization: str | None = option(
+        None,
+        "Precision of the weights, for TFLite.",
+        choices=("none", "float16", "int8"),
+        shown_default="int8",
+    )
+    sequence_lengths: tuple[int, ...] | None = option(
+        None,
+        "Lengths in tokens that the TFLite model takes, with commas.",
+        at_least=3,
+        shown_default="32,64,128",
+    )
+    inputs: str = option(
+        "text", "Whether the tokenizer goes into the model.", choices=("text", "tokens")
+    )
+    pairs: bool = option(False, "The model takes pairs of texts.")
+    top_k: int | None = option(
+        None,
+        "Candidates for each <mask>, of a masked language model.",
+        at_least=1,
+        shown_default="5",
+    )
+
+    def check(self):
+        given = [name for name in _OF_TFLITE if getattr(self, name) is not None]
+        if self.format != "tflite" and given:
+            raise OptionError(
+                given[0],
+                "is for TFLite: a SavedModel has float32 weights and takes texts of any length; "
+                "leave it out",
+            )
+
+    @property
+    def of_tflite(self) -> dict:
+        """The arguments of `to_tflite` that were given."""
+        given = {name: getattr(self, name) for name in _OF_TFLITE}
+        if self.sequence_lengths is not None:
+            given["sequence_lengths"] = tuple(sorted(set(self.sequence_lengths)))
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def of_head(self) -> dict:
+        """The arguments that some tasks' heads have, where given."""
+        return {} if self.top_k is None else {"top_k": self.top_k}

@@ -1,0 +1,53 @@
+"""How a checkpoint is fine-tuned."""
+
+import dataclasses
+
+from keras_roberta.jobs.options.tables import TrainingColumns
+from keras_roberta.options import option
+from keras_roberta.tasks import registry
+from keras_roberta.training import finetuning_recipe as recipe
+
+_SUMMARIES = "; ".join(f"{e.command}, {e.summary}" for e in registry.TASKS if e.command)
+DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FinetuneOptions(TrainingColumns):
+    """Of `keras_roberta.jobs.finetune.finetune` and `keras-roberta finetune`."""
+
+    task: str = option(
+        "classify",
+        f"What to learn: {_SUMMARIES}.",
+        choices=registry.commands,
+    )
+    num_classes: int | None = option(
+        None, "Classes, where labels are numbers.", at_least=2, shown_default="as found"
+    )
+    epochs: int = option(recipe.EPOCHS, "Times to go over the data.", at_least=1)
+    batch_size: int = option(recipe.BATCH_SIZE, "Texts a step.", at_least=1)
+    learning_rate: float = option(
+        recipe.LEARNING_RATE, "The peak; the rate rises, then falls.", above=0
+    )
+    weight_decay: float = option(recipe.WEIGHT_DECAY, "Decoupled weight decay.", at_least=0)
+    warmup: float = option(
+        recipe.WARMUP, "Steps of rising rate, or their share of all when below 1.", at_least=0
+    )
+    sequence_length: int | None = option(
+        None,
+        "Longest text in tokens; what is beyond is cut off.",
+        at_least=3,
+        shown_default="what the model has positions for",
+    )
+    seed: int = option(0, "Seeds head, order and dropout.")
+    dtype: str = option("float32", "Precision.", choices=DTYPES)
+    remat: bool = option(False, "Less memory for more time: gradient checkpointing.")
+    dropout: float | None = option(
+        None,
+        "Rate; what was pre-trained without needs some, few texts more.",
+        at_least=0,
+        below=1,
+        shown_default="the preset's",
+    )
+    lora_rank: int | None = option(
+        None, "Train only adapters of this rank, and the head.", at_least=1
+    )

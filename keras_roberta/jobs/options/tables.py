@@ -1,0 +1,62 @@
+"""Which columns and rows of tables a job reads."""
+
+import dataclasses
+
+from keras_roberta.data.examples.columns import Columns
+from keras_roberta.options import Options, option
+
+_GROUP = "Tables"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TextColumns(Options):
+    """Where the texts are."""
+
+    text_column: str | None = option(
+        None,
+        "Column of the texts.",
+        shown_default="the one that is not the label",
+        group=_GROUP,
+    )
+    text_pair_column: str | None = option(
+        None, "Column of the second sentences, for sentence pairs.", group=_GROUP
+    )
+    limit: int | None = option(
+        None, "Use only the first rows of each file.", at_least=1, group=_GROUP
+    )
+
+    @property
+    def columns(self) -> Columns:
+        """The same for `read_texts` and schemas."""
+        return Columns(text=self.text_column, text_pair=self.text_pair_column)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TableColumns(TextColumns):
+    """Where the texts and the labels are."""
+
+    label_column: str = option("label", "Column of the labels: numbers or names.", group=_GROUP)
+
+    @property
+    def columns(self) -> Columns:
+        return dataclasses.replace(super().columns, label=self.label_column)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingColumns(TableColumns):
+    """The same in a training and a dev file."""
+
+    dev_text_column: str | None = option(
+        None, "The dev file's name for it, if another.", group=_GROUP
+    )
+    dev_text_pair_column: str | None = option(None, "The same.", group=_GROUP)
+    dev_label_column: str | None = option(None, "The same.", group=_GROUP)
+
+    @property
+    def columns(self) -> Columns:
+        return dataclasses.replace(
+            super().columns,
+            dev_text=self.dev_text_column,
+            dev_text_pair=self.dev_text_pair_column,
+            dev_label=self.dev_label_column,
+        )

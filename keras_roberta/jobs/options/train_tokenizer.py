@@ -1,0 +1,26 @@
+"""What a tokenizer learns from."""
+
+import dataclasses
+
+from keras_roberta.data.corpus.corpora import CorpusOptions
+from keras_roberta.options import Options, nested, option
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainTokenizerOptions(Options):
+    """Of `keras_roberta.jobs.train_tokenizer.train_tokenizer` and `keras-roberta tokenizer train`.
+
+    `language_alpha` is that of `language_sampling.language_shares`, here of bytes of text. Of a
+    larger corpus about `sample_mb` are learnt from: a language whose share is more than its text is
+    repeated, one whose share is less is sampled by document.
+    """
+
+    vocabulary_size: int = option(50_265, "Ids in all.", at_least=261, flag="--vocab-size")
+    corpus: CorpusOptions = nested(CorpusOptions, without=("labels_field",))
+    language_alpha: float = option(
+        0.7,
+        "Languages are drawn by size to this power: 1 as they come.",
+        at_least=0,
+        at_most=1,
+    )
+    sample_mb: int = option(1000, "Learn from about so much of the text.", at_least=1)

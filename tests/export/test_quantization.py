@@ -1,0 +1,310 @@
+"""The table of quantisation schemes: bounds on answers, schemes of one's own, rewrites."""
+
+import dataclasses
+import pathlib
+import re
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+import keras_roberta as kr
+from keras_roberta import export
+from keras_roberta.errors import InputError
+from keras_roberta.export import quantization, tflite, tflite_rewrites
+from keras_roberta.export.batches import as_features
+from keras_roberta.export.quantization import SCHEMES, Bound, QuantizationScheme
+from keras_roberta.export.verify import compare
+from keras_roberta.schemas import OneLabel, Value
+from keras_roberta.tasks.registry import TASKS
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOKENS = {"inputs": "tokens", "sequence_lengths": [8, 16]}
+
+
+# === Bounds ===
+
+
+def outputs_of(*probabilities):
+    probabilities = np.array(probabilities)
+    return {"probabilities": probabilities, "label": probabilities.argmax(axis=-1)}
+
+
+def check(found, expected, bound, schema=OneLabel(2)):  # noqa: B008
+    names = [f"text {i}" for i in range(len(next(iter(expected.values()))))]
+    compare(schema, found, expected, names=names, bound=bound, what="it")
+
+
+def test_an_answer_that_moved_too_far_is_named():
+    expected = outputs_of([0.5, 0.5], [0.9, 0.1], [0.2, 0.8])
+    found = outputs_of([0.5, 0.5], [0.7, 0.3], [0.2, 0.8])
+    check(found, expected, Bound(1.0, 0.21))
+    message = r"it: the answer to 'text 1' is off by 0.2, and the bound is 0.19; nothing was"
+    with pytest.raises(export.ExportMismatch, match=message):
+        check(found, expected, Bound(1.0, 0.19))
+
+
+def test_nearly_tied_answers_may_change_places():
+    expected = outputs_of([0.51, 0.49], [0.9, 0.1])
+    found = outputs_of([0.49, 0.51], [0.9, 0.1])
+    check(found, expected, Bound(1.0, 0.1))
+    message = "it: 50% of the sample texts are answered as before, and the bound is 100%; 'text 0'"
+    with pytest.raises(export.ExportMismatch, match=message):
+        check(outputs_of([0.42, 0.58], [0.9, 0.1]), expected, Bound(1.0, 0.1))
+    check(outputs_of([0.42, 0.58], [0.9, 0.1]), expected, Bound(0.5, 0.1))
+
+
+def test_values_are_judged_by_the_largest():
+    expected = {"value": np.array([1.0, 200.0])}
+    check({"value": np.array([9.0, 200.0])}, expected, Bound(1.0, 0.05), Value())
+    with pytest.raises(export.ExportMismatch, match="'text 0' is off by 0.055"):
+        check({"value": np.array([12.0, 200.0])}, expected, Bound(1.0, 0.05), Value())
+
+
+def test_what_is_not_a_number_is_refused():
+    expected = outputs_of([0.5, 0.5])
+    with pytest.raises(export.ExportMismatch, match="off by inf"):
+        check(outputs_of([np.nan, np.nan]), expected, Bound(0.0, 1.0))
+    with pytest.raises(export.ExportMismatch, match="off by inf"):
+        check(expected, outputs_of([np.nan, np.nan]), Bound(0.0, 1.0))
+
+
+def test_a_regression_near_0(make_task, tmp_path):
+    """8 bits are coarse beside its values, but not beside what a user tells apart."""
+    task = make_task(num_classes=1, labels=None)
+    task.head.logits.kernel.assign(0.1 * task.head.logits.kernel)
+    rows = [[0, *range(5, 5 + n), 2] for n in (1, 3, 6, 14)]
+    features = as_features(rows, 1)
+    task.head.logits.bias.assign_sub([float(np.mean(task(features)))])
+    path = export.to_tflite(task, tmp_path / "model.tflite", "int8", **TOKENS)
+    found, expected = export.load(path).predict(features)["value"], task(features).numpy()[:, 0]
+    assert np.abs(expected).max() < 0.2
+    np.testing.assert_allclose(found, expected, atol=0.05)
+
+
+def test_a_third_of_a_logit(make_task, tmp_path, monkeypatch):
+    """Of logits of 3, it moves a probability by more than the scheme may cost."""
+    task = make_task(num_classes=2, labels=None)
+    kernel, bias = task.head.logits.kernel, task.head.logits.bias
+    ids = np.random.default_rng(0).integers(5, 20_000, (64, 16))
+    largest = np.abs(task({"token_ids": ids, "padding_mask": np.ones_like(ids)})).max()
+    kernel.assign(3 / largest * kernel)
+    bias.assign(3 / largest * bias)
+
+    def damage(model):
+        buffers = set()
+        for graph in tflite_rewrites.signature_graphs(model):
+            for op in graph.operators:
+                if graph.tensors[op.outputs[0]].name == b"head/out/result":
+                    buffers.add(graph.tensors[op.inputs[2]].buffer)
+        (number,) = buffers
+        bias = model.buffers[number].data.tobytes()
+        shifted = np.frombuffer(bias, "<f4") + np.float32([1, 0])
+        model.buffers[number].data = np.frombuffer(shifted.tobytes(), np.uint8)
+
+    export.to_tflite(task, tmp_path / "right.tflite", "int8", **TOKENS)
+    damaged = dataclasses.replace(SCHEMES["int8"], rewrites=(damage,))
+    monkeypatch.setitem(SCHEMES, "int8", damaged)
+    message = "quantization 'int8': the answer to '.*' is off by .*, and the bound is"
+    with pytest.raises(export.ExportMismatch, match=message):
+        export.to_tflite(task, tmp_path / "wrong.tflite", "int8", **TOKENS)
+    assert [path.name for path in tmp_path.iterdir()] == ["right.tflite"]
+
+
+# === Schemes of one's own ===
+
+
+@pytest.fixture
+def scheme(monkeypatch):
+    """The one of the page that says how to add one, as it stands there."""
+    page = (ROOT / "docs/how-to/add-a-quantisation.md").read_text("utf-8")
+    block = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    names = {"QuantizationScheme": QuantizationScheme, "Bound": Bound}
+    exec(textwrap.dedent(block), names)
+    monkeypatch.setitem(SCHEMES, "float16-plain", names["scheme"])
+    return names["scheme"]
+
+
+def test_a_scheme_is_one_entry(scheme, classifier, tmp_path, monkeypatch, caplog):
+    with caplog.at_level("INFO", "keras_roberta"):
+        path = export.to_tflite(classifier, tmp_path / "a.tflite", "float16-plain", **TOKENS)
+    assert "a.tflite: XNNPACK runs it in" in caplog.text
+    runner = export.load(path)
+    assert runner.metadata["quantization"] == "float16-plain"
+    rows = as_features([[0, 9, 2], [0, 5, 6, 7, 2]], 1)
+    np.testing.assert_array_equal(
+        runner.predict(rows)["label"], classifier(rows).numpy().argmax(axis=-1)
+    )
+    monkeypatch.setattr(tflite, "xnnpack_partitions", lambda path: 3)
+    demanding = dataclasses.replace(scheme, one_partition="demanded")
+    monkeypatch.setitem(SCHEMES, scheme.name, demanding)
+    with pytest.raises(export.ExportMismatch, match="3 partitions, not 1"):
+        export.to_tflite(classifier, tmp_path / "b.tflite", "float16-plain", **TOKENS)
+
+
+@pytest.mark.parametrize("inputs", ["text", "tokens"])
+def test_a_scheme_that_is_calibrated(inputs, classifier, tmp_path, monkeypatch):
+    """The converter is shown the texts, each as the inputs of the signature that holds it."""
+    seen = []
+
+    def configure(converter):
+        seen.extend(converter.representative_dataset())
+        converter.representative_dataset = None
+
+    scheme = dataclasses.replace(
+        SCHEMES["none"], name="static", configure=configure, needs_calibration=True
+    )
+    monkeypatch.setitem(SCHEMES, "static", scheme)
+    options = {"inputs": inputs, "sequence_lengths": [8, 16]}
+    with pytest.raises(InputError, match="calibration: quantization 'static' needs texts"):
+        export.to_tflite(classifier, tmp_path / "a.tflite", "static", **options)
+    texts = ["a gem", "the film is a mess"]
+    export.to_tflite(classifier, tmp_path / "a.tflite", "static", **options, calibration=texts)
+    tokenizer = classifier.preprocessor.tokenizer
+    rows = [tokenizer(text) for text in texts]
+    assert len(rows[0]) <= 8 < len(rows[1]) <= 16
+    assert [name for name, _ in seen] == [f"{inputs}_8", f"{inputs}_16"]
+    for (_, given), text, row in zip(seen, texts, rows, strict=True):
+        if inputs == "text":
+            assert given["utf8"].tobytes().rstrip(b"\0") == text.encode()
+        else:
+            assert given["token_ids"][0, : len(row)].tolist() == row
+            assert given["padding_mask"].sum() == len(row)
+
+
+def test_the_table_names_what_it_holds():
+    assert list(SCHEMES) == [scheme.name for scheme in SCHEMES.values()]
+    assert all(scheme.summary for scheme in SCHEMES.values())
+    assert quantization.SCHEMES["none"].bound.largest_change <= 1e-4
+
+
+# === Rewrites ===
+
+
+@pytest.mark.parametrize("hidden_dim", [64, 320])
+@pytest.mark.parametrize("masked", [False, True])
+def test_sizes_that_are_all_alike(hidden_dim, masked, make_task, tokenizer, tmp_path):
+    """The vocabulary's table is found by its name, whatever has the same shape."""
+    task = make_task(vocabulary_size=320, intermediate_dim=320, hidden_dim=hidden_dim, layers=1)
+    options = {"sequence_lengths": [16]}
+    if masked:
+        keras.utils.set_random_seed(0)
+        preprocessor = kr.RobertaMaskedLM.preprocessor_cls(tokenizer, sequence_length=16)
+        task = kr.RobertaMaskedLM(task.backbone, preprocessor)
+        options |= {"top_k": 3, "max_masks": 2}
+    path = export.to_tflite(task, tmp_path / "model.tflite", "int8", **options)
+    texts = ["a <mask> gem"]
+    found, expected = export.load(path).predict(texts), task.named_outputs(texts)
+    name = "scores" if masked else "probabilities"
+    size = found[name].shape[-1]
+    np.testing.assert_allclose(found[name], expected[name][..., :size], atol=0.1)
+    model = schema.Model.GetRootAs(path.read_bytes())
+    sizes = [model.Buffers(i).DataLength() for i in range(model.BuffersLength())]
+    # The table of tokens and the two kernels of the block's second half, 8 bits each; attention
+    # and the head have hidden_dim by hidden_dim.
+    square = hidden_dim == 320
+    assert sizes.count(320 * hidden_dim) == 3 + square * (4 + 1)
+
+
+@pytest.mark.parametrize(
+    ("rewrite", "names", "message"),
+    [
+        ("gather_before_widening", True, "embedding table: expected one DEQUANTIZE .* found 0"),
+        ("gather_before_widening", False, "embeddings/token/look_up: expected one GATHER"),
+        ("share_vocabulary", True, "embedding table: expected one DEQUANTIZE .* found 0"),
+    ],
+)
+def test_another_converter_is_noticed(rewrite, names, message, make_task, tokenizer, tmp_path):
+    """A rewrite that does not find what it is for says what is missing."""
+    backbone = make_task(vocabulary_size=320, layers=1).backbone
+    preprocessor = kr.RobertaMaskedLM.preprocessor_cls(tokenizer, sequence_length=16)
+    task = kr.RobertaMaskedLM(backbone, preprocessor)
+    path = export.to_tflite(task, tmp_path / "model.tflite", "none", "tokens", sequence_lengths=[8])
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes())
+    if not names:
+        for tensor in model.subgraphs[0].tensors:
+            tensor.name = b"nameless"
+    with pytest.raises(export.ExportMismatch, match=message):
+        getattr(tflite_rewrites, rewrite)(model)
+
+
+# === Names of layers ===
+
+
+def layer_names(path):
+    """Names of the results of each signature's matrix products."""
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes())
+    kinds = [code.builtinCode for code in model.operatorCodes]
+    product = schema.BuiltinOperator.FULLY_CONNECTED
+    return [
+        {
+            graph.tensors[op.outputs[0]].name.decode()
+            for op in graph.operators
+            if kinds[op.opcodeIndex] == product
+        }
+        for graph in tflite_rewrites.signature_graphs(model)
+    ]
+
+
+@pytest.mark.parametrize("name", ["none", "float16", "int8", "text_none", "text_int8"])
+def test_layers_bear_their_names(name, exported):
+    parts = ("attention/query", "attention/key", "attention/value", "attention/output")
+    layers = [f"encoder/block_{i}/{p}" for i in (0, 1) for p in (*parts, "intermediate", "output")]
+    expected = {f"{layer}/result" for layer in (*layers, "head/dense", "head/out")}
+    for names in layer_names(exported[name]):
+        assert names == expected
+
+
+def test_operations_bear_the_names_of_their_layers(exported):
+    model = schema.ModelT.InitFromPackedBuf(exported["none"].read_bytes())
+    (graph, *_) = tflite_rewrites.signature_graphs(model)
+    names = [graph.tensors[op.outputs[0]].name.decode() for op in graph.operators]
+    # All but the outputs of the signature, which the converter numbers, belong to a layer.
+    nameless = [n for n in names if not re.match("embeddings/|encoder/block_|head/|attention_b", n)]
+    assert all(re.match("StatefulPartitionedCall", name) for name in nameless), nameless
+    for part in ("attention/scores", "attention_layer_norm", "gelu", "output_layer_norm"):
+        assert any(name.startswith(f"encoder/block_1/{part}/") for name in names), part
+
+
+def test_ai_edge_quantizer_takes_one_layer_by_name(exported, tmp_path):
+    from ai_edge_quantizer import quantizer
+
+    chosen = quantizer.Quantizer(str(exported["one_length"]))
+    chosen.add_dynamic_config(
+        regex="encoder/block_1/.*", operation_name="FULLY_CONNECTED", num_bits=8
+    )
+    content = chosen.quantize().quantized_model
+    model = schema.ModelT.InitFromPackedBuf(bytes(content))
+    (graph,) = tflite_rewrites.signature_graphs(model)
+    kernels = {
+        tensor.name.decode(): tensor.type for tensor in graph.tensors if b"/kernel" in tensor.name
+    }
+    in_8_bits = {name for name, kind in kernels.items() if kind == schema.TensorType.INT8}
+    assert in_8_bits == {name for name in kernels if name.startswith("encoder/block_1/")}
+    assert len(in_8_bits) == 6 and len(kernels) == 14
+
+
+# === Every task ===
+
+
+def test_a_multi_label_classifier(make_task, tokenizer, tmp_path):
+    backbone = make_task(layers=1).backbone
+    preprocessor = kr.RobertaPreprocessor(tokenizer, 16, labels=("a", "b", "c"))
+    task = kr.RobertaMultiLabelClassifier(backbone, num_classes=3, preprocessor=preprocessor)
+    path = export.to_tflite(task, tmp_path / "model.tflite", "int8", sequence_lengths=[16])
+    texts = ["a gem", "the film"]
+    expected = 1 / (1 + np.exp(-task.predict(texts, verbose=0)))
+    runner = export.load(path)
+    np.testing.assert_allclose(runner.predict(texts)["probabilities"], expected, atol=0.1)
+    assert runner.labels == ("a", "b", "c") and len(runner.answers(texts)) == 2
+    assert runner.metadata["schema"]["name"] == "many-labels"
+
+
+def test_no_task_is_named():
+    """What files say of an older format is the one place."""
+    entries = {entry.class_name for entry in TASKS} | {"num_classes == 1", "isinstance(task"}
+    for path in sorted((ROOT / "export").glob("*.py")):
+        found = [name for name in entries if name in path.read_text("utf-8")]
+        assert not found, f"{path.name}: {found}"

@@ -1,0 +1,50 @@
+"""Tasks are known by their registry: what lies above them names none.
+
+Files in these folders hold no class name of a task, and do not ask what kind of task they have by
+its class or by a number of classes. One job is about one task by its nature: `jobs/pretrain/` makes
+and trains the pre-trainer, and may name that class alone.
+"""
+
+import pathlib
+import re
+
+import pytest
+
+from keras_roberta.tasks.registry import TASKS
+
+ROOT = pathlib.Path(__file__).parents[1]
+FOLDERS = [
+    "export",
+    "keras_roberta/checkpoints",
+    "keras_roberta/cli",
+    "keras_roberta/jobs",
+    "keras_roberta/reports",
+]
+ALLOWED = {"keras_roberta/jobs/pretrain": {"RobertaPretrainer"}}
+ASKED = re.compile(r"num_classes\s*==\s*1\b|isinstance\(\s*task\b")
+
+
+def names_in(path):
+    """Class names of tasks, and questions about them, in a file."""
+    text = path.read_text(encoding="utf-8")
+    names = {e.class_name for e in TASKS if re.search(rf"\b{e.class_name}\b", text)}
+    return names | {match[0] for match in ASKED.finditer(text)}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_task_is_named(folder):
+    files = list((ROOT / folder).rglob("*.py"))
+    assert files, f"{folder} has moved; name its new place here"
+    found = {}
+    for path in files:
+        name = path.relative_to(ROOT).as_posix()
+        allowed = set().union(*(ALLOWED[place] for place in ALLOWED if name.startswith(place)))
+        if names_in(path) - allowed:
+            found[name] = names_in(path) - allowed
+    assert not found
+
+
+def test_what_is_looked_for_is_found():
+    """In files that may name tasks."""
+    assert names_in(ROOT / "keras_roberta/tasks/registry.py") >= {e.class_name for e in TASKS}
+    assert ASKED.search("if task.num_classes == 1:") and ASKED.search("isinstance(task, X)")
