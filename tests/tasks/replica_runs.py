@@ -21,15 +21,11 @@ from task_cases import CASES, CONFIG, TEXTS
 from keras_roberta.tokenizers.training import train_byte_level_bpe
 from keras_roberta.training.optimizer import finetuning_optimizer
 
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-tokenizer = train_byte_level_bpe(TEXTS * 4, vocabulary_size=300)
-config = CONFIG.replace(dropout=0.0, attention_dropout=0.0)
 
-
-def losses(case, strategy):
+def losses(case, strategy, tokenizer):
     keras.utils.set_random_seed(1)
     with strategy.scope():
+        config = CONFIG.replace(dropout=0.0, attention_dropout=0.0)
         task = case.make(tokenizer, config)
         task.compile(finetuning_optimizer(1e-3))
     x = case.x
@@ -39,9 +35,16 @@ def losses(case, strategy):
     return history.history["loss"]
 
 
-two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-print(
-    json.dumps(
-        {c.class_name: [losses(c, tf.distribute.get_strategy()), losses(c, two)] for c in CASES}
-    )
-)
+def main():
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    parts = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(cpu, parts)
+    tokenizer = train_byte_level_bpe(TEXTS * 4, vocabulary_size=300)
+    one = tf.distribute.get_strategy()
+    two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    found = {c.class_name: [losses(c, s, tokenizer) for s in (one, two)] for c in CASES}
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
