@@ -51,6 +51,7 @@ def measure(way, length, tokens, dropout, steps):
     import tensorflow as tf
 
     import keras_roberta as kr
+    from keras_roberta.training import keep_freed_memory
 
     config = kr.RobertaConfig(
         **SHAPE,
@@ -80,6 +81,7 @@ def measure(way, length, tokens, dropout, steps):
         on_train_batch_end=lambda batch, logs=None: ends.append(time.perf_counter())
     )
     data = tf.data.Dataset.from_tensors(batch).repeat()
+    keep_freed_memory()  # as `keras-roberta pretrain` does
     before = peak_megabytes()
     model.fit(data, steps_per_epoch=1 + steps, callbacks=[clock], verbose=0)
     seconds = np.diff(ends)  # without the first step, which traces

@@ -291,6 +291,7 @@ def sst2(path):
 def multilingual(options):
     from keras_roberta.jobs.pretrain.options import recipe
     from keras_roberta.jobs.pretrain.run import pretrain
+    from keras_roberta.training import keep_freed_memory
 
     corpus = options.out / "languages"
     for source in ("debian_handbook", "lingua_sentences"):
@@ -316,6 +317,7 @@ def multilingual(options):
         log_every=20,
         seed=options.seed,
     )
+    keep_freed_memory()  # as `keras-roberta pretrain` does
     result = pretrain(shards, options.out / "multilingual", chosen, overwrite=True)
     if result.signal is not None:
         sys.exit("stopped; run the stage again")

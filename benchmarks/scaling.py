@@ -111,7 +111,9 @@ def measure(point):
     import tensorflow as tf
 
     import keras_roberta as kr
+    from keras_roberta.training import keep_freed_memory
 
+    keep_freed_memory()  # as `keras-roberta pretrain` does
     strategy = tf.distribute.get_strategy()
     if point["replicas"] > 1:
         cpu = tf.config.list_physical_devices("CPU")[0]
@@ -143,7 +145,7 @@ def measure(point):
 
 
 def make_batch(point):
-    """Rows without padding, as `keras_roberta.data.pretraining.batches` gives them."""
+    """Rows without padding, as `keras_roberta.data.pretraining` gives them."""
     random = np.random.default_rng(0)
     shape = point["batch"], point["length"]
     ids = random.integers(5, VOCABULARY_SIZE, shape).astype("int32")

@@ -31,7 +31,8 @@ def main(preset, train, out):
 
     out = pathlib.Path(out)
     task.save_to_preset(out / "preset")
-    export.to_tflite(task, out / "sentiment.tflite", quantization="int8", sequence_lengths=(32,))
+    options = {"sequence_lengths": (32,), "overwrite": True}
+    export.to_tflite(task, out / "sentiment.tflite", quantization="int8", **options)
 
     phone = export.load(out / "sentiment.tflite")
     answer = phone.predict(["a gob of drivel"])

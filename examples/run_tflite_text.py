@@ -4,7 +4,7 @@
     python examples/run_tflite_text.py sentiment.tflite "a gob of drivel"
 
 The file is one that `export.to_tflite(task, path, inputs="text")` wrote. A program on a phone does
-the same steps; see docs/guides/phone.md.
+the same steps; see docs/android.md.
 """
 
 import json
@@ -31,11 +31,7 @@ def main(path, *texts):
         if "value" in outputs:  # a regression
             print(f"{outputs['value'][0]:.4f}\t{text}")
         elif "labels" in outputs:  # any number of labels
-            given = [
-                label
-                for label, is_given in zip(labels, outputs["labels"][0], strict=True)
-                if is_given
-            ]
+            given = [labels[i] for i in np.flatnonzero(outputs["labels"][0])]
             print(f"{', '.join(given) or '-'}\t{text}")
         else:
             print(f"{labels[outputs['label'][0]]}\t{outputs['score'][0]:.4f}\t{text}")

@@ -51,6 +51,15 @@ def stacked(outputs, ragged=()):
     }
 
 
+def cut(outputs, ragged, counts):
+    """Named outputs, those that are `ragged` without what lies behind the tokens of each row."""
+    return outputs | {
+        name: [row[:count] for row, count in zip(outputs[name], counts, strict=True)]
+        for name in ragged
+        if name in outputs
+    }
+
+
 def reordered(outputs, order):
     """Rows of named outputs in another order."""
     return {

@@ -52,7 +52,7 @@ class EdgeGraph(tf.Module):
             positions: int32 (batch, length), counted from 0; None where padding only ever stands
                 at the end.
             selection: float32 (batch, places, length), in each row a single 1 where to read, or
-                zeros; None for `<s>` alone, each row's first token.
+                zeros; "all" for every token; None for `<s>` alone, each row's first token.
 
         Returns:
             float32 (batch * places, hidden_dim)
@@ -81,7 +81,9 @@ class EdgeGraph(tf.Module):
         last = self.config.num_layers - 1
         for i in range(last):
             x = self._block(x, bias, batch, length, i)
-        return self._block(x, bias, batch, length, last, read)
+        return self._block(
+            x, bias, batch, length, last, None if isinstance(selection, str) else read
+        )
 
     def dense(self, x, name):
         """`x` times the kernel `name` plus its bias: (rows, width of the bias)."""

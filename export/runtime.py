@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.errors import InputError
-from keras_roberta.export.batches import as_features, reordered, stacked
+from keras_roberta.export.batches import as_features, cut, reordered, stacked
 from keras_roberta.export.interpreter import open_interpreter
 from keras_roberta.export.metadata import read_metadata
 from keras_roberta.schemas import schema_from_dict
@@ -85,11 +85,11 @@ class Runner:
                 raise InputError(
                     f"{self.path}: takes texts; export it with inputs='tokens' for ids"
                 )
-            return self.schema.finish(self._run_if_any(self._rows_of_features(x)))
+            return self.finish(self._run_if_any(self._rows_of_features(x)))
         texts, text_pairs = texts_and_pairs(x)
         if not self.takes_text:
-            return self.schema.finish(self._run_if_any(self._tokenize(texts, text_pairs)))
-        return self.schema.finish(self.run_texts(*self._checked(texts, text_pairs)))
+            return self.finish(self._run_if_any(self._tokenize(texts, text_pairs)))
+        return self.finish(self.run_texts(*self._checked(texts, text_pairs)))
 
     def answers(self, x):
         """What people read of texts: a list of dicts of plain values, one a row.
@@ -98,6 +98,12 @@ class Runner:
             x: see `predict`.
         """
         return self.schema.answers(self.predict(x))
+
+    def finish(self, outputs):
+        """What belongs to the task, of the outputs of `run_rows` or `run_texts`."""
+        if "num_tokens" in outputs:
+            outputs = cut(outputs, self.schema.ragged_outputs, outputs["num_tokens"])
+        return self.schema.finish(outputs)
 
     def _checked(self, texts, text_pairs):
         """The two as lists, or None, as the file takes them."""
@@ -117,7 +123,8 @@ class Runner:
     def _run_if_any(self, rows):
         if not rows:
             raise InputError("there is nothing to predict: no rows")
-        return self.run_rows(rows)
+        counts = list(map(len, rows))
+        return cut(self.run_rows(rows), self.schema.ragged_outputs, counts)
 
     def _tokenize(self, texts, text_pairs):
         """Token ids of each row, a list of int32 arrays, none longer than `max_length`."""

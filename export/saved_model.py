@@ -128,6 +128,9 @@ class ServingModule(tf.Module):
     def serve_text(self, text, text_pair=None):
         features = self.tokenizer(text, text_pair, max_length=self.longest)
         outputs = self.answer(features["token_ids"], features["padding_mask"])
+        if self.graph.head.schema.ragged_outputs:  # one has to know where padding begins
+            num_tokens = tf.reduce_sum(features["padding_mask"], axis=1)
+            outputs = {**outputs, "num_tokens": num_tokens}
         return outputs | self.graph.head.as_strings(outputs, features["token_ids"], self.tokenizer)
 
     def serve_tokens(self, token_ids, padding_mask):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_roberta.export.batches import as_features, in_batches
+from keras_roberta.export.batches import as_features, cut, in_batches
 from keras_roberta.export.mismatch import ExportMismatch
 from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.models.roberta_backbone import RobertaBackbone
@@ -41,7 +41,8 @@ def verify(task, runner, *, graph, scheme):
 
     def by_length(run, rows):
         pad_token_id = task.backbone.config.pad_token_id
-        return in_batches(run, rows, pad_token_id, schema.ragged_outputs)
+        outputs = in_batches(run, rows, pad_token_id, schema.ragged_outputs)
+        return cut(outputs, schema.ragged_outputs, list(map(len, rows)))
 
     checks = []
     if runner.takes_text:
@@ -50,7 +51,7 @@ def verify(task, runner, *, graph, scheme):
         outputs = runner.run_texts(*texts)
         names = [" | ".join(side[i] for side in texts if side) for i in range(len(rows))]
         _check_ids(outputs.get(runner.metadata["ids_output"]), rows, names)
-        checks.append((rows, names, schema.finish(outputs)))
+        checks.append((rows, names, runner.finish(outputs)))
     if runner.takes_token_ids:
         names, rows = sample_rows(task, graph.head, runner)
         features = as_features(rows, task.backbone.config.pad_token_id)

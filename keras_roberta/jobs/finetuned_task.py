@@ -16,11 +16,12 @@ def open_finetuned_task(preset: str | Path):
         InputError: there is no preset, or nothing in it that answers.
     """
     source = open_checkpoint(preset)
-    # A task saved as itself is opened as itself, whatever other tasks find their head in it.
-    for entry in sorted(TASKS, key=lambda entry: entry.class_name != source.head_name):
+    for entry in TASKS:
         cls = entry.load()
         if cls.schema_cls is not None and source.task_settings(cls) is not None:
             return cls.from_preset(preset)
+    if source.head_name not in (None, *(entry.class_name for entry in TASKS)):
+        raise InputError(f"{preset}: no task here reads its head, {source.head_name}")
     raise only_pretrained(preset)
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.table import Table
 
-from keras_roberta.data.examples.columns import Columns
 from keras_roberta.data.examples.table_files import read_table
 from keras_roberta.errors import InputError
 from keras_roberta.jobs.finetuned_task import open_finetuned_task
+from keras_roberta.jobs.options.report import ReportOptions
 from keras_roberta.jobs.predictor import is_exported, runner_predictor, task_predictor
 from keras_roberta.reports.record import Report, Row
 from keras_roberta.reports.side_by_side import side_by_side
@@ -24,33 +24,32 @@ def report(
     preset: str | Path,
     data: str | Path,
     out: str | Path,
-    columns: Columns,
-    limit: int | None = None,
-    threads: int = 1,
+    options: ReportOptions | None = None,
 ) -> Table:
     """Measures every model on a table; writes `report.json` and `report.png` into `out`.
 
     Args:
         models: paths of `.tflite` files and SavedModel directories.
         preset: the task that they were exported from: the reference.
-        data, columns, limit: see `evaluate`.
-        threads: for TFLite.
+        data: a table; see `read_table`.
+        out: directory for both.
 
     Returns:
         a rich table.
     """
+    options = options or ReportOptions()
     wrong = next((path for path in models if not is_exported(path)), None)
     if wrong is not None:
         raise InputError(f"{wrong}: is neither a .tflite file nor a SavedModel's directory")
-    table = read_table(data).head(limit)
+    table = read_table(data).head(options.limit)
     task = open_finetuned_task(preset)
     predictor = task_predictor(task)
-    texts = predictor.schema.read_inputs(table, columns)
+    texts = predictor.schema.read_inputs(table, options.columns)
     targets = None
     if predictor.schema.has_targets:
-        targets = predictor.schema.read_targets(table, columns)
+        targets = predictor.schema.read_targets(table, options.columns)
     title = f"{len(table)} texts of {data}"
-    rows = compare(task, preset, models, texts, targets, threads=threads)
+    rows = compare(task, preset, models, texts, targets, threads=options.threads)
     write_report(out, Report(title, rows, facts={"data": str(data), "rows": len(table)}))
     return as_table(rows, title)
 

@@ -37,8 +37,8 @@ class Schema:
         main_score: the key of `scores` by which models are ranked, larger is better.
         takes_pairs: whether a row may be a pair of texts.
         has_targets: whether there are labels to train on and to measure with.
-        ragged_outputs: names of the outputs that are as long as their row; an exported model gives
-            them as lists of arrays, and pads all others to one size.
+        ragged_outputs: names of the outputs with something for each token of a row; an exported
+            model gives them as lists of arrays, without those of padding.
     """
 
     name: ClassVar[str]

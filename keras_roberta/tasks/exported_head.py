@@ -15,7 +15,8 @@ class ExportedHead:
     A task makes one by `exported_head(**options)`. It computes on an encoder that has
 
         encode(token_ids, padding_mask, positions=None, selection=None)
-                              float32 (batch * places, hidden_dim) of the places that are read
+                              float32 (batch * places, hidden_dim) of the places that are read:
+                              `<s>`, those of a selection, or with selection="all" every token
         dense(x, name)        x @ weights["<name>/kernel"] + weights["<name>/bias"]
         layer_norm(x, name)
         project_onto_vocabulary(x)    x @ weights["embeddings/token"], transposed

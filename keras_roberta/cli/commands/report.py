@@ -30,5 +30,5 @@ def report(
 
     from keras_roberta.jobs.report import report
 
-    table = report(models, preset, data, out, options.columns, options.limit, options.threads)
+    table = report(models, preset, data, out, options)
     Console().print(table)

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.options import OptionError, Options, option
 
 FORMATS = ("tflite", "saved-model")
@@ -20,7 +21,7 @@ class ExportOptions(Options):
     quantization: str | None = option(
         None,
         "Precision of the weights, for TFLite.",
-        choices=("none", "float16", "int8"),
+        choices=tuple(SCHEMES),
         shown_default="int8",
     )
     sequence_lengths: tuple[int, ...] | None = option(

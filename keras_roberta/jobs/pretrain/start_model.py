@@ -7,8 +7,8 @@ from keras_roberta.config import RobertaConfig
 from keras_roberta.data.pretraining.cooccurrence import check_vectors, token_vectors
 from keras_roberta.errors import InputError
 from keras_roberta.models.roberta_backbone import RobertaBackbone
+from keras_roberta.tasks.from_preset import check_vocabulary
 from keras_roberta.tasks.pretrainer import RobertaPretrainer
-from keras_roberta.tasks.task import check_vocabulary
 from keras_roberta.training.runs.progress import waiting
 
 _COUNTED_TOKENS = 20_000_000  # bounds the time and memory of counting

@@ -1,0 +1,136 @@
+"""A task out of a preset: encoder, tokenizer and, where the preset has it, the task's head."""
+
+import contextlib
+import difflib
+import inspect
+
+from keras_roberta.checkpoints.formats import open_checkpoint
+from keras_roberta.checkpoints.preset_mixin import PresetMixin
+from keras_roberta.checkpoints.protocol import logger
+from keras_roberta.errors import InputError
+from keras_roberta.models.roberta_backbone import RobertaBackbone
+
+_OF_BACKBONE = (
+    *("dtype", "max_sequence_length", "extend_positions"),
+    *("attention", "remat", "encoder_dropout"),
+)
+_OF_KERAS = ("name", "trainable")  # every model's
+
+
+class TaskFromPreset(PresetMixin):
+    """Mixed into a KerasHub task, before it in the bases. It needs `preprocessor_cls`."""
+
+    @classmethod
+    def from_preset(cls, preset, load_weights=True, *, load_head=True, **kwargs):
+        """Builds the task from a preset.
+
+        Args:
+            preset: a directory (ours, or a Hugging Face checkpoint as downloaded), or
+                "hf://organisation/name".
+            load_weights: False for a random start with the preset's shape and tokenizer.
+            load_head: False starts a new head where the preset has one.
+            **kwargs: constructor arguments of the task, of its preprocessor (`sequence_length`,
+                `labels`), and of `RobertaBackbone.from_preset`: `dtype`, `max_sequence_length`,
+                `extend_positions`, `attention`, `remat`, `encoder_dropout`. `num_classes` asks for
+                a new head; a `sequence_length` beyond the model's positions is cut to them.
+
+        Raises:
+            InputError: names the file, tensor, field or argument that is wrong.
+        """
+        cls._check_arguments(kwargs)
+        source = open_checkpoint(preset)
+        backbone = kwargs.pop("backbone", None)
+        if backbone is None:
+            if kwargs.get("max_sequence_length"):
+                kwargs.setdefault("sequence_length", kwargs["max_sequence_length"])
+            of_backbone = {name: kwargs.pop(name) for name in _OF_BACKBONE if name in kwargs}
+            backbone = RobertaBackbone.from_preset(preset, load_weights, **of_backbone)
+        # A head of another size cannot be the saved one; KerasHub's rule is that giving
+        # `num_classes` at all means a new head.
+        saved = None
+        if load_head and "num_classes" not in kwargs:
+            saved = source.task_settings(cls)
+        settings = saved or {}
+        preprocessing = settings.pop("preprocessor", None) or {}
+        preprocessing |= {
+            name: kwargs.pop(name) for name in cls.preprocessor_cls.settings if name in kwargs
+        }
+        if "preprocessor" not in kwargs:
+            longest = backbone.config.max_sequence_length  # there is no position beyond
+            preprocessing["sequence_length"] = min(
+                preprocessing.get("sequence_length") or longest, longest
+            )
+            tokenizer = source.tokenizer()
+            check_vocabulary(tokenizer, source)
+            settings["preprocessor"] = cls.preprocessor_cls(tokenizer=tokenizer, **preprocessing)
+        cls.check_head(saved is not None, source, kwargs)
+        task = cls(backbone=backbone, **settings | kwargs)
+        if load_weights and saved is not None:
+            source.load_head(task)
+        elif load_weights and load_head and task.has_task_weights():
+            missing = ", ".join(task.head_names())
+            logger.warning(
+                "%s: the head starts random (%s); train it before use", source.directory, missing
+            )
+        return task
+
+    @classmethod
+    def _check_arguments(cls, kwargs):
+        """Refuses what `from_preset` would pass over."""
+        parameters = inspect.signature(cls.__init__).parameters.values()
+        own = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD and p.name != "self"]
+        of_preprocessor = cls.preprocessor_cls.settings
+        known = {*own, *of_preprocessor, *_OF_BACKBONE, *_OF_KERAS}
+        for name in kwargs:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise InputError(f"{cls.__name__}.from_preset has no argument {name!r}{hint}")
+        if kwargs.get("preprocessor") is not None:
+            twice = next((name for name in of_preprocessor if name in kwargs), None)
+            if twice:
+                raise InputError(
+                    f"{twice}: is the preprocessor's; give it to the "
+                    f"{cls.preprocessor_cls.__name__} that you made, or leave preprocessor out"
+                )
+
+    def head_names(self):
+        """What a warning names when the head starts random."""
+        return list(self.head_weights_by_name())
+
+    @staticmethod
+    def settings_from_other_task(registered_name, settings):
+        """Constructor arguments out of another task's, where that one holds this one's head under
+        the same layer name; else None."""
+        return None
+
+    @classmethod
+    def check_head(cls, found, source, kwargs):
+        """Called before building; raises where a task cannot do without a saved head."""
+
+    def save_task_weights(self, filepath):
+        with self._without_optimizer():
+            super().save_task_weights(filepath)
+
+    def load_task_weights(self, filepath):
+        with self._without_optimizer():
+            super().load_task_weights(filepath)
+
+    @contextlib.contextmanager
+    def _without_optimizer(self):
+        """Keras would put the moments into the file, twice the size of the model."""
+        optimizer, self.optimizer = self.optimizer, None
+        try:
+            yield
+        finally:
+            self.optimizer = optimizer
+
+
+def check_vocabulary(tokenizer, source):
+    """Raises an InputError if the tokenizer has ids that the embedding has no row for."""
+    largest = max(tokenizer.vocabulary.values())
+    if largest >= source.config.vocabulary_size:
+        raise InputError(
+            f"{source.directory}: the tokenizer's largest id is {largest}, but config.json has a "
+            f"vocabulary of {source.config.vocabulary_size}; they are not of one model"
+        )
