@@ -40,30 +40,9 @@ def dataset(sentiment, batch=None):
     return data.batch(batch) if batch else data
 
 
-FORMS = {
-    "lists": lambda s: dict(x=s[0], y=s[1]),
-    "arrays": lambda s: dict(x=np.array(s[0]), y=np.array(s[1])),
-    "object array": lambda s: dict(x=np.array(s[0], object), y=np.array(s[1])),
-    "tensors": lambda s: dict(x=tf.constant(s[0]), y=tf.constant(s[1])),
-    "dataset of rows": lambda s: dict(x=dataset(s)),
-    "dataset of batches": lambda s: dict(x=dataset(s, 8)),
-    "weights": lambda s: dict(x=s[0], y=s[1], sample_weight=np.ones(len(s[1]))),
-    "validation_split": lambda s: dict(x=s[0], y=s[1], validation_split=0.25),
-    "validation_data": lambda s: dict(x=s[0], y=s[1], validation_data=s),
-    "validation dataset": lambda s: dict(x=s[0], y=s[1], validation_data=dataset(s, 8)),
-    "class_weight": lambda s: dict(x=s[0], y=s[1], class_weight={0: 1.0, 1: 2.0}),
-    "ungrouped": lambda s: dict(x=dataset(s), group_by_length=False),
-}
-
-
-def test_fit_takes_texts_in_any_form(classifier, sentiment):
-    for form, arguments in FORMS.items():
-        before = int(classifier.optimizer.iterations)
-        history = classifier.fit(**arguments(sentiment), batch_size=8, epochs=2, verbose=0)
-        steps = 6 if form == "validation_split" else 8
-        assert int(classifier.optimizer.iterations) - before == 2 * steps, form
-        assert np.isfinite(history.history["loss"]).all(), form
-        assert ("val_accuracy" in history.history) == ("validation" in form), form
+def test_classes_can_be_weighted(classifier, sentiment):
+    history = classifier.fit(*sentiment, class_weight={0: 1.0, 1: 2.0}, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
 
 
 def test_fit_learns_and_predict_keeps_the_order(classifier, sentiment):
@@ -121,15 +100,6 @@ def test_features_pass_through(classifier, sentiment):
         classifier.predict(sentiment[0], verbose=0),
         atol=1e-5,
     )
-
-
-def test_regression(config, tokenizer, sentiment):
-    task = make_classifier(config, tokenizer, num_classes=1)
-    task.compile(optimizer=finetuning_optimizer(3e-3))
-    scores = np.array(sentiment[1]) * 2.0 - 0.5
-    task.fit(sentiment[0], scores, batch_size=8, epochs=15, verbose=0)
-    assert task.evaluate(sentiment[0], scores, verbose=0, return_dict=True)["mae"] < 0.5
-    assert task.predict(["a fine film"], verbose=0).shape == (1, 1)
 
 
 def test_named_labels(config, tokenizer, sentiment):
@@ -224,28 +194,6 @@ def test_an_encoder_saved_over_a_task_takes_its_head_along(classifier, tmp_path)
     assert (tmp_path / "preset" / "notes.txt").exists()
 
 
-@pytest.mark.parametrize("task", ["classifier", "masked_lm"])
-def test_preset_and_keras_file_round_trips(task, sentiment, tmp_path, request):
-    task = request.getfixturevalue(task)
-    for weight in task.weights:
-        if weight.dtype == "float32":
-            weight.assign(np.random.default_rng(len(weight.path)).normal(0, 0.1, weight.shape))
-    texts = ["a fine<mask> film", "dull"]
-    expected = task.predict(texts, verbose=0)
-    task.save_to_preset(tmp_path / "preset")
-    task.save(tmp_path / "task.keras")
-    again = type(task).from_preset(tmp_path / "preset")
-    np.testing.assert_allclose(again.predict(texts, verbose=0), expected, atol=1e-5)
-    assert again.preprocessor.get_config() == task.preprocessor.get_config()
-    loaded = keras.models.load_model(tmp_path / "task.keras")
-    np.testing.assert_allclose(loaded.predict(texts, verbose=0), expected, atol=1e-5)
-    other = kr.RobertaTextClassifier.from_preset(
-        tmp_path / "preset", num_classes=3, labels=["a", "b", "c"], sequence_length=16
-    )
-    assert other.predict(texts, verbose=0).shape == (2, 3)
-    assert other.labels == ("a", "b", "c") and other.preprocessor.sequence_length == 16
-
-
 def test_failed_save_leaves_the_old_preset(classifier, tmp_path, monkeypatch):
     classifier.save_to_preset(tmp_path / "preset")
     before = {p: p.read_bytes() for p in (tmp_path / "preset").rglob("*") if p.is_file()}
@@ -323,35 +271,12 @@ def test_a_preset_without_a_head_needs_num_classes(config, tokenizer, tmp_path):
         kr.RobertaTextClassifier.from_preset(tmp_path / "preset", num_classes=0)
 
 
-@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision(config, tokenizer, sentiment, dtype):
-    preprocessor = kr.RobertaPreprocessor(tokenizer, sequence_length=24)
-    backbone = kr.RobertaBackbone(config, dtype=dtype)
-    task = kr.RobertaTextClassifier(backbone, 2, preprocessor=preprocessor)
-    history = task.fit(*sentiment, batch_size=8, verbose=0)
-    assert np.isfinite(history.history["loss"]).all()
-    assert task.predict(["a film"], verbose=0).dtype == "float32"
-
-
 def test_keras_quantizes_a_task(masked_lm, tokenizer):
     texts = tf.constant(["a <mask> film", "a dull <mask>"])
     before = masked_lm.predict(texts, verbose=0)
     masked_lm.quantize("int8")
     after = masked_lm.predict(texts, verbose=0)
     assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.99
-
-
-def test_lora_fine_tuning_moves_only_the_adapter(classifier, sentiment):
-    classifier.backbone.enable_lora(2)
-    classifier.compile(optimizer=finetuning_optimizer(1e-2))
-    frozen = {w.path: np.array(w) for w in classifier.backbone.non_trainable_weights}
-    adapter = [np.array(w) for w in classifier.backbone.trainable_weights]
-    classifier.fit(*sentiment, batch_size=8, verbose=0)
-    for weight in classifier.backbone.non_trainable_weights:
-        if "seed" not in weight.path:
-            np.testing.assert_array_equal(weight, frozen[weight.path])
-    moved = zip(adapter, classifier.backbone.trainable_weights, strict=True)
-    assert any(not np.allclose(old, new) for old, new in moved)
 
 
 @pytest.mark.parametrize("jit_compile", [True, False])
