@@ -26,6 +26,7 @@ SEQUENCE_LENGTH = 128
 BATCH_SIZE = 16
 _MOST_STEPS = 1000
 _HELD_OUT_BATCHES = 8
+_LOG_EVERY = 20  # steps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,8 +84,8 @@ def pretrain_on_shards(
         warmup=0.1,
         clip_norm=1.0,
         seed=seed,
-        log_every=20,
-        evaluate_every=10 * _MOST_STEPS,  # at the end alone
+        log_every=_LOG_EVERY,
+        evaluate_every=_LOG_EVERY * _MOST_STEPS,  # at the end alone
         evaluation_batches=_HELD_OUT_BATCHES,
     )
     result = pretrain(shards, out, options, overwrite=True)
