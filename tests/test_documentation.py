@@ -214,6 +214,12 @@ def test_files_that_pages_name_exist():
             assert any(found), f"{page}: {path}"
 
 
+def test_the_tree_of_the_architecture():
+    rooms = runpy.run_path(str(ROOT / "tests/test_architecture.py"))["ROOMS"]
+    tree = re.findall(r"^  (\w+)(?:/|\.py)", PAGES["docs/architecture.md"], re.MULTILINE)
+    assert tree == rooms[::-1]
+
+
 def test_every_decision_is_listed():
     index = " ".join(PAGES["docs/decisions/index.md"].split())
     for path in (DOCS / "decisions").glob("0*.md"):
