@@ -57,7 +57,8 @@ def main(shards, out, steps=2000):
             ],
         )
     model.save_to_preset(out / "preset")
-    model.save_to_hugging_face(out / "hugging-face")
+    # Transformers has a place for the language model head, and none for the sentence order's.
+    model.save_to_hugging_face(out / "hugging-face", drop_heads=True)
 
 
 if __name__ == "__main__":

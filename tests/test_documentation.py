@@ -139,7 +139,7 @@ def test_blocks_run(page, workplace, tokenizer, sentiment, run):
     data = tf.data.Dataset.from_tensor_slices(sentiment).batch(16)
     names = {"train": data, "dev": data} if page == "README.md" else {}
     if page in WITH_RUN:
-        preprocessor = kr.RobertaPreprocessor(tokenizer, 128, labels=["bad", "good"])
+        preprocessor = kr.RobertaPreprocessor(tokenizer, 128)
         backbone = tiny_backbone(tokenizer, max_sequence_length=128)
         kr.RobertaTextClassifier(backbone, 2, preprocessor=preprocessor).save_to_preset("run")
     for block in BLOCKS[page]:
@@ -214,8 +214,14 @@ def test_files_that_pages_name_exist():
             assert any(found), f"{page}: {path}"
 
 
+def test_the_tree_of_the_architecture():
+    rooms = runpy.run_path(str(ROOT / "tests/test_architecture.py"))["ROOMS"]
+    tree = re.findall(r"^  (\w+)(?:/|\.py)", PAGES["docs/architecture.md"], re.MULTILINE)
+    assert tree == rooms[::-1]
+
+
 def test_every_decision_is_listed():
-    index = PAGES["docs/decisions/index.md"]
+    index = " ".join(PAGES["docs/decisions/index.md"].split())
     for path in (DOCS / "decisions").glob("0*.md"):
         assert f"[{path.read_text('utf-8').splitlines()[0][2:]}]({path.name})" in index
 
