@@ -103,7 +103,8 @@ class Runner:
         """What belongs to the task, of the outputs of `run_rows` or `run_texts`."""
         if "num_tokens" in outputs:
             outputs = cut(outputs, self.schema.ragged_outputs, outputs["num_tokens"])
-        return self.schema.finish(outputs)
+        outputs = self.schema.finish(outputs)
+        return outputs if self.tokenizer is None else self.schema.spell(outputs, self.tokenizer)
 
     def _checked(self, texts, text_pairs):
         """The two as lists, or None, as the file takes them."""

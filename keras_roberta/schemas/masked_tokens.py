@@ -52,7 +52,19 @@ class MaskedTokens(Schema):
                 outputs[name] = np.array(texts, object).reshape(outputs[name].shape)
         return {k: v for k, v in outputs.items() if k not in ("input_ids", "num_tokens")}
 
+    def spell(self, outputs, tokenizer):
+        """Adds `tokens`, the spelling of each candidate, empty behind the masks of a row."""
+        if "tokens" in outputs:
+            return outputs
+        ids = stacked(outputs["token_ids"])  # (rows, masks, top_k)
+        spelt = tokenizer.decode_batch(ids.reshape(-1, 1), skip_special_tokens=False)
+        there = np.arange(ids.shape[1]) < np.asarray(outputs["num_masks"])[:, None]
+        tokens = np.array(spelt, object).reshape(ids.shape)
+        return {**outputs, "tokens": np.where(there[..., None], tokens, "")}
+
     def answers(self, outputs):
+        if "tokens" not in outputs:
+            raise InputError("the candidates have no spelling: give the model's tokenizer")
         rows = []
         for row, count in enumerate(np.asarray(outputs["num_masks"]).tolist()):
             answer = {"tokens": [list(mask) for mask in outputs["tokens"][row][:count]]}

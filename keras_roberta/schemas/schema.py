@@ -93,6 +93,14 @@ class Schema:
         """The outputs that belong to the task, of all that an exported file gives."""
         return {k: v for k, v in outputs.items() if k not in ("token_ids", "num_tokens")}
 
+    def spell(self, outputs: dict[str, Any], tokenizer) -> dict[str, Any]:
+        """The outputs with what only a tokenizer can tell, such as the spelling of tokens.
+
+        Args:
+            tokenizer: `keras_roberta.tokenizers.Tokenizer`
+        """
+        return outputs
+
     def answers(self, outputs: dict[str, np.ndarray]) -> list[dict[str, Any]]:
         """What people read: a dict of plain values for each row.
 

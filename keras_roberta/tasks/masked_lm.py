@@ -148,10 +148,6 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
             name: np.where(there[..., None], np.concatenate(arrays), 0)
             for name, arrays in outputs.items()
         }
-        spelt = tokenizer.decode_batch(
-            outputs["token_ids"].reshape(-1, 1), skip_special_tokens=False
-        )
-        tokens = np.array(spelt, object).reshape(outputs["token_ids"].shape)
         filled = token_ids.copy()
         rows, places = np.nonzero(is_mask)
         number = (np.cumsum(is_mask, axis=1) - 1)[rows, places]
@@ -159,9 +155,8 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
         filled = tokenizer.decode_batch(
             [row[kept > 0] for row, kept in zip(filled, features["padding_mask"], strict=True)]
         )
-        outputs["tokens"] = np.where(there[..., None], tokens, "")
         outputs |= {"filled": np.array(filled, object), "num_masks": num_masks}
-        return self.schema.finish(outputs)
+        return self.schema.spell(self.schema.finish(outputs), tokenizer)
 
     def exported_head(self, top_k=5, max_masks=None):
         _check_count("top_k", top_k, self.backbone.config.vocabulary_size)

@@ -28,9 +28,12 @@ def losses(case, strategy, tokenizer):
         config = CONFIG.replace(dropout=0.0, attention_dropout=0.0)
         task = case.make(tokenizer, config)
         task.compile(finetuning_optimizer(1e-3))
-    x = case.x
-    if case.y is None and not isinstance(x, tf.data.Dataset):  # masks are drawn: make them once
-        x = tf.data.Dataset.from_tensors(task.preprocessor.mask(task.preprocessor(case.x)))
+    x = case.rows
+    if case.y is None and not isinstance(x, tf.data.Dataset):
+        # Masks are drawn: make them once. One a row, since each replica takes the mean of its own.
+        features, targets, weights = task.preprocessor.mask(task.preprocessor(x))
+        features["mask_positions"] = features["mask_positions"][:, :1]
+        x = tf.data.Dataset.from_tensors((features, targets[:, :1], weights[:, :1]))
     history = task.fit(x, case.y, batch_size=10 if case.y else None, epochs=3, verbose=0)
     return history.history["loss"]
 

@@ -51,6 +51,7 @@ class TaskCase:
         answer: keys of an answer.
         architecture, problem_type: in Hugging Face's config.json.
         opens_as: the class that `open_task` makes of its preset, if another.
+        epochs: it takes to learn the ten rows.
     """
 
     class_name: str
@@ -67,6 +68,17 @@ class TaskCase:
     architecture: str = "RobertaForSequenceClassification"
     problem_type: str | None = None
     opens_as: str | None = None
+    epochs: int = 60
+
+    @property
+    def rows(self):
+        """`x`; a `tf.data.Dataset` is made when asked for, not before TensorFlow is set up."""
+        return self.x() if callable(self.x) else self.x
+
+    @property
+    def asked(self):
+        """`queries`, in the same way."""
+        return self.queries() if callable(self.queries) else self.queries
 
     def make(self, tokenizer, config=CONFIG, dtype=None, **changes):
         """A new task."""
@@ -84,8 +96,8 @@ class TaskCase:
 
     def forms(self):
         """Every form in which people have data, by name: arguments of `fit`."""
-        if isinstance(self.x, tf.data.Dataset):
-            return {"dataset": dict(x=self.x)}
+        if callable(self.x):
+            return {"dataset": dict(x=self.rows)}
         x, y = list(self.x), self.y
         if y is None:
             rows = tf.data.Dataset.from_tensor_slices(x)
@@ -192,6 +204,7 @@ CASES = [
         table=[",".join(labels) for labels in LABELS],
         answer=("labels", "scores"),
         problem_type="multi_label_classification",
+        epochs=150,
     ),
     TaskCase(
         "RobertaMaskedLM",
@@ -208,9 +221,9 @@ CASES = [
         "RobertaPretrainer",
         settings={"objectives": ("mlm", "sop")},
         preprocessing={},
-        x=_pretraining_batches(),
+        x=_pretraining_batches,
         y=None,
-        queries=_pretraining_batches().take(1).map(lambda features, targets: features),
+        queries=lambda: _pretraining_batches().take(1).map(lambda features, targets: features),
         learnt=_low_losses,
         exports=False,
         architecture="RobertaForMaskedLM",

@@ -77,7 +77,7 @@ def test_fit_takes_every_form_of_data(case, tokenizer):
 def test_it_learns_ten_rows_by_heart(case, tokenizer):
     task = case.make(tokenizer)
     task.compile(finetuning_optimizer(3e-3, weight_decay=0.0))
-    task.fit(case.x, case.y, epochs=60, verbose=0)
+    task.fit(case.rows, case.y, epochs=case.epochs, verbose=0)
     assert case.learnt(task)
 
 
@@ -91,7 +91,7 @@ def test_callbacks_of_keras(case, tokenizer, tmp_path):
         keras.callbacks.TerminateOnNaN(),
         keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(logs)),
     ]
-    task.fit(case.x, case.y, epochs=5, verbose=0, callbacks=callbacks)
+    task.fit(case.rows, case.y, epochs=5, verbose=0, callbacks=callbacks)
     rows = (tmp_path / "log.csv").read_text().splitlines()
     assert len(rows) == 3  # the second epoch is no better by 1e9
     assert "loss" in rows[0] and all("loss" in logs for logs in seen)
@@ -100,7 +100,7 @@ def test_callbacks_of_keras(case, tokenizer, tmp_path):
 
 def test_presets_keras_files_and_weights(case, tokenizer, tmp_path):
     task = made(case, tokenizer)
-    expected = task.predict(case.queries, verbose=0)
+    expected = task.predict(case.asked, verbose=0)
     task.save_to_preset(tmp_path / "preset")
     task.save(tmp_path / "task.keras")
     task.save_weights(tmp_path / "task.weights.h5")
@@ -117,7 +117,7 @@ def test_presets_keras_files_and_weights(case, tokenizer, tmp_path):
     }
     for name, copy in copies.items():
         assert type(copy) is type(task), name
-        assert_equal(copy.predict(case.queries, verbose=0), expected)
+        assert_equal(copy.predict(case.asked, verbose=0), expected)
         if task.schema_cls is not None:
             assert copy.schema == task.schema
     assert again.preprocessor.get_config() == task.preprocessor.get_config()
@@ -147,9 +147,9 @@ def test_an_argument_that_nobody_takes(case, tokenizer, tmp_path):
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision(case, dtype, tokenizer):
     task = case.make(tokenizer, dtype=dtype)
-    history = task.fit(case.x, case.y, verbose=0).history
+    history = task.fit(case.rows, case.y, verbose=0).history
     assert np.isfinite(history["loss"]).all()
-    outputs = arrays(task.predict(case.queries, verbose=0))
+    outputs = arrays(task.predict(case.asked, verbose=0))
     assert all(array.dtype == "float32" and np.isfinite(array).all() for array in outputs)
 
 
@@ -159,7 +159,7 @@ def test_adapters_alone_move(case, tokenizer):
     task.compile(finetuning_optimizer(1e-2))
     frozen = {w.path: np.array(w) for w in task.backbone.non_trainable_weights}
     adapters = [np.array(w) for w in task.backbone.trainable_weights]
-    task.fit(case.x, case.y, epochs=2, verbose=0)
+    task.fit(case.rows, case.y, epochs=2, verbose=0)
     for weight in task.backbone.non_trainable_weights:
         if "seed" not in weight.path:
             np.testing.assert_array_equal(weight, frozen[weight.path])
@@ -173,12 +173,12 @@ def test_answers_are_plain_and_the_schema_is_kept(case, tokenizer):
         with pytest.raises(InputError, match="no answers"):
             task.answers(TEXTS)
         return
-    answers = task.answers(case.queries)
-    assert json.loads(json.dumps(answers)) == answers and len(answers) == len(case.queries)
+    answers = task.answers(case.asked)
+    assert json.loads(json.dumps(answers)) == answers and len(answers) == len(case.asked)
     assert all(tuple(answer) == case.answer for answer in answers)
     values = json.loads(json.dumps(task.schema.to_dict()))
     assert schema_from_dict(values) == task.schema
-    outputs = task.named_outputs(case.queries)
+    outputs = task.named_outputs(case.asked)
     comparison = task.schema.compare(outputs, outputs)
     assert comparison.agreement in (None, 1.0) and comparison.largest_change == 0.0
 
@@ -206,12 +206,12 @@ def test_export_and_back(case, name, tokenizer, tmp_path):
         write(task, path, **EXPORTS[name])
     runner = export.load(path, tokenizer if "tokens" in name else None)
     # What a file may pad with is cut off: as many masks as the rows have.
-    found, expected = runner.predict(case.queries), task.named_outputs(case.queries)
+    found, expected = runner.predict(case.asked), task.named_outputs(case.asked)
     comparison = task.schema.compare(found, expected)
     assert comparison.largest_change < (0.05 if "int8" in name else 1e-4)
     if "int8" not in name:
         assert comparison.agreement in (None, 1.0)
-    for answer, other in zip(runner.answers(case.queries), task.answers(case.queries), strict=True):
+    for answer, other in zip(runner.answers(case.asked), task.answers(case.asked), strict=True):
         assert set(answer) <= set(other)
     unknown = {"no_such_option": 1}
     with pytest.raises((InputError, TypeError), match="no_such_option"):
@@ -233,7 +233,7 @@ def test_to_hugging_face_and_back(case, tokenizer, tmp_path):
         assert type(kr.open_task(tmp_path / "hf")) is type(task)
         assert again.schema == task.schema
         assert_equal(
-            again.predict(case.queries, verbose=0), task.predict(case.queries, verbose=0), 1e-5
+            again.predict(case.asked, verbose=0), task.predict(case.asked, verbose=0), 1e-5
         )
 
 
