@@ -46,7 +46,10 @@ class ManyLabels(Schema):
 
     def __post_init__(self):
         object.__setattr__(self, "labels", checked_names(self.labels, self.num_classes))
-        thresholds = np.atleast_1d(np.asarray(self.thresholds, "float64"))
+        try:
+            thresholds = np.atleast_1d(np.asarray(self.thresholds, "float64"))
+        except (TypeError, ValueError):
+            thresholds = np.zeros(0)
         if thresholds.size == 1:
             thresholds = thresholds.repeat(self.num_classes)
         if thresholds.size != self.num_classes or not ((0 < thresholds) & (thresholds < 1)).all():
@@ -154,7 +157,11 @@ class ManyLabels(Schema):
         return self.labels or tuple(map(str, range(self.num_classes)))
 
     def task_settings(self):
-        return {"num_classes": self.num_classes, "labels": self.labels}
+        return {
+            "num_classes": self.num_classes,
+            "labels": self.labels,
+            "thresholds": self.thresholds,
+        }
 
 
 def _are_marks(rows, num_classes):

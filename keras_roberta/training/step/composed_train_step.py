@@ -20,6 +20,9 @@ class ComposedTrainStep:
     leaves the step to Keras."""
 
     gradient_accumulation_steps = 1
+    # Whether `train_step` scales sample weights by the parts of a batch, so that the mean over
+    # parts of summed losses is right.
+    weighs_parts = False
     _gradient_fn = None
     _transforms = dict.fromkeys(_TRANSFORMS, ())
     _compiles_gradients = False
@@ -52,8 +55,8 @@ class ComposedTrainStep:
             Others: as in `keras.Model.compile`.
 
         Raises:
-            InputError: `gradient_accumulation_steps` is not a positive integer, or the backend is
-                not TensorFlow and a part is asked for.
+            InputError: `gradient_accumulation_steps` is not a positive integer, or a loss is a
+                sum, or the backend is not TensorFlow and a part is asked for.
         """
         if jit_compile == "auto":
             jit_compile = not run_eagerly and has_gpu()
@@ -80,6 +83,13 @@ class ComposedTrainStep:
                 f"tensorflow; this is {keras.backend.backend()}"
             )
         super().compile(*args, jit_compile=jit_compile, run_eagerly=run_eagerly, **kwargs)
+        if self.gradient_accumulation_steps > 1 and not self.weighs_parts:
+            losses = keras.tree.flatten(self.loss)
+            if any(getattr(loss, "reduction", None) == "sum" for loss in losses):
+                raise InputError(
+                    "gradient_accumulation_steps: takes the mean over parts, but a loss has "
+                    'reduction="sum"; give it reduction="sum_over_batch_size"'
+                )
 
     def train_step(self, data, *args):
         if self._gradient_fn is None:
