@@ -154,6 +154,19 @@ def test_digits_of_other_scripts_are_no_measurements(tmp_path):
     assert schema.labels == ("1_0.5", "2_0.5")
 
 
+def test_what_a_schema_refuses_it_refuses_in_tables(tmp_path):
+    class Stars(Value):
+        def targets(self, labels):
+            stars = super().targets(labels)
+            if stars.max() > 5:
+                raise InputError("stars go to 5")
+            return stars
+
+    assert Stars().read_targets(table(tmp_path, ["2", "5"]), Columns()).tolist() == [2.0, 5.0]
+    with pytest.raises(InputError, match="line 3, column 'label': stars go to 5"):
+        Stars().read_targets(table(tmp_path, ["2", "6"]), Columns())
+
+
 def test_a_file_of_another_version_is_refused():
     with pytest.raises(InputError, match="written by another version of keras_roberta"):
         schema_from_dict({"name": "value", "unit": "m"})

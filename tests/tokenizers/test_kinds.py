@@ -70,6 +70,9 @@ def test_the_kind_is_found(tokenizer, directory):
     assert isinstance(tokenizer, RobertaTokenizer) == (tokenizer.kind_name == "byte-level BPE")
     assert open_tokenizer(tokenizer) is tokenizer
     assert open_tokenizer(str(directory)) == tokenizer
+    for other in (None, 3, b"directory"):
+        with pytest.raises(InputError, match="tokenizer: expected a directory"):
+            open_tokenizer(other)
 
 
 def test_special_tokens(tokenizer):
