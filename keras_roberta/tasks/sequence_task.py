@@ -3,6 +3,7 @@
 import dataclasses
 
 import keras_hub
+import tensorflow as tf
 
 from keras_roberta.checkpoints.hugging_face import HuggingFaceHead, label_entries, label_names
 from keras_roberta.checkpoints.hugging_face_names import classifier_weights
@@ -91,8 +92,6 @@ class SequenceHead(ExportedHead):
 
     def logits(self, encoder, token_ids, padding_mask, positions=None):
         """float32 (batch, num_outputs)"""
-        import tensorflow as tf
-
         hidden = encoder.encode(token_ids, padding_mask, positions)  # (batch, hidden_dim)
         return encoder.dense(tf.tanh(encoder.dense(hidden, "head/dense")), "head/out")
 

@@ -8,7 +8,8 @@ import keras
 from keras_roberta.errors import InputError
 from keras_roberta.layers.gpu import has_gpu
 
-# TensorFlow, and with it the parts, is imported inside: the models run on other backends too.
+# The parts need the TensorFlow backend, so they are imported when they are used: tasks run on other
+# backends too.
 
 logger = logging.getLogger("keras_roberta")
 
