@@ -12,7 +12,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_roberta.errors import InputError
-from keras_roberta.schemas import schema_of_format_2
+from keras_roberta.schemas import schema_from_format_2
 
 NAME = "keras_roberta"
 FORMAT_VERSION = 3
@@ -152,7 +152,7 @@ def _parse(content, path):
 
 def _from_format_2(values):
     """Metadata of a file that was written before schemas were kept in it."""
-    schema_of_file = schema_of_format_2(values)
+    schema_of_file = schema_from_format_2(values)
     of_task = ("num_classes", "labels", "mask_token_id", "top_k", "max_masks")
     kept = {name: value for name, value in values.items() if name not in of_task}
     is_tflite_for_text = values["inputs"] == "text" and values["num_bytes"] is not None

@@ -60,8 +60,14 @@ class KerasPreset(Checkpoint):
             _load_weights(task.load_task_weights, self.directory / "task.weights.h5")
 
     def heads_unread_by(self, cls):
-        # A task that can be made out of another one's settings says itself what it takes.
-        return [self.head_name] if cls is None and self.head_name else []
+        saved_as, settings = self._task()
+        if saved_as is None:
+            return []
+        if cls is None:
+            return [self.head_name]
+        if saved_as == keras.saving.get_registered_name(cls):
+            return []
+        return cls.heads_left_out_of(saved_as, settings)
 
     def tokenizer(self):
         return open_tokenizer(self.directory / "assets" / "tokenizer")

@@ -7,7 +7,7 @@ from keras_roberta.checkpoints.protocol import Checkpoint, logger
 from keras_roberta.errors import InputError
 from keras_roberta.files.output_directory import check_output_directory
 from keras_roberta.models.roberta_backbone import RobertaBackbone
-from keras_roberta.tasks.registry import TASKS
+from keras_roberta.tasks.registry import task_class_of
 
 
 def convert(
@@ -57,18 +57,11 @@ def convert(
 
 
 def _task_of(source: Checkpoint, drop_heads: bool = False) -> type | None:
-    """The class of the task that a checkpoint holds; None for an encoder alone.
-
-    A task saved as itself is opened as itself, whatever other tasks find their head in it.
-    """
-    for entry in sorted(TASKS, key=lambda entry: entry.class_name != source.head_name):
-        cls = entry.load()
-        try:
-            if source.task_settings(cls) is not None:
-                return cls
-        except InputError as error:
-            if not drop_heads:
-                raise
-            logger.warning("the head is left out: %s", error)
-            return None
-    return None
+    """See `task_class_of`; None for an encoder alone, or with `drop_heads` for a damaged head."""
+    try:
+        return task_class_of(source)
+    except InputError as error:
+        if not drop_heads:
+            raise
+        logger.warning("the head is left out: %s", error)
+        return None

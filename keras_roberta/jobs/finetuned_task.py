@@ -3,23 +3,31 @@
 from pathlib import Path
 
 from keras_roberta.checkpoints.formats import open_checkpoint
+from keras_roberta.checkpoints.protocol import logger
 from keras_roberta.errors import InputError
-from keras_roberta.tasks.registry import TASKS
+from keras_roberta.tasks.registry import TASKS, task_class_of
 
 
 def open_finetuned_task(preset: str | Path):
-    """The Keras task of a preset: the first whose head it has and whose outputs are answers.
+    """The Keras task of a preset, of those whose outputs are answers.
 
-    A masked language model that was only pre-trained is such a task too: it fills in `<mask>`.
+    A masked language model that was only pre-trained is such a task too: it fills in `<mask>`. A
+    warning names heads that the task has no place for, such as those of other objectives.
 
     Raises:
         InputError: there is no preset, or nothing in it that answers.
     """
     source = open_checkpoint(preset)
-    for entry in TASKS:
-        cls = entry.load()
-        if cls.schema_cls is not None and source.task_settings(cls) is not None:
-            return cls.from_preset(preset)
+    cls = task_class_of(source, lambda cls: cls.schema_cls is not None)
+    if cls is not None:
+        if left_out := source.heads_unread_by(cls):
+            logger.warning(
+                "%s: opened as %s, without the head %s",
+                source.directory,
+                cls.__name__,
+                ", ".join(left_out),
+            )
+        return cls.from_preset(preset)
     if source.head_name not in (None, *(entry.class_name for entry in TASKS)):
         raise InputError(f"{preset}: no task here reads its head, {source.head_name}")
     raise only_pretrained(preset)

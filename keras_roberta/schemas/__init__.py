@@ -6,7 +6,7 @@ of it share one schema; it is kept in their metadata, and none of it needs Tenso
 """
 
 from keras_roberta.errors import InputError
-from keras_roberta.schemas.format_2 import schema_of_format_2
+from keras_roberta.schemas.format_2 import schema_from_format_2
 from keras_roberta.schemas.many_labels import ManyLabels
 from keras_roberta.schemas.masked_tokens import MaskedTokens
 from keras_roberta.schemas.one_label import OneLabel
@@ -27,12 +27,24 @@ __all__ = [
     "Value",
     "register_schema",
     "schema_from_dict",
-    "schema_of_format_2",
+    "schema_from_format_2",
 ]
 
 
 def register_schema(cls: type[Schema]) -> type[Schema]:
-    """Makes a schema of your own known, so that exported files that name it can be read."""
+    """Makes a schema of your own known, so that exported files that name it can be read.
+
+    The same class registered again, as by a module that was reloaded, takes the older one's place.
+
+    Raises:
+        InputError: another class has the name.
+    """
+    taken = SCHEMAS.get(cls.name)
+    if taken and (taken.__module__, taken.__name__) != (cls.__module__, cls.__name__):
+        raise InputError(
+            f"{cls.__name__}: the schema name {cls.name!r} is taken by {taken.__name__}; choose "
+            "another"
+        )
     SCHEMAS[cls.name] = cls
     return cls
 
@@ -41,11 +53,18 @@ def schema_from_dict(values: dict) -> Schema:
     """The inverse of `Schema.to_dict`.
 
     Raises:
-        InputError: no schema has the name; the module that registers it was not imported.
+        InputError: no schema has the name, since the module that registers it was not imported; or
+            its fields are others.
     """
     name = values.get("name")
     if name not in SCHEMAS:
         raise InputError(
             f"answers of the kind {name!r} are not known; import the module that registers them"
         )
-    return SCHEMAS[name].from_dict({k: v for k, v in values.items() if k != "name"})
+    try:
+        return SCHEMAS[name].from_dict({k: v for k, v in values.items() if k != "name"})
+    except TypeError as error:
+        raise InputError(
+            f"answers of the kind {name!r}: was written by another version of keras_roberta "
+            f"({error})"
+        ) from None

@@ -6,7 +6,7 @@ from keras_roberta.schemas.schema import Schema
 from keras_roberta.schemas.value import Value
 
 
-def schema_of_format_2(metadata: dict) -> Schema:
+def schema_from_format_2(metadata: dict) -> Schema:
     """From metadata with `task`, and by task `num_classes` and `labels`, or `mask_token_id`,
     `top_k` and `max_masks`."""
     if metadata["num_classes"] is None:

@@ -11,14 +11,13 @@ LARGEST_NUM_CLASSES = 1000
 def as_integer(label) -> int | None:
     """The whole number that a label is, or None.
 
-    Only numbers as they are written by default count: "01", "1_0", "+1" and " 1" are names.
+    Only numbers as they are written by default count: "01", "1_0", "+1" and " 1" are names. False
+    and True are 0 and 1.
 
     >>> [as_integer(x) for x in (1, "1", 1.0, "-1", "01", "1_0", "1.0", True)]
-    [1, 1, 1, -1, None, None, None, None]
+    [1, 1, 1, -1, None, None, None, 1]
     """
-    if isinstance(label, (bool, np.bool_)):
-        return None
-    if isinstance(label, (int, np.integer)):
+    if isinstance(label, (int, np.integer, np.bool_)):
         return int(label)
     if isinstance(label, (float, np.floating)):
         return int(label) if float(label).is_integer() else None
@@ -36,24 +35,31 @@ def as_plain(label):
     return label.item() if isinstance(label, np.generic) else label
 
 
-def flat_labels(labels) -> list:
-    """Labels in a list, array, tensor or column of any library as a list of plain values."""
+def as_array(labels) -> np.ndarray | None:
+    """Labels in an array, tensor or column of any library as an array; None for a list."""
     if hasattr(labels, "numpy"):
         labels = labels.numpy()
     if hasattr(labels, "to_numpy"):  # pandas, polars
         labels = labels.to_numpy()
-    labels = labels.tolist() if isinstance(labels, np.ndarray) else list(labels)
-    return [as_plain(label) for label in labels]
+    return labels if isinstance(labels, np.ndarray) else None
+
+
+def flat_labels(labels) -> list:
+    """Labels in a list, array, tensor or column of any library as a list of plain values."""
+    array = as_array(labels)
+    return [as_plain(label) for label in (list(labels) if array is None else array.tolist())]
 
 
 def class_number(label, num_classes: int, names: tuple[str, ...] | None) -> int:
     """The number of one label: by name where the classes have names, else by number.
 
+    A whole number that is also a name, as of the classes "1" and "2", is the name.
+
     Raises:
         InputError: says what is known.
     """
-    if names and isinstance(label, str) and label in names:
-        return names.index(label)
+    if names and isinstance(label, (str, int)) and str(label) in names:
+        return names.index(str(label))
     number = as_integer(label)
     if names and isinstance(label, str):
         raise InputError(f"label {label!r} is none of {', '.join(names)}")

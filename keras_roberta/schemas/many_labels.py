@@ -8,7 +8,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from keras_roberta.errors import InputError
-from keras_roberta.schemas.label_names import as_integer, checked_names, class_number, flat_labels
+from keras_roberta.schemas.label_names import (
+    LARGEST_NUM_CLASSES,
+    as_array,
+    as_integer,
+    checked_names,
+    class_number,
+    flat_labels,
+)
 from keras_roberta.schemas.schema import Comparison, Schema, changed_by
 
 
@@ -16,9 +23,13 @@ from keras_roberta.schemas.schema import Comparison, Schema, changed_by
 class ManyLabels(Schema):
     """Labels that do not exclude one another: none, one or several a text.
 
-    In Python the labels of a text are a list of names or numbers, or all texts' are a matrix of 0
-    and 1 (texts, classes). In a table they stand in one column: separated by commas, nothing for
-    none; in JSON lines a list.
+    In Python the labels of a text are a list of names or numbers. Marks are taken, too, 0 or 1 for
+    each class: an array (texts, classes) of 0 and 1 always holds marks; lists do where there are
+    three classes or more and all rows have one 0 or 1 a class. For one or two classes lists are
+    label numbers: of two, [0, 1] names both.
+
+    In a table labels stand in one column: separated by commas, nothing for none; in JSON lines a
+    list of labels, or of three marks or more.
 
     Attributes:
         num_classes: columns of the logits.
@@ -35,7 +46,10 @@ class ManyLabels(Schema):
 
     def __post_init__(self):
         object.__setattr__(self, "labels", checked_names(self.labels, self.num_classes))
-        thresholds = np.atleast_1d(np.asarray(self.thresholds, "float64"))
+        try:
+            thresholds = np.atleast_1d(np.asarray(self.thresholds, "float64"))
+        except (TypeError, ValueError):
+            thresholds = np.zeros(0)
         if thresholds.size == 1:
             thresholds = thresholds.repeat(self.num_classes)
         if thresholds.size != self.num_classes or not ((0 < thresholds) & (thresholds < 1)).all():
@@ -48,6 +62,13 @@ class ManyLabels(Schema):
     @classmethod
     def from_table(cls, table, columns, *, num_classes=None):
         rows = _read_rows(table, columns.label, "--label-column")
+        marked = len(rows[0])
+        if marked >= 3 and _are_marks(rows, marked):
+            if num_classes not in (None, marked):
+                raise InputError(
+                    f"{table.path}: rows of {marked} marks, but --num-classes is {num_classes}"
+                )
+            return cls(marked)
         found = [label for row in rows for label in row]
         if not found:
             raise InputError(f"{table.path}: column {columns.label!r} holds no label at all")
@@ -59,47 +80,47 @@ class ManyLabels(Schema):
                     f"{table.path}: {len(names)} labels, but --num-classes is {num_classes}"
                 )
             return cls(len(names), names)
+        if num_classes is None and max(numbers) >= LARGEST_NUM_CLASSES:
+            raise InputError(
+                f"{table.path}: labels go up to {max(numbers)}; number the classes from 0, or "
+                "give --num-classes if you mean it"
+            )
         return cls(num_classes or max(numbers) + 1)
 
-    def read_targets(self, table, columns, *, prefix="--"):
-        rows = _read_rows(table, columns.label, f"{prefix}label-column")
-        targets = np.zeros((len(rows), self.num_classes), "float32")
-        for row, labels, line in zip(targets, rows, table.lines, strict=True):
-            try:
-                self._mark(row, labels)
-            except InputError as error:
-                raise table.error(line, columns.label, str(error)) from None
-        return targets
+    def read_labels(self, table, column, option):
+        return _read_rows(table, column, option)
 
     def targets(self, labels: Any) -> np.ndarray:
         """float32 (rows, num_classes) of 0 and 1."""
+        marks = as_array(labels)
+        if marks is not None and marks.ndim == 2 and np.isin(marks, (0, 1)).all():
+            if marks.shape[1] != self.num_classes:
+                raise InputError(
+                    f"labels: marks for {marks.shape[1]} classes, but there are {self.num_classes}"
+                )
+            return marks.astype("float32")
         rows = flat_labels(labels)
         if not all(isinstance(row, (list, tuple, set, np.ndarray)) for row in rows):
             wrong = next(r for r in rows if not isinstance(r, (list, tuple, set, np.ndarray)))
             raise InputError(f"labels: give a list of labels for each text; got {wrong!r}")
         rows = [flat_labels(row) for row in rows]
-        if self._are_marks(rows):
-            return np.array(rows, "float32")
+        if self.num_classes > 2 and _are_marks(rows, self.num_classes):
+            return np.array(rows, "float32").reshape(-1, self.num_classes)
         targets = np.zeros((len(rows), self.num_classes), "float32")
         for row, names in zip(targets, rows, strict=True):
             self._mark(row, names)
         return targets
 
-    def _are_marks(self, rows):
-        """Whether the rows are of 0 and 1, one a class."""
-        return all(
-            len(row) == self.num_classes
-            and all(not isinstance(mark, str) and mark in (0, 1) for mark in row)
-            for row in rows
-        )
-
     def _mark(self, row, labels):
         for label in labels:
-            row[class_number(label, self.num_classes, self.labels)] = 1.0
+            number = class_number(label, self.num_classes, self.labels)
+            if row[number]:
+                raise InputError(f"label {label!r} is named twice for one text")
+            row[number] = 1.0
 
     def outputs(self, logits):
         logits = np.asarray(logits, "float32")
-        probabilities = 1 / (1 + np.exp(-logits))
+        probabilities = 0.5 * (1 + np.tanh(logits / 2))  # the sigmoid, which never overflows so
         given = (probabilities >= np.asarray(self.thresholds, "float32")).astype("int32")
         return {"logits": logits, "probabilities": probabilities, "labels": given}
 
@@ -136,7 +157,23 @@ class ManyLabels(Schema):
         return self.labels or tuple(map(str, range(self.num_classes)))
 
     def task_settings(self):
-        return {"num_classes": self.num_classes, "labels": self.labels}
+        return {
+            "num_classes": self.num_classes,
+            "labels": self.labels,
+            "thresholds": self.thresholds,
+        }
+
+
+def _are_marks(rows, num_classes):
+    """Whether the rows are of 0 and 1, one a class.
+
+    No row of three or more can be label numbers then: it would name one twice.
+    """
+    return all(
+        len(row) == num_classes
+        and all(not isinstance(mark, str) and mark in (0, 1) for mark in row)
+        for row in rows
+    )
 
 
 def _read_rows(table, column, option):

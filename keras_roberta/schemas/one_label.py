@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from keras_roberta.data.examples.table_files import as_number
 from keras_roberta.errors import InputError
 from keras_roberta.schemas.label_names import (
     LARGEST_NUM_CLASSES,
@@ -63,19 +64,6 @@ class OneLabel(Schema):
             )
         return found
 
-    def read_targets(self, table, columns, *, prefix="--"):
-        labels = table.labels(columns.label, f"{prefix}label-column")
-        numbers = []
-        for label, line in zip(labels, table.lines, strict=True):
-            try:
-                # In a file a name may look like a number.
-                named = self.labels and str(label) in self.labels
-                label = str(label) if named else label
-                numbers.append(class_number(label, self.num_classes, self.labels))
-            except InputError as error:
-                raise table.error(line, columns.label, str(error)) from None
-        return np.array(numbers, "int32")
-
     def targets(self, labels):
         numbers = []
         for label in flat_labels(labels):
@@ -131,11 +119,8 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 def _refuse_measurements(table, column, labels):
     """A column of real numbers is no set of classes."""
-    try:
-        numbers = [float(label) for label in labels]
-    except (TypeError, ValueError):
-        return
-    if any(not number.is_integer() for number in numbers):
+    numbers = [as_number(label) for label in labels]
+    if None not in numbers and any(not number.is_integer() for number in numbers):
         raise InputError(
             f"{table.path}: column {column!r} holds numbers such as {labels[0]!r}, not classes; "
             "give --task regress to predict them"

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_roberta.data.examples.columns import Columns, read_texts
 from keras_roberta.data.examples.table_files import Table
+from keras_roberta.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +74,24 @@ class Schema:
 
     def read_targets(self, table: Table, columns: Columns, *, prefix: str = "--") -> np.ndarray:
         """The targets of a table, as `targets` gives them; errors name the line."""
-        raise NotImplementedError
+        labels = self.read_labels(table, columns.label, f"{prefix}label-column")
+        try:
+            return self.targets(labels)
+        except InputError as error:
+            for label, line in zip(labels, table.lines, strict=True):
+                try:
+                    self.targets([label])
+                except InputError as of_row:
+                    raise table.error(line, columns.label, str(of_row)) from None
+            raise InputError(f"{table.path}, column {columns.label!r}: {error}") from None
+
+    def read_labels(self, table: Table, column: str, option: str) -> list:
+        """A column of a table as `targets` takes it: one label for each row.
+
+        Args:
+            option: how the user would name another column, for messages.
+        """
+        return table.labels(column, option)
 
     def targets(self, labels: Any) -> np.ndarray:
         """Labels in Python (lists or arrays, names or numbers) as the loss takes them.

@@ -26,15 +26,15 @@ class Value(Schema):
         table.numbers(columns.label, "--label-column")
         return cls()
 
-    def read_targets(self, table, columns, *, prefix="--"):
-        return np.array(table.numbers(columns.label, f"{prefix}label-column"), "float32")
+    def read_labels(self, table, column, option):
+        return table.numbers(column, option)
 
     def targets(self, labels):
         values = flat_labels(labels)
         for row, value in enumerate(values):
             if isinstance(value, list) and len(value) == 1:  # a column of a matrix
                 values[row] = value = value[0]
-            if isinstance(value, (bool, str)) or not np.isfinite(_number(value)):
+            if isinstance(value, str) or not np.isfinite(_number(value)):
                 raise InputError(f"row {row}: a regression learns finite numbers; got {value!r}")
         return np.array(values, "float32")
 
@@ -62,5 +62,5 @@ class Value(Schema):
 def _number(value):
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return np.nan

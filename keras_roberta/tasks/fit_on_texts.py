@@ -24,12 +24,12 @@ class FitOnTexts(MultiWorkerFit):
     tokenised first, so that a batch is padded to its own longest row and rows of like length can
     share one.
 
-    It asks the task to `make_examples`, whether data is what that takes (`is_raw`), and to
-    `prepare_batches`.
+    It asks the task to `make_examples`, whether data is what that takes (`needs_tokenizing`), and
+    to `prepare_batches`.
 
     Attributes:
         outputs_per_token: whether the outputs are (rows, length, ...); `predict` then cuts those
-            of padding off.
+            of padding off. A task with a schema has it from there.
     """
 
     outputs_per_token = False
@@ -155,6 +155,12 @@ class FitOnTexts(MultiWorkerFit):
         features = self.prepare_batches(data.inference(), predicting=True)
         mask = "padding_mask" if self.outputs_per_token else data.row_mask
         if mask:
+            for name in ("callbacks", "steps"):
+                if kwargs.get(name) is not None:
+                    raise InputError(
+                        f"{name}: predict does not take it where outputs differ in length; leave "
+                        "it out"
+                    )
             outputs = self._predict_ragged(features, mask)
         else:
             outputs = keras.Model.predict(self, features, **kwargs)
@@ -185,7 +191,7 @@ class FitOnTexts(MultiWorkerFit):
 
     def preprocess_samples(self, x, y=None, sample_weight=None):
         """KerasHub's hook behind `train_on_batch` and its kin: one batch, tokenised here."""
-        if not self.is_raw(x):
+        if self.preprocessor is None or not self.needs_tokenizing(x):
             return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
         examples = self.make_examples(x, y, sample_weight)
         batch = examples.batch(np.arange(examples.num_units))
@@ -193,7 +199,7 @@ class FitOnTexts(MultiWorkerFit):
 
     def _batches(self, x, y, sample_weight, batch_size):
         """The inputs as a source of batches, or None where `x` is tokenised already."""
-        # tf.data; here, so that the models themselves import without TensorFlow.
+        # tf.data; here, since it is slow to import and not every use of a model needs it.
         from keras_roberta.data.examples.batches import example_batches
 
         if self.preprocessor is None:
@@ -204,13 +210,13 @@ class FitOnTexts(MultiWorkerFit):
             y,
             sample_weight,
             batch_size=batch_size or 32,
-            is_raw=self.is_raw,
+            needs_tokenizing=self.needs_tokenizing,
             # Each shape is compiled.
             bucket_lengths=self._compiles_each_shape,
         )
 
     def _validation_batches(self, validation_data, batch_size):
-        texts_alone = isinstance(validation_data, list) and self.is_raw(validation_data)
+        texts_alone = isinstance(validation_data, list) and self.needs_tokenizing(validation_data)
         if isinstance(validation_data, (tuple, list)) and not texts_alone:
             x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(tuple(validation_data))
         else:

@@ -63,8 +63,9 @@ class TaskFromPreset(PresetMixin):
             tokenizer = source.tokenizer()
             check_vocabulary(tokenizer, source)
             settings["preprocessor"] = cls.preprocessor_cls(tokenizer=tokenizer, **preprocessing)
-        cls.check_head(saved is not None, source, kwargs)
-        task = cls(backbone=backbone, **settings | kwargs)
+        arguments = settings | kwargs
+        cls.check_head(source, arguments, found=saved is not None, load_head=load_head)
+        task = cls(backbone=backbone, **arguments)
         if load_weights and saved is not None:
             source.load_head(task)
         elif load_weights and load_head and task.has_task_weights():
@@ -77,8 +78,7 @@ class TaskFromPreset(PresetMixin):
     @classmethod
     def _check_arguments(cls, kwargs):
         """Refuses what `from_preset` would pass over."""
-        parameters = inspect.signature(cls.__init__).parameters.values()
-        own = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD and p.name != "self"]
+        own = _constructor_arguments(cls)
         of_preprocessor = cls.preprocessor_cls.settings
         known = {*own, *of_preprocessor, *_OF_BACKBONE, *_OF_KERAS}
         for name in kwargs:
@@ -93,6 +93,13 @@ class TaskFromPreset(PresetMixin):
                     f"{twice}: is the preprocessor's; give it to the "
                     f"{cls.preprocessor_cls.__name__} that you made, or leave preprocessor out"
                 )
+        if kwargs.get("backbone") is not None:
+            twice = next((name for name in _OF_BACKBONE if kwargs.get(name) is not None), None)
+            if twice:
+                raise InputError(
+                    f"{twice}: is the backbone's; give it to the RobertaBackbone that you made, or "
+                    "leave backbone out"
+                )
 
     def head_names(self):
         """What a warning names when the head starts random."""
@@ -100,13 +107,25 @@ class TaskFromPreset(PresetMixin):
 
     @staticmethod
     def settings_from_other_task(registered_name, settings):
-        """Constructor arguments out of another task's, where that one holds this one's head under
-        the same layer name; else None."""
+        """Constructor arguments for this task from the saved config of another task that contains
+        the same head; None if it does not."""
         return None
 
+    @staticmethod
+    def heads_left_out_of(registered_name, settings):
+        """The heads of that other task that this one has no place for, by name."""
+        return []
+
     @classmethod
-    def check_head(cls, found, source, kwargs):
-        """Called before building; raises where a task cannot do without a saved head."""
+    def check_head(cls, source, arguments, *, found, load_head):
+        """Called before building; raises where the task cannot be built.
+
+        Args:
+            source: the opened checkpoint.
+            arguments: of the constructor, besides the backbone.
+            found: whether the checkpoint has the head and it is taken.
+            load_head: whether it was asked for.
+        """
 
     def save_task_weights(self, filepath):
         with self._without_optimizer():
@@ -124,6 +143,21 @@ class TaskFromPreset(PresetMixin):
             yield
         finally:
             self.optimizer = optimizer
+
+
+def _constructor_arguments(cls):
+    """The names that a task's constructor takes; of one with `**kwargs` those of its bases too, up
+    to the first task of this library, which hands the rest to Keras."""
+    names = set()
+    for base in cls.__mro__:
+        if "__init__" not in vars(base):
+            continue
+        parameters = inspect.signature(base.__init__).parameters.values()
+        names |= {p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+        passes_on = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        if not passes_on or base.__module__.startswith("keras_roberta."):
+            break
+    return names - {"self"}
 
 
 def check_vocabulary(tokenizer, source):

@@ -24,6 +24,15 @@ from keras_roberta.tasks.task import RobertaTask
 _ROWS_AT_ONCE = 32  # of logits (masks, vocabulary_size) in memory
 
 
+def masked_lm_head_weights(head):
+    """The variables of a `MaskedLMHead` by name, without the embedding that it shares."""
+    return {
+        **layer_weights("dense", head.dense),
+        **layer_weights("layer_norm", head.norm),
+        "bias": head.output_bias,
+    }
+
+
 @keras.saving.register_keras_serializable(package="keras_roberta")
 class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
     """RoBERTa with its language model head, the projection tied to the token embedding.
@@ -110,6 +119,30 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
 
         return dataset.map(prepare, num_parallel_calls=2).prefetch(4)
 
+    def preprocess_samples(self, x, y=None, sample_weight=None):
+        """Raw strings as features with the places of their `<mask>`; see `RobertaTask`."""
+        if self.preprocessor is None or not self.needs_tokenizing(x):
+            return super().preprocess_samples(x, y, sample_weight)
+        return (self.preprocessor.find_masks(self._features(x)),)
+
+    def train_on_batch(self, x, y=None, sample_weight=None, **kwargs):
+        """As `keras.Model.train_on_batch`; raw strings are masked here."""
+        return super().train_on_batch(*self._masked(x, y, sample_weight), **kwargs)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
+        """As `keras.Model.test_on_batch`; raw strings are masked here."""
+        return super().test_on_batch(*self._masked(x, y, sample_weight), **kwargs)
+
+    def _masked(self, x, y, sample_weight):
+        if self.preprocessor is None or not self.needs_tokenizing(x):
+            return x, y, sample_weight
+        return self.preprocessor.mask(self._features(x))
+
+    def _features(self, x):
+        """Texts as one batch of `token_ids` and `padding_mask`."""
+        examples = self.make_examples(x)
+        return examples.batch(np.arange(examples.num_units))
+
     # === Answers ===
 
     def named_outputs(self, x, batch_size=None, top_k=5):
@@ -117,6 +150,7 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
 
         Args:
             x: texts, or features with `token_ids` and `padding_mask`.
+            batch_size: texts at once; 32 by default.
             top_k: candidates for each mask.
         """
         features = x
@@ -124,14 +158,17 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
             texts, pairs = texts_and_pairs(x)
             if pairs is not None:
                 raise InputError("a masked language model takes single texts, not pairs")
+            if not len(texts):
+                raise InputError("there are no texts")
             features = self.preprocessor(list(texts))
         features = {name: np.asarray(value) for name, value in features.items()}
         tokenizer, token_ids = self.preprocessor.tokenizer, features["token_ids"]
         is_mask = (token_ids == tokenizer.mask_token_id) & (features["padding_mask"] > 0)
         num_masks = is_mask.sum(axis=1).astype("int32")  # (rows,)
         candidates, logits, scores = [], [], []
-        for start in range(0, len(token_ids), _ROWS_AT_ONCE):
-            part = {k: v[start : start + _ROWS_AT_ONCE] for k, v in features.items()}
+        size = batch_size or _ROWS_AT_ONCE
+        for start in range(0, len(token_ids), size):
+            part = {k: v[start : start + size] for k, v in features.items()}
             width = max(int(num_masks.max(initial=0)), 1)
             part = {k: np.asarray(v) for k, v in self.preprocessor.find_masks(part, width).items()}
             best = keras.ops.convert_to_numpy(self.predict_on_batch(part)).astype("float32")
@@ -167,11 +204,7 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
     # === Checkpoints ===
 
     def head_weights_by_name(self):
-        return {
-            **layer_weights("dense", self.head.dense),
-            **layer_weights("layer_norm", self.head.norm),
-            "bias": self.head.output_bias,
-        }
+        return masked_lm_head_weights(self.head)
 
     hugging_face = HuggingFaceHead(
         "RobertaForMaskedLM", masked_lm_weights, ("lm_head.",), tied=("lm_head.decoder.weight",)
@@ -182,6 +215,10 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
         if registered_name == "keras_roberta>RobertaPretrainer" and "mlm" in settings["objectives"]:
             return {"preprocessor": settings["preprocessor"]}
         return None
+
+    @staticmethod
+    def heads_left_out_of(registered_name, settings):
+        return [name for name in settings.get("objectives", ()) if name != "mlm"]
 
 
 class MaskedLMExportedHead(ExportedHead):

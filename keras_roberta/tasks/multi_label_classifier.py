@@ -76,6 +76,19 @@ class RobertaMultiLabelClassifier(RobertaSequenceTask):
     def exported_head(self):
         return ManyLabelsHead(self.schema)
 
+    # === Checkpoints ===
+
+    def hugging_face_settings(self):
+        # Transformers has no such entry and keeps it.
+        return {**super().hugging_face_settings(), "thresholds": list(self.thresholds)}
+
+    @staticmethod
+    def settings_from_hugging_face(head, config):
+        settings = RobertaSequenceTask.settings_from_hugging_face(head, config)
+        if config.get("thresholds") is not None:
+            settings["thresholds"] = config["thresholds"]
+        return settings
+
 
 class ManyLabelsHead(SequenceHead):
     """`logits` and `probabilities` float32 (batch, num_classes), and `labels` int32 like them, 1

@@ -2,7 +2,7 @@
 
 from keras_roberta.training.workers.fit_workers import FitWorkers
 
-# TensorFlow is imported inside, since the models run on other backends too.
+# What trains on several workers needs the TensorFlow backend, so it is imported when it is used.
 
 
 class MultiWorkerFit:

@@ -6,8 +6,6 @@ import tensorflow as tf
 from keras import ops
 
 from keras_roberta.checkpoints.formats import open_checkpoint
-from keras_roberta.checkpoints.hugging_face import HuggingFaceHead
-from keras_roberta.checkpoints.hugging_face_names import masked_lm_weights
 from keras_roberta.checkpoints.protocol import logger
 from keras_roberta.data.examples.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
 from keras_roberta.data.pretraining.batch_options import OBJECTIVES
@@ -15,7 +13,8 @@ from keras_roberta.errors import InputError
 from keras_roberta.layers import ClassificationHead, MaskedLMHead, TokenClassificationHead
 from keras_roberta.layers.cross_entropy import VocabularyCrossEntropy
 from keras_roberta.layers.gather import FIRST
-from keras_roberta.models.roberta_backbone import RobertaBackbone, layer_weights
+from keras_roberta.models.roberta_backbone import RobertaBackbone
+from keras_roberta.tasks.masked_lm import RobertaMaskedLM, masked_lm_head_weights
 from keras_roberta.tasks.task import RobertaTask
 from keras_roberta.training.optimizer.pretraining import pretraining_optimizer
 
@@ -56,6 +55,7 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
 
     backbone_cls = RobertaBackbone
     preprocessor_cls = RobertaMaskedLMPreprocessor
+    weighs_parts = True  # `_shares` does
 
     def __init__(
         self,
@@ -253,16 +253,9 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
         """The head that Hugging Face's checkpoints may have too."""
         if "mlm" not in self.heads:
             return {}
-        head = self.heads["mlm"]
-        return {
-            **layer_weights("dense", head.dense),
-            **layer_weights("layer_norm", head.norm),
-            "bias": head.output_bias,
-        }
+        return masked_lm_head_weights(self.heads["mlm"])
 
-    hugging_face = HuggingFaceHead(
-        "RobertaForMaskedLM", masked_lm_weights, ("lm_head.",), tied=("lm_head.decoder.weight",)
-    )
+    hugging_face = RobertaMaskedLM.hugging_face
 
     @staticmethod
     def settings_from_hugging_face(head, config):

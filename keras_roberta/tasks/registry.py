@@ -8,8 +8,13 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from keras_roberta.errors import InputError
+
+if TYPE_CHECKING:
+    from keras_roberta.checkpoints.protocol import Checkpoint
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +38,7 @@ class TaskEntry:
         return getattr(importlib.import_module(self.module), self.class_name)
 
 
-# A checkpoint is opened by the first of these whose head it has.
+# See `task_class_of` for what the order means.
 TASKS = [
     TaskEntry(
         "RobertaTextRegressor",
@@ -75,9 +80,28 @@ def register_task(cls: type, *, command: str | None = None, summary: str = "") -
         cls: a subclass of `RobertaTask`, importable from its module.
         command: its name for `--task`.
         summary: what it does, in a few words.
+
+    The same class registered again, as by a module that was reloaded, takes the older one's place.
+
+    Raises:
+        InputError: another task has the class name or the command.
     """
-    if cls.__name__ not in {entry.class_name for entry in TASKS}:
-        TASKS.append(TaskEntry(cls.__name__, cls.__module__, command, summary))
+    new = TaskEntry(cls.__name__, cls.__module__, command, summary)
+    place = len(TASKS)
+    for i, entry in enumerate(TASKS):
+        if (entry.class_name, entry.module) == (new.class_name, new.module):
+            place = i
+        elif entry.class_name == new.class_name:
+            raise InputError(
+                f"{new.module}.{new.class_name}: the class name is taken by {entry.module}; choose "
+                "another"
+            )
+        elif command is not None and entry.command == command:
+            raise InputError(
+                f"{new.class_name}: the command {command!r} is taken by {entry.class_name}; choose "
+                "another"
+            )
+    TASKS[place : place + 1] = [new]
     return cls
 
 
@@ -100,8 +124,29 @@ def task_of_command(command: str) -> type:
     raise InputError(f"task {command!r}: expected one of {', '.join(commands())}{hint}")
 
 
+def task_class_of(
+    checkpoint: Checkpoint, accepts: Callable[[type], bool] = lambda cls: True
+) -> type | None:
+    """The class of the task that an opened checkpoint holds; None where there is none.
+
+    A task that was saved as itself is opened as itself, whatever other tasks find their head in
+    it. Otherwise the first of `TASKS` whose head it has is taken.
+
+    Args:
+        accepts: which classes come into question.
+
+    Raises:
+        InputError: the head is damaged.
+    """
+    for entry in sorted(TASKS, key=lambda entry: entry.class_name != checkpoint.head_name):
+        cls = entry.load()
+        if accepts(cls) and checkpoint.task_settings(cls) is not None:
+            return cls
+    return None
+
+
 def open_task(source, **kwargs):
-    """The task that a checkpoint holds, by the first class whose head it has.
+    """The task that a checkpoint holds; see `task_class_of`.
 
     Args:
         source: see `RobertaTask.from_preset`.
@@ -113,10 +158,9 @@ def open_task(source, **kwargs):
     from keras_roberta.checkpoints.formats import open_checkpoint
 
     checkpoint = open_checkpoint(source)
-    for entry in TASKS:
-        task = entry.load()
-        if checkpoint.task_settings(task) is not None:
-            return task.from_preset(source, **kwargs)
+    cls = task_class_of(checkpoint)
+    if cls is not None:
+        return cls.from_preset(source, **kwargs)
     if checkpoint.head_name is not None:
         raise InputError(f"{checkpoint.directory}: no task reads its head, {checkpoint.head_name}")
     raise InputError(

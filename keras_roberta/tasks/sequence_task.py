@@ -1,9 +1,13 @@
 """What the tasks that judge a whole text share: RoBERTa's head on `<s>`."""
 
+import dataclasses
+
 import keras_hub
+import tensorflow as tf
 
 from keras_roberta.checkpoints.hugging_face import HuggingFaceHead, label_entries, label_names
 from keras_roberta.checkpoints.hugging_face_names import classifier_weights
+from keras_roberta.errors import InputError
 from keras_roberta.layers import ClassificationHead
 from keras_roberta.layers.gather import FIRST
 from keras_roberta.models.roberta_backbone import (
@@ -11,6 +15,7 @@ from keras_roberta.models.roberta_backbone import (
     check_sequence_length,
     layer_weights,
 )
+from keras_roberta.schemas import Schema
 from keras_roberta.tasks.exported_head import ExportedHead
 from keras_roberta.tasks.task import RobertaTask
 
@@ -56,6 +61,20 @@ class RobertaSequenceTask(RobertaTask, keras_hub.models.TextClassifier):
 
     # === Checkpoints ===
 
+    @classmethod
+    def check_head(cls, source, arguments, *, found, load_head):
+        fields = {field.name for field in dataclasses.fields(cls.schema_cls or Schema)}
+        labels = getattr(arguments.get("preprocessor"), "labels", None)
+        if found or "num_classes" not in fields or arguments.get("num_classes") or labels:
+            return
+        if not load_head:
+            raise InputError(f"{source.directory}: a new head: give num_classes or labels")
+        other = f" (but {source.head_name})" if source.head_name else ""
+        raise InputError(
+            f"{source.directory}: holds no classification head{other}; give num_classes or labels "
+            "to start one"
+        )
+
     def head_weights_by_name(self):
         return layer_weights("dense", self.head.dense) | layer_weights("out", self.head.logits)
 
@@ -73,8 +92,6 @@ class SequenceHead(ExportedHead):
 
     def logits(self, encoder, token_ids, padding_mask, positions=None):
         """float32 (batch, num_outputs)"""
-        import tensorflow as tf
-
         hidden = encoder.encode(token_ids, padding_mask, positions)  # (batch, hidden_dim)
         return encoder.dense(tf.tanh(encoder.dense(hidden, "head/dense")), "head/out")
 

@@ -48,6 +48,11 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset):
         """Names of the classes, for people to read; the class numbers where none were given."""
         return self.schema.label_names
 
+    @property
+    def outputs_per_token(self):
+        """Whether the outputs are (rows, length, ...), by the schema."""
+        return self.schema_cls is not None and bool(self.schema_cls.ragged_outputs)
+
     def default_loss(self):
         """What `compile` takes for `loss="auto"`."""
         raise NotImplementedError
@@ -73,7 +78,7 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset):
         return self.schema.outputs(self.predict(x, batch_size=batch_size, verbose=0))
 
     def answers(self, x, batch_size=None):
-        """What people read of texts: a list of dicts of plain values, one a text.
+        """Readable predictions: one dict of plain values a text.
 
         Args:
             x: texts, as for `predict`.
@@ -102,7 +107,7 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset):
 
     # === From inputs to examples ===
 
-    def is_raw(self, x):
+    def needs_tokenizing(self, x):
         """Whether `x`, in memory, is what `make_examples` takes; else it is tokenised already."""
         from keras_roberta.data.examples.batches import is_text
 
@@ -119,11 +124,14 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset):
             `keras_roberta.data.examples.examples.Examples`
 
         Raises:
-            InputError: a label does not fit, or their number.
+            InputError: a label does not fit, or their number, or there are weights alone.
         """
         from keras_roberta.data.examples.examples import Examples
         from keras_roberta.data.examples.ragged import Ragged
 
+        learns_from_labels = self.schema_cls is None or self.schema_cls.has_targets
+        if y is None and sample_weight is not None and learns_from_labels:
+            raise InputError("sample_weight: weighs labels, but there are none; give y too")
         return Examples(
             self.preprocessor,
             Ragged(*self.preprocessor.tokenize(x)),

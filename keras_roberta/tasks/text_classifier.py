@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.errors import InputError
 from keras_roberta.schemas import OneLabel
-from keras_roberta.tasks.registry import TASKS
+from keras_roberta.tasks.registry import task_class_of
 from keras_roberta.tasks.sequence_task import (
     RobertaSequenceTask,
     SequenceHead,
@@ -29,7 +29,7 @@ class RobertaTextClassifier(RobertaSequenceTask):
 
     Args:
         backbone: a `RobertaBackbone`.
-        num_classes: number of logits.
+        num_classes: number of logits, at least 2; by default that of the preprocessor's labels.
         preprocessor: a `RobertaPreprocessor`, or None to take token ids only.
         dropout: rate in the head; the backbone's by default.
 
@@ -53,10 +53,12 @@ class RobertaTextClassifier(RobertaSequenceTask):
             return RobertaTextRegressor(backbone, *args, **kwargs)
         return super().__new__(cls)
 
-    def __init__(self, backbone, num_classes, preprocessor=None, dropout=None, **kwargs):
+    def __init__(self, backbone, num_classes=None, preprocessor=None, dropout=None, **kwargs):
+        labels = getattr(preprocessor, "labels", None)
+        num_classes = len(labels or ()) if num_classes is None else num_classes
         if num_classes < 2:
             raise InputError(f"num_classes must be at least 2; got {num_classes}")
-        OneLabel(num_classes, getattr(preprocessor, "labels", None))  # checks the names
+        OneLabel(num_classes, labels)  # checks the names
         super().__init__(backbone, num_classes, preprocessor, dropout, **kwargs)
         self.num_classes = num_classes
 
@@ -74,7 +76,10 @@ class RobertaTextClassifier(RobertaSequenceTask):
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
     def check_targets(self, y):
-        y_array = np.asarray(y)
+        try:
+            y_array = np.asarray(y)
+        except ValueError:  # rows of unequal length, which the schema names
+            return super().check_targets(y)
         if y_array.ndim == 2 and y_array.shape[1] == self.num_classes:
             return y_array  # one-hot labels or probabilities, for losses that take them
         return super().check_targets(y)
@@ -98,22 +103,10 @@ class RobertaTextClassifier(RobertaSequenceTask):
     @classmethod
     def text_task_of(cls, preset):
         """The other text task whose head a checkpoint has, or None."""
-        source = open_checkpoint(preset)
-        for entry in TASKS:
-            task = entry.load()
-            if issubclass(task, RobertaSequenceTask) and task is not cls:
-                if source.task_settings(task) is not None:
-                    return task
-        return None
-
-    @classmethod
-    def check_head(cls, found, source, kwargs):
-        if not found and "num_classes" not in kwargs:
-            other = f" (but {source.head_name})" if source.head_name else ""
-            raise InputError(
-                f"{source.directory}: holds no classification head{other}; give num_classes to "
-                "start one"
-            )
+        return task_class_of(
+            open_checkpoint(preset),
+            lambda task: issubclass(task, RobertaSequenceTask) and task is not cls,
+        )
 
 
 class LabelHead(SequenceHead):

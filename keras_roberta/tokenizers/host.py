@@ -238,14 +238,17 @@ class HostTokenizer(Tokenizer):
     def _plain_rust(self) -> RustTokenizer:
         """The same tokenizer, to which special tokens in a text are text like other."""
         content = json.loads(self._rust.to_str())
-        added = content["added_tokens"]
-        content["added_tokens"] = [token for token in added if not token["special"]]
         content["post_processor"] = None
         hidden = {self._tokens[index] for index in self._special_token_ids}
 
         def renamed(token):
             return _IN_NO_TEXT + token if token in hidden else token
 
+        # Renamed and not left out: the library numbers tokens that are in no vocabulary anew.
+        for token in content["added_tokens"]:
+            if token["content"] in hidden:
+                # A normalizer may drop the noncharacter.
+                token |= {"content": renamed(token["content"]), "normalized": False}
         model = content["model"]
         if isinstance(model["vocab"], dict):
             model["vocab"] = {renamed(token): index for token, index in model["vocab"].items()}

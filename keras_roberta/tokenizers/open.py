@@ -31,10 +31,15 @@ def open_tokenizer(source: str | Path | Tokenizer) -> Tokenizer:
             a tokenizer, which is given back.
 
     Raises:
-        InputError: names the file that is missing or mangled, or the kind that no class carries.
+        InputError: it is neither; names the file that is missing or mangled, or the kind that no
+            class carries.
     """
-    if not isinstance(source, (str, Path)):
+    if hasattr(source, "encode_batch") and hasattr(source, "fingerprint"):
         return source
+    if not isinstance(source, (str, Path)):
+        raise InputError(
+            f"tokenizer: expected a directory, hf://org/name or a tokenizer; got {source!r:.60}"
+        )
     files = find_tokenizer_files(source)
     if files.tokenizer_json is None:  # files of their own, which byte-level BPE alone has
         return RobertaTokenizer.from_files(files)

@@ -41,7 +41,7 @@ class TagsHead(ExportedHead):
 
 class Tagger(RobertaTask, keras_hub.models.Task):
     backbone_cls = kr.RobertaBackbone
-    outputs_per_token = True
+    schema_cls = Tags
     schema = Tags()
 
     def __init__(self, backbone, preprocessor=None, **kwargs):

@@ -8,7 +8,13 @@ from hypothesis import given
 from keras_roberta.data.examples.columns import Columns
 from keras_roberta.data.examples.table_files import read_table
 from keras_roberta.errors import InputError
-from keras_roberta.schemas import OneLabel, Value
+from keras_roberta.schemas import (
+    MaskedTokens,
+    OneLabel,
+    Value,
+    register_schema,
+    schema_from_dict,
+)
 from keras_roberta.schemas.label_names import as_integer
 
 
@@ -75,12 +81,22 @@ def test_columns_that_are_no_classes(tmp_path, labels, message):
         (OneLabel(2, ("1 star", "2 stars")), ["1 star", "1"], "line 3, .*'1' is none of 1 star"),
         (Value(), ["1.5", "x"], "line 3, .*expected a number, found 'x'"),
         (Value(), ["1.5", "nan"], "line 3, .*expected a number"),
+        (Value(), ["1.5", "1_0"], "line 3, .*expected a number, found '1_0'"),
+        (Value(), ["1.5", "\u0663"], "line 3, .*expected a number"),
     ],
 )
 def test_labels_of_a_table_that_do_not_fit(tmp_path, schema, labels, message):
     with pytest.raises(InputError, match=message) as error:
         schema.read_targets(table(tmp_path, labels), Columns())
     assert str(tmp_path) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("schema", "label"), [(OneLabel(2), "true"), (Value(), "true"), (Value(), "1" + "0" * 400)]
+)
+def test_values_of_json_that_do_not_fit(tmp_path, schema, label):
+    with pytest.raises(InputError, match="line 2, column 'label': expected a"):
+        schema.read_targets(table(tmp_path, ["1", label], ".jsonl"), Columns())
 
 
 NAMED = OneLabel(2, ("bad", "good"))
@@ -99,6 +115,11 @@ NAMED = OneLabel(2, ("bad", "good"))
         (NAMED, np.array([b"good", b"bad"]), [1, 0]),
         (NAMED, np.array(["good", "bad"], object), [1, 0]),
         (NAMED, [1, 0], [1, 0]),
+        (OneLabel(2), [True, False], [1, 0]),
+        (OneLabel(2), np.array([True, False]), [1, 0]),
+        (OneLabel(2, ("1", "2")), [1, 1, 2], [0, 0, 1]),  # a number that is a name is the name
+        (OneLabel(2, ("1", "2")), ["2", "1"], [1, 0]),
+        (Value(), np.array([True, False]), [1.0, 0.0]),
         (Value(), [1, 2.5], [1.0, 2.5]),
         (Value(), np.array([[1.0], [2.0]]), [1.0, 2.0]),
         (Value(), np.array([1, 2.5], object), [1.0, 2.5]),
@@ -114,18 +135,66 @@ def test_labels_in_python(schema, labels, expected):
         (OneLabel(2), [0, 1, 7, 9], "label 7 is outside 0..1"),
         (OneLabel(2), np.array([0, -1]), "label -1 is outside"),
         (OneLabel(2), np.array([0.0, 0.5]), "whole numbers or names; got 0.5$"),
-        (OneLabel(2), [True, False], "got True$"),
         (OneLabel(2), [0, None], "got None$"),
         (NAMED, ["good", "fine"], "label 'fine' is none of bad, good"),
         (NAMED, np.array([b"fine"]), "label 'fine' is none"),
         (Value(), [1.0, float("nan")], "row 1: .*finite numbers; got nan"),
         (Value(), [1.0, "2"], "row 1: .*got '2'"),
         (Value(), [1.0, None], "row 1: .*got None"),
+        (Value(), [10**400], "row 0: .*finite numbers"),
     ],
 )
 def test_labels_in_python_that_do_not_fit(schema, labels, message):
     with pytest.raises(InputError, match=message):
         schema.targets(labels)
+
+
+def test_digits_of_other_scripts_are_no_measurements(tmp_path):
+    schema = OneLabel.from_table(table(tmp_path, ["1_0.5", "2_0.5"]), Columns())
+    assert schema.labels == ("1_0.5", "2_0.5")
+
+
+def test_what_a_schema_refuses_it_refuses_in_tables(tmp_path):
+    class Stars(Value):
+        def targets(self, labels):
+            stars = super().targets(labels)
+            if stars.max() > 5:
+                raise InputError("stars go to 5")
+            return stars
+
+    assert Stars().read_targets(table(tmp_path, ["2", "5"]), Columns()).tolist() == [2.0, 5.0]
+    with pytest.raises(InputError, match="line 3, column 'label': stars go to 5"):
+        Stars().read_targets(table(tmp_path, ["2", "6"]), Columns())
+
+
+def test_a_file_of_another_version_is_refused():
+    with pytest.raises(InputError, match="written by another version of keras_roberta"):
+        schema_from_dict({"name": "value", "unit": "m"})
+    with pytest.raises(InputError, match="written by another version of keras_roberta"):
+        schema_from_dict({"name": "one-label"})
+
+
+def test_a_name_belongs_to_one_schema():
+    class Other(Value):
+        name = "value"
+
+    register_schema(Value)
+    with pytest.raises(InputError, match="'value' is taken by Value"):
+        register_schema(Other)
+    assert schema_from_dict({"name": "value"}) == Value()
+
+
+def test_candidates_are_compared_by_id():
+    """Two that are near one another trade places: nothing else is different."""
+    one = {
+        "token_ids": np.array([[[7, 8, 9]]]),
+        "scores": np.array([[[0.5, 0.2, 0.1]]]),
+        "num_masks": np.array([1]),
+    }
+    other = {**one, "token_ids": np.array([[[7, 9, 5]]]), "scores": np.array([[[0.45, 0.3, 0.1]]])}
+    comparison = MaskedTokens(4).compare(one, other)
+    assert comparison.agreement == 1.0
+    assert comparison.largest_change == pytest.approx(0.2)  # of 9, from 0.3 to 0.1
 
 
 def test_names_are_distinct_and_as_many_as_classes():

@@ -57,6 +57,50 @@ def test_forms_in_tables(tmp_path, name, content):
         other.read_targets(table, Columns())
 
 
+MARKS = '{"text": "a", "label": [1, 0, 1]}\n{"text": "b", "label": [0, 0, 0]}\n'
+
+
+def test_marks_in_json(tmp_path):
+    (tmp_path / "a.jsonl").write_text(MARKS)
+    table = read_table(tmp_path / "a.jsonl")
+    schema = ManyLabels.from_table(table, Columns())
+    assert schema == ManyLabels(3)
+    assert schema.read_targets(table, Columns()).tolist() == [[1, 0, 1], [0, 0, 0]]
+    with pytest.raises(InputError, match="line 1, column 'label': label 1 is named twice"):
+        ManyLabels(4).read_targets(table, Columns())
+    with pytest.raises(InputError, match="rows of 3 marks, but --num-classes is 4"):
+        ManyLabels.from_table(table, Columns(), num_classes=4)
+
+
+def test_names_that_look_like_numbers(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "a", "label": [1, "no"]}\n')
+    table = read_table(tmp_path / "a.jsonl")
+    schema = ManyLabels.from_table(table, Columns())
+    assert schema.labels == ("1", "no")
+    assert schema.read_targets(table, Columns()).tolist() == [[1, 1]]
+
+
+def test_codes_are_no_numbers_of_classes(tmp_path):
+    (tmp_path / "a.tsv").write_text("text\tlabel\na\t5000,3\n")
+    with pytest.raises(InputError, match="labels go up to 5000"):
+        ManyLabels.from_table(read_table(tmp_path / "a.tsv"), Columns())
+
+
+def test_two_classes():
+    """A list names classes, an array marks them."""
+    assert ManyLabels(2).targets([[0, 1], [1], []]).tolist() == [[1, 1], [0, 1], [0, 0]]
+    assert ManyLabels(2).targets([[0, 1]]).tolist() == [[1, 1]]
+    assert ManyLabels(2).targets(np.array([[0, 1]])).tolist() == [[0, 1]]
+    assert ManyLabels(1).targets(np.array([[0], [1]])).tolist() == [[0], [1]]
+    assert ManyLabels(1).targets([[0], []]).tolist() == [[1], [0]]
+
+
+def test_probabilities_of_large_logits():
+    with np.errstate(all="raise"):
+        outputs = ManyLabels(2).outputs(np.array([[1000.0, -1000.0]]))
+    assert outputs["probabilities"].tolist() == [[1.0, 0.0]]
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
@@ -64,6 +108,9 @@ def test_forms_in_tables(tmp_path, name, content):
         ([1, 0], "give a list of labels for each text; got 1"),
         ([["fun", "odd"]], "label 'odd' is none of fun, long, sad"),
         ([[0, 3]], "label 3 is outside 0..2"),
+        ([["fun", "fun"]], "label 'fun' is named twice"),
+        ([[1, 0, 1], [1, 1]], "label 1 is named twice"),
+        (np.zeros((2, 2), int), "marks for 2 classes, but there are 3"),
         (np.zeros((2, 4), int) + 3, "label 3 is outside"),
         ([[0.5, 0, 1]], "whole numbers or names; got 0.5"),
     ],

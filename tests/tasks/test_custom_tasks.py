@@ -89,7 +89,7 @@ class Chooser(RobertaTask, keras_hub.models.Task):
         scores = ByQuestion()(self.head(backbone.output_at(FIRST)), mask)  # (questions, options)
         super().__init__(inputs={**backbone.input, "option_mask": mask}, outputs=scores, **kwargs)
 
-    def is_raw(self, x):
+    def needs_tokenizing(self, x):
         return isinstance(x, list)
 
     def make_examples(self, x, y=None, sample_weight=None):
@@ -100,7 +100,7 @@ class Chooser(RobertaTask, keras_hub.models.Task):
             Ragged(*self.preprocessor.tokenize((firsts, seconds))),
             targets=None if y is None else np.asarray(y, "int32"),
             rows_per_example=[len(options) for _, options in x],
-            together=True,
+            keep_rows_together=True,
             row_mask="option_mask",
         )
 
@@ -170,3 +170,21 @@ def test_windows_of_a_long_text(preprocessor):
     np.testing.assert_allclose(outputs, expected, atol=1e-5)
     stream = tf.data.Dataset.from_tensor_slices(TEXTS).batch(3)
     np.testing.assert_allclose(task.predict(stream, verbose=0), expected, atol=1e-5)
+
+
+def test_an_epoch_of_a_stream_sees_every_window(preprocessor):
+    """Though a text gives several rows."""
+    task = WindowMean(kr.RobertaBackbone(CONFIG), preprocessor)
+    seen = []
+
+    def counted(loss):
+        def count(model, batch):
+            tf.py_function(lambda ids: seen.append(len(ids)), [batch.x["token_ids"]], [])
+            return loss(model, batch)
+
+        return count
+
+    task.compile(loss_transforms=[counted])
+    rows = tf.data.Dataset.from_tensor_slices((TEXTS, np.arange(len(TEXTS), dtype="float32")))
+    task.fit(rows.batch(3), epochs=1, verbose=0)
+    assert sum(seen) == sum(len(_windows(text.split())) for text in TEXTS)

@@ -70,6 +70,9 @@ def test_the_kind_is_found(tokenizer, directory):
     assert isinstance(tokenizer, RobertaTokenizer) == (tokenizer.kind_name == "byte-level BPE")
     assert open_tokenizer(tokenizer) is tokenizer
     assert open_tokenizer(str(directory)) == tokenizer
+    for other in (None, 3, b"directory"):
+        with pytest.raises(InputError, match="tokenizer: expected a directory"):
+            open_tokenizer(other)
 
 
 def test_special_tokens(tokenizer):
@@ -383,6 +386,20 @@ def test_rows_are_those_of_the_post_processor(tmp_path):
     assert again == tokenizer and again("a b", "b") == [0, 5, 6, 2, 6, 2]
     plain = tokenizer.encode_plain(["[CLS] a [MASK]"])
     assert plain.token_ids.tolist() == [3, 5, 3]  # to words these are unknown ones
+
+
+def test_plain_ids_where_special_tokens_are_in_no_vocabulary(tmp_path):
+    content = json.loads(words().to_str())
+    content["model"]["vocab"].pop("<mask>")
+    content["model"]["vocab"] = {token: i for i, token in enumerate(content["model"]["vocab"])}
+    library = Library.from_str(json.dumps({**content, "added_tokens": []}))
+    library.add_special_tokens(list(SPECIALS))
+    library.add_tokens(["DOMAIN"])
+    tokenizer = open_tokenizer(write(library, tmp_path / "tokenizer"))
+    domain, mask = library.token_to_id("DOMAIN"), library.token_to_id("<mask>")
+    assert domain == mask + 1
+    assert tokenizer.encode_plain(["DOMAIN"]).token_ids.tolist() == [domain]
+    assert mask not in tokenizer.encode_plain(["DOMAIN <mask>"]).token_ids
 
 
 def _edited(change):

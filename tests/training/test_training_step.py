@@ -3,6 +3,8 @@
 Toy transforms, and what they must give written out by hand with a tape.
 """
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ import tensorflow as tf
 import keras_roberta as kr
 from keras_roberta.errors import InputError
 from keras_roberta.training.step.accumulation import accumulated
-from keras_roberta.training.step.batch import BatchLoss
+from keras_roberta.training.step.batch import Batch, BatchLoss
 from keras_roberta.training.step.loss import without_metrics
 
 ROWS, LENGTH, ALPHA, STEP, BOUND = 8, 6, 0.7, 0.5, 0.05
@@ -317,3 +319,29 @@ def test_transforms_in_a_keras_file(config, tmp_path, caplog):
 def test_accumulation_steps_that_are_wrong(config, steps):
     with pytest.raises(InputError, match="gradient_accumulation_steps must be a positive integer"):
         Classifier.make(small(config)).compile(gradient_accumulation_steps=steps)
+
+
+def test_sums_do_not_accumulate(config):
+    task = Classifier.make(small(config))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+    task.compile(loss=loss)
+    with pytest.raises(InputError, match='a loss has reduction="sum"'):
+        task.compile(loss=loss, gradient_accumulation_steps=2)
+
+
+def test_accumulated_by_the_sample_weights_of_a_named_output():
+    """The mean of [1, 2, 3, 4] with weights [1, 3, 0, 4], in two parts."""
+
+    def mean(model, batch):
+        weight = batch.sample_weight["a"]
+        return [tf.reduce_sum(batch.x * weight) / tf.reduce_sum(weight)]
+
+    loss = keras.losses.MeanSquaredError(reduction="mean_with_sample_weight")
+    model = types.SimpleNamespace(loss={"a": loss})
+    values = tf.constant([1.0, 2.0, 3.0, 4.0])
+    batch = Batch(values, {"a": values}, {"a": tf.constant([1.0, 3.0, 0.0, 4.0])})
+    (found,) = accumulated(2)(mean)(model, batch)
+    assert float(found) == pytest.approx(23 / 8)
+    weights = {"a": batch.sample_weight["a"], "b": batch.sample_weight["a"]}
+    with pytest.raises(InputError, match="sample weights of several outputs"):
+        accumulated(2)(mean)(model, batch._replace(sample_weight=weights))

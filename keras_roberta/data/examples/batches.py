@@ -26,7 +26,7 @@ def example_batches(
     sample_weight=None,
     *,
     batch_size: int,
-    is_raw: Callable[..., bool] | None = None,
+    needs_tokenizing: Callable[..., bool] | None = None,
     bucket_lengths: bool = True,
 ) -> InMemoryExamples | ExampleStream | None:
     """What is in `x` as a source of batches, or None where it is tokenised already.
@@ -37,7 +37,7 @@ def example_batches(
             (x, y, sample_weight), batched or one by one.
         y, sample_weight: one value an input, or None; a dataset brings its own.
         batch_size: rows, or examples whose rows stay together; a batched dataset keeps its size.
-        is_raw: whether `x` in memory is what `make_examples` takes; `is_text` by default.
+        needs_tokenizing: whether `x` in memory is what `make_examples` takes; `is_text` by default.
         bucket_lengths: see `RobertaPreprocessor.pad`.
     """
     if isinstance(x, tf.data.Dataset):
@@ -48,7 +48,7 @@ def example_batches(
         if y is not None or sample_weight is not None:
             raise InputError("labels and weights of a tf.data.Dataset come from the dataset itself")
         return ExampleStream(make_examples, x, batch_size, bucket_lengths)
-    if not (is_raw or is_text)(x):
+    if not (needs_tokenizing or is_text)(x):
         return None
     return InMemoryExamples(make_examples(x, y, sample_weight), batch_size, bucket_lengths)
 
@@ -194,12 +194,13 @@ class ExampleStream:
             inputs = self._inputs.as_numpy_iterator()
             random = np.random.default_rng(seeds.randint(2**31))
             while group := list(itertools.islice(inputs, batches_a_group)):
-                size = len(tf.nest.flatten(group[0])[0])
                 examples = self._tokenize(
                     tf.nest.map_structure(lambda *c: np.concatenate(c), *group)
                 )
                 orders = [np.arange(examples.num_units)]
                 if batches_a_group > 1:
+                    # Of batch items: an input may have given several.
+                    size = -(-examples.num_units // len(group))
                     orders = grouped(orders[0], examples.lengths, size, random)
                 for units in orders:
                     yield examples.batch(units, bucket_lengths=self._bucket_lengths)

@@ -21,10 +21,11 @@ class Examples:
     piece; it is padded like the token ids, with zeros.
 
     An example may have several rows. Windows of a long text go to batches row by row
-    (`together=False`); the options of a question stay together, so that the model sees all of them
-    at once: a batch then counts examples, an example with fewer rows than others of its batch is
-    filled up with empty rows, and `row_mask` names a feature, int32 (examples, rows), that is 1
-    for real ones.
+    (`keep_rows_together=False`); the options of a question stay together, so that the model sees
+    all of them at once: a batch then counts examples, an example with fewer rows than others of its
+    batch is filled up with empty rows, and `row_mask` names a feature, int32 (examples, rows), that
+    is 1 for real ones. A batch item is what batches count: a row, or an example whose rows stay
+    together.
 
     Attributes:
         preprocessor: pads token ids; see `RobertaPreprocessor.pad`.
@@ -33,7 +34,7 @@ class Examples:
         targets, sample_weight: for the loss: a column, or None; of rows that stay together one
             value an example. Weights go with targets.
         rows_per_example: int64 (examples,), at least 1 each; None for one row an example.
-        together: whether the rows of an example share a batch.
+        keep_rows_together: whether the rows of an example share a batch.
         row_mask: name of that feature, or None.
     """
 
@@ -43,7 +44,7 @@ class Examples:
     targets: Column | None = None
     sample_weight: Column | None = None
     rows_per_example: np.ndarray | None = None
-    together: bool = False
+    keep_rows_together: bool = False
     row_mask: str | None = None
 
     def __post_init__(self):
@@ -61,27 +62,29 @@ class Examples:
         self._first_row = np.concatenate([[0], np.cumsum(self.rows_per_example)])
         for column in self.features.values():
             _check_length(column, rows, "rows of a feature")
-        labels = len(self.rows_per_example) if self.together else rows
+        labels = len(self.rows_per_example) if self.keep_rows_together else rows
         for column in (self.targets, self.sample_weight):
             if column is not None:
                 _check_length(column, labels, "labels or weights")
 
     @property
     def num_units(self) -> int:
-        """What batches count: examples whose rows stay together, else rows."""
-        return len(self.rows_per_example) if self.together else len(self.token_ids)
+        """How many batch items there are: examples whose rows stay together, else rows."""
+        return len(self.rows_per_example) if self.keep_rows_together else len(self.token_ids)
 
     @property
     def lengths(self) -> np.ndarray:
-        """Tokens of the longest row of each unit: int64 (units,)."""
+        """Tokens of the longest row of each batch item: int64 (batch items,)."""
         lengths = self.token_ids.lengths
-        return np.maximum.reduceat(lengths, self._first_row[:-1]) if self.together else lengths
+        if self.keep_rows_together:
+            lengths = np.maximum.reduceat(lengths, self._first_row[:-1])
+        return lengths
 
     def batch(self, units, *, bucket_lengths: bool = True):
-        """The units of these numbers, padded.
+        """The batch items of these numbers, padded.
 
         Args:
-            units: integers, in any order.
+            units: the batch items' integers, in any order.
             bucket_lengths: see `RobertaPreprocessor.pad`.
 
         Returns:
@@ -101,7 +104,7 @@ class Examples:
             features[name] = taken
         if self.row_mask:
             features[self.row_mask] = real.reshape(len(units), -1).astype("int32")
-        labels = units if self.together else rows
+        labels = units if self.keep_rows_together else rows
         if self.targets is None:
             return features
         columns = [c for c in (self.targets, self.sample_weight) if c is not None]
@@ -115,8 +118,8 @@ class Examples:
         ]
 
     def _rows_of(self, units):
-        """Row numbers of units, and which of them are real rows: each int64, bool (rows,)."""
-        if not self.together:
+        """Row numbers of batch items, and which of them are real rows: each int64, bool (rows,)."""
+        if not self.keep_rows_together:
             return units, np.ones(len(units), bool)
         counts = self.rows_per_example[units]
         place = np.arange(counts.max(initial=1))

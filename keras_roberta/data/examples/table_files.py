@@ -58,11 +58,8 @@ class Table:
         """A column of finite floats."""
         numbers = []
         for value, line in zip(self.column(name, option), self.lines, strict=True):
-            try:
-                number = math.nan if isinstance(value, bool) else float(value)
-            except (TypeError, ValueError):
-                number = math.nan
-            if not math.isfinite(number):
+            number = as_number(value)
+            if number is None:
                 raise self.error(line, name, f"expected a number, found {_short(value)}")
             numbers.append(number)
         return numbers
@@ -87,6 +84,24 @@ class Table:
     def names(self):
         """The columns' names as text."""
         return _listed(self.columns)
+
+
+def as_number(value):
+    """The finite number of a cell as a float, or None.
+
+    >>> [as_number(x) for x in ("1.5", " -2e3", 7, "1_0", "nan", "\u0663", True, 10**400)]
+    [1.5, -2000.0, 7.0, None, None, None, None, None]
+    """
+    if isinstance(value, str):
+        if "_" in value or not value.isascii():  # which Python takes, and other programs do not
+            return None
+    elif isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def read_table(path):

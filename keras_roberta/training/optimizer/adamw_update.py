@@ -103,17 +103,18 @@ class AdamWUpdate:
         self._slots = slots
         self._whole = tf.function(self._update_whole, jit_compile=True, autograph=False)
 
-    def __call__(self, gradients, c, still=()):
+    def __call__(self, gradients, c, without_gradient=()):
         """Updates.
 
         Args:
             gradients: one a slot, after `merge_rows`.
             c: `Constants`.
-            still: pairs of a variable without gradient and its average, which still moves.
+            without_gradient: pairs of a variable that has none and its average, which moves
+                nevertheless.
         """
         by_rows = [isinstance(g, tf.IndexedSlices) for g in gradients]
         whole = [None if rows else g for g, rows in zip(gradients, by_rows, strict=True)]
-        self._whole(whole, c, still)
+        self._whole(whole, c, without_gradient)
         for slot, gradient, rows in zip(self._slots, gradients, by_rows, strict=True):
             if rows:
                 update_touched_rows(slot, gradient, c.scaled(slot.rate_factor))
@@ -122,7 +123,7 @@ class AdamWUpdate:
             elif slot.touched is not None:
                 slot.touched.assign(tf.ones_like(slot.touched))
 
-    def _update_whole(self, gradients, c, still):
+    def _update_whole(self, gradients, c, without_gradient):
         for slot, gradient in zip(self._slots, gradients, strict=True):
             here = c.scaled(slot.rate_factor)
             if slot.decays:
@@ -133,7 +134,7 @@ class AdamWUpdate:
                     variable.assign(value)
                 if slot.average is not None:
                     move_average(slot.weight, slot.average, c)
-        for weight, average in still:
+        for weight, average in without_gradient:
             move_average(weight, average, c)
 
 

@@ -167,22 +167,24 @@ class RobertaAdamW(keras.optimizers.AdamW):
             for variable in variables
             for i in [variable_index(self, variable)]
         ]
-        still = []  # weights without gradient, whose averages Keras moves too
+        without_gradient = []  # weights without gradient, whose averages Keras moves too
         if self.use_ema:
             moved = {variable_index(self, variable) for variable in variables}
-            still = [
+            without_gradient = [
                 (variable.value, averages[i])
                 for i, variable in enumerate(built_variables(self))
                 if i not in moved
             ]
         if tf.distribute.has_strategy():  # with one replica, too: the variables are wrapped
-            merge = functools.partial(self._apply_in_replicas, slots=slots, still=still)
+            merge = functools.partial(
+                self._apply_in_replicas, slots=slots, without_gradient=without_gradient
+            )
             tf.distribute.get_replica_context().merge_call(merge, args=(gradients,))
         else:
-            self._update(slots, still, gradients, self.skipped_steps.value)
+            self._update(slots, without_gradient, gradients, self.skipped_steps.value)
             self.iterations.assign_add(1)
 
-    def _apply_in_replicas(self, strategy, gradients, slots, still):
+    def _apply_in_replicas(self, strategy, gradients, slots, without_gradient):
         """Adds up the replicas' gradients and updates each replica's copy of the variables."""
         import tensorflow as tf
 
@@ -192,20 +194,22 @@ class RobertaAdamW(keras.optimizers.AdamW):
         )
         variables = [(s.weight, s.m, s.v, s.touched, s.average) for s in slots]
 
-        def update(_, variables, still, gradients, skipped_steps):
+        def update(_, variables, without_gradient, gradients, skipped_steps):
             names = "weight", "m", "v", "touched", "average"
             local = [
                 dataclasses.replace(slot, **dict(zip(names, own, strict=True)))
                 for slot, own in zip(slots, variables, strict=True)
             ]
-            self._update(local, still, gradients, skipped_steps)
+            self._update(local, without_gradient, gradients, skipped_steps)
 
         strategy.extended.update(
-            weights[0], update, args=(variables, still, gradients, self.skipped_steps.value)
+            weights[0],
+            update,
+            args=(variables, without_gradient, gradients, self.skipped_steps.value),
         )
         self.iterations.assign_add(1)
 
-    def _update(self, slots, still, gradients, skipped_steps):
+    def _update(self, slots, without_gradient, gradients, skipped_steps):
         """Updates variables of one device from their whole gradients."""
         import tensorflow as tf
 
@@ -245,7 +249,7 @@ class RobertaAdamW(keras.optimizers.AdamW):
             skipped_steps.assign_add(1)
 
         def update():
-            self._updates[key](gradients, constants, still)
+            self._updates[key](gradients, constants, without_gradient)
 
         tf.cond(tf.math.is_finite(norm), update, skip)
 

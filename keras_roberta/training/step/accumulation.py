@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from keras_roberta.errors import InputError
 from keras_roberta.training.step.batch import Batch, GradientTransform
 
 
@@ -82,12 +83,21 @@ def _unequal_parts(batch, count):
 def _part_weight(model, batch, part_of, equal):
     """A function of a part's number, giving its share of the loss; None where all are equal."""
     by_samples = _reductions(model) == {"mean_with_sample_weight"}
-    by_samples = by_samples and batch.sample_weight is not None
+    weights = [w for w in tf.nest.flatten(batch.sample_weight) if w is not None]
+    by_samples = by_samples and bool(weights)
+    if by_samples and len(weights) > 1:
+        raise InputError(
+            "gradient_accumulation_steps: means over the sample weights of several outputs do not "
+            'add up over parts; give the losses reduction="sum_over_batch_size"'
+        )
     if _reductions(model) == {"sum"} or (equal and not by_samples):
         return None
 
     def total(part: Batch):
-        return tf.cast(tf.reduce_sum(part.sample_weight) if by_samples else part.rows, tf.float32)
+        if not by_samples:
+            return tf.cast(part.rows, tf.float32)
+        (weight,) = [w for w in tf.nest.flatten(part.sample_weight) if w is not None]
+        return tf.cast(tf.reduce_sum(weight), tf.float32)
 
     whole = total(batch)
     return lambda i: tf.math.divide_no_nan(total(part_of(i)), whole)

@@ -8,7 +8,8 @@ import keras
 from keras_roberta.errors import InputError
 from keras_roberta.layers.gpu import has_gpu
 
-# TensorFlow, and with it the parts, is imported inside: the models run on other backends too.
+# The parts need the TensorFlow backend, so they are imported when they are used: tasks run on other
+# backends too.
 
 logger = logging.getLogger("keras_roberta")
 
@@ -20,6 +21,9 @@ class ComposedTrainStep:
     leaves the step to Keras."""
 
     gradient_accumulation_steps = 1
+    # Whether `train_step` scales sample weights by the parts of a batch, so that the mean over
+    # parts of summed losses is right.
+    weighs_parts = False
     _gradient_fn = None
     _transforms = dict.fromkeys(_TRANSFORMS, ())
     _compiles_gradients = False
@@ -52,8 +56,8 @@ class ComposedTrainStep:
             Others: as in `keras.Model.compile`.
 
         Raises:
-            InputError: `gradient_accumulation_steps` is not a positive integer, or the backend is
-                not TensorFlow and a part is asked for.
+            InputError: `gradient_accumulation_steps` is not a positive integer, or a loss is a
+                sum, or the backend is not TensorFlow and a part is asked for.
         """
         if jit_compile == "auto":
             jit_compile = not run_eagerly and has_gpu()
@@ -80,6 +84,13 @@ class ComposedTrainStep:
                 f"tensorflow; this is {keras.backend.backend()}"
             )
         super().compile(*args, jit_compile=jit_compile, run_eagerly=run_eagerly, **kwargs)
+        if self.gradient_accumulation_steps > 1 and not self.weighs_parts:
+            losses = keras.tree.flatten(self.loss)
+            if any(getattr(loss, "reduction", None) == "sum" for loss in losses):
+                raise InputError(
+                    "gradient_accumulation_steps: takes the mean over parts, but a loss has "
+                    'reduction="sum"; give it reduction="sum_over_batch_size"'
+                )
 
     def train_step(self, data, *args):
         if self._gradient_fn is None:

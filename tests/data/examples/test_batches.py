@@ -121,7 +121,7 @@ def test_options_of_a_question_stay_together(tokenizer, counts, batch_size):
         Ragged(*preprocessor.tokenize(texts)),
         targets=np.arange(len(counts)),
         rows_per_example=np.array(counts),
-        together=True,
+        keep_rows_together=True,
         row_mask="option_mask",
     )
     batches = InMemoryExamples(examples, batch_size)
@@ -173,7 +173,10 @@ def test_columns_that_do_not_fit(tokenizer):
         (dict(targets=np.zeros(3)), "2 texts, but 3 labels"),
         (dict(rows_per_example=[1]), "1 rows in all, but there are 2"),
         (dict(rows_per_example=[2, 0]), "at least one"),
-        (dict(targets=np.zeros(2), rows_per_example=[2], together=True), "1 texts, but 2 labels"),
+        (
+            dict(targets=np.zeros(2), rows_per_example=[2], keep_rows_together=True),
+            "1 texts, but 2 labels",
+        ),
         (dict(features={"a": np.zeros(1)}), "2 texts, but 1 rows of a feature"),
     ):
         with pytest.raises(InputError, match=message):
