@@ -18,7 +18,7 @@ from keras_roberta.export.arguments import (
     check_inputs,
     lengths_of_file,
 )
-from keras_roberta.export.batches import as_features
+from keras_roberta.export.padded_rows import as_features
 from keras_roberta.export.interpreter import open_interpreter
 from keras_roberta.export.metadata import TFLITE_IDENTIFIER, add_metadata, describe
 from keras_roberta.export.mismatch import ExportMismatch

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_roberta.export.batches import as_features, cut, in_batches
+from keras_roberta.export.padded_rows import as_features, cut, in_batches
 from keras_roberta.export.mismatch import ExportMismatch
 from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.models.roberta_backbone import RobertaBackbone

@@ -14,7 +14,7 @@ from keras_roberta.export.tflite import to_tflite
 from keras_roberta.jobs.finetune import fit, save
 from keras_roberta.jobs.options.finetune import FinetuneOptions
 from keras_roberta.jobs.report import compare
-from keras_roberta.reports.record import Curve, Report
+from keras_roberta.reports.contents import Curve, Report
 from keras_roberta.reports.table import as_table
 from keras_roberta.reports.write import write_report
 from keras_roberta.schemas import OneLabel

@@ -12,7 +12,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.jobs.finetuned_task import open_finetuned_task
 from keras_roberta.jobs.options.report import ReportOptions
 from keras_roberta.jobs.predictor import is_exported, runner_predictor, task_predictor
-from keras_roberta.reports.record import Report, Row
+from keras_roberta.reports.contents import Report, Row
 from keras_roberta.reports.side_by_side import side_by_side
 from keras_roberta.reports.size_on_disk import bytes_on_disk, short_name
 from keras_roberta.reports.table import as_table

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from keras_roberta.files.atomic_write import atomic_directory, atomic_file
-from keras_roberta.reports.record import Report
+from keras_roberta.reports.contents import Report
 
 JSON_NAME, PICTURE_NAME = "report.json", "report.png"
 

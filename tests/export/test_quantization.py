@@ -13,7 +13,7 @@ import keras_roberta as kr
 from keras_roberta import export
 from keras_roberta.errors import InputError
 from keras_roberta.export import quantization, tflite, tflite_rewrites
-from keras_roberta.export.batches import as_features
+from keras_roberta.export.padded_rows import as_features
 from keras_roberta.export.quantization import SCHEMES, Bound, QuantizationScheme
 from keras_roberta.export.verify import compare
 from keras_roberta.schemas import OneLabel, Value

@@ -16,7 +16,7 @@ import tensorflow as tf
 from keras_roberta import export
 from keras_roberta.errors import InputError
 from keras_roberta.export import serving_warmup
-from keras_roberta.export.batches import as_features
+from keras_roberta.export.padded_rows import as_features
 from keras_roberta.export.quantization import SCHEMES, Bound
 from keras_roberta.export.saved_model import ServingModule
 

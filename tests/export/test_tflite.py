@@ -7,7 +7,7 @@ from ai_edge_litert import schema_py_generated as schema
 from keras_roberta import export
 from keras_roberta.errors import InputError
 from keras_roberta.export import tflite
-from keras_roberta.export.batches import as_features
+from keras_roberta.export.padded_rows import as_features
 from keras_roberta.export.edge_graph import inference_weights
 from keras_roberta.export.quantization import SCHEMES
 

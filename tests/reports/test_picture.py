@@ -3,7 +3,7 @@ import struct
 import pytest
 
 from keras_roberta.reports.picture import draw
-from keras_roberta.reports.record import Curve, Report, Row
+from keras_roberta.reports.contents import Curve, Report, Row
 
 ROWS = [
     Row("majority", {"accuracy": 0.5, "macro_f1": 0.3}),

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from keras_roberta.reports import picture
-from keras_roberta.reports.record import Curve, Report, Row
+from keras_roberta.reports.contents import Curve, Report, Row
 from keras_roberta.reports.write import read_report, write_report
 
 REPORT = Report(
