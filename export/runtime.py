@@ -6,9 +6,9 @@ import numpy as np
 
 from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.errors import InputError
-from keras_roberta.export.padded_rows import as_features, cut, reordered, stacked
 from keras_roberta.export.interpreter import open_interpreter
 from keras_roberta.export.metadata import read_metadata
+from keras_roberta.export.padded_rows import as_features, cut, reordered, stacked
 from keras_roberta.schemas import schema_from_dict
 from keras_roberta.tokenizers import byte_buffer
 

@@ -18,10 +18,10 @@ from keras_roberta.export.arguments import (
     check_inputs,
     lengths_of_file,
 )
-from keras_roberta.export.padded_rows import as_features
 from keras_roberta.export.interpreter import open_interpreter
 from keras_roberta.export.metadata import TFLITE_IDENTIFIER, add_metadata, describe
 from keras_roberta.export.mismatch import ExportMismatch
+from keras_roberta.export.padded_rows import as_features
 from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.export.runtime import TFLiteRunner
 from keras_roberta.export.task_graph import TaskGraph
@@ -98,7 +98,9 @@ def to_tflite(
     if pathlib.Path(path).is_dir():
         raise InputError(f"{path}: is a directory; remove it first")
     module = PhoneModule(task, inputs=inputs, pairs=pairs, head_options=head_options)
-    lengths = lengths_of_file(sequence_lengths, task.backbone.config.max_sequence_length)
+    longest = task.backbone.config.max_sequence_length
+    of_texts = task.preprocessor.sequence_length if inputs == "text" else None
+    lengths = lengths_of_file(sequence_lengths, longest, of_texts)
     values = describe(
         task,
         module.graph.head,
@@ -109,7 +111,7 @@ def to_tflite(
         num_bytes=[BYTES_PER_TOKEN * n for n in lengths] if inputs == "text" else None,
         ids_output=module.graph.head.ids_name if inputs == "text" else None,
     )
-    content = convert(
+    content = tflite_bytes(
         module,
         functions={f"{inputs}_{n}": module.trace(n) for n in lengths},
         scheme=scheme,
@@ -201,7 +203,7 @@ class PhoneModule(tf.Module):
         )
 
 
-def convert(module, *, functions, scheme, metadata, samples=None):
+def tflite_bytes(module, *, functions, scheme, metadata, samples=None):
     """The content of the `.tflite` file.
 
     Args:
@@ -242,7 +244,8 @@ def check_operations(path, scheme):
         raise ExportMismatch(f"the graph needs operations that TFLite lacks: {', '.join(custom)}")
     partitions = xnnpack_partitions(path)
     if scheme.one_partition == "reported":
-        logger.info("%s: XNNPACK runs it in %d pieces", path.name, partitions)
+        if partitions != 1:
+            logger.warning("%s: XNNPACK runs it in %d pieces", path.name, partitions)
         return
     # The interpreter shows the first signature's partitions alone. The others have the same
     # operations in the same order, which is what XNNPACK goes by.

@@ -17,8 +17,8 @@ from keras_roberta.files.atomic_write import atomic_directory
 
 logger = logging.getLogger("keras_roberta")
 
-# Directories that a `write` is filling. KerasHub saves a task and then, through `save`, its backbone
-# into the same directory; what the task wrote there is nothing that was left.
+# Directories that a `write` is filling. KerasHub saves a task and then, through `save`, its
+# backbone into the same directory: what the task wrote there was not left by another.
 _being_written: set[pathlib.Path] = set()
 
 _SMALL_FILES = 1 << 23  # bytes, more than a config and a tokenizer take

@@ -56,7 +56,7 @@ def check_output(out: Path, format: str, overwrite: bool) -> None:
             "change --out or --format"
         )
     if out.exists() and not overwrite:
-        raise InputError(f"{out}: exists; give another --out, or --overwrite")
+        raise InputError(f"{out}: exists; give another --out, or overwrite=True (--overwrite)")
     is_model = out.is_file() if format == "tflite" else (out / "saved_model.pb").is_file()
     if out.exists() and not is_model:
         raise InputError(f"{out}: is something else than a model of this format; remove it first")

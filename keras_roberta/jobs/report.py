@@ -19,7 +19,7 @@ from keras_roberta.reports.table import as_table
 from keras_roberta.reports.write import write_report
 
 
-def report(
+def report_on_table(
     models: Sequence[str | Path],
     preset: str | Path,
     data: str | Path,
@@ -49,12 +49,12 @@ def report(
     if predictor.schema.has_targets:
         targets = predictor.schema.read_targets(table, options.columns)
     title = f"{len(table)} texts of {data}"
-    rows = compare(task, preset, models, texts, targets, threads=options.threads)
+    rows = compare_exports(task, preset, models, texts, targets, threads=options.threads)
     write_report(out, Report(title, rows, facts={"data": str(data), "rows": len(table)}))
     return as_table(rows, title)
 
 
-def compare(
+def compare_exports(
     task, preset: str | Path, models: Sequence[str | Path], texts, targets, *, threads: int = 1
 ) -> list[Row]:
     """Rows of a task in memory, saved as `preset`, and of each exported model.

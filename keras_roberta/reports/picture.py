@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from keras_roberta.files.atomic_write import atomic_file
-from keras_roberta.reports.headings import heading, score_names
 from keras_roberta.reports.contents import Curve, Report, Row
+from keras_roberta.reports.headings import heading, score_names
 
 _INK, _PALE, _MUTED = "#1f4e79", "#9dbbd8", "#666666"
 _AROUND, _A_ROW, _OF_CURVES = 1.2, 0.4, 3.0  # heights in inches

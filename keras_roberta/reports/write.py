@@ -25,11 +25,6 @@ def write_json(path: str | Path, values):
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def read_report(path: str | Path) -> Report:
-    """The report in a `report.json`."""
-    return Report.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
-
-
 def _with_nulls(values):
     if isinstance(values, dict):
         return {str(name): _with_nulls(value) for name, value in values.items()}

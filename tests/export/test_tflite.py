@@ -7,8 +7,8 @@ from ai_edge_litert import schema_py_generated as schema
 from keras_roberta import export
 from keras_roberta.errors import InputError
 from keras_roberta.export import tflite
-from keras_roberta.export.padded_rows import as_features
 from keras_roberta.export.edge_graph import inference_weights
+from keras_roberta.export.padded_rows import as_features
 from keras_roberta.export.quantization import SCHEMES
 
 ROWS = [[0, 2], [0, 9, 2], [0, *range(5, 19), 2], [0, *range(1000, 1014), 2]]

@@ -2,8 +2,8 @@ import struct
 
 import pytest
 
-from keras_roberta.reports.picture import draw
 from keras_roberta.reports.contents import Curve, Report, Row
+from keras_roberta.reports.picture import draw
 
 ROWS = [
     Row("majority", {"accuracy": 0.5, "macro_f1": 0.3}),
