@@ -6,6 +6,8 @@ INPUTS = ("text", "tokens")
 # Of a `.tflite` whose lengths are not named: as many as keep a short text cheap.
 LENGTHS = (32, 64, 128)
 SHORTEST = 3
+# What only `to_tflite` takes: a SavedModel holds float32 weights and takes texts of any length.
+OF_TFLITE = ("quantization", "sequence_lengths", "calibration")
 
 
 def check_inputs(task, inputs, pairs):

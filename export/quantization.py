@@ -80,7 +80,7 @@ def _dynamic_range(converter) -> None:
 #     none      7e-7 and 4e-6
 #     float16   4e-4 and 1e-3
 #     int8      0.07 and 0.16, where 1 sentence in 50 changes its label, all of them near a tie
-# The mean on the texts of the check is 0.012 with int8, and at most 0.015 of the tasks in the tests.
+# The mean on the texts of the check is 0.012 with int8, and at most 0.015 in the tests.
 # A wrong weight gives 0.2 and more where logits are large; where they are 1 at most, a bias that is
 # wrong by a third gives 0.09, and a mean of 0.08.
 SCHEMES: dict[str, QuantizationScheme] = {

@@ -67,14 +67,12 @@ def to_tflite(
     Args:
         task: any task that has an `exported_head`.
         path: the file to write.
-        quantization: a scheme of `export.quantization.SCHEMES`. "none" keeps float32; "float16"
-            stores weights in half precision and computes in float32; "int8" stores 8-bit weights,
-            one scale a row or output, and multiplies in 8 bits, with activations scaled as they
-            come (dynamic range): no calibration data needed. The tokenizer's tables are whole
-            numbers and stay as they are.
+        quantization: the name of a scheme of `export.quantization.SCHEMES`, whose `summary` says
+            what it does: "none", "float16", "int8" or one that you added.
         inputs: "text" or "tokens".
-        sequence_lengths: lengths in tokens, specials included; 32, 64 and 128 by default, or the
-            model's longest where it has fewer positions.
+        sequence_lengths: lengths in tokens, specials included; by default 32, 64 and 128,
+            as far as the model has positions and, with `inputs="text"`, as the preprocessor's
+            `sequence_length` goes.
         pairs: whether a row is two texts; with `inputs="text"`.
         overwrite: replace the file if there is one.
         calibration: texts like those that the model will see, for schemes that need them.

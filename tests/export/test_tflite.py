@@ -141,3 +141,11 @@ def test_lengths_are_those_that_the_model_has(classifier, tmp_path):
     """It has 40 positions, fewer than the longest of the default."""
     path = export.to_tflite(classifier, tmp_path / "model.tflite", "none", inputs="tokens")
     assert export.load(path).lengths == [32, 40]
+
+
+@pytest.mark.parametrize(("inputs", "lengths"), [("text", [24]), ("tokens", [32, 40])])
+def test_lengths_are_those_of_the_texts(inputs, lengths, classifier, monkeypatch, tmp_path):
+    """What the preprocessor cuts off needs no signature; rows of ids are as long as they are."""
+    monkeypatch.setattr(classifier.preprocessor, "sequence_length", 24)
+    path = export.to_tflite(classifier, tmp_path / "model.tflite", "none", inputs)
+    assert export.load(path).lengths == lengths
