@@ -6,6 +6,8 @@ INPUTS = ("text", "tokens")
 # Of a `.tflite` whose lengths are not named: as many as keep a short text cheap.
 LENGTHS = (32, 64, 128)
 SHORTEST = 3
+# What only `to_tflite` takes: a SavedModel holds float32 weights and takes texts of any length.
+OF_TFLITE = ("quantization", "sequence_lengths", "calibration")
 
 
 def check_inputs(task, inputs, pairs):
@@ -32,20 +34,23 @@ def check_in_graph(tokenizer, in_graph):
     return in_graph
 
 
-def lengths_of_file(sequence_lengths, longest):
-    """The lengths of a `.tflite`: those that are asked for, or such of `LENGTHS` as the model has.
+def lengths_of_file(sequence_lengths, longest, of_texts=None):
+    """The lengths of a `.tflite`: those that are asked for, or those of `LENGTHS` that fit.
 
     Args:
         sequence_lengths: numbers of tokens, or None.
         longest: the model's `max_sequence_length`.
+        of_texts: the preprocessor's `sequence_length`, beyond which no default goes; None where
+            there are no texts.
 
     Raises:
         InputError: names the length that does not fit.
 
-    >>> lengths_of_file(None, 514), lengths_of_file(None, 40), lengths_of_file(None, 20)
+    >>> lengths_of_file(None, 514), lengths_of_file(None, 40), lengths_of_file(None, 514, 20)
     ([32, 64, 128], [32, 40], [20])
     """
     if sequence_lengths is None:
+        longest = min(longest, of_texts or longest)
         return sorted({min(length, longest) for length in LENGTHS})
     return check_lengths(sequence_lengths, longest=longest)
 

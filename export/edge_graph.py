@@ -44,7 +44,7 @@ class EdgeGraph(tf.Module):
         }
 
     def encode(self, token_ids, padding_mask, positions=None, selection=None):
-        """The encoder's last hidden state, at the places that the task reads alone.
+        """The encoder's last hidden state, only at the positions that the task reads.
 
         Args:
             token_ids: int32 (batch, length)

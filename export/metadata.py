@@ -12,10 +12,16 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_roberta.errors import InputError
+from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.schemas import schema_from_format_2
 
 NAME = "keras_roberta"
 FORMAT_VERSION = 3
+_KEYS = (
+    *("format_version", "task", "schema", "labels", "quantization", "sequence_lengths"),
+    *("max_sequence_length", "inputs", "pairs", "num_bytes", "ids_output", "start_token_id"),
+    *("pad_token_id", "end_token_id", "tokenizer_fingerprint"),
+)
 TFLITE_IDENTIFIER = b"TFL3"  # at byte 4, from the schema's file_identifier
 
 
@@ -71,14 +77,14 @@ def read_metadata(path):
         path: a `.tflite` file or a SavedModel directory that this package wrote.
 
     Returns:
-        dict of `format_version`, `task` (the name of its class), `schema` (what the answers mean,
-        see `keras_roberta.schemas`), `labels` (names of the classes in the order of their numbers),
-        `quantization`, `sequence_lengths` (None: any), `max_sequence_length`, `inputs` ("text": the
-        tokenizer is in the file; or "tokens"), `pairs` (whether it takes two texts a row),
-        `num_bytes` (of the buffers for texts in a `.tflite`, one number for each of the lengths,
-        else None), `ids_output` (the output that tells the ids of a text, or None),
-        `start_token_id`, `pad_token_id`, `end_token_id` and `tokenizer_fingerprint` (None: exported
-        without a tokenizer).
+        dict of `format_version` (3: metadata of format 2 is brought into this form), `task` (the
+        name of its class), `schema` (what the answers mean, see `keras_roberta.schemas`), `labels`
+        (names of the classes in the order of their numbers), `quantization`, `sequence_lengths`
+        (None: any), `max_sequence_length`, `inputs` ("text": the tokenizer is in the file; or
+        "tokens"), `pairs` (whether it takes two texts a row), `num_bytes` (of the buffers for texts
+        in a `.tflite`, one number for each of the lengths, else None), `ids_output` (the output
+        that tells the ids of a text, or None), `start_token_id`, `pad_token_id`, `end_token_id` and
+        `tokenizer_fingerprint` (None: exported without a tokenizer).
 
     Raises:
         InputError: no such file, not a model, cut short, or not from this package.
@@ -140,13 +146,20 @@ def _parse(content, path):
         version = values["format_version"]
     except (ValueError, TypeError, KeyError):
         raise InputError(f"{path}: its metadata is damaged; export it again") from None
-    if version == 2:
-        return _from_format_2(values)
-    if version != FORMAT_VERSION:
+    if version not in (2, FORMAT_VERSION):
         raise InputError(
             f"{path}: has format {version}, this version reads 2 and {FORMAT_VERSION}; "
             "export it again or update keras_roberta"
         )
+    try:
+        values = _from_format_2(values) if version == 2 else values
+        missing = [key for key in _KEYS if key not in values]
+    except (KeyError, TypeError, ValueError, InputError) as error:
+        raise InputError(
+            f"{path}: its metadata is damaged ({reason_of(error)}); export it again"
+        ) from None
+    if missing:
+        raise InputError(f"{path}: its metadata is damaged (no {missing[0]}); export it again")
     return values
 
 
@@ -159,6 +172,7 @@ def _from_format_2(values):
     ids_output = "input_ids" if values["num_classes"] is None else "token_ids"
     return {
         **kept,
+        "format_version": FORMAT_VERSION,
         "schema": schema_of_file.to_dict(),
         "labels": list(schema_of_file.label_names),
         "ids_output": ids_output if is_tflite_for_text else None,

@@ -9,9 +9,10 @@ import numpy as np
 
 from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.errors import InputError
-from keras_roberta.export.batches import as_features, cut, reordered, stacked
 from keras_roberta.export.interpreter import open_interpreter
 from keras_roberta.export.metadata import read_metadata
+from keras_roberta.export.padded_rows import as_features, cut, reordered, stacked
+from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.schemas import schema_from_dict
 from keras_roberta.tokenizers import Tokenizer, byte_buffer
 
@@ -62,6 +63,10 @@ class Runner:
             self.schema = schema_from_dict(self.metadata["schema"])
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
+        except (AttributeError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{path}: its metadata is damaged ({reason_of(error)}); export it again"
+            ) from None
         self.labels = tuple(self.metadata["labels"])
         self.max_length = self.metadata["max_sequence_length"]
         self.lengths = self.metadata["sequence_lengths"] or [self.max_length]
@@ -106,14 +111,14 @@ class Runner:
         return self.schema.answers(self.predict(x))
 
     def finish(self, outputs):
-        """What belongs to the task, of the outputs of `run_rows` or `run_texts`."""
+        """The task's own outputs, without ids and counts, of those of `run_rows` or `run_texts`."""
         if "num_tokens" in outputs:
             outputs = cut(outputs, self.schema.ragged_outputs, outputs["num_tokens"])
         outputs = self.schema.finish(outputs)
         return outputs if self.tokenizer is None else self.schema.spell(outputs, self.tokenizer)
 
     def _checked(self, texts, text_pairs):
-        """The two as lists, or None, as the file takes them."""
+        """Checks both columns and returns them as lists; None for no second column."""
         if isinstance(texts, (str, bytes)):
             raise InputError("texts: expected a sequence of strings, found a single one")
         texts = list(texts)

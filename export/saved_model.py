@@ -12,7 +12,12 @@ import tensorflow as tf
 
 from keras_roberta.errors import InputError
 from keras_roberta.export import metadata
-from keras_roberta.export.arguments import check_in_graph, check_inputs, check_lengths
+from keras_roberta.export.arguments import (
+    OF_TFLITE,
+    check_in_graph,
+    check_inputs,
+    check_lengths,
+)
 from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.export.runtime import SavedModelRunner
 from keras_roberta.export.serving_warmup import write_warmup_requests
@@ -71,6 +76,12 @@ def to_saved_model(
         InputError: the directory exists, or an argument or the task is not supported.
         ExportMismatch: the model's answers differ from the task's. Nothing is written.
     """
+    for name in OF_TFLITE:
+        if name in head_options:
+            raise InputError(
+                f"to_saved_model has no argument {name!r}: a SavedModel has float32 weights and "
+                "takes texts of any length"
+            )
     lengths = check_lengths(warmup_lengths, name="warmup_lengths")
     batch_sizes = check_lengths(warmup_batch_sizes, name="warmup_batch_sizes", shortest=1)
     module = ServingModule(

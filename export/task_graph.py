@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from keras_roberta.errors import InputError
 from keras_roberta.export.edge_graph import EdgeGraph, layer
+from keras_roberta.options import OptionError
 
 
 class TaskGraph(tf.Module):
@@ -45,5 +46,5 @@ def make_head(task, head_options):
     for name in head_options:
         if name not in known:
             names = f"; it has {', '.join(known)}" if known else ""
-            raise InputError(f"{name}: a {type(task).__name__} has no such option{names}")
+            raise OptionError(name, f": a {type(task).__name__} has no such option{names}")
     return task.exported_head(**head_options)

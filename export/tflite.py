@@ -22,10 +22,10 @@ from keras_roberta.export.arguments import (
     check_inputs,
     lengths_of_file,
 )
-from keras_roberta.export.batches import as_features
 from keras_roberta.export.interpreter import open_interpreter
 from keras_roberta.export.metadata import TFLITE_IDENTIFIER, add_metadata, describe
 from keras_roberta.export.mismatch import ExportMismatch
+from keras_roberta.export.padded_rows import as_features
 from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.export.runtime import TFLiteRunner
 from keras_roberta.export.task_graph import TaskGraph
@@ -76,13 +76,12 @@ def to_tflite(
     Args:
         task: a task with a head that can be exported.
         path: the file to write.
-        quantization: how weights are stored, by a name in `export.quantization.SCHEMES`. "none" is
-            float32. "float16" stores half precision and computes in float32. "int8" stores 8 bits
-            with one scale for each row or output, and multiplies in 8 bits; it needs no calibration
-            data (dynamic range). The tokenizer's tables stay as they are.
+        quantization: the name of a scheme of `export.quantization.SCHEMES`, whose `summary` says
+            what it does: "none", "float16", "int8" or one that you added.
         inputs: "text" or "tokens".
-        sequence_lengths: lengths in tokens, with special tokens. By default 32, 64 and 128, or the
-            model's longest where it has fewer positions.
+        sequence_lengths: lengths in tokens, with special tokens. By default 32, 64 and 128, as far
+            as the model has positions and, with `inputs="text"`, as the preprocessor's
+            `sequence_length` goes.
         pairs: whether the model takes pairs of texts; with `inputs="text"`.
         overwrite: replace the file if there is one.
         calibration: texts like those that the model will see, for quantisations that need them.
@@ -107,7 +106,9 @@ def to_tflite(
     if pathlib.Path(path).is_dir():
         raise InputError(f"{path}: is a directory; remove it first")
     module = PhoneModule(task, inputs=inputs, pairs=pairs, head_options=head_options)
-    lengths = lengths_of_file(sequence_lengths, task.backbone.config.max_sequence_length)
+    longest = task.backbone.config.max_sequence_length
+    of_texts = task.preprocessor.sequence_length if inputs == "text" else None
+    lengths = lengths_of_file(sequence_lengths, longest, of_texts)
     values = describe(
         task,
         module.graph.head,
@@ -118,7 +119,7 @@ def to_tflite(
         num_bytes=[BYTES_PER_TOKEN * n for n in lengths] if inputs == "text" else None,
         ids_output=module.graph.head.ids_name if inputs == "text" else None,
     )
-    content = convert(
+    content = tflite_bytes(
         module,
         functions={f"{inputs}_{n}": module.trace(n) for n in lengths},
         scheme=scheme,
@@ -210,7 +211,7 @@ class PhoneModule(tf.Module):
         )
 
 
-def convert(module, *, functions, scheme, metadata, samples=None):
+def tflite_bytes(module, *, functions, scheme, metadata, samples=None):
     """The content of the `.tflite` file.
 
     Args:
@@ -251,7 +252,8 @@ def check_operations(path, scheme):
         raise ExportMismatch(f"the graph needs operations that TFLite lacks: {', '.join(custom)}")
     partitions = xnnpack_partitions(path)
     if scheme.one_partition == "reported":
-        logger.info("%s: XNNPACK runs it in %d pieces", path.name, partitions)
+        if partitions != 1:
+            logger.warning("%s: XNNPACK runs it in %d pieces", path.name, partitions)
         return
     # The interpreter shows the first signature's partitions alone. The others have the same
     # operations in the same order, which is what XNNPACK goes by.

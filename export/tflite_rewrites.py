@@ -15,6 +15,7 @@ from keras_roberta.export.mismatch import ExportMismatch
 from keras_roberta.export.operation_names import TOKEN_LOOK_UP, TOKEN_PROJECTION
 
 Kind = schema.BuiltinOperator
+_KERNEL = b"/kernel"  # ends the names that `name_layers` gives
 
 
 def gather_before_widening(model):
@@ -87,9 +88,10 @@ def share_vocabulary(model):
     kinds = [code.builtinCode for code in model.operatorCodes]
     scales_buffer = None  # one for all signatures, as the table
     for graph in signature_graphs(model):
-        if not _operations(graph, TOKEN_PROJECTION):
-            continue
         gather = _named(graph, TOKEN_LOOK_UP, Kind.GATHER, kinds)
+        if not _operations(graph, TOKEN_PROJECTION):
+            _check_nothing_projects(graph, gather.inputs[0], kinds)
+            continue
         widen = _only(
             [op for op in graph.operators if gather.outputs[0] in op.inputs],
             Kind.DEQUANTIZE,
@@ -125,7 +127,8 @@ def share_vocabulary(model):
         look_up.inputs = [scales, gather.inputs[1]]
         look_up.outputs = [add(b"scales_of_rows", (length, 1))]
         cast, multiply = schema.OperatorT(), schema.OperatorT()
-        cast.opcodeIndex, multiply.opcodeIndex = kinds.index(Kind.CAST), kinds.index(Kind.MUL)
+        cast.opcodeIndex = _number_of_kind(model, Kind.CAST)
+        multiply.opcodeIndex = _number_of_kind(model, Kind.MUL)
         cast.inputs, cast.outputs = gather.outputs, [add(b"whole_rows", (length, hidden_dim))]
         multiply.inputs = [cast.outputs[0], look_up.outputs[0]]
         multiply.outputs = widen.outputs
@@ -133,6 +136,35 @@ def share_vocabulary(model):
         multiply.builtinOptions = schema.MulOptionsT()
         place = graph.operators.index(widen)
         graph.operators[place : place + 1] = [look_up, cast, multiply]
+
+
+def _check_nothing_projects(graph, table, kinds):
+    """Raises ExportMismatch if a product seems to be with the table of tokens after all.
+
+    That is one with the very table, or one with a kernel of its shape that belongs to no layer.
+    """
+    table = graph.tensors[table]
+    for op in graph.operators:
+        if kinds[op.opcodeIndex] != Kind.FULLY_CONNECTED:
+            continue
+        kernel = graph.tensors[op.inputs[1]]
+        is_alike = np.array_equal(kernel.shape, table.shape) and not kernel.name.endswith(_KERNEL)
+        if kernel.buffer == table.buffer or is_alike:
+            raise ExportMismatch(
+                f"{TOKEN_PROJECTION}: a product with the table of tokens has another name in the "
+                "converted model; this version of the converter writes it in another way"
+            )
+
+
+def _number_of_kind(model, kind):
+    """An operation's number in a model, which gets one where it has none yet."""
+    for number, code in enumerate(model.operatorCodes):
+        if code.builtinCode == kind:
+            return number
+    code = schema.OperatorCodeT()
+    code.builtinCode, code.deprecatedBuiltinCode, code.version = kind, min(kind, 127), 1
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
 
 
 def name_layers(model):
@@ -153,7 +185,7 @@ def name_layers(model):
                 kernel, result = graph.tensors[op.inputs[1]], graph.tensors[op.outputs[0]]
                 layer = _layer_of(result.name) or _layer_of(kernel.name)
                 if layer is not None:
-                    kernel.name, result.name = layer + b"/kernel", layer + b"/result"
+                    kernel.name, result.name = layer + _KERNEL, layer + b"/result"
 
 
 def _layer_of(name):

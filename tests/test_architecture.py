@@ -28,6 +28,12 @@ ROOMS = [
 ]
 
 
+ALLOWED_UPWARDS = {
+    # `export.report` is a public name, and is found when it is first asked for.
+    ("keras_roberta.export", "keras_roberta.reports.exported_files"),
+}
+
+
 def sources():
     """{module: path} of the package, `export/` among them."""
     found = {}
@@ -43,13 +49,16 @@ def imports(path, modules, everywhere):
     """The modules of the package that a file imports.
 
     Args:
-        everywhere: also within functions.
+        everywhere: also within functions, and those that it names in strings, to be imported later.
     """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     nodes = ast.walk(tree) if everywhere else tree.body
     for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in modules)
+        elif everywhere and isinstance(node, ast.Constant) and node.value in modules:
+            if "." in str(node.value):  # else it is the package's name
+                yield node.value
         elif isinstance(node, ast.ImportFrom) and node.module in modules:
             names = {f"{node.module}.{alias.name}" for alias in node.names}
             below = names & modules.keys()
@@ -65,14 +74,14 @@ def room(module):
 def test_rooms_import_from_those_below():
     modules = sources()
     assert {room(module) for module in modules} - {None} == set(ROOMS)
-    upwards = [
-        f"{module} imports {other}"
+    upwards = {
+        (module, other)
         for module, path in modules.items()
         for other in imports(path, modules, everywhere=True)
         if room(module) and room(other)  # the package itself names what is public
         if ROOMS.index(room(other)) > ROOMS.index(room(module))
-    ]
-    assert not upwards
+    }
+    assert upwards == ALLOWED_UPWARDS
 
 
 def test_no_circles():

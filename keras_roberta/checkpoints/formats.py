@@ -18,10 +18,10 @@ def format_named(name: str) -> CheckpointFormat:
     Raises:
         InputError: there is none.
     """
-    for format in FORMATS:
-        if format.name == name:
-            return format
-    names = ", ".join(format.name for format in FORMATS)
+    for known in FORMATS:
+        if known.name == name:
+            return known
+    names = ", ".join(known.name for known in FORMATS)
     raise InputError(f"format {name!r}: expected one of {names}")
 
 
@@ -34,10 +34,10 @@ def open_checkpoint(source: str | os.PathLike) -> Checkpoint:
     Raises:
         InputError: no such directory, or it holds no checkpoint, or a damaged one.
     """
-    patterns = list(dict.fromkeys(name for format in FORMATS for name in format.files))
+    patterns = list(dict.fromkeys(name for known in FORMATS for name in known.files))
     directory = local_directory(source, patterns)
-    for format in FORMATS:
-        if format.detect(directory):
-            return format.open(directory)
-    known = ", or ".join(format.summary for format in FORMATS)
-    raise InputError(f"{directory}: holds no checkpoint that is known here: {known}")
+    for known in FORMATS:
+        if known.detect(directory):
+            return known.open(directory)
+    summaries = ", or ".join(known.summary for known in FORMATS)
+    raise InputError(f"{directory}: holds no checkpoint that is known here: {summaries}")

@@ -21,6 +21,7 @@ from keras_roberta.checkpoints.hugging_face_weights import (
     load_encoder_weights,
     load_head,
     to_hugging_face,
+    zeros_of_head,
 )
 from keras_roberta.checkpoints.protocol import Checkpoint, CheckpointFormat, head_layers
 from keras_roberta.checkpoints.tensor_files import open_state_dict, write_safetensors
@@ -127,7 +128,7 @@ class HuggingFaceCheckpoint(Checkpoint):
         head = cls.hugging_face
         if head is None or not self._has(head):
             return None
-        arrays = load_head(self.tensors, head, self.config)
+        arrays = zeros_of_head(self.tensors, head, self.config)
         return cls.settings_from_hugging_face(arrays, self._values)
 
     def load_head(self, task):
@@ -187,10 +188,14 @@ class HuggingFaceCheckpoint(Checkpoint):
             return
         if marks and any(name.startswith(marks) for name in found):
             return
-        holds = f"the head {listed(self._named(found))}" if found else "no head"
+        says = f"{self.directory}: config.json says {self._architecture}, but the weights hold"
+        if not found:
+            raise InputError(
+                f"{says} no head; give num_classes (or load_head=False) for a new head; convert "
+                "takes drop_heads=True (--drop-heads)"
+            )
         raise InputError(
-            f"{self.directory}: config.json says {self._architecture}, but the weights hold "
-            f"{holds}; correct architectures in config.json"
+            f"{says} the head {listed(self._named(found))}; correct architectures in config.json"
         )
 
     def _problem_type(self, head: HuggingFaceHead) -> str:

@@ -12,6 +12,7 @@ from keras_roberta.checkpoints.hugging_face_names import (
     Weight,
     encoder_weights,
 )
+from keras_roberta.checkpoints.tensor_files import StateDict
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 
@@ -54,20 +55,43 @@ def load_head(
         InputError: part of the head is missing, its shapes do not fit each other or the config, or
             what should be the token embedding is not.
     """
+    loaded = _load_head(state, head, config)
+    _check_tied(state, head)
+    return loaded
+
+
+def zeros_of_head(
+    state: StateDict, head: HuggingFaceHead, config: RobertaConfig
+) -> dict[str, np.ndarray]:
+    """Zeros in the shapes of a head's weights, by our names; the weights are not read.
+
+    Raises:
+        InputError: see `load_head`.
+    """
+    zeros = {name: np.broadcast_to(np.float32(0), state.shape(name)) for name in state}
+    _check_tied(state, head)
+    return _load_head(zeros, head, config)
+
+
+def _load_head(state, head, config):
     weights = head.weights()
     sizes = {"hidden_dim": config.hidden_dim, "vocabulary_size": config.vocabulary_size}
-    loaded = _load(state, weights, _names(state, weights), sizes)
+    return _load(state, weights, _names(state, weights), sizes)
+
+
+def _check_tied(state, head) -> None:
     embedding = next(
         (n for n in state if n.removeprefix(PREFIX) == "embeddings.word_embeddings.weight"), None
     )
     for name in head.tied:
-        if name in state and embedding is not None:
-            if not np.array_equal(state[embedding], state[name]):
-                raise InputError(
-                    f"{name} differs from the token embedding; only heads that share it are "
-                    "supported"
-                )
-    return loaded
+        if name not in state or embedding is None:
+            continue
+        if isinstance(state, StateDict) and state.at_one_place(name, embedding):
+            continue  # as PyTorch saves a tensor that two layers share
+        if not np.array_equal(state[embedding], state[name]):
+            raise InputError(
+                f"{name} differs from the token embedding; only heads that share it are supported"
+            )
 
 
 def head_and_pooler(state: Mapping[str, np.ndarray]) -> tuple[list[str], list[str]]:

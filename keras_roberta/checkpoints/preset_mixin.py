@@ -57,7 +57,8 @@ class PresetMixin:
         """Constructor arguments for the task that a Hugging Face checkpoint holds.
 
         Args:
-            head: the head's arrays, by the names of `head_weights_by_name`.
+            head: arrays in the shapes of the head's, by the names of `head_weights_by_name`. Their
+                numbers are zeros: the weights are read once the task is built.
             config: the content of `config.json`.
 
         Returns:

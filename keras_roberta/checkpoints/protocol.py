@@ -17,6 +17,10 @@ from keras_roberta.files.atomic_write import atomic_directory
 
 logger = logging.getLogger("keras_roberta")
 
+# Directories that a `write` is filling. KerasHub saves a task and then, through `save`, its
+# backbone into the same directory: what the task wrote there was not left by another.
+_being_written: set[pathlib.Path] = set()
+
 _SMALL_FILES = 1 << 23  # bytes, more than a config and a tokenizer take
 
 
@@ -151,12 +155,15 @@ class CheckpointFormat(abc.ABC):
             logger.warning("%s: left out %s", directory, ", ".join(left_out))
         if getattr(model, "preprocessor", None) is not None:
             tokenizer = model.preprocessor.tokenizer
-        replaces = (directory / "config.json").exists()
         with atomic_directory(directory) as temporary:
             _check_room(temporary, model.weights, directory)
-            self.write(model, temporary, tokenizer=tokenizer, **options)
+            _being_written.add(temporary)
+            try:
+                self.write(model, temporary, tokenizer=tokenizer, **options)
+            finally:
+                _being_written.discard(temporary)
             written = {path.name for path in temporary.iterdir()}
-        if replaces:
+        if directory not in _being_written:
             for name in self.parts - written:
                 (directory / name).unlink(missing_ok=True)
 

@@ -66,6 +66,12 @@ class StateDict(Mapping[str, np.ndarray]):
         """A tensor's shape, from the header alone."""
         return self._views[name].shape
 
+    def at_one_place(self, name: str, other: str) -> bool:
+        """Whether two names are of the same bytes, read in the same way."""
+        views = (self._views[name], self._views[other])
+        first, second = (dataclasses.replace(view, name="") for view in views)
+        return first == second
+
 
 def open_state_dict(directory: str | os.PathLike) -> StateDict:
     """Opens the weights in a Hugging Face checkpoint's directory.
@@ -124,7 +130,7 @@ def _safetensors_view(path, name, entry, data_start, size) -> TensorView:
         dtype, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
     except (TypeError, KeyError, ValueError):
         raise InputError(f"{path}: the header's entry for {name} is mangled") from None
-    if dtype not in _DTYPES:
+    if not isinstance(dtype, str) or dtype not in _DTYPES:
         raise InputError(f"{path}: {name} is stored as {dtype}, which is not supported")
     dtype = _DTYPES[dtype]
     if not all(type(n) is int and 0 <= n < 2**48 for n in (*shape, begin, end)):

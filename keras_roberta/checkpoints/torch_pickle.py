@@ -158,6 +158,7 @@ def _read_zip(path: pathlib.Path, file: BinaryIO) -> Any:
     if len(pickles) != 1:
         raise _Mangled("the archive has no data.pkl")
     root = pickles[0].removesuffix("data.pkl")
+    size_of_file = os.fstat(file.fileno()).st_size
 
     def contents(name: str) -> tuple[int, int]:
         """First byte and size of an entry."""
@@ -166,6 +167,8 @@ def _read_zip(path: pathlib.Path, file: BinaryIO) -> Any:
         entry = entries[name]
         if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
             raise _Mangled(f"{name} is compressed")
+        if not 0 <= entry.header_offset < size_of_file:  # 64 bits are more than `seek` takes
+            raise _Mangled(f"{name} lies beyond the end")
         # The local header repeats name and extra field; only there does the padding's size stand.
         file.seek(entry.header_offset)
         header = file.read(30)
@@ -173,7 +176,7 @@ def _read_zip(path: pathlib.Path, file: BinaryIO) -> Any:
             raise _Mangled(f"{name} has no header")
         start = entry.header_offset + 30
         start += int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-        if start + entry.file_size > os.fstat(file.fileno()).st_size:
+        if start + entry.file_size > size_of_file:
             raise _Mangled(f"{name} lies beyond the end")
         return start, entry.file_size
 
@@ -234,7 +237,11 @@ def _read_legacy(path: pathlib.Path, file: BinaryIO) -> Any:
 
 
 def _storage_sizes(content: Any) -> dict[str, _Storage]:
-    return {tensor.storage.key: tensor.storage for tensor in _tensors(content)}
+    sizes: dict[str, _Storage] = {}
+    for tensor in _tensors(content):
+        if sizes.setdefault(tensor.storage.key, tensor.storage) != tensor.storage:
+            raise _Mangled(f"storage {tensor.storage.key:.50} is announced in two ways")
+    return sizes
 
 
 def _tensors(content: Any):
@@ -399,7 +406,7 @@ class _TensorUnpickler(pickle._Unpickler):
         found = _FOUND.get(f"{module}.{name}")
         if found is None:
             raise InputError(
-                f"{self._path}: contains code ({f'{module}.{name}':.200}): refusing to load it; "
+                f"{self._path}: contains code ({f'{module}.{name}'!r:.200}): refusing to load it; "
                 "get the checkpoint as safetensors, or convert it where you trust it"
             )
         return found

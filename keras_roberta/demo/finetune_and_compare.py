@@ -13,8 +13,8 @@ from keras_roberta.export.saved_model import to_saved_model
 from keras_roberta.export.tflite import to_tflite
 from keras_roberta.jobs.finetune import fit, save
 from keras_roberta.jobs.options.finetune import FinetuneOptions
-from keras_roberta.jobs.report import compare
-from keras_roberta.reports.record import Curve, Report
+from keras_roberta.jobs.report import compare_exports
+from keras_roberta.reports.contents import Curve, Report
 from keras_roberta.reports.table import as_table
 from keras_roberta.reports.write import write_report
 from keras_roberta.schemas import OneLabel
@@ -22,7 +22,6 @@ from keras_roberta.tasks.text_classifier import RobertaTextClassifier
 from keras_roberta.training.runs.progress import waiting
 
 SEQUENCE_LENGTH = 128
-LENGTHS = (32, 64, 128)  # of the TFLite signatures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,12 +69,12 @@ def finetune_and_compare(
         history = fit(model, *texts.train, None, options)
         save(model, out / "finetuned", {"train_rows": len(texts.train[1])}, history)
     with stages("export"), waiting("exporting to TFLite and SavedModel"):
-        exported = _export(model, out, pairs=isinstance(texts.test[0], tuple))
+        exported = _export(model, out)
     with stages("compare"), waiting("running all of them on the held-out texts"):
         rows = [
             majority_class(texts.schema, texts.train[1], texts.test[1]),
             tf_idf(texts.schema, *texts.train, *texts.test),
-            *compare(model, out / "finetuned", exported, *texts.test),
+            *compare_exports(model, out / "finetuned", exported, *texts.test),
         ]
     classes, held_out = texts.schema.num_classes, len(texts.test[1])
     title = f"{texts.name} ({classes} classes, {held_out:,} held-out texts)"
@@ -92,12 +91,10 @@ def finetune_and_compare(
     return [as_table(rows, title), stages.table()]
 
 
-def _export(model, out, *, pairs):
+def _export(model, out):
     """Paths of the model in each form."""
     paths = [out / "float32.tflite", out / "int8.tflite", out / "saved_model"]
-    longest = model.preprocessor.sequence_length
-    lengths = [length for length in LENGTHS if length < longest] + [longest]
     for path, quantization in zip(paths, ("none", "int8"), strict=False):
-        to_tflite(model, path, quantization, sequence_lengths=lengths, pairs=pairs, overwrite=True)
-    to_saved_model(model, paths[2], pairs=pairs, overwrite=True)
+        to_tflite(model, path, quantization, overwrite=True)
+    to_saved_model(model, paths[2], overwrite=True)
     return paths

@@ -16,7 +16,7 @@ from keras_roberta.jobs.prepare.one_machine import prepare
 from keras_roberta.jobs.pretrain.options import PretrainingOptions
 from keras_roberta.jobs.pretrain.run import pretrain
 from keras_roberta.jobs.pretrain.run_directory import RunDirectory
-from keras_roberta.reports.record import Curve
+from keras_roberta.reports.contents import Curve
 from keras_roberta.reports.training_curves import pretraining_report
 from keras_roberta.tokenizers import RobertaTokenizer
 from keras_roberta.training.runs.progress import waiting

@@ -17,7 +17,9 @@ def check_output_directory(out, overwrite):
     if not parent.is_dir() or not os.access(out if out.is_dir() else parent, os.W_OK):
         raise InputError(f"{out}: cannot be written there; give another --out")
     if not overwrite and out.is_dir() and any(out.iterdir()):
-        raise InputError(f"{out}: exists and is not empty; give another --out, or --overwrite")
+        raise InputError(
+            f"{out}: exists and is not empty; give another --out, or overwrite=True (--overwrite)"
+        )
 
 
 @contextlib.contextmanager

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from keras_roberta.data.examples.table_files import read_table
 from keras_roberta.errors import InputError
 from keras_roberta.export.saved_model import to_saved_model
 from keras_roberta.export.tflite import to_tflite
 from keras_roberta.jobs.finetuned_task import open_finetuned_task
 from keras_roberta.jobs.options.export import ExportOptions
-from keras_roberta.options import OptionError
 from keras_roberta.reports.size_on_disk import bytes_on_disk
 
 
@@ -36,16 +36,24 @@ def export(
     """
     options, out = options or ExportOptions(), Path(out)
     check_output(out, options.format, overwrite)
+    of_tflite = options.of_tflite
+    if options.calibration is not None:
+        of_tflite["calibration"] = _read_texts(options.calibration, options.pairs)
     task = open_finetuned_task(preset)
-    unknown = next((name for name in options.of_head if name not in task.export_options), None)
-    if unknown is not None:
-        raise OptionError(unknown, f"means nothing to {preset}; leave it out")
     common = {"inputs": options.inputs, "pairs": options.pairs, "overwrite": overwrite}
     if options.format == "tflite":
-        to_tflite(task, out, **common, **options.of_tflite, **options.of_head)
+        to_tflite(task, out, **common, **of_tflite, **options.of_head)
     else:
         to_saved_model(task, out, **common, **options.of_head)
     return {"model": str(out), "megabytes": bytes_on_disk(out) / 1e6}
+
+
+def _read_texts(path: str, pairs: bool):
+    """The texts of a table, or pairs of them, as `to_tflite` takes them."""
+    table = read_table(path)
+    if pairs:
+        return table.texts("text"), table.texts("text_pair")
+    return table.texts("text" if len(table.columns) > 1 else next(iter(table.columns)))
 
 
 def check_output(out: Path, format: str, overwrite: bool) -> None:
@@ -56,7 +64,7 @@ def check_output(out: Path, format: str, overwrite: bool) -> None:
             "change --out or --format"
         )
     if out.exists() and not overwrite:
-        raise InputError(f"{out}: exists; give another --out, or --overwrite")
+        raise InputError(f"{out}: exists; give another --out, or overwrite=True (--overwrite)")
     is_model = out.is_file() if format == "tflite" else (out / "saved_model.pb").is_file()
     if out.exists() and not is_model:
         raise InputError(f"{out}: is something else than a model of this format; remove it first")

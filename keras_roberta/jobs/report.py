@@ -12,14 +12,14 @@ from keras_roberta.errors import InputError
 from keras_roberta.jobs.finetuned_task import open_finetuned_task
 from keras_roberta.jobs.options.report import ReportOptions
 from keras_roberta.jobs.predictor import is_exported, runner_predictor, task_predictor
-from keras_roberta.reports.record import Report, Row
+from keras_roberta.reports.contents import Report, Row
 from keras_roberta.reports.side_by_side import side_by_side
 from keras_roberta.reports.size_on_disk import bytes_on_disk, short_name
 from keras_roberta.reports.table import as_table
 from keras_roberta.reports.write import write_report
 
 
-def report(
+def report_on_table(
     models: Sequence[str | Path],
     preset: str | Path,
     data: str | Path,
@@ -49,12 +49,12 @@ def report(
     if predictor.schema.has_targets:
         targets = predictor.schema.read_targets(table, options.columns)
     title = f"{len(table)} texts of {data}"
-    rows = compare(task, preset, models, texts, targets, threads=options.threads)
+    rows = compare_exports(task, preset, models, texts, targets, threads=options.threads)
     write_report(out, Report(title, rows, facts={"data": str(data), "rows": len(table)}))
     return as_table(rows, title)
 
 
-def compare(
+def compare_exports(
     task, preset: str | Path, models: Sequence[str | Path], texts, targets, *, threads: int = 1
 ) -> list[Row]:
     """Rows of a task in memory, saved as `preset`, and of each exported model.

@@ -11,9 +11,9 @@ from rich.console import Console
 from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.errors import InputError
 from keras_roberta.export.runtime import load
+from keras_roberta.reports.contents import Report, Row
 from keras_roberta.reports.latency import latencies, summary
 from keras_roberta.reports.quality import quality
-from keras_roberta.reports.record import Report, Row
 from keras_roberta.reports.side_by_side import check_same_kind
 from keras_roberta.reports.size_on_disk import bytes_on_disk, short_name
 from keras_roberta.reports.table import as_table

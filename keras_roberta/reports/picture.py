@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from keras_roberta.files.atomic_write import atomic_file
+from keras_roberta.reports.contents import Curve, Report, Row
 from keras_roberta.reports.headings import heading, score_names
-from keras_roberta.reports.record import Curve, Report, Row
 
 _INK, _PALE, _MUTED = "#1f4e79", "#9dbbd8", "#666666"
 _AROUND, _A_ROW, _OF_CURVES = 1.2, 0.4, 3.0  # heights in inches
@@ -31,7 +31,13 @@ class _Bars:
 
 
 def draw(path: str | Path, report: Report):
-    """Writes a PNG.
+    """Writes the `picture` as a PNG."""
+    with atomic_file(path) as temporary:
+        picture(report).savefig(temporary, dpi=150, format="png")
+
+
+def picture(report: Report) -> matplotlib.figure.Figure:
+    """A figure with a panel for each curve, then for each thing that was measured.
 
     Bars of models that are compared with a reference are dark, the others pale; of latencies a
     line runs from the median to the 95th percentile.
@@ -56,8 +62,7 @@ def draw(path: str | Path, report: Report):
         _draw_bars(panels[number], rows, panel, named, (height - _AROUND) / _A_ROW)
     if report.title:
         figure.suptitle(report.title, fontsize=11, x=0.01, ha="left")
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, dpi=150, format="png")
+    return figure
 
 
 def _panels(rows: Sequence[Row]) -> list[_Bars]:

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from keras_roberta.errors import InputError
+from keras_roberta.reports.contents import Row
 from keras_roberta.reports.latency import latencies_over_texts, summary
 from keras_roberta.reports.quality import quality
-from keras_roberta.reports.record import Row
 from keras_roberta.schemas.schema import Schema
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
+from keras_roberta.reports.contents import Row
 from keras_roberta.reports.headings import heading, score_names
-from keras_roberta.reports.record import Row
 
 
 def as_table(rows: Sequence[Row], title: str | None = None) -> Table:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from keras_roberta.reports.contents import Curve, Report, Row
 from keras_roberta.reports.headings import heading
-from keras_roberta.reports.record import Curve, Report, Row
 
 _VALIDATION = "val_"  # Keras's prefix
 _MOST_LANGUAGES = 12  # lines that can be told apart

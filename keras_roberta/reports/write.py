@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from keras_roberta.files.atomic_write import atomic_directory, atomic_file
-from keras_roberta.reports.record import Report
+from keras_roberta.reports.contents import Report
 
 JSON_NAME, PICTURE_NAME = "report.json", "report.png"
 
@@ -23,11 +23,6 @@ def write_json(path: str | Path, values):
     text = json.dumps(_with_nulls(values), indent=2, allow_nan=False, ensure_ascii=False)
     with atomic_file(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
-
-
-def read_report(path: str | Path) -> Report:
-    """The report in a `report.json`."""
-    return Report.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
 
 
 def _with_nulls(values):

@@ -147,8 +147,10 @@ class ManyLabels(Schema):
         }
 
     def compare(self, found, expected):
+        """The share of texts whose whole set of labels is the same."""
+        same = np.asarray(found["labels"]) == np.asarray(expected["labels"])  # (texts, classes)
         return Comparison(
-            float(np.mean(np.asarray(found["labels"]) == np.asarray(expected["labels"]))),
+            float(np.mean(same.all(axis=1))),
             changed_by(found["probabilities"], expected["probabilities"]),
         )
 

@@ -1,5 +1,6 @@
 """Which format and which head a directory has."""
 
+import dataclasses
 import functools
 import json
 
@@ -21,6 +22,9 @@ import keras_roberta as kr
 from keras_roberta.checkpoints.formats import FORMATS, format_named, open_checkpoint
 from keras_roberta.checkpoints.hugging_face import HuggingFaceHead, label_names
 from keras_roberta.checkpoints.hugging_face_names import linear_head_weights
+from keras_roberta.checkpoints.protocol import CheckpointFormat
+from keras_roberta.checkpoints.tensor_files import StateDict
+from keras_roberta.checkpoints.torch_pickle import TensorView
 from keras_roberta.errors import InputError
 from keras_roberta.tasks.text_regressor import RobertaTextRegressor
 
@@ -370,3 +374,49 @@ def test_a_preset_over_another_format(config, tmp_path):
     assert open_checkpoint(tmp_path).format.name == "keras"
     kr.RobertaBackbone(config).save_to_hugging_face(tmp_path)
     assert open_checkpoint(tmp_path).head_name is None
+    kr.RobertaBackbone(config).save_to_preset(tmp_path)
+    assert open_checkpoint(tmp_path).head_name is None
+
+
+def test_parts_are_removed_whatever_the_format(config, tmp_path):
+    class Archive(CheckpointFormat):
+        name, summary, files = "archive", "an archive", ("*.npz",)
+        parts = frozenset({"head.npz"})
+        detect = open = None
+
+        def write(self, model, directory, *, tokenizer=None):
+            (directory / "encoder.npz").write_bytes(b"new")
+
+    Archive.__abstractmethods__ = frozenset()
+    for name in ("encoder.npz", "head.npz", "mine.txt"):
+        (tmp_path / name).write_bytes(b"old")
+    Archive().save(kr.RobertaBackbone(config), tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        "encoder.npz": b"new",
+        "mine.txt": b"old",
+    }
+
+
+def test_what_to_do_without_the_head_that_is_announced(tmp_path):
+    """Encoder and pooler alone are common for RobertaForMaskedLM."""
+    source = write_checkpoint(tmp_path / "hf", POOLER, architectures=["RobertaForMaskedLM"])
+    message = r"hold no head; give num_classes \(or load_head=False\).*\(--drop-heads\)"
+    for cls in (kr.RobertaTextClassifier, kr.RobertaMaskedLM):
+        with pytest.raises(InputError, match=message):
+            open_checkpoint(source).task_settings(cls)
+
+
+def test_no_weight_is_read_to_know_the_head(tmp_path, monkeypatch):
+    directory = write_checkpoint(tmp_path / "hf", classifier(3), architectures=[SEQUENCE])
+    monkeypatch.setattr(TensorView, "read", lambda view: pytest.fail(f"reads {view.name}"))
+    settings = open_checkpoint(directory).task_settings(kr.RobertaTextClassifier)
+    assert settings["num_classes"] == 3
+
+
+def test_a_matrix_that_lies_where_the_embedding_does_is_tied(tmp_path):
+    embedding = TensorView(tmp_path / "none", 0, np.dtype("f4"), (3, 2), name="embedding")
+    tied = dataclasses.replace(embedding, name="decoder")
+    other = dataclasses.replace(embedding, name="other", strides=(1, 3))
+    state = StateDict({"embedding": embedding, "decoder": tied, "other": other})
+    assert state.at_one_place("decoder", "embedding")
+    assert not state.at_one_place("other", "embedding")

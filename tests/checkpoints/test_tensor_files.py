@@ -84,6 +84,8 @@ ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
         (raw_safetensors([]), "mangled"),
         (raw_safetensors({"w": 3}), "w is mangled"),
         (raw_safetensors({"w": {**ENTRY, "dtype": "F8_E4M3"}}, bytes(8)), "F8_E4M3"),
+        (raw_safetensors({"w": {**ENTRY, "dtype": []}}, bytes(8)), "w is stored as"),
+        (raw_safetensors({"w": {**ENTRY, "dtype": {}}}, bytes(8)), "w is stored as"),
         (raw_safetensors({"w": {**ENTRY, "shape": [3]}}, bytes(8)), "8 bytes"),
         (raw_safetensors({"w": {**ENTRY, "shape": [-2]}}, bytes(8)), "mangled"),
         (raw_safetensors({"w": {**ENTRY, "data_offsets": [8, 16]}}, bytes(8)), "beyond its end"),

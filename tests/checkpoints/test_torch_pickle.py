@@ -12,10 +12,12 @@ import io
 import os
 import pickle
 import random
+import struct
 import sys
 import tracemalloc
 import types
 import zipfile
+import zlib
 
 import ml_dtypes
 import numpy as np
@@ -192,7 +194,7 @@ class Calls:
 def test_refuses_code(tmp_path, monkeypatch, save, attack, name):
     monkeypatch.chdir(tmp_path)
     save(tmp_path / "pytorch_model.bin", {**tensors(), "deep": [{"down": attack}]})
-    with pytest.raises(InputError, match=rf"contains code \([\w.]*({name})\): refusing"):
+    with pytest.raises(InputError, match=rf"contains code \('[\w.]*({name})'\): refusing"):
         open_state_dict(tmp_path)
     assert not (tmp_path / "pwned").exists()
 
@@ -435,6 +437,60 @@ def test_refuses_big_endian(tmp_path):
         archive.writestr("archive/byteorder", b"big")
     with pytest.raises(InputError, match="big-endian"):
         open_state_dict(tmp_path)
+
+
+@pytest.mark.parametrize("offset", [10**6, 2**62, 2**63, 2**64 - 1])
+def test_refuses_an_entry_beyond_the_end(tmp_path, offset):
+    """Written by hand: the directory's 32-bit offset says to look in its 64-bit field."""
+    pickled, name = pickle.dumps({}, 2), b"archive/data.pkl"
+    sizes = struct.pack("<III", zlib.crc32(pickled), len(pickled), len(pickled))
+    entry = b"PK\3\4" + struct.pack("<5H", 45, 0, 0, 0, 0) + sizes
+    entry += struct.pack("<HH", len(name), 0) + name + pickled
+    extra = struct.pack("<HHQ", 1, 8, offset)
+    directory = b"PK\1\2" + struct.pack("<6H", 45, 45, 0, 0, 0, 0) + sizes
+    directory += struct.pack("<5HII", len(name), len(extra), 0, 0, 0, 0, 2**32 - 1) + name + extra
+    end = b"PK\5\6" + struct.pack("<4HIIH", 0, 0, 1, 1, len(directory), len(entry), 0)
+    (tmp_path / "pytorch_model.bin").write_bytes(entry + directory + end)
+    with pytest.raises(InputError, match="not a PyTorch file, or cut short"):
+        read_torch_file(tmp_path / "pytorch_model.bin")
+
+
+@pytest.mark.parametrize("change", ["size", "kind"])
+def test_refuses_two_storages_of_one_key(tmp_path, change):
+    """The second would be read at another width, or beyond its end."""
+
+    class OneKey(Writer):
+        def persistent_id(self, item):
+            found = super().persistent_id(item)
+            return found and (*found[:2], "0", *found[3:])
+
+    path = tmp_path / "pytorch_model.bin"
+    second = ROWS[:12] if change == "size" else np.arange(24)
+    with open(path, "wb") as file:
+        pickle.dump(0x1950A86A20F9469CFC6C, file, 2)
+        pickle.dump(1001, file, 2)
+        pickle.dump(dict(protocol_version=1001, little_endian=True, type_sizes={}), file, 2)
+        OneKey(file, 2, legacy=True).dump({"a": Tensor(ROWS), "b": Tensor(second)})
+        pickle.dump(["0"], file, 2)
+        file.write(second.size.to_bytes(8, "little") + second.tobytes())
+    with pytest.raises(InputError, match="storage 0 is announced in two ways"):
+        read_torch_file(path)
+
+
+def test_names_are_printed_as_one_line(tmp_path):
+    name = b"posix\x1b[2J"
+    pickled = b"\x80\x04\x8c" + bytes([len(name)]) + name + b"\x8c\x06system\x93."
+    with pytest.raises(InputError) as caught:
+        read_pickled(tmp_path, pickled)
+    assert r"'posix\x1b[2J.system'" in str(caught.value)
+
+
+def test_what_is_relied_on_of_python():
+    """The parts of Python's own unpickler that are not documented."""
+    unpickler = pickle._Unpickler(io.BytesIO(b"(K\x01K\x02."))
+    assert unpickler.dispatch[pickle.MARK[0]] is pickle._Unpickler.load_mark
+    assert unpickler.load() == 2
+    assert unpickler.stack == [1] and unpickler.pop_mark() == [1] and unpickler.stack == []
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\3\4", b"\x80", b"not a checkpoint", bytes(100)])

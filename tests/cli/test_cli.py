@@ -230,7 +230,7 @@ def test_finetune_evaluate_predict_export_report(run, preset, train, dev, tmp_pa
     code, _, stderr = run(*export, *of_tflite, "--out", tflite)
     assert code == 2 and "--overwrite" in stderr
     code, _, stderr = run(*export, "--out", tmp_path / "b.tflite", "--top-k", 3)
-    assert code == 2 and "--top-k means nothing to" in stderr
+    assert code == 2 and "--top-k: a RobertaTextClassifier has no such option" in stderr
 
     on_ids = tmp_path / "ids.tflite"
     ids_of_32 = ("--inputs", "tokens", "--sequence-lengths", 32)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_roberta.errors import InputError
-from keras_roberta.export.batches import as_features
+from keras_roberta.export.padded_rows import as_features
 from keras_roberta.export.task_graph import TaskGraph
 from keras_roberta.export.verify import float32_task
 

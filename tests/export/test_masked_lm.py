@@ -13,7 +13,7 @@ import keras_roberta as kr
 from keras_roberta import export
 from keras_roberta.errors import InputError
 from keras_roberta.export import tflite
-from keras_roberta.export.batches import as_features
+from keras_roberta.export.padded_rows import as_features
 from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.export.task_graph import TaskGraph
 

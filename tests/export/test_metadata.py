@@ -120,6 +120,7 @@ def test_files_of_the_format_before(of_task, expected, exported, tmp_path):
     path = with_metadata(exported["text_int8"], {**OF_FORMAT_2, **of_task}, tmp_path / "2.tflite")
     values = export.read_metadata(path)
     assert json.loads(json.dumps(values["schema"])) == expected
+    assert values["format_version"] == 3
     assert values["ids_output"] == ("input_ids" if "top_k" in of_task else "token_ids")
 
 
@@ -141,3 +142,34 @@ def with_metadata(path, values, target):
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     target.write_bytes(builder.Output())
     return target
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"format_version": 2}, r"its metadata is damaged \(.*\); export it again"),
+        ({"format_version": 3}, r"its metadata is damaged \(no task\); export it again"),
+        ({**OF_FORMAT_2, "num_classes": "many"}, "its metadata is damaged"),
+        ({**OF_FORMAT_2, "num_classes": 3, "labels": 3}, "its metadata is damaged"),
+        ([3], "its metadata is damaged"),
+    ],
+)
+def test_damaged_metadata(values, message, exported, tmp_path):
+    path = with_metadata(exported["text_int8"], values, tmp_path / "damaged.tflite")
+    with pytest.raises(InputError, match=f"damaged.tflite: {message}"):
+        export.read_metadata(path)
+
+
+@pytest.mark.parametrize(
+    "of_schema",
+    [
+        {"name": "one-label", "num_classes": 3, "colour": "red"},
+        {"name": []},
+        "one-label",
+    ],
+)
+def test_a_schema_that_is_not_known(of_schema, exported, tmp_path):
+    values = {**export.read_metadata(exported["text_int8"]), "schema": of_schema}
+    path = with_metadata(exported["text_int8"], values, tmp_path / "damaged.tflite")
+    with pytest.raises(InputError, match="damaged.tflite: "):
+        export.load(path)

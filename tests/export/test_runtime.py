@@ -8,7 +8,7 @@ import pytest
 
 from keras_roberta import export, schemas
 from keras_roberta.errors import InputError
-from keras_roberta.export.batches import as_features, reordered, stacked
+from keras_roberta.export.padded_rows import as_features, reordered, stacked
 from keras_roberta.tokenizers.training import train_byte_level_bpe
 
 TEXTS = ["a gem", "the film is a mess", "it makes up for much of that and " * 9, ""]

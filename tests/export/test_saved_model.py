@@ -16,7 +16,7 @@ import tensorflow as tf
 from keras_roberta import export
 from keras_roberta.errors import InputError
 from keras_roberta.export import serving_warmup
-from keras_roberta.export.batches import as_features
+from keras_roberta.export.padded_rows import as_features
 from keras_roberta.export.quantization import SCHEMES, Bound
 from keras_roberta.export.saved_model import ServingModule
 
@@ -223,7 +223,8 @@ def test_a_directory_is_kept_unless_told(classifier, tmp_path):
         ({"inputs": "tokens", "pairs": True}, "pairs: goes with inputs='text'"),
         ({"inputs": "ids"}, "inputs: expected one of text, tokens"),
         ({"top_k": 3}, "top_k: a RobertaTextClassifier has no such option"),
-        ({"quantization": "int8"}, "quantization: a RobertaTextClassifier has no such option"),
+        ({"quantization": "int8"}, "to_saved_model has no argument 'quantization'"),
+        ({"sequence_lengths": [16]}, "to_saved_model has no argument 'sequence_lengths'"),
     ],
 )
 def test_bad_arguments(classifier, tmp_path, arguments, message):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from keras_roberta import export
 from keras_roberta.errors import InputError
-from keras_roberta.export.batches import as_features
+from keras_roberta.export.padded_rows import as_features
 from keras_roberta.tokenizers import RobertaTokenizer
 
 TEXTS = {

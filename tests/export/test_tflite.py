@@ -7,8 +7,8 @@ from ai_edge_litert import schema_py_generated as schema
 from keras_roberta import export
 from keras_roberta.errors import InputError
 from keras_roberta.export import tflite
-from keras_roberta.export.batches import as_features
 from keras_roberta.export.edge_graph import inference_weights
+from keras_roberta.export.padded_rows import as_features
 from keras_roberta.export.quantization import SCHEMES
 
 ROWS = [[0, 2], [0, 9, 2], [0, *range(5, 19), 2], [0, *range(1000, 1014), 2]]
@@ -141,3 +141,11 @@ def test_lengths_are_those_that_the_model_has(classifier, tmp_path):
     """It has 40 positions, fewer than the longest of the default."""
     path = export.to_tflite(classifier, tmp_path / "model.tflite", "none", inputs="tokens")
     assert export.load(path).lengths == [32, 40]
+
+
+@pytest.mark.parametrize(("inputs", "lengths"), [("text", [24]), ("tokens", [32, 40])])
+def test_lengths_are_those_of_the_texts(inputs, lengths, classifier, monkeypatch, tmp_path):
+    """What the preprocessor cuts off needs no signature; rows of ids are as long as they are."""
+    monkeypatch.setattr(classifier.preprocessor, "sequence_length", 24)
+    path = export.to_tflite(classifier, tmp_path / "model.tflite", "none", inputs)
+    assert export.load(path).lengths == lengths

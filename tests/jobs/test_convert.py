@@ -220,6 +220,11 @@ def test_the_how_to_is_true(config, tokenizer, tmp_path, monkeypatch):
         np.testing.assert_array_equal(last[name], weight, err_msg=name)
     with pytest.raises(InputError, match="num_classes"):
         kr.RobertaTextClassifier.from_preset(tmp_path / "numpy")
+    whole = (tmp_path / "numpy" / "weights.npz").read_bytes()
+    for damaged in (b"garbage", b"", whole[:1000], whole[:100] + bytes(100) + whole[200:]):
+        (tmp_path / "numpy" / "weights.npz").write_bytes(damaged)
+        with pytest.raises(InputError, match="weights.npz: cannot be read"):
+            kr.RobertaBackbone.from_preset(tmp_path / "numpy")
     (tmp_path / "numpy" / "weights.npz").unlink()
     with pytest.raises(InputError, match="weights.npz"):
         kr.RobertaBackbone.from_preset(tmp_path / "numpy")
@@ -232,6 +237,20 @@ def test_a_model_without_token_types_gets_a_row_of_zeros(config, tmp_path):
     assert not np.asarray(again.weights_by_name()["embeddings/token_type"]).any()
     inputs = {"token_ids": np.array([[0, 7, 2]]), "padding_mask": np.ones((1, 3), "int32")}
     np.testing.assert_allclose(again(inputs), backbone(inputs), atol=1e-6)
+
+
+def test_an_encoder_that_says_it_is_more(golden):
+    """Its config names a head, and its weights hold none: common on the Hub."""
+    source = golden / "tiny-roberta-mlm"
+    tensors = {k: v for k, v in open_state_dict(source).items() if not k.startswith("lm_head.")}
+    write_safetensors(source / "model.safetensors", tensors)
+    with pytest.raises(InputError, match=r"give num_classes \(or load_head=False\)"):
+        kr.RobertaTextClassifier.from_preset(source)
+    assert kr.RobertaTextClassifier.from_preset(source, num_classes=2).head.num_classes == 2
+    assert kr.RobertaMaskedLM.from_preset(source, load_head=False).backbone is not None
+    with pytest.raises(InputError, match=r"drop_heads=True \(--drop-heads\)"):
+        convert(source, golden / "out", "keras")
+    assert convert(source, golden / "out", "keras", drop_heads=True) == "RobertaBackbone"
 
 
 def test_bad_input(golden, config):

@@ -6,7 +6,7 @@ import pytest
 import keras_roberta as kr
 from keras_roberta import export
 from keras_roberta.errors import InputError
-from keras_roberta.jobs.report import report
+from keras_roberta.jobs.report import report_on_table
 
 TEXTS = ["a fine film", "a dull film", "warm and funny", "cold and flat"]
 
@@ -47,7 +47,7 @@ def test_classes(make_models, tmp_path):
     task, preset, file = make_models(kr.RobertaTextClassifier, names, num_classes=2)
     truth = [names[i] for i in task.predict(TEXTS, verbose=0).argmax(axis=-1)]
     data = write_table(tmp_path / "dev.tsv", truth)
-    table = report([file], preset, data, tmp_path / "out")
+    table = report_on_table([file], preset, data, tmp_path / "out")
     found = json.loads((tmp_path / "out" / "report.json").read_text())
     assert [row["name"] for row in found["models"]] == ["Keras", "m.tflite"]
     assert [row["scores"]["accuracy"] for row in found["models"]] == [1.0, 1.0]
@@ -61,7 +61,7 @@ def test_regression(make_models, tmp_path):
     task, preset, file = make_models(kr.RobertaTextRegressor)
     values = task.predict(TEXTS, verbose=0)[:, 0]
     data = write_table(tmp_path / "dev.tsv", 2 * values)
-    report([file], preset, data, tmp_path / "out")
+    report_on_table([file], preset, data, tmp_path / "out")
     rows = json.loads((tmp_path / "out" / "report.json").read_text())["models"]
     for row in rows:
         assert row["scores"]["pearson"] == pytest.approx(1, abs=1e-3)
@@ -72,4 +72,4 @@ def test_regression(make_models, tmp_path):
 def test_what_is_no_export_is_refused(tmp_path):
     (tmp_path / "preset").mkdir()
     with pytest.raises(InputError, match="neither a .tflite file nor a SavedModel"):
-        report([tmp_path / "preset"], "p", "d.tsv", tmp_path)
+        report_on_table([tmp_path / "preset"], "p", "d.tsv", tmp_path)

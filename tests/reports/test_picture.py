@@ -2,8 +2,8 @@ import struct
 
 import pytest
 
-from keras_roberta.reports.picture import draw
-from keras_roberta.reports.record import Curve, Report, Row
+from keras_roberta.reports.contents import Curve, Report, Row
+from keras_roberta.reports.picture import draw, picture
 
 ROWS = [
     Row("majority", {"accuracy": 0.5, "macro_f1": 0.3}),
@@ -39,3 +39,43 @@ def test_curves_alone(tmp_path):
     draw(tmp_path / "picture.png", Report(curves=[many, CURVE]))
     width, height = size(tmp_path / "picture.png")
     assert width > height > 300
+
+
+def panels(report):
+    """Title -> axes."""
+    return {axes.get_title(loc="left"): axes for axes in picture(report).axes if axes.axison}
+
+
+def bars(axes):
+    """Lengths and labels of the bars, from the top."""
+    ordered = sorted(axes.patches, key=lambda bar: bar.get_y(), reverse=True)
+    return [bar.get_width() for bar in ordered], [text.get_text() for text in axes.texts][::-1]
+
+
+def test_bars_are_as_long_as_what_was_measured():
+    found = panels(Report("title", ROWS))
+    assert bars(found["accuracy"]) == ([0.5, 0.9, -0.2], ["0.500", "0.900", "-0.200"])
+    assert bars(found["size (MB)"]) == ([0, 6, 1], ["–", "6.0", "1.0"])
+    latency = found["latency, one text (ms)"]
+    assert bars(latency) == ([0, 4, 0.3], ["–", "4.00", "0.30"])
+    (lines,) = latency.collections  # from the median to the 95th percentile
+    assert sorted(line[:, 0].tolist() for line in lines.get_segments()) == [
+        [0, 0],
+        [0.3, 0.5],
+        [4, 4],
+    ]
+    names = [label.get_text() for label in found["accuracy"].get_yticklabels()][::-1]
+    assert names == ["majority", "Keras", "model.tflite\n32 tokens, 2 threads"]
+    assert "agreement with the reference" in found and "largest change" not in found
+
+
+def test_values_have_no_agreement():
+    found = panels(Report("title", REGRESSION))
+    assert "largest change" in found and "agreement with the reference" not in found
+    assert bars(found["size (MB)"])[0] == [6, 1]
+
+
+def test_lines_go_through_their_points():
+    axes = panels(Report(curves=[CURVE]))["loss"]
+    lines = {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
+    assert lines == {"training": [[20, 9], [40, 7]], "held out": [[40, 8]]}

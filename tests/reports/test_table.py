@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from keras_roberta.reports.record import Row
+from keras_roberta.reports.contents import Row
 from keras_roberta.reports.table import as_table
 
 

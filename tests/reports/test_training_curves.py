@@ -1,4 +1,4 @@
-from keras_roberta.reports.record import Row
+from keras_roberta.reports.contents import Row
 from keras_roberta.reports.training_curves import finetuning_report, pretraining_report
 
 

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from keras_roberta.reports import picture
-from keras_roberta.reports.record import Curve, Report, Row
-from keras_roberta.reports.write import read_report, write_report
+from keras_roberta.reports.contents import Curve, Report, Row
+from keras_roberta.reports.write import write_report
 
 REPORT = Report(
     "two models",
@@ -14,9 +14,8 @@ REPORT = Report(
 )
 
 
-def test_round_trip(tmp_path):
+def test_the_picture_is_a_png(tmp_path):
     write_report(tmp_path, REPORT)
-    assert read_report(tmp_path / "report.json") == REPORT
     assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -24,7 +23,13 @@ def test_layout_of_the_json_file(tmp_path):
     write_report(tmp_path, REPORT)
     values = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert list(values) == ["title", "models", "curves", "data", "labels"]
-    assert values["models"][0]["scores"] == {"accuracy": 0.5, "f1_micro": None}
+    first, second = values["models"]
+    assert first["scores"] == {"accuracy": 0.5, "f1_micro": None}
+    assert (first["name"], first["agreement"], first["largest_change"]) == ("a", 1.0, 0.25)
+    assert first["quantization"] == "int8" and first["megabytes"] is None
+    assert second["name"] == "b" and second["scores"] == {}
+    assert values["title"] == "two models"
+    assert values["data"] == "dev.tsv" and values["labels"] == ["no", "yes"]
     assert values["curves"] == [
         {"title": "loss", "lines": {"training": [[1, 2.0], [2, 1.5]]}, "x": "epoch"}
     ]

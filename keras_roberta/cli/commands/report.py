@@ -28,7 +28,7 @@ def report(
     start_interpreter()
     from rich.console import Console
 
-    from keras_roberta.jobs.report import report
+    from keras_roberta.jobs.report import report_on_table
 
-    table = report(models, preset, data, out, options)
+    table = report_on_table(models, preset, data, out, options)
     Console().print(table)

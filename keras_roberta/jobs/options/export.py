@@ -2,12 +2,12 @@
 
 import dataclasses
 
+from keras_roberta.export.arguments import OF_TFLITE
 from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.options import OptionError, Options, option
 
 FORMATS = ("tflite", "saved-model")
-# What a SavedModel cannot be told: it holds float32 weights and takes texts of any length.
-_OF_TFLITE = ("quantization", "sequence_lengths")
+_SUMMARIES = "; ".join(f"{scheme.name}, {scheme.summary}" for scheme in SCHEMES.values())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class ExportOptions(Options):
     format: str = option("tflite", "What to write.", choices=FORMATS)
     quantization: str | None = option(
         None,
-        "Precision of the weights, for TFLite.",
+        f"How a TFLite model keeps its weights: {_SUMMARIES}.",
         choices=tuple(SCHEMES),
         shown_default="int8",
     )
@@ -29,6 +29,11 @@ class ExportOptions(Options):
         "Lengths in tokens that the TFLite model takes, with commas.",
         at_least=3,
         shown_default="32,64,128",
+    )
+    calibration: str | None = option(
+        None,
+        "Table of texts like those that the model will see, for quantizations that need them: one "
+        "column, or text (and text_pair) among others.",
     )
     inputs: str = option(
         "text", "Whether the tokenizer goes into the model.", choices=("text", "tokens")
@@ -42,7 +47,7 @@ class ExportOptions(Options):
     )
 
     def check(self):
-        given = [name for name in _OF_TFLITE if getattr(self, name) is not None]
+        given = [name for name in OF_TFLITE if getattr(self, name) is not None]
         if self.format != "tflite" and given:
             raise OptionError(
                 given[0],
@@ -52,8 +57,8 @@ class ExportOptions(Options):
 
     @property
     def of_tflite(self) -> dict:
-        """The arguments of `to_tflite` that were given."""
-        given = {name: getattr(self, name) for name in _OF_TFLITE}
+        """The arguments of `to_tflite` that were given; of `calibration`, the table's path."""
+        given = {name: getattr(self, name) for name in OF_TFLITE}
         if self.sequence_lengths is not None:
             given["sequence_lengths"] = tuple(sorted(set(self.sequence_lengths)))
         return {name: value for name, value in given.items() if value is not None}

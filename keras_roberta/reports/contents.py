@@ -82,14 +82,3 @@ class Report:
             "curves": curves,
             **self.facts,
         }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Report:
-        """The inverse of `to_dict`."""
-        values = dict(values)
-        title, models, curves = (values.pop(name) for name in ("title", "models", "curves"))
-        curves = [
-            Curve(**{**curve, "lines": {k: [*map(tuple, v)] for k, v in curve["lines"].items()}})
-            for curve in curves
-        ]
-        return cls(title, [Row(**row) for row in models], curves, values)
