@@ -2,6 +2,7 @@
 
 import os
 
+from keras_roberta.checkpoints import format_names
 from keras_roberta.checkpoints.hugging_face import HuggingFaceFormat
 from keras_roberta.checkpoints.keras_preset import KerasPresetFormat
 from keras_roberta.checkpoints.protocol import Checkpoint, CheckpointFormat
@@ -10,6 +11,13 @@ from keras_roberta.files.hub import local_directory
 
 # A directory is opened by the first that detects it.
 FORMATS: list[CheckpointFormat] = [KerasPresetFormat(), HuggingFaceFormat()]
+
+
+def register_format(format: CheckpointFormat) -> CheckpointFormat:
+    """Adds a format of your own, behind the others."""
+    FORMATS.append(format)
+    format_names.NAMES.append(format.name)
+    return format
 
 
 def format_named(name: str) -> CheckpointFormat:
@@ -21,8 +29,8 @@ def format_named(name: str) -> CheckpointFormat:
     for format in FORMATS:
         if format.name == name:
             return format
-    names = ", ".join(format.name for format in FORMATS)
-    raise InputError(f"format {name!r}: expected one of {names}")
+    known = ", ".join(format_names.names())
+    raise InputError(f"format {name!r}: expected one of {known}")
 
 
 def open_checkpoint(source: str | os.PathLike) -> Checkpoint:

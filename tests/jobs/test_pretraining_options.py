@@ -52,6 +52,9 @@ def test_ramps_make_stages():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        (dict(length_ramp="0:4"), "length_ramp at 0: must be a whole number from 8; got 4"),
+        (dict(batch_ramp="0.5:65"), "batch_ramp at 0.5: 65 does not divide into 2 parts"),
+        (dict(size="smal"), "size 'smal': expected one of tiny, .*did you mean small?"),
         (dict(steps=0), "steps must be positive"),
         (dict(hours=-1), "hours must be positive"),
         (dict(size="tiny", preset="x"), "size and preset: give one of them"),

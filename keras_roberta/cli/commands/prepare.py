@@ -7,6 +7,7 @@ from typer import Option
 
 from keras_roberta.cli.paths import Corpus, Overwrite
 from keras_roberta.data.corpus.prepare_options import PrepareOptions
+from keras_roberta.data.language_alpha import LANGUAGE_ALPHA
 from keras_roberta.errors import InputError
 
 
@@ -18,7 +19,7 @@ def prepare(
     language_alpha: Annotated[
         float,
         Option(min=0, max=1, help="For the summary: languages are drawn by size to this power."),
-    ] = 0.7,
+    ] = LANGUAGE_ALPHA,
     processes: Annotated[
         int | None, Option(min=1, help="Processes.", show_default="one a core")
     ] = None,

@@ -43,7 +43,8 @@ class FinetuneOptions(TrainingColumns):
     remat: bool = option(False, "Less memory for more time: gradient checkpointing.")
     dropout: float | None = option(
         None,
-        "Rate; what was pre-trained without needs some, few texts more.",
+        "Dropout rate of the encoder. A model pre-trained without dropout needs some; few texts "
+        "need more.",
         at_least=0,
         below=1,
         shown_default="the preset's",
