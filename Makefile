@@ -22,7 +22,8 @@ lint: $(VENV)/installed
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 
-# The site in site/; a broken link or a name that is not there ends it.
+# The site in site/; a broken link or a name that is not there ends it. Both variables silence
+# Material's notice about MkDocs 2; which of them is read depends on its version.
 docs: $(VENV)/installed
 	DISABLE_MKDOCS_2_WARNING=true NO_MKDOCS_2_WARNING=true $(RUN)/python -m mkdocs build --strict --quiet
 

@@ -16,7 +16,7 @@ class FinetuneOptions(TrainingColumns):
     """Of `keras_roberta.jobs.finetune.finetune` and `keras-roberta finetune`."""
 
     task: str = option(
-        "classify",
+        registry.DEFAULT_COMMAND,
         f"What to learn: {_SUMMARIES}.",
         choices=registry.commands,
     )
