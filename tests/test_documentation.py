@@ -203,6 +203,8 @@ def test_options_of_commands_that_are_not_run(run, monkeypatch):
         for block in blocks:
             if block.language != "sh" or not block.not_run or block.code.startswith("#!"):
                 continue
+            if block.not_run.startswith("run by "):  # may speak of an option that it adds
+                continue
             for words in commands_of(block):
                 if words[0] == "keras-roberta":
                     words = words[words.index("--") + 1 :] if "--" in words else words[1:]
