@@ -13,11 +13,11 @@ from keras_roberta.files.hub import local_directory
 FORMATS: list[CheckpointFormat] = [KerasPresetFormat(), HuggingFaceFormat()]
 
 
-def register_format(format: CheckpointFormat) -> CheckpointFormat:
+def register_format(added: CheckpointFormat) -> CheckpointFormat:
     """Adds a format of your own, behind the others."""
-    FORMATS.append(format)
-    format_names.NAMES.append(format.name)
-    return format
+    FORMATS.append(added)
+    format_names.NAMES.append(added.name)
+    return added
 
 
 def format_named(name: str) -> CheckpointFormat:
@@ -26,11 +26,11 @@ def format_named(name: str) -> CheckpointFormat:
     Raises:
         InputError: there is none.
     """
-    for format in FORMATS:
-        if format.name == name:
-            return format
-    known = ", ".join(format_names.names())
-    raise InputError(f"format {name!r}: expected one of {known}")
+    for known in FORMATS:
+        if known.name == name:
+            return known
+    names = ", ".join(known.name for known in FORMATS)
+    raise InputError(f"format {name!r}: expected one of {names}")
 
 
 def open_checkpoint(source: str | os.PathLike) -> Checkpoint:
@@ -42,10 +42,10 @@ def open_checkpoint(source: str | os.PathLike) -> Checkpoint:
     Raises:
         InputError: no such directory, or it holds no checkpoint, or a damaged one.
     """
-    patterns = list(dict.fromkeys(name for format in FORMATS for name in format.files))
+    patterns = list(dict.fromkeys(name for known in FORMATS for name in known.files))
     directory = local_directory(source, patterns)
-    for format in FORMATS:
-        if format.detect(directory):
-            return format.open(directory)
-    known = ", or ".join(format.summary for format in FORMATS)
-    raise InputError(f"{directory}: holds no checkpoint that is known here: {known}")
+    for known in FORMATS:
+        if known.detect(directory):
+            return known.open(directory)
+    summaries = ", or ".join(known.summary for known in FORMATS)
+    raise InputError(f"{directory}: holds no checkpoint that is known here: {summaries}")
