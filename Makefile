@@ -25,7 +25,7 @@ lint: $(VENV)/installed
 # The site in site/; a broken link or a name that is not there ends it. Both variables silence
 # Material's notice about MkDocs 2; which of them is read depends on its version.
 docs: $(VENV)/installed
-	DISABLE_MKDOCS_2_WARNING=true NO_MKDOCS_2_WARNING=true $(RUN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=true $(RUN)/python -m mkdocs build --strict --quiet
 
 # PyTorch and Transformers, for benchmarks alone, apart from the library's own environment.
 peers: $(PEERS)/installed

@@ -1,5 +1,8 @@
 """Runs what was exported: texts or token ids in, arrays out, whichever the format."""
 
+from __future__ import annotations
+
+import os
 import pathlib
 
 import numpy as np
@@ -10,25 +13,27 @@ from keras_roberta.export.batches import as_features, cut, reordered, stacked
 from keras_roberta.export.interpreter import open_interpreter
 from keras_roberta.export.metadata import read_metadata
 from keras_roberta.schemas import schema_from_dict
-from keras_roberta.tokenizers import byte_buffer
+from keras_roberta.tokenizers import Tokenizer, byte_buffer
 
 # A text goes first to the signature that holds it at this many bytes a token, as English has, and
 # on to a longer one where it turns out to have more tokens.
 LIKELY_BYTES_PER_TOKEN = 4
 
 
-def load(path, tokenizer=None, threads=None):
-    """Opens an exported model.
+def load(
+    path: str | os.PathLike, tokenizer: Tokenizer | None = None, threads: int | None = None
+) -> Runner:
+    """Opens an exported model. A `.tflite` needs no TensorFlow.
 
     Args:
-        path: a `.tflite` file or a SavedModel directory that this package wrote.
-        tokenizer: the `RobertaTokenizer` of the model, for `predict` on texts where the file was
-            exported with `inputs="tokens"`; other files have it in them.
-        threads: of a `.tflite`, 1 by default. A SavedModel runs on TensorFlow's own, which are
-            set once a process.
+        path: a `.tflite` file, or the directory of a SavedModel, written by this package.
+        tokenizer: the model's tokenizer. Only a model that was exported with `inputs="tokens"`
+            needs it, to take texts; the others have theirs inside.
+        threads: number of threads for a `.tflite`, 1 by default. A SavedModel uses TensorFlow's,
+            whose number is set once in a process.
 
     Returns:
-        `TFLiteRunner` or `SavedModelRunner`
+        a `Runner`
 
     Raises:
         InputError: the file is not such a model, or the tokenizer is not the one of the model.
@@ -38,14 +43,16 @@ def load(path, tokenizer=None, threads=None):
 
 
 class Runner:
-    """An exported model, open.
+    """An exported model that is open.
 
     Attributes:
         metadata: see `read_metadata`.
         schema: what the answers mean.
         labels: names of the classes in the order of their numbers.
-        lengths: ascending lengths that it computes at; a shorter row is padded to one of them.
-        takes_text, takes_token_ids: what its signatures are for.
+        lengths: the lengths in tokens that it computes at, ascending. A shorter row is padded to
+            one of them.
+        takes_text: whether it has a signature for texts.
+        takes_token_ids: whether it has one for token ids.
     """
 
     def __init__(self, path, tokenizer=None):
@@ -67,18 +74,17 @@ class Runner:
             raise InputError(f"{path}: was exported with another tokenizer than the one given")
 
     def predict(self, x):
-        """Outputs of all rows.
+        """The outputs for each row.
 
         Args:
-            x: texts in any form that a `RobertaPreprocessor` takes (strings, pairs of lists, a dict
-                of `text` and `text_pair`), or features that are tokenised: a dict of `token_ids`
-                and `padding_mask`, int (rows, length). What is longer than the model's longest
-                length is cut; the final `</s>` stays.
+            x: texts: a list of strings, a pair of lists, or a dict of `text` and `text_pair`. Or
+                token ids: a dict of `token_ids` and `padding_mask`, int (rows, length). A row that
+                is too long for the model is cut; the final `</s>` stays.
 
         Returns:
-            dict of arrays (rows, ...), by the names of the task's outputs: of a classifier
-            `logits`, `probabilities`, `label`, `score`; see the `finish` of its schema. Outputs as
-            long as their row are lists of arrays.
+            dict of arrays (rows, ...) by the names of the task's outputs. A classifier has
+            `logits`, `probabilities`, `label` and `score`. Outputs for each token are lists, with
+            one array for each row.
         """
         if isinstance(x, dict) and "token_ids" in x:
             if not self.takes_token_ids:
@@ -92,7 +98,7 @@ class Runner:
         return self.finish(self.run_texts(*self._checked(texts, text_pairs)))
 
     def answers(self, x):
-        """What people read of texts: a list of dicts of plain values, one a row.
+        """The answers for people: a list with a dict of plain values for each row.
 
         Args:
             x: see `predict`.

@@ -1,9 +1,13 @@
 """A task as a SavedModel, for TF Serving or any program that has TensorFlow."""
 
 import json
+import os
 import pathlib
 import shutil
+from collections.abc import Sequence
+from typing import Any
 
+import keras
 import tensorflow as tf
 
 from keras_roberta.errors import InputError
@@ -18,51 +22,54 @@ from keras_roberta.files.atomic_write import atomic_directory
 
 
 def to_saved_model(
-    task,
-    directory,
-    inputs="text",
+    task: keras.Model,
+    directory: str | os.PathLike,
+    inputs: str = "text",
     *,
-    pairs=False,
-    warmup_batch_sizes=(1, 8, 32),
-    warmup_lengths=(32, 128),
-    jit_compile=False,
-    overwrite=False,
-    **head_options,
-):
-    """Writes a task as a SavedModel of plain TensorFlow operations: nobody needs Keras to run it,
-    nor a tokenizer.
+    pairs: bool = False,
+    warmup_batch_sizes: Sequence[int] = (1, 8, 32),
+    warmup_lengths: Sequence[int] = (32, 128),
+    jit_compile: bool = False,
+    overwrite: bool = False,
+    **head_options: Any,
+) -> str | os.PathLike:
+    """Writes a task as a SavedModel of TensorFlow's own operations.
 
-    The signature `serving_default` takes `text`, strings (batch), and with `pairs` also
-    `text_pair`; `tokens` takes `token_ids` and `padding_mask`, int32 (batch, length) of any two
-    sizes, the padding in front, between or behind the tokens. Both give the outputs of the task's
-    `exported_head`, for text also those of its `as_strings`. Texts are tokenized as on the host,
-    cut to the preprocessor's `sequence_length` and padded to the longest of their batch.
+    Nobody needs Keras or a tokenizer to run it. The model is loaded and compared with the task
+    before the directory appears.
 
-    Beside it lie the assets `labels.txt` (a label a line) and `keras_roberta.json` (see
-    `read_metadata`), and requests with which TF Serving warms up. Before the directory appears the
-    model is loaded and compared with the task.
+    - The signature `serving_default` takes `text`, strings (batch), and with `pairs` also
+      `text_pair`. Texts are tokenised as on the host, cut to the preprocessor's `sequence_length`
+      and padded to the longest of their batch.
+    - The signature `tokens` takes `token_ids` and `padding_mask`, int32 (batch, length) of any
+      sizes. Padding may be in front of, between or behind the tokens.
+    - Both give the outputs of the task by name; see its schema. For text there may be more, such as
+      the spelling of tokens.
+    - Assets are `labels.txt`, one label a line, and `keras_roberta.json`; see `read_metadata`.
+    - Requests with which TF Serving warms up are where it looks for them.
 
     Args:
-        task: any task that has an `exported_head`.
+        task: a task with a head that can be exported.
         directory: where to write; for TF Serving a version, such as `models/sentiment/1`.
         inputs: "text"; or "tokens", which leaves the tokenizer out and makes `serving_default` the
             same as `tokens`.
         pairs: whether `serving_default` takes pairs of texts.
-        warmup_batch_sizes, warmup_lengths: rows and tokens of the warm-up requests, each size with
-            each length.
-        jit_compile: compile the encoder with XLA. Every new pair of batch size and length is then
-            compiled when it first comes, so it is for servers that see few, all of them among the
+        warmup_batch_sizes: numbers of rows of the warm-up requests.
+        warmup_lengths: numbers of tokens of the warm-up requests; there is one request for each
+            number of rows and each length.
+        jit_compile: compile the encoder with XLA. Each new pair of batch size and length is then
+            compiled when it first comes. This is for servers that see few of them, all among the
             warm-up requests.
         overwrite: replace the directory if there is one.
-        **head_options: those of the task, such as `top_k` of a masked language model, candidates
-            for each mask.
+        **head_options: options of the task. A masked language model has `top_k`, the candidates for
+            each mask.
 
     Returns:
         `directory`
 
     Raises:
         InputError: the directory exists, or an argument or the task is not supported.
-        ExportMismatch: the model computes something else than the task. Nothing is written.
+        ExportMismatch: the model's answers differ from the task's. Nothing is written.
     """
     lengths = check_lengths(warmup_lengths, name="warmup_lengths")
     batch_sizes = check_lengths(warmup_batch_sizes, name="warmup_batch_sizes", shortest=1)

@@ -2,10 +2,14 @@
 
 import collections
 import logging
+import os
 import pathlib
 import tempfile
+from collections.abc import Sequence
+from typing import Any
 
 import flatbuffers
+import keras
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
@@ -37,58 +41,63 @@ logger = logging.getLogger("keras_roberta")
 
 
 def to_tflite(
-    task,
-    path,
-    quantization="int8",
-    inputs="text",
+    task: keras.Model,
+    path: str | os.PathLike,
+    quantization: str = "int8",
+    inputs: str = "text",
     *,
-    sequence_lengths=None,
-    pairs=False,
-    overwrite=False,
-    calibration=None,
-    **head_options,
-):
-    """Writes a task as a TFLite model for batches of one.
+    sequence_lengths: Sequence[int] | None = None,
+    pairs: bool = False,
+    overwrite: bool = False,
+    calibration: Any = None,
+    **head_options: Any,
+) -> str | os.PathLike:
+    """Writes a task as a `.tflite` file, which answers one text at a time.
 
-    The file has one signature for each length, since XNNPACK is fastest on fixed shapes and a short
-    text should not pay for a long one. Before it appears it is run and compared with the task.
+    The file has a signature for each length in tokens. XNNPACK is fastest on fixed shapes, and a
+    short text does not have to be computed at the length of a long one. All signatures share one
+    copy of the weights. The file is run and compared with the task before it appears.
 
-    With `inputs="text"` the tokenizer is in the file. The signatures `text_32`, `text_64` and so on
-    take `utf8`, uint8 (1, num_bytes): the text's UTF-8, zeros behind it, `BYTES_PER_TOKEN` times as
-    long as the signature has tokens (see `StaticTokenizer`; `byte_buffer.fill` fills such
-    buffers, and cuts at the end of a character where a text is longer). With `pairs` there is
-    `utf8_pair` too. They give the outputs of the task's `exported_head`, and `token_ids` (where the
-    task has an output of that name: `input_ids`), int32 (1, length), and `num_tokens`, int32 (1):
-    where that is more than the length the text was cut, and a longer signature sees more of it.
+    With `inputs="text"` the tokenizer is in the file. The signatures are `text_32`, `text_64` and
+    so on:
 
-    With `inputs="tokens"` the signatures `tokens_32` and so on take `token_ids` and `padding_mask`,
-    int32 (1, length), padding at the end, and give the outputs of the head alone.
+    - input `utf8`, uint8 (1, 8 * length): the text in UTF-8, filled up with zeros. A text that is
+      too long is cut at the end of a character; `keras_roberta.tokenizers.byte_buffer.fill` does
+      both. With `pairs` there is an input `utf8_pair` too.
+    - the outputs of the task, by name; see its schema.
+    - output `token_ids`, int32 (1, length): the tokens of the text. It is called `input_ids` where
+      the task has an output `token_ids` of its own.
+    - output `num_tokens`, int32 (1): how many tokens the text has. If that is more than the length,
+      the text was cut, and a longer signature sees more of it.
+
+    With `inputs="tokens"` the signatures are `tokens_32` and so on. They take `token_ids` and
+    `padding_mask`, int32 (1, length), with padding at the end, and give the outputs of the task.
 
     Args:
-        task: any task that has an `exported_head`.
+        task: a task with a head that can be exported.
         path: the file to write.
-        quantization: a scheme of `export.quantization.SCHEMES`. "none" keeps float32; "float16"
-            stores weights in half precision and computes in float32; "int8" stores 8-bit weights,
-            one scale a row or output, and multiplies in 8 bits, with activations scaled as they
-            come (dynamic range): no calibration data needed. The tokenizer's tables are whole
-            numbers and stay as they are.
+        quantization: how weights are stored, by a name in `export.quantization.SCHEMES`. "none" is
+            float32. "float16" stores half precision and computes in float32. "int8" stores 8 bits
+            with one scale for each row or output, and multiplies in 8 bits; it needs no calibration
+            data (dynamic range). The tokenizer's tables stay as they are.
         inputs: "text" or "tokens".
-        sequence_lengths: lengths in tokens, specials included; 32, 64 and 128 by default, or the
+        sequence_lengths: lengths in tokens, with special tokens. By default 32, 64 and 128, or the
             model's longest where it has fewer positions.
-        pairs: whether a row is two texts; with `inputs="text"`.
+        pairs: whether the model takes pairs of texts; with `inputs="text"`.
         overwrite: replace the file if there is one.
-        calibration: texts like those that the model will see, for schemes that need them.
-        **head_options: those of the task, such as `top_k` and `max_masks` of a masked language
-            model: candidates for each mask, and how many masks of a text are answered, the first
-            ones. `num_masks` tells whether there were more.
+        calibration: texts like those that the model will see, for quantisations that need them.
+        **head_options: options of the task. A masked language model has `top_k`, the candidates for
+            each mask, and `max_masks`, the number of masks of a text that are answered; its output
+            `num_masks` tells whether there were more.
 
     Returns:
         `path`
 
     Raises:
         InputError: the file exists, or an argument is not supported.
-        ExportMismatch: the file answers other than the task beyond what the scheme may cost, or
-            would be slow because XNNPACK does not run its encoder in one piece. Nothing is written.
+        ExportMismatch: the file's answers differ from the task's by more than the quantisation may
+            cost; or the file would be slow, because XNNPACK does not run its encoder in one piece.
+            Nothing is written.
     """
     check_choice("quantization", quantization, SCHEMES)
     scheme = SCHEMES[quantization]

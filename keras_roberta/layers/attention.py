@@ -91,7 +91,13 @@ class RobertaSelfAttention(ConfiguredLayer):
         self.query_key_value.build(input_shape)
         self.output_dense.build(input_shape)
 
-    def call(self, x, bias, positions=None, training=False):
+    def call(
+        self,
+        x: Tensor,
+        bias: Tensor,
+        positions: Tensor | str | None = None,
+        training: bool = False,
+    ) -> Tensor:
         batch, length = ops.shape(x)[0], ops.shape(x)[1]
         heads, head_dim = self.config.num_heads, self.config.head_dim
 

@@ -88,7 +88,14 @@ class RobertaEmbeddings(ConfiguredLayer):
             self.token_type_embedding.build(input_shape)
         self.norm.build((*input_shape, self.config.hidden_dim))
 
-    def call(self, token_ids, padding_mask, token_type_ids=None, segment_ids=None, training=False):
+    def call(
+        self,
+        token_ids: Tensor,
+        padding_mask: Tensor,
+        token_type_ids: Tensor | None = None,
+        segment_ids: Tensor | None = None,
+        training: bool = False,
+    ) -> Tensor:
         positions = position_ids(padding_mask, self.config.pad_token_id, segment_ids)
         x = self._look_up(self.token_embedding, token_ids)  # (batch, length, hidden_dim)
         x = x + self.position_embedding(positions)

@@ -13,6 +13,7 @@ from keras_roberta.layers.gather import gather_tokens
 from keras_roberta.layers.gelu import gelu
 from keras_roberta.layers.initializers import make_initializer
 from keras_roberta.layers.rematerialization import rematerialized
+from keras_roberta.layers.tensor import Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
@@ -60,7 +61,13 @@ class RobertaEncoderBlock(ConfiguredLayer):
         self.output_dense.build((*input_shape[:-1], self.config.intermediate_dim))
         self.output_norm.build(input_shape)
 
-    def call(self, x, bias, positions=None, training=False):
+    def call(
+        self,
+        x: Tensor,
+        bias: Tensor,
+        positions: Tensor | str | None = None,
+        training: bool = False,
+    ) -> Tensor:
         x = ops.cast(x, self.compute_dtype)
         y = self.attention(x, bias, positions=positions, training=training)
         x = gather_tokens(x, positions)
@@ -105,13 +112,13 @@ class RobertaEncoder(ConfiguredLayer):
 
     def call(
         self,
-        x,
-        padding_mask,
-        segment_ids=None,
-        return_hidden_states=False,
-        positions=None,
-        training=False,
-    ):
+        x: Tensor,
+        padding_mask: Tensor,
+        segment_ids: Tensor | None = None,
+        return_hidden_states: bool = False,
+        positions: Tensor | str | None = None,
+        training: bool = False,
+    ) -> Tensor | list[Tensor]:
         bias = attention_bias(padding_mask, segment_ids)
         hidden_states = []
         for block in self.blocks:

@@ -59,7 +59,7 @@ class ClassificationHead(ConfiguredLayer):
         self.dense.build((input_shape[0], self.config.hidden_dim))
         self.logits.build((input_shape[0], self.config.hidden_dim))
 
-    def call(self, hidden, training=False):
+    def call(self, hidden: Tensor, training: bool = False) -> Tensor:
         x = hidden[:, 0, :]  # (batch, hidden_dim), of <s>
         x = self.dense(self.dropout(x, training=training))
         return self.logits(self.dropout(x, training=training))
@@ -163,7 +163,7 @@ class TokenClassificationHead(ConfiguredLayer):
     def build(self, hidden_shape):
         self.logits.build(hidden_shape)
 
-    def call(self, hidden, training=False):
+    def call(self, hidden: Tensor, training: bool = False) -> Tensor:
         return self.logits(self.dropout(hidden, training=training))
 
     def get_config(self):
