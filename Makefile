@@ -22,7 +22,8 @@ lint: $(VENV)/installed
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 
-# The site in site/; a broken link or a name that is not there ends it.
+# The site in site/; a broken link or a name that is not there ends it. The variable silences
+# Material's notice about MkDocs 2.
 docs: $(VENV)/installed
 	NO_MKDOCS_2_WARNING=true $(RUN)/python -m mkdocs build --strict --quiet
 

@@ -88,8 +88,9 @@ def random_presets(directory):
 def compare(preset, converted, python):
     import keras_roberta as kr
     from keras_roberta.jobs.convert import convert
+    from keras_roberta.jobs.options.convert import ConvertOptions
 
-    name = convert(preset, converted, "hugging-face", drop_heads=True)
+    name = convert(preset, converted, ConvertOptions(drop_heads=True))
     task = getattr(kr, name).from_preset(preset)
     tokenizer = task.preprocessor.tokenizer
     features = kr.RobertaPreprocessor(tokenizer, 32)(TEXTS)

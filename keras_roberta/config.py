@@ -30,6 +30,7 @@ _NAMED = {
 }
 _NAMED["xlm-base"] = {**_NAMED["base"], "vocabulary_size": 250_002}
 _NAMED["xlm-large"] = {**_NAMED["large"], "vocabulary_size": 250_002}
+SIZES = tuple(_NAMED)  # what `RobertaConfig.named` knows
 
 # Ours -> the key in Hugging Face's config.json.
 _HUGGING_FACE_KEYS = {

@@ -1,8 +1,8 @@
 """Tasks are known by their registry: what lies above them names none.
 
-Files in these folders hold no class name of a task, and do not ask what kind of task they have by
-its class or by a number of classes. One job is about one task by its nature: `jobs/pretrain/` makes
-and trains the pre-trainer, and may name that class alone.
+Files in these folders hold no class name of a task or of a schema and no task's command, and do not
+ask what kind of task they have by its class or by a number of classes. One job is about one task by
+its nature: `jobs/pretrain/` makes and trains the pre-trainer, and may name that class alone.
 """
 
 import pathlib
@@ -10,6 +10,7 @@ import re
 
 import pytest
 
+from keras_roberta.schemas import SCHEMAS
 from keras_roberta.tasks.registry import TASKS
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -25,9 +26,12 @@ ASKED = re.compile(r"num_classes\s*==\s*1\b|isinstance\(\s*task\b")
 
 
 def names_in(path):
-    """Class names of tasks, and questions about them, in a file."""
+    """Names of tasks, schemas and commands, and questions about tasks, in a file."""
     text = path.read_text(encoding="utf-8")
-    names = {e.class_name for e in TASKS if re.search(rf"\b{e.class_name}\b", text)}
+    classes = [*(entry.class_name for entry in TASKS), *(cls.__name__ for cls in SCHEMAS.values())]
+    names = {name for name in classes if re.search(rf"\b{name}\b", text)}
+    quoted = {f'"{entry.command}"' for entry in TASKS if entry.command}
+    names |= {name for name in quoted if name in text or name.replace('"', "'") in text}
     return names | {match[0] for match in ASKED.finditer(text)}
 
 
@@ -46,5 +50,10 @@ def test_no_task_is_named(folder):
 
 def test_what_is_looked_for_is_found():
     """In files that may name tasks."""
-    assert names_in(ROOT / "keras_roberta/tasks/registry.py") >= {e.class_name for e in TASKS}
+    assert names_in(ROOT / "keras_roberta/tasks/registry.py") >= {
+        *(e.class_name for e in TASKS),
+        *(f'"{e.command}"' for e in TASKS if e.command),
+    }
+    schemas = {cls.__name__ for cls in SCHEMAS.values()}
+    assert names_in(ROOT / "keras_roberta/schemas/__init__.py") >= schemas
     assert ASKED.search("if task.num_classes == 1:") and ASKED.search("isinstance(task, X)")

@@ -1,8 +1,11 @@
 """The wheel holds all packages, `export/` among them."""
 
+import ast
+import configparser
 import os
 import pathlib
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -46,6 +49,33 @@ def test_the_wheel_alone_imports(tmp_path):
         [sys.executable, "-c", PROBE], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert output.stdout.split() == [str(site)] * 2, output.stderr
+
+
+# Modules whose names are not those of their distributions.
+MODULES = {
+    "backports.zstd": "backports",
+    "google-crc32c": "google_crc32c",
+    "scikit-learn": "sklearn",
+}
+# Imported where it is chosen: Beam as a runner, JAX as Keras' backend.
+CHOSEN = {"apache_beam", "jax"}
+
+
+def test_what_is_required_is_imported():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    lines = config["options"]["install_requires"].split("\n")
+    names = [re.match(r"[\w.-]+", line)[0] for line in lines if line.strip()]
+    required = {MODULES.get(name, name.replace("-", "_")) for name in names}
+    imported = set()
+    for path in [*(ROOT / "keras_roberta").rglob("*.py"), *(ROOT / "export").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module.split(".")[0])
+    imported -= {*sys.stdlib_module_names, *CHOSEN, "keras_roberta"}
+    assert imported == required
 
 
 def test_atomic_writes_leave_nothing_behind(tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 
+from keras_roberta.checkpoints import format_names
 from keras_roberta.checkpoints.hugging_face import HuggingFaceFormat
 from keras_roberta.checkpoints.keras_preset import KerasPresetFormat
 from keras_roberta.checkpoints.protocol import Checkpoint, CheckpointFormat
@@ -10,6 +11,13 @@ from keras_roberta.files.hub import local_directory
 
 # A directory is opened by the first that detects it.
 FORMATS: list[CheckpointFormat] = [KerasPresetFormat(), HuggingFaceFormat()]
+
+
+def register_format(added: CheckpointFormat) -> CheckpointFormat:
+    """Adds a format of your own, behind the others."""
+    FORMATS.append(added)
+    format_names.NAMES.append(added.name)
+    return added
 
 
 def format_named(name: str) -> CheckpointFormat:

@@ -54,13 +54,13 @@ def main(arguments=None):
     EX_TEMPFAIL) another worker has gone and all should be started again, 130 Ctrl-C.
     """
     try:
-        sys.exit(app(arguments, prog_name="keras-roberta", standalone_mode=False))
+        code = app(arguments, prog_name="keras-roberta", standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(code)
     except InputError as error:
         _stop(f"error: {error}", 2)
     except WorkerLostError as error:
         _stop(f"error: {error}", 75)
-    except KeyboardInterrupt:
-        _stop("interrupted", 130)
     except BrokenPipeError:  # `keras-roberta predict … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

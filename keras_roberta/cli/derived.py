@@ -6,12 +6,14 @@ import dataclasses
 import functools
 import inspect
 import re
+import sys
 import typing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from keras_roberta.errors import InputError
 from keras_roberta.options import NamedOption, OptionError, Options, all_options
@@ -55,13 +57,13 @@ def derived_command(function: Callable) -> Callable:
         try:
             for name, (record, make) in records.items():
                 given = {named.name: values.pop(named.name) for named in all_options(record)}
-                # A switch that is off was left out: it only turns something on.
-                values[name] = make(
-                    {k: v for k, v in given.items() if v is not None and v is not False}
-                )
+                values[name] = make({k: v for k, v in given.items() if v is not None})
             return function(**values)
         except OptionError as error:
             raise InputError(_spelled_as_flags(error, known)) from None
+        except KeyboardInterrupt:  # typer would end without a word
+            print("interrupted", file=sys.stderr)
+            raise typer.Exit(130) from None
 
     command.__signature__ = inspect.Signature(parameters)
     command.__annotations__ = {p.name: p.annotation for p in parameters}
@@ -79,26 +81,31 @@ def _record_of(annotation) -> tuple[type[Options] | None, bool]:
 
 
 def _parameter(named: NamedOption) -> inspect.Parameter:
-    """A typer option. Its default is always None: the record knows what it stands for."""
+    """A typer option. Its default is always None: the record knows what it stands for.
+
+    What the record says is in the help, and escaped there: typer reads it as rich's markup.
+    """
     option, kinds = named.option, kinds_of(named.type)
     kind = next((k for k in kinds if k in _TYPED and option.parse is None), str)
     required = named.default is dataclasses.MISSING
-    if kind is bool:
-        default, shown = False, False
-    else:
-        default, shown = None, option.shown_default or _shown(named.default)
+    flag, help_ = named.flag, escape(option.help)
+    if kind is bool and named.default is True:  # it has to be possible to turn it off
+        flag = f"{flag}/--no-{flag.removeprefix('--')}"
+    shown = option.shown_default or (None if required else _shown(named.default))
+    if shown:
+        help_ += f" [dim]{escape(f'[default: {shown}]')}[/dim]"
     info = typer.Option(
-        named.flag,
-        help=option.help,
-        show_default=False if required else shown or False,
+        flag,
+        help=help_,
+        show_default=False,
         rich_help_panel=option.group,
         metavar=f"[{'|'.join(option.allowed)}]" if option.allowed and kind is str else None,
     )
-    type_ = kind if required or kind is bool else kind | None
+    type_ = kind if required else kind | None
     return inspect.Parameter(
         named.name,
         inspect.Parameter.KEYWORD_ONLY,
-        default=inspect.Parameter.empty if required else default,
+        default=inspect.Parameter.empty if required else None,
         annotation=Annotated[type_, info],
     )
 
@@ -109,6 +116,8 @@ def _shown(default):
         return ",".join(f"{name}:{value}" for name, value in default.items())
     if isinstance(default, tuple):
         return ",".join(map(str, default))
+    if isinstance(default, bool):
+        return "on" if default else None  # a switch is off unless it is given
     return None if default is None else str(default)
 
 

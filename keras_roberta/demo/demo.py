@@ -8,7 +8,6 @@ from pathlib import Path
 import keras
 from rich.table import Table
 
-from keras_roberta.data.examples.columns import Columns
 from keras_roberta.data.examples.table_files import read_table
 from keras_roberta.demo.docstring_reader import collect
 from keras_roberta.demo.finetune_and_compare import LabelledTexts, finetune_and_compare
@@ -16,22 +15,23 @@ from keras_roberta.demo.library_of_docstring import library_of_docstring
 from keras_roberta.demo.short_pretraining import prepare_shards, pretrain_on_shards
 from keras_roberta.demo.stages import Stages
 from keras_roberta.files.output_directory import check_output_directory
+from keras_roberta.jobs.options.demo import DemoOptions
 from keras_roberta.jobs.options.finetune import FinetuneOptions
+from keras_roberta.options import OptionError
 from keras_roberta.schemas import OneLabel
 from keras_roberta.tokenizers.training import train_byte_level_bpe
 from keras_roberta.training.runs.progress import console, progress_bar, waiting
 
 VOCABULARY_SIZE = 8000
 # A small encoder that starts near nothing needs larger steps than a checkpoint does.
-SMALL = FinetuneOptions(epochs=3, batch_size=32, learning_rate=1e-3, warmup=0.06, weight_decay=0.01)
-CHECKPOINT = FinetuneOptions(
-    epochs=1, batch_size=32, learning_rate=5e-5, warmup=0.06, weight_decay=0.1
-)
+SMALL = FinetuneOptions(epochs=3, learning_rate=1e-3, weight_decay=0.01)
+CHECKPOINT = FinetuneOptions()
 
 
 def demo_on_docstrings(
     out: str | Path,
-    seed: int = 0,
+    options: DemoOptions | None = None,
+    *,
     overwrite: bool = False,
     pretraining_seconds: float = 60,
     site_packages: str | Path | None = None,
@@ -45,7 +45,7 @@ def demo_on_docstrings(
         rich tables to print.
     """
     check_output_directory(out, overwrite)
-    out, stages = Path(out), Stages()
+    out, stages, seed = Path(out), Stages(), (options or DemoOptions()).seed
     keras.utils.set_random_seed(seed)
     with stages("collect docstrings"), progress_bar() as bar:
         line = bar.add_task("reading docstrings", total=None)
@@ -91,19 +91,26 @@ def demo_on_docstrings(
 
 
 def demo_on_tables(
-    preset: str | Path,
-    train: str | Path,
-    dev: str | Path,
-    out: str | Path,
-    columns: Columns,
-    seed: int = 0,
-    limit: int | None = None,
-    epochs: int | None = None,
-    overwrite: bool = False,
+    out: str | Path, options: DemoOptions, *, overwrite: bool = False
 ) -> list[Table]:
-    """The demo from a checkpoint, on a user's tables; see `finetune` for the arguments."""
+    """The demo from a checkpoint, on a user's tables.
+
+    Args:
+        out: directory to write; see `demo_on_docstrings`.
+        options: with `preset`, `train` and `dev`.
+        overwrite: replace files in `out`.
+
+    Returns:
+        rich tables to print.
+
+    Raises:
+        InputError: names the file, line, column or option that does not fit.
+    """
+    if not options.on_tables:
+        raise OptionError(("preset", "train", "dev"), ": give all of them")
     check_output_directory(out, overwrite)
-    train, dev = (read_table(path).head(limit) for path in (train, dev))
+    columns, limit = options.tables.columns, options.tables.limit
+    train, dev = (read_table(path).head(limit) for path in (options.train, options.dev))
     schema, of_dev = OneLabel.from_table(train, columns), columns.of_dev
     texts = LabelledTexts(
         f"{train.path.name} -> {dev.path.name}",
@@ -114,6 +121,8 @@ def demo_on_tables(
             schema.read_targets(dev, of_dev, prefix="--dev-"),
         ),
     )
-    keras.utils.set_random_seed(seed)
-    options = dataclasses.replace(CHECKPOINT, seed=seed, epochs=epochs or CHECKPOINT.epochs)
-    return finetune_and_compare(preset, Path(out), texts, options, Stages())
+    keras.utils.set_random_seed(options.seed)
+    finetuning = dataclasses.replace(
+        CHECKPOINT, seed=options.seed, epochs=options.epochs or CHECKPOINT.epochs
+    )
+    return finetune_and_compare(options.preset, Path(out), texts, finetuning, Stages())

@@ -6,6 +6,7 @@ from keras_roberta.checkpoints.formats import format_named, open_checkpoint
 from keras_roberta.checkpoints.protocol import Checkpoint, logger
 from keras_roberta.errors import InputError
 from keras_roberta.files.output_directory import check_output_directory
+from keras_roberta.jobs.options.convert import ConvertOptions
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.tasks.registry import task_class_of
 
@@ -13,20 +14,18 @@ from keras_roberta.tasks.registry import task_class_of
 def convert(
     model: str | os.PathLike,
     out: str | os.PathLike,
-    to: str = "hugging-face",
+    options: ConvertOptions | None = None,
     *,
     overwrite: bool = False,
-    drop_heads: bool = False,
 ) -> str:
     """Writes a model in another format.
 
     Args:
         model: a checkpoint's directory, or hf://org/name.
         out: directory to write.
-        to: the name of one of `checkpoints.formats.FORMATS`: "hugging-face", for Transformers, or
-            "keras", a preset.
+        options: the format, and whether to leave out heads that no task here reads or that the
+            format has no place for; None for Transformers' format and all heads.
         overwrite: replace files in `out`.
-        drop_heads: leave out heads that no task here reads or that the format has no place for.
 
     Returns:
         the name of the class that opens what was written.
@@ -34,7 +33,8 @@ def convert(
     Raises:
         InputError: there is no model, `out` is in use, or a head would be left out.
     """
-    target = format_named(to)
+    options = options or ConvertOptions()
+    target, drop_heads = format_named(options.to), options.drop_heads
     check_output_directory(out, overwrite)
     source = open_checkpoint(model)
     cls = _task_of(source, drop_heads)

@@ -45,7 +45,7 @@ def evaluate(
 
 def predict(
     model: str | Path,
-    texts=None,
+    texts: list[str] | tuple[list[str], list[str]] | None = None,
     options: PredictOptions | None = None,
     *,
     data: str | Path | None = None,
@@ -62,12 +62,20 @@ def predict(
     Returns:
         list of dicts: the answer of the model's schema, then `text`, and `text_pair` where there
         is one.
+
+    Raises:
+        InputError: names the file, column or option that does not fit.
     """
     options = options or PredictOptions()
+    options.check_source(data)
     table = None if data is None else read_table(data).head(options.limit)
     predictor = open_predictor(model, options.tokenizer, options.threads)
     if table is not None:
         texts = predictor.schema.read_inputs(table, options.columns)
+    elif isinstance(texts, tuple):
+        texts = tuple(part[: options.limit] for part in texts)
+    else:
+        texts = texts[: options.limit]
     firsts, seconds = texts if isinstance(texts, tuple) else (texts, None)
     rows = [
         {**answer, "text": text}

@@ -3,7 +3,9 @@
 import csv
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -12,9 +14,11 @@ from keras_roberta.data.examples.table_files import read_table
 from keras_roberta.files.atomic_write import atomic_directory
 from keras_roberta.files.output_directory import check_output_directory
 from keras_roberta.jobs.options.finetune import FinetuneOptions
+from keras_roberta.reports.record import Report
 from keras_roberta.reports.training_curves import finetuning_report
 from keras_roberta.reports.write import write_report
 from keras_roberta.tasks.registry import task_of_command
+from keras_roberta.tasks.task import RobertaTask
 from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
 from keras_roberta.training.runs.progress import ProgressBar
 from keras_roberta.training.workers.multi_worker import WorkerRank
@@ -29,7 +33,7 @@ def finetune(
     *,
     overwrite: bool = False,
     strategy: tf.distribute.Strategy | None = None,
-):
+) -> tuple[RobertaTask, dict[str, Any]]:
     """Fine-tunes, measures on the dev file and writes a preset.
 
     `out` gets the preset, `metrics.json`, `history.csv`, and of these `report.json` and
@@ -94,15 +98,22 @@ def finetune(
 
 
 def fit(
-    model, texts, targets, validation, options, *, description="fine-tuning", callbacks=()
-) -> list[dict]:
+    model: RobertaTask,
+    texts: Any,
+    targets: Any,
+    validation: tuple[Any, Any] | None,
+    options: FinetuneOptions,
+    *,
+    description: str = "fine-tuning",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> list[dict[str, float]]:
     """Compiles after `options` and fits with a progress bar.
 
     Args:
         model: a task.
         texts, targets: what it learns from.
         validation: a pair of these, or None.
-        options: `FinetuneOptions`
+        options: how to train.
         description: what the bar says.
         callbacks: Keras callbacks besides the bar.
 
@@ -136,7 +147,13 @@ def fit(
     ]
 
 
-def save(model, out, metrics, history, report=None):
+def save(
+    model: RobertaTask,
+    out: str | Path,
+    metrics: dict[str, Any],
+    history: list[dict[str, float]],
+    report: Report | None = None,
+) -> None:
     """Writes the preset, its metrics, the history of the run and its report, all or nothing."""
     with atomic_directory(out) as directory:
         if report is not None:

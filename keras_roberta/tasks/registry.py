@@ -72,6 +72,8 @@ TASKS = [
     ),
 ]
 
+DEFAULT_COMMAND = "classify"  # without `--task`
+
 
 def register_task(cls: type, *, command: str | None = None, summary: str = "") -> type:
     """Adds a task of your own, so that presets of it open and commands take it.

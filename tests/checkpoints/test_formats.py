@@ -19,6 +19,7 @@ from hugging_face_files import (
 )
 
 import keras_roberta as kr
+from keras_roberta.checkpoints import format_names
 from keras_roberta.checkpoints.formats import FORMATS, format_named, open_checkpoint
 from keras_roberta.checkpoints.hugging_face import HuggingFaceHead, label_names
 from keras_roberta.checkpoints.hugging_face_names import linear_head_weights
@@ -243,6 +244,7 @@ def test_head_weights_are_those_of_the_file(tmp_path):
 
 def test_formats_by_name():
     assert [format.name for format in FORMATS] == ["keras", "hugging-face"]
+    assert format_names.names() == ("keras", "hugging-face")
     for format in FORMATS:
         assert format_named(format.name) is format
     with pytest.raises(InputError, match="'onnx': expected one of keras, hugging-face"):

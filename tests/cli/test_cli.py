@@ -1,6 +1,7 @@
 """The command line, from its help to a model on disk."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -177,7 +178,41 @@ def test_interrupt(run, preset, train, tmp_path, monkeypatch):
 
     monkeypatch.setattr("keras_roberta.jobs.finetune.read_table", interrupt)
     code, _, stderr = run(*finetune_arguments(preset, train, tmp_path / "out"))
-    assert code == 130 and "Traceback" not in stderr
+    assert (code, stderr.splitlines()[-1]) == (130, "interrupted")
+    assert "Traceback" not in stderr
+
+
+def test_a_reader_that_goes_away():
+    """As in `keras-roberta predict … | head -1`: an end that is no success, without a word."""
+    code = "from keras_roberta.cli import main; main(['--help'])"
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=writes, stderr=subprocess.PIPE, text=True, timeout=60
+    )
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(("gpus", "batch_size"), [([], 64), (["a GPU"], 4096)])
+def test_one_day_has_a_batch_for_the_device(run, tmp_path, monkeypatch, gpus, batch_size):
+    class Ended(Exception):
+        pass
+
+    def pretrain(data, out, options, **_):
+        raise Ended(options.largest_batch_size)
+
+    monkeypatch.setattr("keras_roberta.jobs.pretrain.run.pretrain", pretrain)
+    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: gpus)
+    arguments = ("pretrain", "--data", tmp_path, "--out", tmp_path / "out", "--hours", 1)
+    _, _, stderr = run(*arguments)
+    assert f"Ended: {batch_size} " in stderr
+    # 4,096 does not divide into parts of at most 48, and nobody without a GPU asked for it.
+    code, _, stderr = run(*arguments, "--micro-batch-size", 48)
+    expected = (
+        "--batch-size 4096: in the recipe's ramp at 0: 1024 does not" if gpus else "Ended: 64"
+    )
+    assert expected in stderr
 
 
 def test_usage_errors(run):
@@ -190,7 +225,17 @@ def test_usage_errors(run):
         assert (code, stdout) == (2, "") and stderr.count("\n") == 1
         assert stderr.startswith("error: ") and message in stderr
     code, _, stderr = run("demo", "--preset", "p")
-    assert code == 2 and "give --train, --dev" in stderr
+    assert code == 2 and "--preset and --train and --dev: the three go together" in stderr
+    code, _, stderr = run("demo", "--text-column", "x")
+    assert code == 2 and stderr.startswith("error: --text-column is for a checkpoint and tables")
+    code, _, stderr = run("predict", "--model", "none", "--text-column", "x", "a text")
+    assert code == 2 and stderr.startswith("error: --text-column names a column of a table")
+    code, _, stderr = run("convert", "--model", "none", "--out", "o", "--to", "kears")
+    assert code == 2 and "--to 'kears': expected one of keras, hugging-face" in stderr
+    assert "did you mean keras?" in stderr
+    code, _, stderr = run("pretrain", "--data", "none", "--out", "o", "--size", "smal")
+    assert code == 2 and "--size 'smal': expected one of tiny," in stderr
+    assert "did you mean small?" in stderr
     code, _, stderr = run(
         "export", "--preset", "p", "--out", "a.tflite", "--sequence-lengths", "32,x"
     )

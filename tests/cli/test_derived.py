@@ -2,8 +2,6 @@
 
 import dataclasses
 import inspect
-import subprocess
-import sys
 from typing import Annotated
 
 import pytest
@@ -13,8 +11,16 @@ from typer.testing import CliRunner
 import keras_roberta as kr
 from keras_roberta.cli import app
 from keras_roberta.cli.derived import Given, derived_command
+from keras_roberta.data.corpus.prepare_options import PrepareOptions
 from keras_roberta.errors import InputError
+from keras_roberta.jobs.options.convert import ConvertOptions
+from keras_roberta.jobs.options.demo import DemoOptions
+from keras_roberta.jobs.options.evaluate import EvaluateOptions, PredictOptions
+from keras_roberta.jobs.options.export import ExportOptions
 from keras_roberta.jobs.options.finetune import FinetuneOptions
+from keras_roberta.jobs.options.report import ReportOptions
+from keras_roberta.jobs.options.train_tokenizer import TrainTokenizerOptions
+from keras_roberta.jobs.pretrain.options import PretrainingOptions
 from keras_roberta.options import OptionError, Options, all_options, nested, option
 from keras_roberta.training.optimizer import finetuning_optimizer
 
@@ -34,6 +40,12 @@ class Record(Options):
     def check(self):
         if self.step_size > self.needed:
             raise OptionError("step_size", f"{self.step_size} is more than needed, or step_size")
+
+
+@dataclasses.dataclass(frozen=True)
+class Switches(Options):
+    on: bool = option(True, "On unless it is turned off.")
+    off: bool = option(False, "Off unless it is turned on.")
 
 
 def run(function, *arguments):
@@ -81,49 +93,62 @@ def test_help_says_defaults_choices_and_groups():
         assert text in shown
 
 
-def command(name):
-    """A command's function of typer and its parameters."""
-    for registered in app.registered_commands:
-        if registered.callback.__name__ == name:
-            return inspect.signature(registered.callback).parameters
-    raise KeyError(name)
-
-
 def test_fine_tuning_has_the_same_defaults_everywhere():
-    record = FinetuneOptions()
+    expected = {"learning_rate": 5e-5, "weight_decay": 0.1, "warmup": 0.06}
     optimizer = inspect.signature(finetuning_optimizer).parameters
-    for name in ("learning_rate", "weight_decay", "warmup"):
-        assert getattr(record, name) == optimizer[name].default
-    fit = inspect.signature(kr.RobertaTextClassifier.fit).parameters
-    assert record.epochs == fit["epochs"].default == 1
+    shown = help_of(app, "finetune")
+    for name, value in expected.items():
+        assert getattr(FinetuneOptions(), name) == optimizer[name].default == value
+        assert f"[default: {value}]" in shown
     # `fit` leaves the size of batches to Keras, whose default is 32.
-    assert fit["batch_size"].default in (None, record.batch_size) and record.batch_size == 32
-    assert record.sequence_length is None  # as long as the model's positions allow
-    # The command line adds none of its own: what is not given is the record's.
-    parameters = command("finetune")
-    for named in all_options(FinetuneOptions):
-        assert parameters[named.name].default in (None, False)
+    fit = inspect.signature(kr.RobertaTextClassifier.fit).parameters
+    assert (fit["epochs"].default, fit["batch_size"].default) == (1, None)
+    assert (FinetuneOptions().epochs, FinetuneOptions().batch_size) == (1, 32)
+    assert FinetuneOptions().sequence_length is None  # as long as the model's positions allow
 
 
-def test_the_command_line_loads_no_framework():
-    code = (
-        "import sys; import keras_roberta.cli\n"
-        "found = {'tensorflow', 'keras', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
-        "assert not found, found\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+def test_a_switch_that_is_on_can_be_turned_off():
+    _, calls = run(Switches, "--out", "x")
+    assert calls == [("x", Switches(on=True, off=False), 3)]
+    _, calls = run(Switches, "--out", "x", "--no-on", "--off")
+    assert calls == [("x", Switches(on=False, off=True), 3)]
+    _, calls = run(Annotated[dict, Given(Switches)], "--out", "x", "--no-on")
+    assert calls == [("x", {"on": False}, 3)]
+    result, _ = run(Switches, "--out", "x", "--no-off")
+    assert result.exit_code == 2
 
 
-@pytest.mark.parametrize("name", [c.callback.__name__ for c in app.registered_commands])
-def test_no_default_is_written_twice(name):
-    """Options of records have no default on the command line but that of the record."""
-    records = {
-        cls
-        for cls in Options.__subclasses__()
-        for cls in (cls, *cls.__subclasses__())
-        if cls.__module__.startswith("keras_roberta")
-    }
-    of_records = {named.name for cls in records for named in all_options(cls)}
-    for parameter in command(name).values():
-        if parameter.name in of_records - {"preset", "train", "dev", "tokenizer", "language_alpha"}:
-            assert parameter.default in (None, False, inspect.Parameter.empty)
+def help_of(application, *words):
+    """The help in a wide terminal, with its frames taken off and white space made single."""
+    shown = CliRunner().invoke(application, [*words, "--help"], env={"COLUMNS": "1000"}).output
+    return " ".join(shown.replace("\u2502", " ").split())
+
+
+RECORDS = {
+    "prepare": PrepareOptions,
+    "pretrain": PretrainingOptions,
+    "finetune": FinetuneOptions,
+    "evaluate": EvaluateOptions,
+    "predict": PredictOptions,
+    "export": ExportOptions,
+    "report": ReportOptions,
+    "convert": ConvertOptions,
+    "demo": DemoOptions,
+    "tokenizer train": TrainTokenizerOptions,
+}
+
+
+@pytest.mark.parametrize("command", RECORDS)
+def test_help_texts_arrive_whole(command):
+    """rich takes what stands in square brackets for markup."""
+    shown = help_of(app, *command.split())
+    for named in all_options(RECORDS[command]):
+        assert named.flag in shown and named.option.help in shown, named.name
+
+
+def test_defaults_are_shown_as_they_are_given():
+    shown = help_of(app, "export")
+    assert "[default: int8]" in shown and "[default: 32,64,128]" in shown
+    assert "([" not in shown and "(int8)" not in shown
+    assert "[keras|hugging-face]" in help_of(app, "convert")
+    assert "--size [tiny|mini|small|base|large|xlm-base|xlm-large]" in help_of(app, "pretrain")

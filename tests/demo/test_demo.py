@@ -3,9 +3,9 @@ import json
 import pytest
 
 import keras_roberta as kr
-from keras_roberta.data.examples.columns import Columns
 from keras_roberta.demo import demo, finetune_and_compare
 from keras_roberta.demo.demo import demo_on_docstrings, demo_on_tables
+from keras_roberta.jobs.options.demo import DemoOptions
 
 WORDS = {"numpy": "array shape axis sum", "matplotlib": "figure axes line colour"}
 
@@ -56,7 +56,6 @@ def test_demo_on_tables(config, tokenizer, sentiment, tmp_path, monkeypatch):
     table = tmp_path / "table.tsv"
     rows = list(zip(*sentiment, strict=True)) * 4
     table.write_text("text\tlabel\n" + "".join(f"{t}\t{label}\n" for t, label in rows))
-    tables = demo_on_tables(
-        tmp_path / "preset", table, table, tmp_path / "out", Columns(), epochs=12
-    )
+    options = DemoOptions(preset=tmp_path / "preset", train=table, dev=table, epochs=12)
+    tables = demo_on_tables(tmp_path / "out", options)
     assert "pre-train" not in check(tmp_path / "out", tables)["seconds"]

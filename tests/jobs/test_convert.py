@@ -9,13 +9,18 @@ import numpy as np
 import pytest
 
 import keras_roberta as kr
-from keras_roberta.checkpoints import formats
+from keras_roberta.checkpoints import format_names, formats
 from keras_roberta.checkpoints.tensor_files import open_state_dict, write_safetensors
 from keras_roberta.errors import InputError
-from keras_roberta.jobs.convert import convert
+from keras_roberta.jobs import convert as job
+from keras_roberta.jobs.options.convert import ConvertOptions
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
+
+
+def convert(model, out, to="hugging-face", drop_heads=False):
+    return job.convert(model, out, ConvertOptions(to=to, drop_heads=drop_heads))
 
 
 @pytest.fixture
@@ -204,6 +209,7 @@ def test_the_command(golden, run):
 def test_the_how_to_is_true(config, tokenizer, tmp_path, monkeypatch):
     """The format in docs/how-to, there and back."""
     monkeypatch.setattr(formats, "FORMATS", list(formats.FORMATS))
+    monkeypatch.setattr(format_names, "NAMES", list(format_names.NAMES))
     page = (ROOT / "docs" / "how-to" / "add-a-checkpoint-format.md").read_text(encoding="utf-8")
     exec(compile(re.search(r"```python\n(.*?)```", page, re.S)[1], "the page", "exec"), {})
     task = kr.RobertaTextClassifier(

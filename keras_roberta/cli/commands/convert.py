@@ -24,5 +24,5 @@ def convert(
     from keras_roberta.cli.printing import print_values
     from keras_roberta.jobs.convert import convert
 
-    converted = convert(model, out, options.to, overwrite=overwrite, drop_heads=options.drop_heads)
+    converted = convert(model, out, options, overwrite=overwrite)
     print_values({"model": converted, "directory": str(out)})

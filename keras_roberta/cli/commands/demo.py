@@ -36,19 +36,9 @@ def demo(
     from keras_roberta.demo.demo import demo_on_docstrings, demo_on_tables
 
     if options.on_tables:
-        tables = demo_on_tables(
-            options.preset,
-            options.train,
-            options.dev,
-            out,
-            options.columns,
-            options.seed,
-            options.limit,
-            options.epochs,
-            overwrite,
-        )
+        tables = demo_on_tables(out, options, overwrite=overwrite)
     else:
-        tables = demo_on_docstrings(out, options.seed, overwrite)
+        tables = demo_on_docstrings(out, options, overwrite=overwrite)
     for table in tables:
         Console().print(table)
     Console().print(f"models, picture and JSON: {out}")

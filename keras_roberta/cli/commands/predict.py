@@ -28,15 +28,14 @@ def predict(
     """Answer for texts: on standard output one line a text, answer and text between tabs."""
     if texts and data:
         raise InputError("give texts or --data, not both")
-    if options.text_pair_column and not data:
-        raise InputError("--text-pair-column goes with --data")
+    options.check_source(data)
     if out and out.suffix not in (".jsonl", ".tsv"):
         raise InputError(f"{out}: name it .jsonl or .tsv")
     check_model(model)
     if data:
         check_file(data)
     else:
-        texts = (texts or _lines_of_stdin())[: options.limit]
+        texts = texts or _lines_of_stdin()
     start_tensorflow()
     keep_freed_memory()
     start_interpreter()

@@ -8,6 +8,7 @@ from typer import Option
 from keras_roberta.cli.paths import Corpus, Overwrite
 from keras_roberta.data.corpus.prepare_options import PrepareOptions
 from keras_roberta.errors import InputError
+from keras_roberta.jobs.options.prepare_run import PrepareRunOptions
 
 
 def prepare(
@@ -15,13 +16,7 @@ def prepare(
     tokenizer: Annotated[str, Option(help="A tokenizer's directory, or hf://org/name.")],
     out: Annotated[Path, Option(help="Directory for the shards.")],
     options: PrepareOptions,
-    language_alpha: Annotated[
-        float,
-        Option(min=0, max=1, help="For the summary: languages are drawn by size to this power."),
-    ] = 0.7,
-    processes: Annotated[
-        int | None, Option(min=1, help="Processes.", show_default="one a core")
-    ] = None,
+    run: PrepareRunOptions,
     runner: Annotated[
         str | None, Option(help="Run by Apache Beam: DirectRunner, FlinkRunner, …")
     ] = None,
@@ -47,7 +42,7 @@ def prepare(
                 out,
                 options,
                 overwrite=overwrite,
-                processes=processes,
+                processes=run.processes,
                 progress=progress,
             )
     else:
@@ -62,4 +57,4 @@ def prepare(
             runner=runner,
             runner_options=runner_option or (),
         )
-    print_values({"shards": str(out), **summary(out, language_alpha)})
+    print_values({"shards": str(out), **summary(out, run.language_alpha)})

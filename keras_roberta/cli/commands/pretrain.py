@@ -38,7 +38,9 @@ def pretrain(
     name = recipe or (
         "one-day" if "hours" in changes and "steps" not in changes else "roberta-base"
     )
-    options = options_of_recipe(name, **changes)
+    # A day of a CPU is some 10^8 tokens: batches of a GPU would make it a few hundred steps.
+    of_cpu = {"batch_size": 64} if name == "one-day" and "batch_size" not in changes else {}
+    options = options_of_recipe(name, **changes, **of_cpu)
     check_directory(data)
     if options.preset is not None:
         check_model(options.preset)
@@ -49,10 +51,8 @@ def pretrain(
     from keras_roberta.cli.printing import print_values
     from keras_roberta.jobs.pretrain.run import pretrain
 
-    if name == "one-day" and "batch_size" not in changes:
-        # A day of a CPU is some 10^8 tokens: batches of a GPU would make it a few hundred steps.
-        if not tf.config.list_physical_devices("GPU"):
-            options = options_of_recipe(name, **changes, batch_size=64)
+    if of_cpu and tf.config.list_physical_devices("GPU"):
+        options = options_of_recipe(name, **changes)
     with strategy_of(strategy) as devices:
         result = pretrain(
             data,

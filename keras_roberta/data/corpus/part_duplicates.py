@@ -12,6 +12,9 @@ _DOCUMENTS_AT_A_TIME = 1 << 22  # compared with each other
 def mark_duplicates(directories, threshold):
     """Writes `dropped.npy` into each part: bool (documents,).
 
+    A pair of like documents is held as one number of 8 bytes, once for each band that they share:
+    of a document at most 16 bands times the 8 that it is compared with there, 1 KiB.
+
     Args:
         directories: of the parts.
         threshold: likeness from which documents are near duplicates; 0 drops equal ones alone.
@@ -25,7 +28,8 @@ def mark_duplicates(directories, threshold):
     offsets = np.cumsum([0, *map(len, tables)])
     exact = np.zeros(offsets[-1], bool)
     ranges = -(-int(offsets[-1]) // _DOCUMENTS_AT_A_TIME)
-    pairs = np.zeros((0, 2), np.int64)
+    count = max(1, int(offsets[-1]))  # a pair is earlier * count + later: below 2^63 to 3e9
+    pairs = [np.zeros(0, np.int64)]
     for band in (None, *range(near_duplicates.NUM_BANDS if threshold else 0)):
         for shared, places in _ranges_of(band, tables, hashes, offsets, ranges):
             table = _gather(tables, offsets, places)
@@ -42,11 +46,11 @@ def mark_duplicates(directories, threshold):
             found = near_duplicates.like_pairs(
                 shared, table["key"], table["number"], likeness, threshold
             )
-            new = np.stack([places[those] for those in found], axis=1)
-            # Like documents share several bands.
-            pairs = np.unique(np.concatenate([pairs, new]), axis=0)
+            earlier, later = (places[those] for those in found)
+            pairs.append(earlier * count + later)
     near = np.zeros(offsets[-1], bool)
-    near[near_duplicates.dropped(*pairs.T)] = True
+    # Like documents share several bands.
+    near[near_duplicates.dropped(*np.divmod(np.unique(np.concatenate(pairs)), count))] = True
     for directory, begin, end in zip(directories, offsets, offsets[1:], strict=False):
         with atomic_file(directory / "dropped.npy") as temporary:
             np.save(temporary, (exact | near)[begin:end])

@@ -40,7 +40,7 @@ class PrepareOptions(Options):
         "Classes for the objective tokens: language, script, or names: O,PER,LOC.",
         parse=_token_labels,
     )
-    tokens_a_shard: int = option(1 << 23, "About.", at_least=1)
+    tokens_a_shard: int = option(1 << 23, "Tokens in a shard, about.", at_least=1)
 
     def check(self):
         names = self.corpus_classes

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from keras_roberta.data.language_alpha import LANGUAGE_ALPHA
 from keras_roberta.data.pretraining.packing import PACKINGS, PAIRS
 from keras_roberta.options import OptionError, Options, option
 
@@ -49,10 +50,14 @@ class BatchOptions(Options):
     random_token_rate: float = option(
         0.1, "Share of these that a random token takes the place of.", at_least=0, at_most=1
     )
-    mask_units: str = option("token", "What is masked as one.", choices=MASK_UNITS)
+    mask_units: str = option(
+        "token",
+        "What is masked as a whole: single tokens, words or spans.",
+        choices=MASK_UNITS,
+    )
     static_masking: bool = option(False, "Mask a row alike each time.")
     language_alpha: float = option(
-        0.7, "Languages are drawn by their tokens to this power.", at_least=0, at_most=1
+        LANGUAGE_ALPHA, "Languages are drawn by their tokens to this power.", at_least=0, at_most=1
     )
     num_choices: int = option(4, "Endings a beginning, for choice; each has a row.", at_least=1)
 

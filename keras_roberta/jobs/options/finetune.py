@@ -16,7 +16,7 @@ class FinetuneOptions(TrainingColumns):
     """Of `keras_roberta.jobs.finetune.finetune` and `keras-roberta finetune`."""
 
     task: str = option(
-        "classify",
+        registry.DEFAULT_COMMAND,
         f"What to learn: {_SUMMARIES}.",
         choices=registry.commands,
     )
@@ -43,7 +43,8 @@ class FinetuneOptions(TrainingColumns):
     remat: bool = option(False, "Less memory for more time: gradient checkpointing.")
     dropout: float | None = option(
         None,
-        "Rate; what was pre-trained without needs some, few texts more.",
+        "Dropout rate of the encoder. A model pre-trained without dropout needs some; few texts "
+        "need more.",
         at_least=0,
         below=1,
         shown_default="the preset's",

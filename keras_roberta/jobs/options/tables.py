@@ -21,9 +21,7 @@ class TextColumns(Options):
     text_pair_column: str | None = option(
         None, "Column of the second sentences, for sentence pairs.", group=_GROUP
     )
-    limit: int | None = option(
-        None, "Use only the first rows of each file.", at_least=1, group=_GROUP
-    )
+    limit: int | None = option(None, "Use only the first rows.", at_least=1, group=_GROUP)
 
     @property
     def columns(self) -> Columns:
@@ -46,11 +44,18 @@ class TableColumns(TextColumns):
 class TrainingColumns(TableColumns):
     """The same in a training and a dev file."""
 
-    dev_text_column: str | None = option(
-        None, "The dev file's name for it, if another.", group=_GROUP
+    limit: int | None = option(
+        None, "Use only the first rows of each file.", at_least=1, group=_GROUP
     )
-    dev_text_pair_column: str | None = option(None, "The same.", group=_GROUP)
-    dev_label_column: str | None = option(None, "The same.", group=_GROUP)
+    dev_text_column: str | None = option(
+        None, "Column of the dev file's texts, if it has another name there.", group=_GROUP
+    )
+    dev_text_pair_column: str | None = option(
+        None, "Column of the dev file's second sentences, if it has another name.", group=_GROUP
+    )
+    dev_label_column: str | None = option(
+        None, "Column of the dev file's labels, if it has another name.", group=_GROUP
+    )
 
     @property
     def columns(self) -> Columns:

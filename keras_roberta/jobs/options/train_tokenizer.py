@@ -3,6 +3,7 @@
 import dataclasses
 
 from keras_roberta.data.corpus.corpora import CorpusOptions
+from keras_roberta.data.language_alpha import LANGUAGE_ALPHA
 from keras_roberta.options import Options, nested, option
 
 
@@ -18,7 +19,7 @@ class TrainTokenizerOptions(Options):
     vocabulary_size: int = option(50_265, "Ids in all.", at_least=261, flag="--vocab-size")
     corpus: CorpusOptions = nested(CorpusOptions, without=("labels_field",))
     language_alpha: float = option(
-        0.7,
+        LANGUAGE_ALPHA,
         "Languages are drawn by size to this power: 1 as they come.",
         at_least=0,
         at_most=1,

@@ -6,7 +6,9 @@ The corpus and the output lie where every machine sees them under the same path.
 import contextlib
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +23,7 @@ from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.files.output_directory import output_errors
 from keras_roberta.jobs.prepare import job as shared
 from keras_roberta.jobs.prepare import shards_directory
-from keras_roberta.tokenizers import open_tokenizer
+from keras_roberta.tokenizers import Tokenizer, open_tokenizer
 
 try:
     import apache_beam as beam
@@ -33,15 +35,15 @@ except ImportError:
 
 
 def prepare(
-    corpus,
-    tokenizer,
-    out,
-    options=None,
+    corpus: str | Path,
+    tokenizer: Tokenizer | str | Path,
+    out: str | Path,
+    options: PrepareOptions | None = None,
     *,
-    overwrite=False,
-    runner="DirectRunner",
-    runner_options=(),
-):
+    overwrite: bool = False,
+    runner: str = "DirectRunner",
+    runner_options: Sequence[str] = (),
+) -> dict[str, Any]:
     """As `one_machine.prepare`, by a Beam runner.
 
     Args:
@@ -75,9 +77,9 @@ def _build(pipeline, job, records):
     documents = encoded.documents  # (number, EncodedDocument, signature)
 
     # Duplicates: documents that share a band, or their key, come together.
-    shared = documents | "bands" >> beam.FlatMap(_bands, bool(threshold))
+    together = documents | "bands" >> beam.FlatMap(_bands, bool(threshold))
     found = (
-        shared
+        together
         | "same band" >> beam.GroupByKey()
         | "find duplicates"
         >> beam.ParDo(_FindDuplicates(threshold)).with_outputs("pairs", main="equal")

@@ -52,7 +52,7 @@ def prepare(
     """Tokenises a corpus and writes shards and their manifest.
 
     Args:
-        corpus: a file or a directory; see `data/corpora.py`.
+        corpus: a file or a directory; see `data/corpus/corpora.py`.
         tokenizer: a tokenizer of any kind, or where to read one; see `open_tokenizer`.
         out: directory.
         options: `PrepareOptions`

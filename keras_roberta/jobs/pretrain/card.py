@@ -1,9 +1,12 @@
 """What a pre-trained preset says of itself: a picture of the run's curves and a model card."""
 
 import json
+from pathlib import Path
 
+from keras_roberta.config import RobertaConfig
+from keras_roberta.data.corpus.shards import Shards
 from keras_roberta.files.atomic_write import atomic_file
-from keras_roberta.jobs.pretrain.options import MAY_DIFFER
+from keras_roberta.jobs.pretrain.options import MAY_DIFFER, PretrainingOptions
 from keras_roberta.reports.picture import draw
 from keras_roberta.reports.training_curves import pretraining_report
 from keras_roberta.tasks.registry import TASKS
@@ -18,14 +21,24 @@ def draw_curves(path, log, evaluations):
     draw(path, pretraining_report(log, evaluations))
 
 
-def write_card(path, name, config, options, shards, totals, results):
+def write_card(
+    path: Path,
+    *,
+    name: str,
+    config: RobertaConfig,
+    options: PretrainingOptions,
+    shards: Shards,
+    totals: dict[str, float],
+    results: dict[str, dict[str, float]],
+) -> None:
     """Writes the model card, README.md.
 
     Args:
+        path: of the file.
         name: of the model.
-        config: `RobertaConfig`
-        options: `PretrainingOptions`
-        shards: `Shards`
+        config: of its encoder.
+        options: of the run.
+        shards: what it was trained on.
         totals: dict of `steps`, `tokens`, `hours`, `skipped_steps`.
         results: dict of language to dict of metrics on held-out text.
     """
@@ -39,10 +52,13 @@ def write_card(path, name, config, options, shards, totals, results):
         start = f"the weights of {options.preset}"
     elif options.initial_embeddings == "cooccurrence":
         start += " with token embeddings by cooccurrence"
+    # Other objectives leave no head that fills in a mask.
+    fills_masks = "mlm" in batches.objectives
+    predict = f'keras-roberta predict --model {name} "Some text with a <mask>."'
     lines = [
         "---",
         "library_name: keras",
-        "pipeline_tag: fill-mask",
+        *(["pipeline_tag: fill-mask"] if fills_masks else []),
         "tags: [roberta, keras_roberta]",
         "---",
         f"# {name}",
@@ -52,7 +68,7 @@ def write_card(path, name, config, options, shards, totals, results):
         f"{config.max_sequence_length} of them at once, trained from {start} by keras_roberta.",
         "",
         "```sh",
-        f'keras-roberta predict --model {name} "Some text with a <mask>."',
+        *([predict] if fills_masks else []),
         f"keras-roberta finetune --preset {name} --train train.tsv --out finetuned",
         "```",
         "",

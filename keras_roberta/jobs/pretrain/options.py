@@ -2,8 +2,9 @@
 
 import dataclasses
 import os
+from typing import Any
 
-from keras_roberta.config import INITIALIZERS, RobertaConfig
+from keras_roberta.config import INITIALIZERS, SIZES, RobertaConfig
 from keras_roberta.data.pretraining.batch_options import BatchOptions
 from keras_roberta.errors import InputError
 from keras_roberta.jobs.options.finetune import DTYPES
@@ -48,15 +49,17 @@ class PretrainingOptions(Options):
     """
 
     size: str | None = option(
-        "base", "tiny, mini, small, base, large, xlm-base or xlm-large.", shown_default="base"
+        "base", "Shape of a new model.", choices=SIZES, shown_default="the recipe's"
     )
     preset: str | None = option(
         None, "Go on from the weights of this checkpoint, instead of --size."
     )
-    initializer: str = option("normal", "Of a new model's weights.", choices=INITIALIZERS)
+    initializer: str = option(
+        "normal", "How the weights of a new model are drawn.", choices=INITIALIZERS
+    )
     initial_embeddings: str = option(
         "random",
-        "Of the tokens of a new model: random, or by what stands beside them in the text.",
+        "Token embeddings of a new model: random, or by what stands beside them in the text.",
         choices=INITIAL_EMBEDDINGS,
     )
     batches: BatchOptions = nested(
@@ -87,7 +90,10 @@ class PretrainingOptions(Options):
         (), "The same for the sequence length: 0:128,0.9:512."
     )
     learning_rate: float | None = option(
-        None, "The peak.", above=0, shown_default="by batch size and width"
+        None,
+        "The peak; the rate rises, then falls.",
+        above=0,
+        shown_default="by batch size and width; one-day: 1e-3",
     )
     warmup: float = option(
         24_000 / 500_000,
@@ -96,15 +102,20 @@ class PretrainingOptions(Options):
         below=1,
         shown_default="the recipe's",
     )
-    decay_power: float = option(1.0, "Of the polynomial decay of the rate.", above=0)
+    decay_power: float = option(1.0, "Power of the polynomial decay of the rate.", above=0)
     weight_decay: float = option(0.01, "Decoupled, not on biases and norms.", at_least=0)
-    epsilon: float = option(1e-6, "Of AdamW.", above=0, shown_default="the recipe's")
+    epsilon: float = option(
+        1e-6,
+        "Added to AdamW's denominator.",
+        above=0,
+        shown_default="1e-6; one-day: 1e-12",
+    )
     clip_norm: float | None = option(
         None, "Bound on the norm of the gradient.", above=0, shown_default="the recipe's"
     )
     dropout: float = option(
         0.1,
-        "Rate, of hidden states and attention.",
+        "Dropout rate of hidden states and attention.",
         at_least=0,
         below=1,
         shown_default="0.1; one-day: 0",
@@ -148,8 +159,8 @@ class PretrainingOptions(Options):
             )
         self.stages()
 
-    def stages(self, num_replicas=1):
-        """The parts of the run on so many devices: a list of `Stage`.
+    def stages(self, num_replicas: int = 1) -> list[Stage]:
+        """The parts of the run on so many devices.
 
         Raises:
             InputError: a batch does not divide over the devices, or into parts that fit them.
@@ -158,13 +169,29 @@ class PretrainingOptions(Options):
         bounds = sorted(bounds)
         stages = []
         for number, (start, until) in enumerate(zip(bounds, [*bounds[1:], 1.0], strict=True)):
-            batches = dataclasses.replace(
-                self.batches,
-                batch_size=_reached(self.batch_ramp, start, self.batches.batch_size),
-                sequence_length=_reached(self.length_ramp, start, self.batches.sequence_length),
-            )
-            stages.append(Stage(number, until, batches, self._parts(batches, num_replicas)))
+            try:
+                batches = dataclasses.replace(
+                    self.batches,
+                    batch_size=_reached(self.batch_ramp, start, self.batches.batch_size),
+                    sequence_length=_reached(self.length_ramp, start, self.batches.sequence_length),
+                )
+                parts = self._parts(batches, num_replicas)
+            except OptionError as error:
+                raise self._of_ramps(error, start) from None
+            stages.append(Stage(number, until, batches, parts))
         return stages
+
+    def _of_ramps(self, error, progress):
+        """The same error, naming the ramp where the value at this progress is out of one."""
+        ramps = {"batch_size": "batch_ramp", "sequence_length": "length_ramp"}
+        names = []
+        for name in error.names:
+            ramp = getattr(self, ramps[name]) if name in ramps else ()
+            names.append(ramps[name] if any(start <= progress for start, _ in ramp) else name)
+        problem = error.problem
+        if tuple(names) != error.names:
+            problem = f"at {progress:g}: {problem}"
+        return OptionError(tuple(names), problem)
 
     def _parts(self, batches, num_replicas):
         parts = -(-batches.batch_size // (self.micro_batch_size * num_replicas))
@@ -180,14 +207,14 @@ class PretrainingOptions(Options):
         return parts
 
     @property
-    def largest_batch_size(self):
+    def largest_batch_size(self) -> int:
         return max(stage.batches.batch_size for stage in self.stages())
 
     @property
-    def longest_sequence(self):
+    def longest_sequence(self) -> int:
         return max(stage.batches.sequence_length for stage in self.stages())
 
-    def peak_learning_rate(self, hidden_dim):
+    def peak_learning_rate(self, hidden_dim: int) -> float:
         """`learning_rate`, or what goes with the batch size and the width of the model."""
         if self.learning_rate is not None:
             return self.learning_rate
@@ -196,7 +223,7 @@ class PretrainingOptions(Options):
         return peak_learning_rate(self.largest_batch_size, hidden_dim)
 
 
-def without_trailing_slash(preset):
+def without_trailing_slash(preset: str) -> str:
     """A preset's path as one writes it; the name of one on the hub stays."""
     return preset if preset.startswith("hf://") else os.path.normpath(preset)
 
@@ -206,7 +233,7 @@ def _reached(ramp, progress, value):
     return next((number for start, number in reversed(ramp) if start <= progress), value)
 
 
-def recipe(name, **changes):
+def recipe(name: str, **changes: Any) -> PretrainingOptions:
     """A known recipe.
 
         roberta-base    500,000 steps of 8,192 sequences of 512 tokens, 24,000 steps of warm-up
@@ -232,11 +259,18 @@ def recipe(name, **changes):
     if "preset" in changes:
         values["size"] = None
     values |= changes
-    if name == "one-day" and "batch_ramp" not in changes:
+    ramps_by_itself = name == "one-day" and "batch_ramp" not in changes
+    if ramps_by_itself:
         full = values["batch_size"]
         ramp = ((0.0, full // 4), (0.3, full // 2), (0.6, full))
         values["batch_ramp"] = ramp if full % 4 == 0 else ()
-    return PretrainingOptions.from_flat(values)
+    try:
+        return PretrainingOptions.from_flat(values)
+    except OptionError as error:
+        if ramps_by_itself and error.names == ("batch_ramp",):  # which nobody gave
+            problem = f"{values['batch_size']}: in the recipe's ramp {error.problem}"
+            raise OptionError("batch_size", problem) from None
+        raise
 
 
 RECIPES = {

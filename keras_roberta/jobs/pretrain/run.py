@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_roberta.data.corpus.shards import open_shards
+from keras_roberta.data.corpus.shards import Shards, open_shards
 from keras_roberta.data.pretraining.batches import (
     batch_statistics,
     evaluation_batches,
@@ -113,7 +113,16 @@ def pretrain(
             directory.open(options, shards, overwrite)
         shares = ", ".join(f"{share:.1%} {name}" for name, share in statistics["shares"].items())
         console.print(f"drawn: {shares}; {statistics['padding']:.1%} of it padding")
-        result = _run(model, schedule, shards, options, stages, directory, evaluation, exchange)
+        result = _run(
+            model,
+            options,
+            schedule=schedule,
+            shards=shards,
+            stages=stages,
+            directory=directory,
+            evaluation=evaluation,
+            exchange=exchange,
+        )
     if shards.corrupt:
         file, record = shards.corrupt[0]
         console.print(
@@ -123,7 +132,7 @@ def pretrain(
     return result
 
 
-def _run(model, schedule, shards, options, stages, directory, evaluation, exchange):
+def _run(model, options, *, schedule, shards, stages, directory, evaluation, exchange):
     """Trains for what is left of the budget, then measures and writes the preset."""
     is_chief = exchange.rank.is_chief
     states = RunStates(directory.states, options.keep_states)
@@ -219,8 +228,15 @@ def _run(model, schedule, shards, options, stages, directory, evaluation, exchan
     _report_evaluation(clock.step, heldout, evaluations, tensorboard)
     without_segments(model).save_to_preset(directory.path)
     draw_curves(directory.curves, log.rows(), evaluations.rows())
-    name, config = directory.path.resolve().name, model.backbone.config
-    write_card(directory.card, name, config, options, shards, totals, heldout)
+    write_card(
+        directory.card,
+        name=directory.path.resolve().name,
+        config=model.backbone.config,
+        options=options,
+        shards=shards,
+        totals=totals,
+        results=heldout,
+    )
     return PretrainingResult(model, **totals, heldout=heldout)
 
 
@@ -256,7 +272,7 @@ def _batches_of_worker(strategy, shards, batches, **place):
     )
 
 
-def build(options, shards):
+def build(options: PretrainingOptions, shards: Shards) -> tuple[RobertaPretrainer, BudgetSchedule]:
     """The model that a run starts with, compiled, and its schedule."""
     keras.utils.set_random_seed(options.seed)
     model = start_model(options, shards)
@@ -274,7 +290,7 @@ def build(options, shards):
     return model, schedule
 
 
-def without_segments(model):
+def without_segments(model: RobertaPretrainer) -> RobertaPretrainer:
     """The same weights as a model that takes one text a row, as every task does."""
     backbone = model.backbone
     if not backbone.optional_inputs:

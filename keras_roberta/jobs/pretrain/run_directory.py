@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from keras_roberta.checkpoints.keras_preset import remove_preset
+from keras_roberta.data.corpus.shards import Shards
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.files.output_directory import check_output_directory
@@ -27,17 +28,17 @@ class RunDirectory:
         curves, card: what is said of the preset, which lies in `path` itself.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | Path):
         self.path = Path(path)
         self.states, self.tensorboard = self.path / "states", self.path / "tensorboard"
         self.log, self.evaluations = self.path / "log.csv", self.path / "evaluations.csv"
         self.curves, self.card = self.path / "curves.png", self.path / "README.md"
 
     @property
-    def holds_run(self):
+    def holds_run(self) -> bool:
         return (self.path / RECORD).exists()
 
-    def open(self, options, shards, overwrite=False):
+    def open(self, options: PretrainingOptions, shards: Shards, overwrite: bool = False) -> None:
         """Starts the run, or goes on with it where it is the same one.
 
         Raises:

@@ -4,22 +4,25 @@ import numpy as np
 
 from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.config import RobertaConfig
+from keras_roberta.data.corpus.shards import Shards
 from keras_roberta.data.pretraining.cooccurrence import check_vectors, token_vectors
 from keras_roberta.errors import InputError
+from keras_roberta.jobs.pretrain.options import PretrainingOptions
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.tasks.from_preset import check_vocabulary
 from keras_roberta.tasks.pretrainer import RobertaPretrainer
 from keras_roberta.training.runs.progress import waiting
+from keras_roberta.training.workers.exchange import Exchange
 
 _COUNTED_TOKENS = 20_000_000  # bounds the time and memory of counting
 
 
-def start_model(options, shards):
+def start_model(options: PretrainingOptions, shards: Shards) -> RobertaPretrainer:
     """A `RobertaPretrainer` after the options, with random weights or those of their preset.
 
     Args:
-        options: `PretrainingOptions`
-        shards: `Shards`, whose tokenizer the model has.
+        options: of the run.
+        shards: what it trains on, whose tokenizer the model has.
 
     Raises:
         InputError: the preset cannot be read, has another tokenizer than the shards, or fewer
@@ -64,11 +67,13 @@ def start_model(options, shards):
     return RobertaPretrainer.from_preset(options.preset, backbone=backbone, **of_task)
 
 
-def start_from_cooccurrence(backbone, shards, seed, exchange):
+def start_from_cooccurrence(
+    backbone: RobertaBackbone, shards: Shards, seed: int, exchange: Exchange
+) -> None:
     """Gives an encoder the `token_vectors` of the shards; the chief counts.
 
     Args:
-        exchange: `Exchange` of the run's workers.
+        exchange: of the run's workers.
     """
     table = np.zeros(backbone.token_embedding.embeddings.shape, np.float32)
     if exchange.rank.is_chief:

@@ -1,0 +1,9 @@
+"""The names of the checkpoint formats, where the command line can read them without TensorFlow."""
+
+# In the order of `formats.FORMATS`.
+NAMES = ["keras", "hugging-face"]
+
+
+def names() -> tuple[str, ...]:
+    """What `convert --to` may be."""
+    return tuple(NAMES)
