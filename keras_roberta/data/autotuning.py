@@ -1,16 +1,17 @@
-"""tf.data without its tuner."""
+"""Switches off tf.data's autotuning."""
 
 import tensorflow as tf
 
 
-def without_autotuning(dataset):
-    """The dataset, with the parallelism and buffers that it was given.
+def without_autotuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """The same dataset without autotuning: parallelism and buffers stay as they were given.
 
-    tf.data's tuner has a thread that sleeps longer and longer, up to a minute, and can miss the
-    request to stop: whoever drops the iterator, as `fit` does at its end, then waits for it.
+    tf.data's autotuning runs in a thread that sleeps for longer and longer, up to a minute. It can
+    miss the request to stop. Then the caller that drops the iterator has to wait for it, as `fit`
+    does at its end.
 
     Args:
-        dataset: a `tf.data.Dataset`; those made from it inherit the option.
+        dataset: the dataset. Datasets made from the result inherit the option.
     """
     options = tf.data.Options()
     options.autotune.enabled = False

@@ -1,6 +1,6 @@
-"""Random numbers that are functions of what they are for: the same in any order, on any machine.
+"""Random numbers computed by hashing keys: the same in any order and on any machine.
 
-`hash64` is SplitMix64's finaliser (Steele et al. 2014, figure 15), folded over its arguments.
+`hash64` applies SplitMix64's finaliser (Steele et al. 2014, figure 15) to each argument in turn.
 """
 
 import numpy as np
@@ -8,14 +8,14 @@ import numpy as np
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-def hash64(*parts):
-    """uint64 of the broadcast shape of `parts`, which are integers or arrays of them.
+def hash64(*parts: int | np.ndarray) -> np.ndarray:
+    """A hash of integers, or of arrays of integers: uint64, of their broadcast shape.
 
     >>> int(hash64(1, 2)), int(hash64(2, 1)) == int(hash64(1, 2))
     (13608149317741381227, False)
     """
     value = np.zeros((), np.uint64)
-    with np.errstate(over="ignore"):  # modulo 2^64 is what is meant
+    with np.errstate(over="ignore"):  # arithmetic modulo 2^64 is intended
         for part in parts:
             value = (value ^ np.asarray(part).astype(np.uint64)) + _GOLDEN
             value = (value ^ value >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
@@ -24,20 +24,24 @@ def hash64(*parts):
     return value
 
 
-def uniform(*parts):
-    """float64 in [0, 1) of the shape of `hash64(*parts)`."""
+def uniform(*parts: int | np.ndarray) -> np.ndarray:
+    """Random numbers in [0, 1) from keys: float64, of the shape of `hash64(*parts)`."""
     return (hash64(*parts) >> np.uint64(11)) * 2.0**-53
 
 
-def permuted(positions, size, key):
-    """Where a random permutation of `range(size)` takes some positions, in constant memory.
+def permuted(positions: np.ndarray, size: int | np.integer, key: int | np.ndarray) -> np.ndarray:
+    """Applies a random permutation of `range(size)` to some positions, in constant memory.
 
-    A Feistel network over the next power of four, repeated until the value is inside (cycle
-    walking: Black and Rogaway 2002, section 3).
+    A Feistel network permutes the numbers below the next power of four. It is applied again until
+    the value is below `size` (cycle walking: Black and Rogaway 2002, section 3).
 
     Args:
-        positions: integers (n,) in [0, size)
-        key: integers (n,) or one; another key, another permutation.
+        positions: integers (n,) in [0, size).
+        size: the number of positions.
+        key: integers (n,), or one integer. Each key gives another permutation.
+
+    Returns:
+        int64 (n,) in [0, size).
 
     >>> sorted(permuted(np.arange(5), 5, 7).tolist())
     [0, 1, 2, 3, 4]

@@ -1,22 +1,24 @@
-"""Texts as the byte buffers of fixed size that a `.tflite` with a tokenizer takes."""
+"""Texts as byte buffers of fixed size: the input of a `.tflite` with a tokenizer."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
-TERMINATOR = 0xFF  # in no UTF-8
+TERMINATOR = 0xFF  # a byte that never occurs in UTF-8
 
 
-def fill(texts, num_bytes):
-    """UTF-8 of texts, cut at the end of a character where too long, zeros behind it.
+def fill(texts: Sequence[str | bytes], num_bytes: int) -> np.ndarray:
+    """Puts each text into a byte buffer as UTF-8, followed by zeros.
 
-    A text whose last character is NUL is followed by `TERMINATOR`, so that its NULs can be told
-    from the zeros.
+    A text that is too long is cut at the end of a character. A text whose last character is NUL is
+    followed by the byte `TERMINATOR`, which separates its own NULs from the zeros.
 
     Args:
-        texts: list of str, or of bytes, of which malformed ones are replaced by U+FFFD.
-        num_bytes: int, the size of each buffer.
+        texts: strings, or bytes, in which malformed UTF-8 becomes U+FFFD.
+        num_bytes: the size of each buffer in bytes.
 
     Returns:
-        uint8 array (texts, num_bytes)
+        uint8 (texts, num_bytes)
 
     >>> fill(["ab", "éé", chr(0)], 3).tolist()
     [[97, 98, 0], [195, 169, 0], [0, 255, 0]]
@@ -30,12 +32,12 @@ def fill(texts, num_bytes):
     return buffer
 
 
-def encode(text):
-    """UTF-8 of a text; what is not Unicode in it becomes U+FFFD.
+def encode(text: str | bytes) -> bytes:
+    """The UTF-8 of a text. Parts that are not valid Unicode become U+FFFD.
 
     Args:
-        text: str, in which surrogate pairs are joined and lone ones replaced; or bytes, in which
-            each maximal malformed part is replaced.
+        text: a str, in which surrogate pairs are joined and lone surrogates are replaced; or
+            bytes, in which each maximal malformed part is replaced.
     """
     if isinstance(text, str):
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -1,4 +1,4 @@
-"""Training: the step, optimizers, runs that go on after a stop, several workers."""
+"""Training: the step, the optimizers, runs that can be resumed, and several workers."""
 
 from keras_roberta.training.allocator import keep_freed_memory
 

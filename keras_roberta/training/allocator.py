@@ -1,6 +1,6 @@
-"""Memory that a training step frees is kept for the next one.
+"""Keeps the memory that a training step frees for the next step.
 
-It changes the whole process, so commands and scripts call it, never a task's `fit`.
+The setting is for the whole process. Commands and scripts make it; a task's `fit` never does.
 """
 
 import ctypes
@@ -11,13 +11,14 @@ import platform
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 
 
-def keep_freed_memory():
-    """Tells glibc's malloc not to give freed blocks back to the system.
+def keep_freed_memory() -> None:
+    """Tells glibc's malloc not to return freed blocks to the operating system.
 
-    By default each large block, such as the activations of a layer, is mapped anew, and the system
-    clears its pages one by one when they are first written: at every step where batches differ in
-    length. The process keeps what its largest step needed.
-    Does nothing under another C library, or where the environment has settings of its own
+    By default, malloc maps each large block anew, such as the activations of a layer. The system
+    then clears its pages one by one when they are first written. With batches of different lengths
+    this happens in every step. After this call the process keeps the memory of its largest step.
+
+    Does nothing with another C library, or if the environment already sets malloc's options
     (`MALLOC_MMAP_MAX_`, `GLIBC_TUNABLES` and so on).
     """
     chosen = any(name.startswith("MALLOC_") for name in os.environ)

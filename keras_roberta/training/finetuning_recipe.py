@@ -1,4 +1,4 @@
-"""How a checkpoint is fine-tuned unless told otherwise, in Python and on the command line."""
+"""Default settings for fine-tuning, in Python and on the command line."""
 
 LEARNING_RATE = 5e-5  # KerasHub's and Transformers' default
 EPOCHS = 1  # `keras.Model.fit`'s

@@ -1,1 +1,1 @@
-"""From files of text to shards of token ids."""
+"""Turns files of text into shards of token ids."""

@@ -1,15 +1,17 @@
-"""Documents out of files: text or JSON lines, plain, gzip or zstd, read piece by piece.
+"""Reads documents from files: text or JSON lines, plain or packed with gzip or zstd.
 
-A corpus falls into work units that are read on their own, on any machine: each document belongs to
-exactly one. Memory does not depend on the size of a file or of a document.
+A corpus is divided into work units, which can be read separately and on any machine. Each document
+belongs to exactly one unit. Files are read block by block, so the memory needed depends neither on
+the size of a file nor on that of a document.
 """
 
 import dataclasses
 import gzip
 import json
+import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from backports import zstd
@@ -58,12 +60,13 @@ class CorpusOptions(Options):
 
 @dataclasses.dataclass(frozen=True)
 class Piece:
-    """A stretch of a file: the documents that begin in it.
+    """A part of a file. It stands for the documents that begin in it.
 
     Attributes:
-        path: of the file.
-        name: of the file, within the corpus.
-        begin, end: bytes; `end` None is that of the file.
+        path: path of the file.
+        name: path of the file within the corpus.
+        begin: the first byte of the part.
+        end: the byte behind the part, or None for the end of the file.
     """
 
     path: str
@@ -74,12 +77,14 @@ class Piece:
 
 @dataclasses.dataclass(frozen=True)
 class Document:
-    """Text of one document, never blank.
+    """A document with its text.
 
     Attributes:
-        place: file and byte where it begins, for messages.
-        labels: (start, end, class) of characters.
-        is_cut: whether it is a part of a longer one, other than the first.
+        text: the text, which is never blank.
+        language: name of its language.
+        place: the file, and the byte where the document begins, for messages.
+        labels: (start, end, class) for stretches of the text, in characters.
+        is_cut: whether this is a later part of a long document that was cut.
     """
 
     text: str
@@ -89,17 +94,19 @@ class Document:
     is_cut: bool = False
 
 
-def work_units(corpus, options) -> list[tuple[Piece, ...]]:
-    """The corpus in units of about 16 MB: parts of large files, several small ones together.
+def work_units(corpus: str | os.PathLike, options: CorpusOptions) -> list[tuple[Piece, ...]]:
+    """Divides a corpus into work units of about 16 MB.
 
-    A compressed file is one unit.
+    A unit is a part of a large file, or several small files. A compressed file is never divided.
 
     Args:
-        corpus: a file or a directory; in a directory every file whose name, like its folders', does
-            not begin with a full stop.
+        corpus: a file or a directory. In a directory all files are read, except those whose name,
+            or whose folder's name, begins with a full stop.
+        options: how documents lie in the files.
 
     Raises:
-        InputError: there is no such file or directory, or no file in it.
+        InputError: there is no such file or directory, there is no file in it, or a file's name
+            does not give the language that the options ask for.
     """
     corpus = Path(corpus)
     if corpus.is_dir():
@@ -133,17 +140,19 @@ def work_units(corpus, options) -> list[tuple[Piece, ...]]:
     return units
 
 
-def read_documents(pieces, options, with_labels=True) -> Iterator[Document]:
-    """The documents of a work unit, in order.
+def read_documents(
+    pieces: Sequence[Piece], options: CorpusOptions, with_labels: bool = True
+) -> Iterator[Document]:
+    """Reads the documents of a work unit, in order.
 
     Args:
-        pieces: the unit.
-        options: `CorpusOptions`
-        with_labels: False passes over the field of token labels, whatever is in it.
+        pieces: the work unit.
+        options: how documents lie in the files.
+        with_labels: whether to read the field of token labels. False ignores its contents.
 
     Raises:
-        InputError: a file cannot be read or unpacked, is not UTF-8, or a line is not JSON with the
-            fields that the options name. The message says where.
+        InputError: a file cannot be read or unpacked, a file is not UTF-8, or a line is not JSON
+            with the fields that the options name. The message gives the place.
     """
     for piece in pieces:
         try:
@@ -211,14 +220,17 @@ def _of_json(file, piece, options, with_labels):
 
 
 def _stretches(file, piece, separator, limit):
-    """(offset, bytes, whether it goes on from the one before) of what begins in the piece.
+    """The stretches of text that begin in a piece of a file.
 
-    What begins where a separator ends belongs to the piece in which the last line of the separator
-    begins (for lines: in which it begins itself), so that neighbours agree without asking.
+    Gives (offset, bytes, is_cut) for each, where `is_cut` means that it continues the one before.
+
+    A separator may lie across the border of two pieces. The text behind it belongs to the piece in
+    which the separator's last line begins; for lines, in which the separator itself begins. So each
+    text is read exactly once, although the pieces are read separately.
     """
     at, buffer, started, is_cut = piece.begin, b"", not piece.begin, False
     if not started:
-        at -= 1  # Is the byte before a line break?
+        at -= 1  # the byte before may be a line break
         file.seek(at)
     while True:
         block = file.read(_BLOCK)
@@ -226,7 +238,7 @@ def _stretches(file, piece, separator, limit):
         position = 0
         for match in separator.finditer(buffer) if separator else ():
             if match.end() == len(buffer) and block:
-                break  # It may go on.
+                break  # the separator may go on in the next block
             if started:
                 yield at + position, buffer[position : match.start()], is_cut
             position, is_cut, started = match.end(), False, True
@@ -237,7 +249,7 @@ def _stretches(file, piece, separator, limit):
         if not started:
             if at + len(buffer) > piece.end:
                 return
-            passed = len(buffer.rstrip())  # What may begin a separator stays.
+            passed = len(buffer.rstrip())  # keep what may be the start of a separator
             at, buffer = at + passed, buffer[passed:]
         while started and len(buffer) > limit:
             place = _place_to_cut(buffer, limit)
@@ -259,7 +271,7 @@ def _cut(data, limit):
 
 
 def _place_to_cut(data, limit):
-    """At white space in the second half of the first `limit` bytes, or else between characters."""
+    """Where to cut: at white space in bytes limit / 2 to limit, or else between characters."""
     place = max(data.rfind(b" ", limit // 2, limit), data.rfind(b"\n", limit // 2, limit))
     if place < 0:
         place = limit

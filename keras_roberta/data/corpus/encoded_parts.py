@@ -1,10 +1,13 @@
-"""What lies between reading a corpus and writing its shards: encoded documents, sorted, on disk.
+"""Encoded documents on disk, sorted: the step between reading a corpus and writing its shards.
 
-A part holds documents of one work unit as NumPy files, which are mapped into memory and not read.
+A part is a directory with the documents of one work unit as NumPy files. The files are mapped into
+memory, not read as a whole.
 """
 
 import bisect
 import json
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +17,10 @@ from keras_roberta.data.corpus.shards import SPLITS, EncodedDocument
 DOCUMENT = np.dtype(
     [
         ("split", "u1"),
-        ("language", "u2"),  # place in the part's own list
+        ("language", "u2"),  # index into the part's own list
         ("key", ">u8", 2),
-        ("number", "i8"),  # place in the corpus
-        ("token", "i8"),  # where its tokens begin
+        ("number", "i8"),  # its position in the corpus
+        ("token", "i8"),  # index of its first token
         ("num_tokens", "i8"),
         ("sentence", "i8"),
         ("num_sentences", "i8"),
@@ -25,17 +28,31 @@ DOCUMENT = np.dtype(
 )
 
 
-def split_of(key, heldout):
-    """Of which split a document is, by its key: a place in `SPLITS`."""
+def split_of(key: bytes, heldout: float) -> int:
+    """The split of a document, as an index into `SPLITS`.
+
+    Args:
+        key: the document's key, 16 bytes.
+        heldout: the share of documents to hold out, in [0, 1].
+    """
     return int(int.from_bytes(key[8:], "big") < heldout * 2**64)
 
 
-def write_part(directory, documents, numbers, signatures, heldout):
-    """Writes `EncodedDocument`s, sorted by split, language and key.
+def write_part(
+    directory: str | os.PathLike,
+    documents: Sequence[EncodedDocument],
+    numbers: np.ndarray,
+    signatures: np.ndarray,
+    heldout: float,
+) -> None:
+    """Writes documents to disk, sorted by split, language and key.
 
     Args:
-        numbers: (documents,) places in the corpus.
-        signatures: (documents, hashes)
+        directory: the directory to make.
+        documents: the documents.
+        numbers: int64 (documents,), their positions in the corpus.
+        signatures: uint32 (documents, hashes), their MinHash signatures.
+        heldout: the share of documents to hold out, in [0, 1].
     """
     directory = Path(directory)
     directory.mkdir(parents=True)
@@ -72,26 +89,38 @@ def write_part(directory, documents, numbers, signatures, heldout):
 
 
 class Part:
-    """A part on disk; its arrays are mapped into memory."""
+    """A part on disk, as written by `write_part`. Its arrays are mapped into memory.
 
-    def __init__(self, directory):
+    Attributes:
+        directory: path of the part.
+        languages: names of the languages in it.
+        groups: {(split, language): (begin, end)}, the range of its documents.
+    """
+
+    def __init__(self, directory: str | os.PathLike):
         self.directory = Path(directory)
         content = json.loads((self.directory / "content.json").read_text(encoding="utf-8"))
         self.languages = content["languages"]
         self.groups = {(split, language): (b, e) for split, language, b, e in content["groups"]}
         self._arrays = {}
 
-    def array(self, name):
-        """One of the files, by the name before `.npy`; None where there is none."""
+    def array(self, name: str) -> np.ndarray | None:
+        """The array in the file `<name>.npy`, or None if there is no such file."""
         if name not in self._arrays:
             path = self.directory / f"{name}.npy"
             self._arrays[name] = np.load(path, mmap_mode="r") if path.exists() else None
         return self._arrays[name]
 
-    def places(self, split, language, first_key, last_key):
-        """The range of documents of a split and language whose keys begin so (64 bits, inclusive).
+    def places(self, split: str, language: str, first_key: int, last_key: int) -> range:
+        """The indices of the documents of a split and language with keys in a range.
 
-        Found by halving: of the table only a few pages are read.
+        They are found by binary search, which reads only a few pages of the table.
+
+        Args:
+            split: "train" or "heldout".
+            language: name of the language.
+            first_key: smallest value of the first 64 bits of the key.
+            last_key: largest value of the first 64 bits of the key.
         """
         begin, end = self.groups.get((split, language), (0, 0))
         keys = self.array("documents")["key"]
@@ -104,8 +133,8 @@ class Part:
         end = bisect.bisect_right(within, last_key, key=first_bits)
         return within[begin:end]
 
-    def read(self, place):
-        """The `EncodedDocument` at a place."""
+    def read(self, place: int) -> EncodedDocument:
+        """The document with this index in the part."""
         row, labels = self.array("documents")[place], self.array("labels")
         tokens = slice(row["token"], row["token"] + row["num_tokens"])
         sentences = slice(row["sentence"], row["sentence"] + row["num_sentences"])

@@ -1,37 +1,46 @@
-"""Documents as token ids."""
+"""Encodes documents as token ids."""
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 
+from keras_roberta.data.corpus.corpora import Document
 from keras_roberta.data.corpus.sentences import sentence_ends
 from keras_roberta.data.corpus.shards import NO_LABEL, EncodedDocument, token_dtype
 from keras_roberta.errors import InputError
+from keras_roberta.tokenizers import Tokenizer
 
 _BETWEEN = b"\n\n"
 
 
 class DocumentEncoder:
-    """Makes `EncodedDocument`s of texts.
+    """Encodes documents with a tokenizer.
 
-    Special tokens written out in a text are text here: `</s>` on a web page ends no sentence.
+    A special token that is spelt out in a text is plain text here. For example, `</s>` on a web
+    page does not end a sentence.
 
     Args:
-        tokenizer: of any kind; see `tokenizers.Tokenizer`.
-        sentences: see `sentences.sentence_ends`.
-        token_classes: names of the classes of tokens that the corpus has labels of, or ().
+        tokenizer: the tokenizer.
+        sentences: the rule for the ends of sentences; see `sentences.sentence_ends`.
+        token_classes: names of the classes of the corpus's token labels, or () if it has none.
     """
 
-    def __init__(self, tokenizer, sentences="prose", token_classes=()):
+    def __init__(
+        self, tokenizer: Tokenizer, sentences: str = "prose", token_classes: Sequence[str] = ()
+    ):
         self._tokenizer = tokenizer
         self._dtype = token_dtype(tokenizer.vocabulary_size)
         self._sentences, self._classes = sentences, tuple(token_classes)
 
-    def __call__(self, documents):
-        """`EncodedDocument`s of `Document`s, in their order.
+    def __call__(self, documents: Sequence[Document]) -> list[EncodedDocument]:
+        """Encodes documents, in their order.
 
-        Documents without a token, such as those of characters that the tokenizer's normalizer
-        takes away, are left out.
+        Documents that have no tokens are left out. This happens if the tokenizer's normalizer
+        removes all of their characters.
+
+        Raises:
+            InputError: a label is not one of the classes.
         """
         tokens = self._tokenizer.encode_plain([document.text for document in documents])
         num_tokens = tokens.row_lengths
@@ -41,16 +50,18 @@ class DocumentEncoder:
         if not documents:
             return []
         texts = [document.text.encode() for document in documents]
-        # All at once, since a call for each short document would take as long as its tokens: the
-        # texts one after the other, with a blank line between, which ends a sentence.
+        # The sentences of all documents are found at once, since calls for single short documents
+        # would take as long as the tokenizer. The texts are joined with blank lines, which end
+        # sentences.
         text_ends = np.cumsum([len(text) + len(_BETWEEN) for text in texts]) - len(_BETWEEN)
         text_begins = text_ends - [len(text) for text in texts]
         ids = tokens.token_ids.astype(self._dtype)
         first = np.cumsum(num_tokens) - num_tokens
         ends = tokens.ends + np.repeat(text_begins, num_tokens)
         sentences = np.union1d(sentence_ends(_BETWEEN.join(texts), self._sentences), text_ends)
-        # Behind the last token of each sentence. Several tokens may end at one place: a word that
-        # was put in other letters, or the mark of a space that is not there.
+        # The index behind the last token of each sentence. Several tokens may end at the same byte,
+        # for example if the normalizer rewrote a word, or for the mark of a space that is not in
+        # the text.
         in_sentence = ends[np.searchsorted(ends, sentences)]
         last = np.unique(np.searchsorted(ends, in_sentence, side="right"))
         lengths = np.diff(last, prepend=0).astype(np.uint32)
@@ -71,7 +82,7 @@ class DocumentEncoder:
         return encoded
 
     def _labels(self, document, begins):
-        """The class of each token of a document, given where they begin in bytes."""
+        """The class of each token of a document; `begins` has their first bytes."""
         outside = self._classes.index("O") if "O" in self._classes else NO_LABEL
         labels = np.full(len(begins), outside, np.uint8)
         for start, end, name in document.labels:
@@ -86,5 +97,5 @@ class DocumentEncoder:
 
 
 def document_key(text: bytes) -> bytes:
-    """16 bytes that stand for a text: equal texts have equal ones, others (nearly) never."""
+    """A 16-byte hash of a text, by which equal texts are found."""
     return hashlib.blake2b(text, digest_size=16).digest()

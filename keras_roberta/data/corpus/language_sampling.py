@@ -1,22 +1,27 @@
-"""How often each language is drawn, and in which order."""
+"""How often each language is sampled, and in which order."""
 
 import functools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from keras_roberta.data.stateless import hash64
 
-# Samples within which the shares hold exactly.
+# In each block of this many samples, the shares of the languages are exact.
 _BLOCK = 4096
 
 
-def language_shares(sizes, alpha):
-    """The share of each language: its size to the power of alpha, over the sum of all.
+def language_shares(sizes: Mapping[str, float], alpha: float) -> dict[str, float]:
+    """The share of each language: size ** alpha, divided by the sum over all languages.
 
-    Conneau et al. 2020 (XLM-R), section 3.1. A language without any text has no share.
+    As in XLM-R (Conneau et al. 2020, section 3.1). The share of a language without text is 0.
 
     Args:
-        sizes: {language: tokens, or whatever measures its text}
+        sizes: {language: size of its text, in tokens or another unit}
+        alpha: exponent. 1 keeps the proportions; 0 makes all shares equal.
+
+    Returns:
+        {language: share}; the shares sum to 1.
 
     >>> shares = language_shares({"en": 900, "sv": 100}, alpha=0.5)
     >>> round(shares["en"], 3), round(shares["sv"], 3)
@@ -27,28 +32,38 @@ def language_shares(sizes, alpha):
 
 
 class LanguageSchedule:
-    """Which language each sample is in, and which sample of that language it is.
+    """Assigns a language to each sample of an endless sequence.
 
-    In every block of 4,096 samples each language has its share, rounded, and at least one; the
-    order within the block is drawn.
+    In every block of 4,096 samples, each language has its share, rounded, but at least one sample.
+    The order within a block is random.
 
     Args:
-        shares: (languages,), summing up to 1; those of 0 are left out.
+        shares: (languages,), with the sum 1. A language with the share 0 is never used.
+        seed: seed of the order.
     """
 
-    def __init__(self, shares, seed):
+    def __init__(self, shares: np.ndarray | Sequence[float], seed: int | np.integer):
         shares, self._seed = np.asarray(shares, np.float64), seed
         block = max(_BLOCK, 2 * len(shares))
         counts = np.where(shares > 0, np.maximum(1, np.floor(shares * block)), 0).astype(int)
-        # What rounding left goes to those that lost most by it; what it took, the largest gives.
+        # Samples left by rounding go to the languages that lost most by it. If there are too many
+        # samples, the largest language gets fewer.
         for language in np.argsort(counts - shares * block, kind="stable"):
             counts[language] += (shares[language] > 0) and counts.sum() < block
         counts[np.argmax(counts)] -= counts.sum() - block
         self._counts, self._languages = counts, np.repeat(np.arange(len(shares)), counts)
         self._block = functools.lru_cache(maxsize=8)(self._draw_block)
 
-    def __call__(self, samples):
-        """(language, number within the language) of samples, all int64 (n,)."""
+    def __call__(self, samples: np.ndarray | Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """The languages of some samples.
+
+        Args:
+            samples: integers (n,), numbers of samples, from 0.
+
+        Returns:
+            languages: int64 (n,), indices into `shares`.
+            numbers: int64 (n,), the sample's number among those of its language, from 0.
+        """
         blocks, places = np.divmod(np.asarray(samples, np.int64), len(self._languages))
         languages, numbers = np.empty_like(places), np.empty_like(places)
         for block in np.unique(blocks):

@@ -1,24 +1,28 @@
-"""Near-duplicate documents, by MinHash and locality-sensitive hashing (Broder 1997; Leskovec et al.
-2014, section 3.4), on five successive tokens.
+"""Finds near-duplicate documents with MinHash and locality-sensitive hashing.
 
-The rule, with documents in the order of their keys: a document goes if it is like an earlier one
-that stays. It needs no order of work: `like_pairs` finds pairs within each band, wherever that is
-looked at, and `dropped` goes by all of them.
+The method is that of Broder (1997) and Leskovec et al. (2014, section 3.4), applied to sequences of
+five tokens. Documents are ordered by their keys. The rule is: a document is removed if it is like
+an earlier document that is kept. The work can be done in any order: `like_pairs` finds the pairs of
+each band separately, and `dropped` applies the rule to all pairs.
 """
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import rensa
 
+from keras_roberta.data.corpus.shards import EncodedDocument
+
 NUM_HASHES = 128
-NUM_BANDS = 16  # of 8 hashes: documents that are like by 0.8 share one in 95 of 100 cases
+NUM_BANDS = 16  # of 8 hashes; documents with a similarity of 0.8 share a band in 95% of all cases
 _SHINGLE = 5  # tokens
-# Of the documents that share a band each is compared with so many of the first, so that the work
-# for thousands of copies of a page does not go with their square.
+# In each band, a document is compared with at most this many of the first documents. Otherwise the
+# work for thousands of copies of a page would grow with the square of their number.
 _COMPARED = 8
 
 
-def signatures(documents):
-    """MinHash signatures of `EncodedDocument`s: uint32 (documents, 128)."""
+def signatures(documents: Sequence[EncodedDocument]) -> np.ndarray:
+    """The MinHash signatures of documents: uint32 (documents, 128)."""
     lengths = np.array([len(document.token_ids) for document in documents], np.int64)
     tokens = np.concatenate([document.token_ids for document in documents]).astype(np.uint64)
     ends = np.cumsum(lengths)
@@ -30,7 +34,8 @@ def signatures(documents):
             shingles = shingles * np.uint64(0x9E3779B97F4A7C15) + shifted
         shingles ^= shingles >> np.uint64(32)
         shingles *= np.uint64(0xBF58476D1CE4E5B9)
-    # Not across the end of a document; one that is shorter than a shingle is its first one's.
+    # No shingle goes beyond the end of its document. A document that is shorter than a shingle gets
+    # a hash from its key.
     counts = np.maximum(lengths - _SHINGLE + 1, 1)
     offsets = np.concatenate([[0], np.cumsum(counts)])
     places = np.arange(offsets[-1]) + np.repeat(ends - lengths - offsets[:-1], counts)
@@ -45,8 +50,16 @@ def signatures(documents):
     return np.array(matrix.to_rows(), np.uint32).reshape(len(documents), NUM_HASHES)
 
 
-def band_keys(signatures, band):
-    """uint64 (documents,), for one of the 16 bands: documents that share it may be alike."""
+def band_keys(signatures: np.ndarray, band: int) -> np.ndarray:
+    """The key of each document in a band: documents with equal keys may be near-duplicates.
+
+    Args:
+        signatures: uint32 (documents, 128).
+        band: number of the band, in [0, 16).
+
+    Returns:
+        uint64 (documents,)
+    """
     size = NUM_HASHES // NUM_BANDS
     keys = np.full(len(signatures), band, np.uint64)
     with np.errstate(over="ignore"):
@@ -56,45 +69,61 @@ def band_keys(signatures, band):
     return keys
 
 
-def likeness(first, second):
-    """The estimated Jaccard similarity of documents: the share of equal hashes, row by row."""
+def likeness(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The estimated Jaccard similarity of pairs of documents: the share of equal hashes.
+
+    Args:
+        first: uint32 (pairs, 128), signatures.
+        second: uint32 (pairs, 128), signatures.
+
+    Returns:
+        float64 (pairs,) in [0, 1]
+    """
     return (first == second).mean(axis=-1)
 
 
-def repeated(shared, keys, numbers):
-    """Which documents equal another, but for the one with the smallest number.
+def repeated(shared: np.ndarray, keys: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """The exact duplicates: of equal documents, all but the one with the smallest number.
 
     Args:
-        shared: (n,) what equal documents share; others may share it too.
-        keys: uint64 (n, 2) documents' keys.
-        numbers: (n,) their places in the corpus.
+        shared: (n,), a value that equal documents share. Other documents may share it, too.
+        keys: uint64 (n, 2), the documents' keys.
+        numbers: (n,), their positions in the corpus.
 
     Returns:
-        places in [0, n), int64.
+        int64 (duplicates,), indices in [0, n)
     """
     order = np.lexsort((numbers, keys[:, 1], keys[:, 0], shared))
     return order[1:][_equals_the_one_before(order, shared, keys)]
 
 
-def like_pairs(shared, keys, numbers, likeness, threshold):
-    """Pairs of like documents among those that share a band. Of equal ones the first is looked at.
+def like_pairs(
+    shared: np.ndarray,
+    keys: np.ndarray,
+    numbers: np.ndarray,
+    likeness: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    threshold: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of similar documents within a band. Of equal documents only the first is used.
 
     Args:
-        shared: (n,) the key of the band.
-        keys, numbers: as for `repeated`.
-        likeness: function of two arrays of places in [0, n).
-        threshold: pairs at least this much alike are found.
+        shared: (n,), the documents' keys in this band.
+        keys: uint64 (n, 2), the documents' own keys.
+        numbers: (n,), their positions in the corpus.
+        likeness: function from two arrays of indices in [0, n) to the similarity of each pair.
+        threshold: smallest similarity of a pair, in [0, 1].
 
     Returns:
-        places of the earlier and of the later document of each pair, by the documents' keys.
+        earlier: int64 (pairs,), index of each pair's first document, in the order of the keys.
+        later: int64 (pairs,), index of each pair's second document.
     """
     order = np.lexsort((numbers, keys[:, 1], keys[:, 0], shared))
     order = order[~np.append(False, _equals_the_one_before(order, shared, keys))]
     if not len(order):
         return order, order
     starts_band = np.append(True, shared[order][1:] != shared[order][:-1])
-    first = np.flatnonzero(starts_band)[np.cumsum(starts_band) - 1]  # of each one's band
-    rank = np.arange(len(order)) - first  # in its band
+    first = np.flatnonzero(starts_band)[np.cumsum(starts_band) - 1]  # of each document's band
+    rank = np.arange(len(order)) - first  # within its band
     earlier, later = [], []
     for i in range(min(_COMPARED, int(rank.max()))):
         behind = np.flatnonzero(rank > i)
@@ -106,14 +135,15 @@ def like_pairs(shared, keys, numbers, likeness, threshold):
     return np.concatenate([empty, *earlier]), np.concatenate([empty, *later])
 
 
-def dropped(earlier, later):
-    """The documents that go: those that are like an earlier one that stays.
+def dropped(earlier: np.ndarray, later: np.ndarray) -> np.ndarray:
+    """The documents to remove: those that are like an earlier document that is kept.
 
     Args:
-        earlier, later: int64 (pairs,), whatever numbers the documents have.
+        earlier: int64 (pairs,), the number of the first document of each pair.
+        later: int64 (pairs,), the number of the second document of each pair.
 
     Returns:
-        their numbers, sorted.
+        int64 (removed,), their numbers, sorted
 
     >>> a, b, c = 10, 20, 30  # a is like b, and b like c
     >>> dropped(np.array([a, b]), np.array([b, c]))
@@ -121,7 +151,7 @@ def dropped(earlier, later):
     """
     found = [later[:0]]
     while len(later):
-        # What is later than no document is sure to stay.
+        # A document that is not the later one of any pair is kept.
         found.append(np.unique(later[~np.isin(earlier, later)]))
         open_ = ~np.isin(earlier, found[-1]) & ~np.isin(later, found[-1])
         earlier, later = earlier[open_], later[open_]
@@ -129,6 +159,6 @@ def dropped(earlier, later):
 
 
 def _equals_the_one_before(order, shared, keys):
-    """bool (n - 1,), of documents in order."""
+    """Whether each document, from the second in order, equals the one before: bool (n - 1,)."""
     same_key = (keys[order][1:] == keys[order][:-1]).all(axis=1)
     return same_key & (shared[order][1:] == shared[order][:-1])

@@ -1,10 +1,11 @@
-"""The script that each token is written in."""
+"""The script of each token, such as Latin or Cyrillic."""
 
 import unicodedata
 
 import numpy as np
 
 from keras_roberta.data.corpus.shards import NO_LABEL
+from keras_roberta.tokenizers import Tokenizer
 
 SCRIPTS = (
     "other",  # digits, punctuation, white space
@@ -26,11 +27,14 @@ SCRIPTS = (
 )
 
 
-def token_scripts(tokenizer):
-    """uint8 (vocabulary_size,): a token's place in `SCRIPTS`, that of its first letter.
+def token_scripts(tokenizer: Tokenizer) -> np.ndarray:
+    """The script of each token's first letter, as an index into `SCRIPTS`.
 
-    `NO_LABEL` for special tokens, for letters of other scripts and for tokens that hold a part of
-    a character only.
+    Special tokens, tokens in other scripts and tokens that are only a part of a character get
+    `NO_LABEL`.
+
+    Returns:
+        uint8 (vocabulary_size,)
     """
     return np.array([_script(text) for text in tokenizer.token_texts()], np.uint8)
 
@@ -41,6 +45,6 @@ def _script(text):
     letters = [letter for letter in text if letter.isalpha()]
     if not letters:
         return 0
-    # The names of letters begin with their script's: "CYRILLIC SMALL LETTER A".
+    # A letter's Unicode name begins with the script: "CYRILLIC SMALL LETTER A".
     name = unicodedata.name(letters[0], "").partition(" ")[0].lower()
     return SCRIPTS.index(name) if name in SCRIPTS else NO_LABEL

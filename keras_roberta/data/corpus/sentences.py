@@ -1,8 +1,8 @@
-"""Where sentences end, for packing and for sentence pairs.
+"""Finds the ends of sentences, for packing and for sentence pairs.
 
-By bytes and with NumPy: rules for a few bytes are right for all languages that write a full stop,
-and cost next to nothing beside tokenising. tensorflow-text's `StateBasedSentenceBreaker` takes as
-long as tokenising itself (`benchmarks/prepare.py`) and ends a sentence within "3.5".
+The rules look at a few bytes, with NumPy. They work for all languages that write a full stop, and
+take very little time compared with tokenising. tensorflow-text's `StateBasedSentenceBreaker` takes
+as long as tokenising itself (`benchmarks/prepare.py`), and it ends a sentence inside "3.5".
 """
 
 import numpy as np
@@ -24,24 +24,30 @@ def _codes(characters):
 
 
 _STOPS, _CLOSING = ".!?…।॥。！？؟۔", "\"')]”’›」』»"
-_MOST_CLOSING = 3  # quotation marks and brackets behind a full stop
+_MOST_CLOSING = 3  # largest number of quotation marks and brackets behind a full stop
 _SPACE = _table(b"\t\n\v\f\r ")
 _LAST_BYTE = _table({c.encode()[-1] for c in _STOPS + _CLOSING})
 _NO_SPACE_NEEDED = _codes("。！？")
 _THEIR_FIRST_BYTE = _table({c.encode()[0] for c in "。！？"})
 
 
-def sentence_ends(text: bytes, rule="prose"):
-    """Where the sentences of a text end, in bytes; white space belongs to the next sentence.
+def sentence_ends(text: bytes, rule: str = "prose") -> np.ndarray:
+    """The ends of the sentences of a text, in bytes.
+
+    White space between two sentences belongs to the second one.
 
     Args:
-        text: UTF-8.
-        rule: "prose": at white space behind `. ! ? …` and the like, closing quotation marks and
-            brackets between, behind `。！？` anyhow, and at blank lines; line breaks within a
-            paragraph are white space like other. "line": at line breaks alone.
+        text: the text as UTF-8.
+        rule: "line" ends a sentence only at line breaks. "prose" ends a sentence at blank lines,
+            behind `。！？`, and at white space that follows a mark such as `. ! ? …`. Closing
+            quotation marks and brackets may stand between the mark and the white space. A single
+            line break is ordinary white space.
 
     Returns:
-        int64 (sentences,), the last one the length of the text.
+        int64 (sentences,); the last value is the length of the text.
+
+    Raises:
+        InputError: there is no such rule.
 
     >>> sentence_ends('It is 3.5 m. "Yes!" No'.encode()).tolist()
     [12, 19, 22]
@@ -72,14 +78,14 @@ def sentence_ends(text: bytes, rule="prose"):
 
 
 def _ends_with_stop(data, ends):
-    """Whether the text before each place ends with a full stop, closing marks left aside."""
+    """Whether a full stop comes before each place, apart from closing marks in between."""
     for _ in range(_MOST_CLOSING):
         ends = np.maximum(ends - _length_of_one(data, ends, _CLOSING), 3)
     return _length_of_one(data, ends, _STOPS) > 0
 
 
 def _length_of_one(data, ends, characters):
-    """How many bytes the one of the characters that stands before each place takes, else 0."""
+    """The bytes of the character before each place if it is one of `characters`, else 0."""
     lengths = np.zeros(len(ends), np.int64)
     for size, codes in enumerate(_codes_before(data, ends), 1):
         those = _codes(c for c in characters if len(c.encode()) == size)
@@ -88,7 +94,7 @@ def _length_of_one(data, ends, characters):
 
 
 def _codes_before(data, ends):
-    """The last byte, two and three bytes before each place, each as one number."""
+    """The last byte, last two and last three bytes before each place, each as one number."""
     last = data[ends - 1].astype(np.int64)
     two = last | data[ends - 2].astype(np.int64) << 8
     return last, two, two | data[ends - 3].astype(np.int64) << 16

@@ -1,43 +1,52 @@
-"""Tokenised documents on disk: TFRecord files with an index each, and one manifest.
+"""Tokenised documents on disk: TFRecord files, an index for each, and one manifest.
 
-A shard holds documents of one split and language, in the order of their keys, which are hashes: a
-shuffle that depends on the texts alone. Each record is a `tf.train.Example` of byte strings:
-`token_ids` (uint16, or uint32 for a vocabulary beyond 65,536), `sentence_lengths` (uint32, tokens)
-and, where the corpus is labelled, `labels` (uint8, one a token); all little-endian. The index says
-where each document's tokens lie, so that any stretch of them is read by position.
+A shard contains documents of one split and language. They are ordered by their keys, which are
+hashes of the texts, so the order is a shuffle that depends only on the texts.
+
+Each record is a `tf.train.Example` of byte strings, all little-endian:
+
+    token_ids          uint16, or uint32 for a vocabulary of more than 65,536 tokens
+    sentence_lengths   uint32, in tokens
+    labels             uint8, one for each token; only if the corpus is labelled
+
+The index has the position of each document's tokens in the file, so that any stretch of tokens can
+be read directly.
 """
 
 import io
 import json
 import mmap
+import os
 import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from keras_roberta.data.corpus import tfrecords
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
-from keras_roberta.tokenizers import open_tokenizer
+from keras_roberta.tokenizers import Tokenizer, open_tokenizer
 
 MANIFEST = "manifest.json"
 FORMAT = "keras_roberta shards 1"
 SPLITS = ("train", "heldout")
-NO_LABEL = 255  # of a token that belongs to no class
+NO_LABEL = 255  # the label of a token that belongs to no class
 
 
 @dataclass(frozen=True)
 class EncodedDocument:
-    """A document as its tokens.
+    """A tokenised document.
 
     Attributes:
         key: 16 bytes, a hash of the text.
-        language: its name.
-        token_ids: unsigned (tokens,)
-        sentence_lengths: uint32 (sentences,), in tokens; they sum up to all tokens.
-        labels: uint8 (tokens,), the class of each token or `NO_LABEL`; None without labels.
+        language: name of the language.
+        token_ids: uint16 or uint32 (tokens,); see `token_dtype`.
+        sentence_lengths: uint32 (sentences,), in tokens. Their sum is the number of tokens.
+        labels: uint8 (tokens,), the class of each token or `NO_LABEL`. None: there are no labels.
     """
 
     key: bytes
@@ -47,23 +56,30 @@ class EncodedDocument:
     labels: np.ndarray | None = None
 
 
-def token_dtype(vocabulary_size):
-    """The type that token ids are stored in."""
+def token_dtype(vocabulary_size: int) -> np.dtype:
+    """The type of stored token ids: uint16 if all ids fit, else uint32."""
     return np.dtype("<u2" if vocabulary_size <= 2**16 else "<u4")
 
 
-def shard_name(split, language, number, count):
+def shard_name(split: str, language: str, number: int, count: int) -> str:
+    """The file name of shard `number` of `count`, for a split and language."""
     return f"{split}-{language}-{number:05}-of-{count:05}.tfrecord"
 
 
-def index_name(name):
+def index_name(name: str) -> str:
+    """The file name of the index of the shard with this name."""
     return name.removesuffix(".tfrecord") + ".index.npz"
 
 
-def encode_shard(documents):
-    """The bytes of a shard and of its index, and what the manifest says of it.
+def encode_shard(documents: Sequence[EncodedDocument]) -> tuple[bytes, bytes, dict[str, int]]:
+    """Encodes documents as a shard.
 
     The same documents in the same order give the same bytes.
+
+    Returns:
+        shard: content of the TFRecord file.
+        index: content of the index file.
+        description: the entry for the manifest.
     """
     data, offset = [], 0
     columns = {"record": [], "token_ids": [], "labels": [], "num_tokens": [], "num_sentences": []}
@@ -101,17 +117,17 @@ def encode_shard(documents):
     return b"".join(data), index, description
 
 
-def open_shards(directory, on_corrupt="raise"):
-    """The shards in a directory, as `prepare` wrote them.
+def open_shards(directory: str | os.PathLike, on_corrupt: str = "raise") -> "Shards":
+    """Opens the shards that `keras-roberta prepare` wrote to a directory.
 
     Args:
-        directory: where `manifest.json` lies.
-        on_corrupt: what becomes of a document whose record is cut off or fails its checksum, which
-            is looked at before its first token is used: "raise", or "skip": its tokens count for
-            nothing in the batches, and `Shards.corrupt` lists it.
+        directory: the directory with `manifest.json`.
+        on_corrupt: what to do with a document whose record is cut off or has a wrong checksum.
+            "raise" raises an InputError. "skip" leaves its tokens out of the batches and adds it
+            to `Shards.corrupt`. A record is checked before its tokens are first used.
 
     Raises:
-        InputError: there are none, or they are incomplete; a file is missing or of another size.
+        InputError: there are no shards, or a file is missing or has the wrong size.
     """
     directory = Path(directory)
     if on_corrupt not in ("raise", "skip"):
@@ -131,20 +147,25 @@ def open_shards(directory, on_corrupt="raise"):
 
 
 class Shards:
-    """Tokenised documents by split and language; see `open_shards`.
+    """Tokenised documents by split and language. `open_shards` opens them.
 
     Attributes:
-        manifest: dict, as in `manifest.json`.
-        fingerprint: of the tokenizer that made the ids.
-        languages: names, sorted.
-        counts: {split: {language: {"documents", "sentences", "tokens"}}}
-        token_labels: names of the classes of tokens, () without.
+        directory: path of the shards.
+        manifest: content of `manifest.json`.
+        on_corrupt: "raise" or "skip"; see `open_shards`.
+        fingerprint: fingerprint of the tokenizer that made the ids.
+        vocabulary_size: number of tokens in its vocabulary.
+        languages: names of the languages, sorted.
+        counts: {split: {language: {"documents", "sentences", "tokens"}}}, numbers of each.
+        token_labels: names of the classes of tokens; () if there are no labels.
         token_label_source: "language", "script" or "corpus".
-        corrupt: (file, record) of the documents found damaged so far.
-        plans: what `samples.py` made of them, to be made once.
+        corrupt: list of (file, record) for the damaged documents found so far.
+        plans: the packed rows that `samples.py` has planned, kept so that each is planned once.
     """
 
-    def __init__(self, directory, manifest, on_corrupt="raise"):
+    def __init__(
+        self, directory: str | os.PathLike, manifest: dict[str, Any], on_corrupt: str = "raise"
+    ):
         self.directory, self.manifest, self.on_corrupt = directory, manifest, on_corrupt
         self.fingerprint = manifest["tokenizer"]["fingerprint"]
         self.vocabulary_size = manifest["tokenizer"]["vocabulary_size"]
@@ -159,14 +180,14 @@ class Shards:
                     self._check_size(description)
 
     @cached_property
-    def tokenizer(self):
-        """The tokenizer that made the ids; a copy of it lies beside the shards."""
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer that made the ids, from its copy in the directory of the shards."""
         tokenizer = open_tokenizer(self.directory / "tokenizer")
         self.check_tokenizer(tokenizer)
         return tokenizer
 
-    def check_tokenizer(self, tokenizer):
-        """Raises `InputError` unless the ids in the shards are this tokenizer's."""
+    def check_tokenizer(self, tokenizer: Tokenizer) -> None:
+        """Raises an InputError unless this tokenizer made the ids in the shards."""
         if tokenizer.fingerprint != self.fingerprint:
             raise InputError(
                 f"{self.directory}: these shards are of another tokenizer "
@@ -174,21 +195,27 @@ class Shards:
                 "prepare the corpus again, or use the tokenizer that lies beside them"
             )
 
-    def descriptions(self, split, language):
-        """What the manifest says of the files of a split and language: a list of dicts."""
+    def descriptions(self, split: str, language: str) -> list[dict[str, Any]]:
+        """The manifest's entries for the files of a split and language."""
         return self.manifest["shards"].get(split, {}).get(language, [])
 
-    def documents(self, split="train", max_tokens=None):
-        """The token ids of the documents, unsigned (tokens,) each, language by language.
+    def documents(
+        self, split: str = "train", max_tokens: int | None = None
+    ) -> Iterator[np.ndarray]:
+        """The token ids of each document, language by language.
 
         Args:
             split: "train" or "heldout".
-            max_tokens: of more text so many, as evenly over the languages as they have text.
-                Documents lie in the order of a hash, so that the first ones are a sample.
+            max_tokens: stop after about this many tokens, divided as evenly over the languages as
+                their texts allow. Documents are in a random order, so the first are a sample.
+                None: all documents.
+
+        Yields:
+            uint16 or uint32 (tokens,)
         """
         of_language = {name: n["tokens"] for name, n in self.counts.get(split, {}).items()}
         left = np.inf if max_tokens is None else max_tokens
-        # The smallest first: what it does not use is for the others.
+        # The smallest language first: tokens that it does not use are left for the others.
         for number, language in enumerate(sorted(of_language, key=of_language.get)):
             budget = left / (len(of_language) - number)
             for token_ids in self._documents_of(split, language):
@@ -202,11 +229,11 @@ class Shards:
             shard = self.open(description["name"])
             for document, num_tokens in enumerate(shard.num_tokens.tolist()):
                 token_ids = shard.token_ids(document, 0, num_tokens)
-                if token_ids is not None:  # else damaged, and passed over
+                if token_ids is not None:  # None: damaged, and to be skipped
                     yield token_ids
 
-    def open(self, name):
-        """One file, by its name; it is mapped into memory, not read."""
+    def open(self, name: str) -> "_Shard":
+        """One shard, by its file name. It is mapped into memory, not read as a whole."""
         if name not in self._open:
             self._open[name] = _Shard(self, name)
         return self._open[name]
@@ -250,20 +277,20 @@ class _Shard:
             self._label_places = index["labels"]
             self.num_tokens, self.num_sentences = index["num_tokens"], index["num_sentences"]
         self._token_dtype = token_dtype(shards.vocabulary_size)
-        self._is_intact = np.full(len(self.num_tokens), -1, np.int8)  # -1: not looked at
+        self._is_intact = np.full(len(self.num_tokens), -1, np.int8)  # -1: not checked yet
         with open(self._path, "rb") as file:
             size = self._path.stat().st_size
             self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
 
     @property
     def sentence_lengths(self):
-        """uint32 (sentences,), those of all documents one after the other; read anew each time."""
+        """The sentence lengths of all documents: uint32 (sentences,). Read from disk each time."""
         path = self._shards.directory / index_name(self._path.name)
         with np.load(path) as index:
             return index["sentence_lengths"]
 
     def token_ids(self, document, start, length):
-        """(length,) token ids of a document from its token `start`; None where it is damaged."""
+        """Token ids of a document, from token `start`: (length,). None if it is damaged."""
         if not self._check(document):
             return None
         itemsize = self._token_dtype.itemsize
@@ -271,7 +298,7 @@ class _Shard:
         return np.frombuffer(self._data, self._token_dtype, length, place)
 
     def labels(self, document, start, length):
-        """uint8 (length,), the labels of the same tokens; None where there are none."""
+        """The labels of the same tokens: uint8 (length,). None if there are no labels."""
         if not len(self._label_places) or not self._check(document):
             return None
         place = int(self._label_places[document]) + start

@@ -1,8 +1,11 @@
-"""The TFRecord format and `tf.train.Example` of byte strings, without TensorFlow.
+"""Writes TFRecords and `tf.train.Example`s of byte strings without TensorFlow.
 
-The processes that tokenise must start at once and stay small. Format: a record is its length
-(uint64), the masked CRC-32C of that, the data, and the masked CRC-32C of the data, little-endian
-(tensorflow/core/lib/io/record_writer.h); an Example is its protocol buffer (example.proto).
+The processes that tokenise have to start fast and need little memory, so they do not import
+TensorFlow.
+
+A record consists of its length (uint64), the masked CRC-32C of the length, the data, and the masked
+CRC-32C of the data. All are little-endian (tensorflow/core/lib/io/record_writer.h). An Example is a
+protocol buffer (example.proto).
 """
 
 import struct
@@ -22,7 +25,7 @@ def frame(data: bytes) -> bytes:
 
 
 def is_intact(record: bytes) -> bool:
-    """Whether a record is whole and both its checksums hold."""
+    """Whether a record is complete and both of its checksums are right."""
     if len(record) < HEADER_BYTES + FOOTER_BYTES:
         return False
     length, length_crc = struct.unpack_from("<QI", record)
@@ -33,11 +36,12 @@ def is_intact(record: bytes) -> bool:
 
 
 def example(features: dict[str, bytes]) -> tuple[bytes, dict[str, int]]:
-    """A serialised `tf.train.Example` of one byte string a feature.
+    """A serialised `tf.train.Example` with one byte string for each feature.
 
     Returns:
-        the Example, and at which of its bytes the value of each feature begins: what makes one
-        readable from an index, without parsing.
+        message: the Example.
+        places: for each feature, the byte of the message at which its value begins. With it a
+            value can be read without parsing the message.
 
     >>> example({"a": b"xy"})
     (b'\\n\\r\\n\\x0b\\n\\x01a\\x12\\x06\\n\\x04\\n\\x02xy', {'a': 13})

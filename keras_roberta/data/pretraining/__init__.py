@@ -1,8 +1,8 @@
-"""Shards as batches for pre-training."""
+"""Batches for pre-training from shards of token ids."""
 
 import importlib
 
-# Name -> module. Loaded when first asked for: options are read without TensorFlow.
+# Name -> module. Modules are loaded at first use, since options are read without TensorFlow.
 _PUBLIC = {
     "BatchOptions": "pretraining.batch_options",
     "batch_statistics": "pretraining.batches",

@@ -1,17 +1,20 @@
-"""Shards as batches for pre-training.
+"""Batches for pre-training from shards of token ids.
 
-Batch i is a function of (shards, options, split, seed, i): a run that starts again at step i sees
-what it would have seen, and so do several workers together.
+Batch i depends only on (shards, options, split, seed, i). So a run that is resumed at step i sees
+the same batches as a run without a stop, and several workers together see the same batches as one.
 """
 
 import contextlib
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from keras_roberta.data import masking
 from keras_roberta.data.autotuning import without_autotuning
+from keras_roberta.data.corpus.shards import Shards
 from keras_roberta.data.pretraining.batch_options import BatchOptions
 from keras_roberta.data.pretraining.samples import Samples
 from keras_roberta.errors import InputError
@@ -26,32 +29,46 @@ __all__ = [
 
 
 def pretraining_batches(
-    shards, options, split="train", seed=0, start_step=0, num_workers=1, worker_index=0
-):
-    """An endless `tf.data.Dataset` of (features, targets, sample_weights), a dict each.
+    shards: Shards,
+    options: BatchOptions,
+    split: str = "train",
+    seed: int = 0,
+    start_step: int = 0,
+    num_workers: int = 1,
+    worker_index: int = 0,
+) -> tf.data.Dataset:
+    """An endless dataset of batches for pre-training.
+
+    Its elements are (features, targets, sample_weights), each a dict.
 
     Args:
-        shards: `Shards`
-        options: `BatchOptions`
-        seed: decides order and masking.
-        start_step: the number of the first batch; those before are not read.
-        num_workers, worker_index: this worker's part of every batch, the rows from
-            `worker_index * batch_size / num_workers` on.
+        shards: the shards to read.
+        options: sequence length, packing, objectives, masking and so on.
+        split: "train" or "heldout".
+        seed: seed of the order and of the masking.
+        start_step: number of the first batch. Earlier batches are not read.
+        num_workers: number of workers that share each batch.
+        worker_index: number of this worker. It gets the `batch_size / num_workers` rows of each
+            batch from row `worker_index * batch_size / num_workers` on.
 
     Returns:
-        features: int32 `token_ids`, `padding_mask` (rows, length); `segment_ids` (rows, length) of
-            block-diagonal packing, the blocks from 1 and 0 at padding; `mask_positions`
-            (rows, predictions) with mlm.
-        targets and weights of each objective:
-            mlm: true ids (rows, predictions).
-            sop (rows,): 0 in order, 1 swapped. nsp (rows,): 0 follows, 1 of another document.
-            choice (rows / num_choices,): of each `num_choices` successive rows the true one.
-            tokens (rows, length): see `Shards.token_labels`.
-        Targets are int32, weights float32 of the same shape, 0 where there is nothing to learn.
+        a dataset of:
+
+        features: `token_ids` and `padding_mask`, int32 (rows, length). With block-diagonal
+            packing also `segment_ids`, int32 (rows, length): the number of each block, from 1,
+            and 0 at padding. With mlm also `mask_positions`, int32 (rows, predictions).
+        targets: int32, for each objective:
+            mlm (rows, predictions): the true ids.
+            sop (rows,): 0 if the segments are in order, 1 if they are swapped.
+            nsp (rows,): 0 if the second segment follows, 1 if it is from another document.
+            choice (rows / num_choices,): which of `num_choices` successive rows is the true one.
+            tokens (rows, length): the class of each token; see `Shards.token_labels`.
+        sample_weights: float32, for each objective, of the shape of its targets. They are 0 where
+            there is nothing to learn.
 
     Raises:
-        InputError: the shards do not hold what the options ask for. While the dataset is read,
-            TensorFlow wraps it; see `input_errors`.
+        InputError: the shards do not have what the options need. TensorFlow wraps errors that are
+            raised while the dataset is read; see `input_errors`.
     """
     if not 0 <= worker_index < num_workers:
         raise InputError(f"worker_index {worker_index} is outside 0..{num_workers - 1}")
@@ -62,15 +79,30 @@ def pretraining_batches(
     return _batches(steps, samples, shards, options, num_workers, worker_index)
 
 
-def evaluation_batches(shards, options, seed=0, max_batches=None, language=None, split="heldout"):
-    """The same elements from the held-out documents: each row once, always masked alike.
+def evaluation_batches(
+    shards: Shards,
+    options: BatchOptions,
+    seed: int = 0,
+    max_batches: int | None = None,
+    language: str | None = None,
+    split: str = "heldout",
+) -> tf.data.Dataset:
+    """A dataset of batches for evaluation: each row once, and always with the same masking.
 
-    The rows are spread evenly, so that a mean over batches is one over rows; what is missing in a
-    batch are rows of weight 0.
+    The elements are those of `pretraining_batches`. The rows are spread evenly over the batches, so
+    that the mean over batches is about the mean over rows. Batches are filled up with rows of
+    weight 0.
 
     Args:
-        max_batches: stop after so many.
-        language: a name, for the rows of one language alone.
+        shards: the shards to read.
+        options: sequence length, packing, objectives, masking and so on.
+        seed: seed of the order and of the masking.
+        max_batches: largest number of batches, or None for all.
+        language: name of a language, to use only its rows; None for all languages.
+        split: "train" or "heldout".
+
+    Raises:
+        InputError: the shards do not have what the options need.
     """
     languages = None if language is None else [language]
     samples = Samples(shards, options, split, seed, once=True, languages=languages)
@@ -78,16 +110,24 @@ def evaluation_batches(shards, options, seed=0, max_batches=None, language=None,
     return _batches(tf.data.Dataset.range(num_batches), samples, shards, options, 1, 0)
 
 
-def batch_statistics(shards, options, split="train"):
-    """What the batches hold, to be printed: `rows` and `shares`, dicts by language, and `padding`,
-    the share of tokens that are padding."""
+def batch_statistics(shards: Shards, options: BatchOptions, split: str = "train") -> dict[str, Any]:
+    """Statistics of the batches, to be printed.
+
+    Returns:
+        rows: {language: number of rows}
+        shares: {language: share of the samples}
+        padding: the share of padding among all tokens.
+    """
     samples = Samples(shards, options, split, seed=0)
     return {"rows": samples.num_rows, "shares": samples.shares, "padding": samples.padding}
 
 
 @contextlib.contextmanager
-def input_errors():
-    """Turns what TensorFlow makes of an `InputError` in a dataset into that error again."""
+def input_errors() -> Iterator[None]:
+    """A context that raises the original InputError if TensorFlow has wrapped it.
+
+    TensorFlow wraps errors that are raised while a dataset is read.
+    """
     try:
         yield
     except tf.errors.OpError as error:
@@ -109,14 +149,14 @@ def _batches(steps, samples, shards, options, num_workers, worker_index):
         )
     here = size // num_workers
     rows = options.batch_size // num_workers
-    example = samples.batch(0, 0)  # No rows: only to know names and types.
+    example = samples.batch(0, 0)  # without rows, only for the names and types
     names = list(example)
 
     def read(step):
         batch = samples.batch(int(step) * size + worker_index * here, here)
         return [batch[name] for name in names]
 
-    @tf.autograph.experimental.do_not_convert  # neither has control flow on tensors
+    @tf.autograph.experimental.do_not_convert  # no control flow on tensors
     def load(step):
         tensors = tf.numpy_function(read, [step], [example[name].dtype for name in names])
         batch = dict(zip(names, tensors, strict=True))
@@ -131,7 +171,7 @@ def _batches(steps, samples, shards, options, num_workers, worker_index):
 
 
 def _element_maker(shards, options):
-    """A function from the arrays of `Samples.batch` to (features, targets, weights)."""
+    """A function that turns the arrays of `Samples.batch` into (features, targets, weights)."""
     tokenizer = shards.tokenizer
     starts_word = None if options.mask_units == "token" else tokenizer.starts_word()
     columns = masking.num_predictions(

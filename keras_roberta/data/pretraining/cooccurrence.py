@@ -1,8 +1,11 @@
-"""What counting says of tokens before any training: vectors from the company that they keep.
+"""Initial token embeddings from co-occurrence counts.
 
-A table of embeddings that starts there knows from the first step which tokens are alike. Masked
-language modelling needs much text to find that out: most of what it is rewarded for is grammar.
+Tokens that occur beside the same tokens get similar vectors. With these as initial embeddings, a
+model starts with similar vectors for similar tokens. Masked language modelling needs much text to
+learn them, since most of its loss depends on grammar.
 """
+
+from collections.abc import Iterable
 
 import numpy as np
 import scipy.sparse
@@ -11,25 +14,34 @@ from keras_roberta.errors import InputError
 
 _SMOOTHING = 0.75
 _SQUARE_LENGTH = 2.0
-_CHUNK = 1_000_000  # tokens counted at once, or one document
+_CHUNK = 1_000_000  # tokens counted at once; a longer document is one chunk
 
 
-def token_vectors(documents, vocabulary_size, dim, *, window=10, seed=0):
-    """Vectors of tokens, alike where they stand beside the same tokens.
+def token_vectors(
+    documents: Iterable[np.ndarray],
+    vocabulary_size: int,
+    dim: int,
+    *,
+    window: int = 10,
+    seed: int = 0,
+) -> np.ndarray:
+    """Token vectors: tokens that occur beside the same tokens get similar vectors.
 
-    The first `dim` singular values S of `positive_information` and their left vectors U give
-    U S^(1/2) (Levy, Goldberg & Dagan 2015, sections 2.2 and 3.3). Their lengths are left as they
-    are, since they say how much a token tells: one that stands beside any other is short. All are
-    scaled to a mean square length of 2: products with normed hidden states, the logits of masked
-    language modelling, start at the size of 1 whatever `dim` is, and training does not soon wash
-    over them.
+    The vectors are U S^(1/2), where S are the first `dim` singular values of
+    `positive_information` and U their left singular vectors (Levy, Goldberg & Dagan 2015, sections
+    2.2 and 3.3). They are not normalised, since their lengths are useful: a token that occurs
+    beside any other token has a short vector. But all are scaled by one factor to a mean square
+    length of 2. So the products with normalised hidden states, which are the logits of masked
+    language modelling, are about 1 at the start for any `dim`. And the vectors are long enough not
+    to be lost in the first steps of training.
 
     Args:
-        documents: iterable of integer arrays (tokens,).
-        vocabulary_size: ids are below it.
-        dim: numbers a vector.
-        window: tokens to each side that count as company.
-        seed: of the decomposition, and of the vectors of tokens without company, which are random.
+        documents: integer arrays (tokens,) of token ids.
+        vocabulary_size: number of tokens; ids are below it.
+        dim: size of a vector.
+        window: largest distance in tokens at which two tokens co-occur.
+        seed: seed of the decomposition, and of the random vectors of tokens that do not co-occur
+            with any other.
 
     Returns:
         float32 (vocabulary_size, dim)
@@ -43,7 +55,7 @@ def token_vectors(documents, vocabulary_size, dim, *, window=10, seed=0):
     information = positive_information(cooccurrences(documents, vocabulary_size, window))
     left, values, _ = randomized_svd(information, dim, n_iter=5, random_state=seed)
     vectors = left * np.sqrt(values)  # (vocabulary_size, dim)
-    # What the decomposition leaves of a token without company is a rounding error.
+    # For a token without co-occurrences, the decomposition gives only rounding errors.
     lengths = np.linalg.norm(vectors, axis=1)
     alone = (np.diff(information.indptr) == 0) | (lengths <= 1e-5 * lengths.max())
     if not alone.all():
@@ -53,8 +65,8 @@ def token_vectors(documents, vocabulary_size, dim, *, window=10, seed=0):
     return vectors.astype(np.float32)
 
 
-def check_vectors(vocabulary_size, dim):
-    """Raises an `InputError` unless so many tokens have `token_vectors` of so many numbers."""
+def check_vectors(vocabulary_size: int, dim: int) -> None:
+    """Raises an InputError unless `token_vectors` works for this vocabulary size and `dim`."""
     if vocabulary_size <= dim:
         raise InputError(
             f"a vocabulary of {vocabulary_size} tokens has no vectors of {dim} numbers from "
@@ -62,8 +74,15 @@ def check_vectors(vocabulary_size, dim):
         )
 
 
-def cooccurrences(documents, vocabulary_size, window):
-    """How often two tokens of a document are at most `window` apart.
+def cooccurrences(
+    documents: Iterable[np.ndarray], vocabulary_size: int, window: int
+) -> scipy.sparse.csr_array:
+    """Counts how often two tokens occur in a document at a distance of at most `window`.
+
+    Args:
+        documents: integer arrays (tokens,) of token ids.
+        vocabulary_size: number of tokens; ids are below it.
+        window: largest distance in tokens.
 
     Returns:
         symmetric `scipy.sparse.csr_array` (vocabulary_size, vocabulary_size)
@@ -82,11 +101,16 @@ def cooccurrences(documents, vocabulary_size, window):
     return counts + counts.T
 
 
-def positive_information(counts):
-    """max(0, log(p(a, b) / (p(a) p'(b)))) of the pairs in a table of `cooccurrences`.
+def positive_information(counts: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+    """The positive pointwise mutual information of each pair of tokens.
 
-    p' is p to the power of 0.75, made to sum to 1, without which rare tokens tell too much (Levy,
-    Goldberg & Dagan 2015, sections 2.1 and 3.2).
+        max(0, log(p(a, b) / (p(a) p'(b))))
+
+    where p' is p to the power of 0.75, scaled to the sum 1. With p instead, the values of rare
+    tokens would be too large (Levy, Goldberg & Dagan 2015, sections 2.1 and 3.2).
+
+    Args:
+        counts: table of `cooccurrences`.
 
     Returns:
         `scipy.sparse.csr_array` of float32, of the shape of `counts`
@@ -103,7 +127,7 @@ def positive_information(counts):
 
 
 def _chunks(documents, window):
-    """int32 arrays of documents in a line, with `window` times -1 behind each."""
+    """Joins documents into int32 arrays (tokens,), with `window` entries of -1 behind each."""
     gap = np.full(window, -1, np.int32)
     parts, length = [], 0
     for token_ids in documents:

@@ -1,29 +1,41 @@
-"""The rows that the shards of one language make, readable by number."""
+"""The packed rows of one language, which can be read by number."""
 
 import bisect
+from collections.abc import Sequence
 
 import numpy as np
 
+from keras_roberta.data.corpus.shards import Shards
 from keras_roberta.data.pretraining.packing import PAIRS, pack, used_tokens
 
 
 class Rows:
-    """Rows of a split and language, in the order of the shards.
+    """The packed rows of a split and language, in the order of the shards.
 
     Args:
-        shards: `Shards`
-        packing, row_length: see `packing.pack`.
-        pairs_only: leaves out rows of a single segment.
-        max_shards: those of the first shards alone.
+        shards: the shards to read.
+        split: "train" or "heldout".
+        language: name of the language.
+        packing: one of `packing.PACKINGS`.
+        row_length: tokens in a row.
+        pairs_only: whether to leave out rows with a single segment.
+        max_shards: use only this many shards, the first ones. None: all.
 
     Attributes:
-        num_rows: int
-        num_pairs: rows of two segments, where the packing makes pairs.
+        num_rows: number of rows.
+        num_pairs: number of rows with exactly two segments.
         padding: the share of padding in all rows of the packing.
     """
 
     def __init__(
-        self, shards, split, language, packing, row_length, pairs_only=False, max_shards=None
+        self,
+        shards: Shards,
+        split: str,
+        language: str,
+        packing: str,
+        row_length: int,
+        pairs_only: bool = False,
+        max_shards: int | None = None,
     ):
         self._packing = packing
         self._both_ends = packing in (*PAIRS, "block-diagonal")
@@ -44,17 +56,27 @@ class Rows:
         self.num_rows = self._offsets[-1]
         self.padding = 1 - used / total if total else 0.0
 
-    def partners(self, rows):
-        """The row that each is paired with, both ways; half of all rows lie in between.
+    def partners(self, rows: np.ndarray) -> np.ndarray:
+        """The partner of each row: the row that is half of all rows away.
 
-        Of an odd number the last row is its own.
+        The partner of a row's partner is the row itself. With an odd number of rows, the last row
+        is its own partner.
+
+        Args:
+            rows: integers (n,), numbers of rows.
+
+        Returns:
+            integers (n,)
         """
         half = self.num_rows // 2
         other = np.where(rows < half, rows + half, rows - half)
         return np.where(rows < 2 * half, other, rows)
 
-    def segments(self, row):
-        """[(number of the file, document, first token, tokens), …] of a row."""
+    def segments(self, row: int) -> list[tuple[int, int, int, int]]:
+        """The segments of a row: (file, document, first token, number of tokens) of each.
+
+        File and document are numbers from 0; the first token is an index into the document.
+        """
         file = bisect.bisect_right(self._offsets, row) - 1
         plan = self._plans[file]
         place = self._chosen[file][row - self._offsets[file]]
@@ -64,18 +86,25 @@ class Rows:
             for s in range(begin, end)
         ]
 
-    def write(self, segments, specials, token_ids, segment_ids=None, labels=None):
-        """Fills one row of a batch.
+    def write(
+        self,
+        segments: Sequence[tuple[int, int, int, int]],
+        specials: tuple[int, int],
+        token_ids: np.ndarray,
+        segment_ids: np.ndarray | None = None,
+        labels: np.ndarray | None = None,
+    ) -> bool:
+        """Writes segments into one row of a batch.
 
         Args:
-            segments: as from `segments`.
+            segments: segments as from `segments`.
             specials: ids of `<s>` and `</s>`.
-            token_ids: (length,), all padding so far.
-            segment_ids: (length,), all 0 so far, or None: gets the segments' numbers, from 1.
-            labels: (length,), all `NO_LABEL` so far, or None: gets those of the corpus.
+            token_ids: (length,), full of padding. Receives the token ids.
+            segment_ids: (length,), full of 0. Receives the segments' numbers, from 1. Or None.
+            labels: (length,), full of `NO_LABEL`. Receives the corpus's token labels. Or None.
 
         Returns:
-            False where a segment is damaged: the row is `<s> </s>` then.
+            True, or False if a segment is damaged. Then the row is `<s> </s>`.
         """
         start_token, end_token = specials
         texts = [self._files[file].token_ids(*place) for file, *place in segments]

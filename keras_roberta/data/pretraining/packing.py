@@ -1,16 +1,17 @@
-"""Which sentences make up a row: the input formats of RoBERTa, section 4.2, and block-diagonal.
+"""Packs sentences into rows: the input formats of RoBERTa (section 4.2) and block-diagonal.
 
-A packing is planned from the lengths of the sentences alone, a shard at a time. Every sentence is
-in exactly one row, whole; only one that is longer than a row can hold is cut, into pieces of the
-greatest length. A row is made of segments, stretches of successive sentences of one document:
+Only the lengths of the sentences are needed, and each shard is packed separately. Every sentence is
+in exactly one row. It is cut only if it is longer than a row, into pieces of the largest possible
+length. A row consists of segments; a segment is a stretch of successive sentences of one document:
 
-    full-sentences   <s> segment </s> segment </s> …   segments of as many documents as fit
-    doc-sentences    <s> segment </s>                   of one document, short at its end
-    segment-pair     <s> segment </s></s> segment </s>  of several sentences each, of one document
-    sentence-pair    the same, of one sentence each
+    full-sentences   <s> segment </s> segment </s> …     segments of as many documents as fit
+    doc-sentences    <s> segment </s>                    the last row of a document may be short
+    segment-pair     <s> segment </s></s> segment </s>   two segments of one document
+    sentence-pair    <s> segment </s></s> segment </s>   the same, with one sentence each
     block-diagonal   <s> segment </s><s> segment </s> …  attention stays inside a segment
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,21 +24,22 @@ PACKINGS = (
     "block-diagonal",
 )
 PAIRS = ("segment-pair", "sentence-pair")
-# Places in a shard that a row can take its sentences from: so many that one mostly fits, and each
-# so long that rows hold connected text.
+# A shard is divided into lanes, and a row takes its sentences from any of them (`_fill_rows`). With
+# many lanes, the next sentence of one of them mostly fits. With long lanes, rows contain connected
+# text.
 _MOST_LANES = 1024
 _SENTENCES_A_LANE = 32
 
 
 @dataclass(frozen=True)
 class Segments:
-    """The segments of rows, in columns.
+    """The segments of packed rows, as columns.
 
     Attributes:
-        document: int32 (segments,)
-        start: int32 (segments,), the segment's first token in its document.
-        length: int32 (segments,), in tokens.
-        first: int64 (rows + 1,), the first segment of each row.
+        document: int32 (segments,), the number of the segment's document.
+        start: int32 (segments,), the index of the segment's first token in its document.
+        length: int32 (segments,), the number of tokens.
+        first: int64 (rows + 1,), the index of each row's first segment.
     """
 
     document: np.ndarray
@@ -46,17 +48,24 @@ class Segments:
     first: np.ndarray
 
     @property
-    def num_rows(self):
+    def num_rows(self) -> int:
+        """The number of rows."""
         return len(self.first) - 1
 
 
-def pack(num_sentences, sentence_lengths, packing, row_length):
-    """The rows of `row_length` tokens that the documents of a shard make.
+def pack(
+    num_sentences: np.ndarray | Sequence[int],
+    sentence_lengths: np.ndarray | Sequence[int],
+    packing: str,
+    row_length: int,
+) -> Segments:
+    """Packs the documents of a shard into rows.
 
     Args:
-        num_sentences: (documents,)
-        sentence_lengths: (sentences,), of all documents one after the other.
+        num_sentences: (documents,), the number of sentences in each document.
+        sentence_lengths: (sentences,), in tokens, of all documents one after the other.
         packing: one of `PACKINGS`.
+        row_length: tokens in a row, special tokens included.
     """
     if packing == "full-sentences":
         limit = row_length - 2
@@ -68,21 +77,21 @@ def pack(num_sentences, sentence_lengths, packing, row_length):
     if packing == "doc-sentences":
         limit = row_length - 2
         return _runs(*_sentences(num_sentences, sentence_lengths, limit), limit)
-    limit = (row_length - 4) // 2  # Half a row, so that any two halves fit together.
+    limit = (row_length - 4) // 2  # half a row, so that any two halves fit together
     sentences = _sentences(num_sentences, sentence_lengths, limit)
     return _pairs(*sentences, limit if packing == "segment-pair" else 0)
 
 
-def used_tokens(segments, packing):
-    """Tokens of the rows that are not padding, specials among them."""
-    # Two around each segment, or one behind each and one in front of them all.
+def used_tokens(segments: Segments, packing: str) -> int:
+    """The number of tokens in the rows that are not padding, special tokens included."""
+    # Two special tokens around each segment; or one behind each, and one at the start of the row.
     both_ends = packing in (*PAIRS, "block-diagonal")
     specials = 2 * len(segments.length) if both_ends else segments.num_rows + len(segments.length)
     return int(segments.length.sum()) + specials
 
 
 def _sentences(num_sentences, sentence_lengths, limit):
-    """(document, start, length) of each sentence, those over the limit in pieces."""
+    """(document, start, length) of each sentence; sentences above the limit are in pieces."""
     lengths = np.asarray(sentence_lengths, np.int64)
     document = np.repeat(np.arange(len(num_sentences)), num_sentences)
     ends = np.cumsum(lengths)
@@ -96,11 +105,12 @@ def _sentences(num_sentences, sentence_lengths, limit):
 
 
 def _fill_rows(document, start, length, room, segment_cost):
-    """Rows with next to no padding.
+    """Makes rows with hardly any padding.
 
-    The sentences lie in lanes, stretches of the shard. Until nothing fits, a row takes the lane
-    with the longest next sentence that does, and of that lane what follows for as long as it fits,
-    or until the next sentence of another lane fills the row to the end.
+    The shard is divided into stretches, called lanes, and sentences are taken from the front of a
+    lane. A row is filled until nothing fits. In each turn, the lane is used whose next sentence is
+    the longest that fits. Sentences are taken from this lane as long as they fit, or until the next
+    sentence of another lane would fill the row exactly.
     """
     document, start, length = document.tolist(), start.tolist(), length.tolist()
     num_lanes = min(_MOST_LANES, -(-len(length) // _SENTENCES_A_LANE))
@@ -141,7 +151,7 @@ def _fill_rows(document, start, length, room, segment_cost):
 
 
 def _runs(document, start, length, room):
-    """Rows of successive sentences of one document."""
+    """Makes rows of successive sentences of one document."""
     rows, opened, left = _Rows(), None, 0
     for doc, begin, size in zip(document.tolist(), start.tolist(), length.tolist(), strict=True):
         if doc == opened and size <= left:
@@ -158,13 +168,13 @@ def _runs(document, start, length, room):
 
 
 def _pairs(document, start, length, room):
-    """Rows of two successive stretches of one document, each of at most `room` tokens.
+    """Makes rows of two successive stretches of one document, of at most `room` tokens each.
 
-    A room of 0 is for single sentences. Where a document has a single stretch left it is cut
-    between two sentences; a single sentence makes a row of one segment.
+    With a `room` of 0, each stretch is a single sentence. If a document has a single stretch left,
+    it is cut between two sentences. If that is a single sentence, its row has one segment.
     """
     rows = _Rows()
-    stretches = []  # of the document in progress: lists of sentences
+    stretches = []  # of the current document: lists of sentences
 
     def flush():
         for i in range(0, len(stretches), 2):

@@ -1,37 +1,57 @@
-"""The samples of each batch, before masking: a function of the shards, the options and a seed."""
+"""The samples of each batch, before masking. They depend on shards, options and seed only."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from keras_roberta.data.corpus.language_sampling import language_shares
 from keras_roberta.data.corpus.scripts import token_scripts
-from keras_roberta.data.corpus.shards import NO_LABEL
+from keras_roberta.data.corpus.shards import NO_LABEL, Shards
+from keras_roberta.data.pretraining.batch_options import BatchOptions
 from keras_roberta.data.pretraining.packed_rows import Rows
 from keras_roberta.data.pretraining.packing import PAIRS
 from keras_roberta.data.pretraining.sample_order import Endless, Once
 from keras_roberta.data.stateless import hash64, uniform
 from keras_roberta.errors import InputError
 
-_ORDER, _EXCHANGED, _SWAPPED, _MASK, _ENDING, _ANSWER = range(1, 7)  # what a draw is for
-_TRIES = 16  # to find an ending of another document
+_ORDER, _EXCHANGED, _SWAPPED, _MASK, _ENDING, _ANSWER = range(
+    1, 7
+)  # the purposes of random numbers
+_TRIES = 16  # times `num_choices`: rows to look at for endings of other documents
 
 
 class Samples:
-    """Batches as dicts of numpy arrays.
+    """Batches as dicts of NumPy arrays.
 
     Args:
-        once: whether to give every row a single time, and empty ones from then on, instead of
-            drawing languages by their shares without an end.
-        languages: names, or None for all.
+        shards: the shards to read.
+        options: sequence length, packing, objectives and so on.
+        split: "train" or "heldout".
+        seed: seed of order and masking.
+        once: True gives every row once, for evaluation, and then empty samples. False samples
+            languages by their shares, without an end.
+        languages: names of the languages to use, or None for all.
 
     Attributes:
-        languages: those with rows.
-        num_rows: {language: int}
-        shares: {language: how often it is drawn}
-        num_batches: that hold every row, with `once`.
-        padding: the share of padding in what is drawn.
+        languages: names of the languages that have rows.
+        num_rows: {language: number of rows}
+        shares: {language: share of the samples}
+        num_batches: number of batches that contain all rows; only with `once`.
+        padding: the expected share of padding.
+
+    Raises:
+        InputError: the shards do not have what the options need.
     """
 
-    def __init__(self, shards, options, split, seed, once=False, languages=None):
+    def __init__(
+        self,
+        shards: Shards,
+        options: BatchOptions,
+        split: str,
+        seed: int,
+        once: bool = False,
+        languages: Sequence[str] | None = None,
+    ):
         self._shards, self._options, self._seed = shards, options, seed
         self._rows = _rows_by_language(shards, options, split, languages or shards.languages)
         self.languages = tuple(self._rows)
@@ -54,14 +74,18 @@ class Samples:
         if "tokens" in options.objectives and shards.token_label_source == "script":
             self._scripts = token_scripts(shards.tokenizer)
 
-    def batch(self, first, count):
-        """Samples `first` to `first + count`, each a row, or `num_choices` rows for "choice".
+    def batch(self, first: int, count: int) -> dict[str, np.ndarray]:
+        """The `count` samples from number `first` on.
+
+        A sample is one row, or `num_choices` rows for the objective "choice".
 
         Returns:
-            dict of `token_ids` int32 (rows, length) and `row_seeds` int64 (rows,); with
-            block-diagonal packing `segment_ids` int32 (rows, length); for each objective but mlm
-            its targets, int32, and under its name with `_weights` behind them float32: `sop` and
-            `nsp` (rows,), `choice` (count,), `tokens` (rows, length).
+            token_ids: int32 (rows, length).
+            row_seeds: int64 (rows,), seeds for the masking.
+            segment_ids: int32 (rows, length); only with block-diagonal packing.
+            <objective>: int32, the targets of each objective except mlm: `sop` and `nsp` (rows,),
+                `choice` (count,), `tokens` (rows, length).
+            <objective>_weights: float32, of the shape of the targets.
         """
         samples = np.arange(first, first + count)
         languages, epochs, rows = self._order(samples)
@@ -92,14 +116,14 @@ class Samples:
         return self._options.num_choices if "choice" in self._options.objectives else 1
 
     def _row_seeds(self, samples, languages, rows):
-        """A static mask belongs to the row, a dynamic one to the sample."""
+        """Seeds for the masking: of the row with static masking, of the sample with dynamic."""
         of = (self._numbers[languages], rows) if self._options.static_masking else (samples,)
         of = [part[:, None] for part in of]
         seeds = hash64(self._seed, _MASK, *of, np.arange(self._rows_a_sample))
         return (seeds >> np.uint64(1)).astype(np.int64).reshape(-1)
 
     def _fill(self, batch, here, samples, language, epochs, rows):
-        """Writes the samples of one language to the places `here`."""
+        """Writes samples of one language into the batch, at the indices `here`."""
         source, number = self._sources[language], self._numbers[language]
         draw = (self._seed, number, epochs)
         if "choice" in self._options.objectives:
@@ -110,8 +134,8 @@ class Samples:
         swapped = np.zeros(len(rows), bool)
         with_sop, with_nsp = "sop" in batch, "nsp" in batch
         if with_nsp:
-            # The second halves of two rows are exchanged, so that none is lost or seen twice. With
-            # sop a third of the rows are exchanged, a third swapped and a third left alone.
+            # Two rows exchange their second segments, so no segment is lost or used twice. With sop,
+            # a third of the rows are exchanged, a third swapped and a third unchanged.
             partners = source.partners(rows)
             chance = uniform(*draw, _EXCHANGED, np.minimum(rows, partners))
             exchanged = chance < (1 / 3 if with_sop else 1 / 2)
@@ -141,7 +165,7 @@ class Samples:
                 batch["nsp_weights"][i] = written and usable and not swap
 
     def _fill_choice(self, batch, i, source, number, row, sample):
-        """A beginning with its own ending and with those of other documents, in a drawn order."""
+        """Writes a beginning with its own and other documents' endings, in a random order."""
         k = self._options.num_choices
         beginning, ending = source.segments(row)
         endings, documents = [], {beginning[:2]}
@@ -188,7 +212,7 @@ class Samples:
 
 
 def _rows_by_language(shards, options, split, languages):
-    """{language: `Rows`} of the languages that have rows."""
+    """{language: `Rows`} for the languages that have rows."""
     pairs_only = "choice" in options.objectives
     unknown = sorted(set(languages) - set(shards.languages))
     if unknown:
@@ -229,7 +253,7 @@ def _rows_by_language(shards, options, split, languages):
 
 
 def _planned(shards, *plan):
-    """The `Rows` of a plan, which is made once for some opened shards."""
+    """The `Rows` for these arguments. They are planned once and kept with the opened shards."""
     if plan not in shards.plans:
         shards.plans[plan] = Rows(shards, *plan)
     return shards.plans[plan]

@@ -1,24 +1,28 @@
-"""RoBERTa's optimizer for pre-training, and the rate that goes with a batch size."""
+"""RoBERTa's optimizer for pre-training, and the learning rate for a batch size."""
 
+from typing import Any
+
+import keras
 import numpy as np
 
 from keras_roberta.training.optimizer.roberta_adamw import RobertaAdamW
 from keras_roberta.training.optimizer.schedules import warmup_and_decay
 
-# Sequences a step -> peak rate, at the width of roberta-base.
+# Sequences per step -> peak rate, at the width of roberta-base.
 _PEAKS = {256: 1e-4, 2048: 5e-4, 8192: 7e-4}
 _WIDTH = 768
 
 
-def peak_learning_rate(batch_size, hidden_dim=_WIDTH):
-    """The peak rate for a batch size.
+def peak_learning_rate(batch_size: int, hidden_dim: int = _WIDTH) -> float:
+    """The peak learning rate for a batch size.
 
-    Between the known points a straight line on two logarithmic axes (a power law, as the square
-    root rule is one); beyond them the rate of the nearest. The rate goes with 1 / width, as Adam's
-    does when a model is scaled (Yang et al., 2022, "Tensor Programs V", table 3).
+    RoBERTa's rates are known for 256, 2,048 and 8,192 sequences. Between them the rate follows a
+    straight line on two logarithmic axes, which is a power law like the square root rule. Outside
+    them it is the rate of the nearest known batch size. The rate is proportional to 1 / width, as
+    it is for Adam when a model is scaled (Yang et al., 2022, "Tensor Programs V", table 3).
 
     Args:
-        batch_size: sequences an optimizer step.
+        batch_size: sequences per optimizer step.
         hidden_dim: width of the model.
 
     >>> [f"{peak_learning_rate(n):.2g}" for n in (32, 256, 1024, 8192)]
@@ -31,7 +35,7 @@ def peak_learning_rate(batch_size, hidden_dim=_WIDTH):
 
 
 def pretraining_optimizer(
-    learning_rate=1e-4,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 1e-4,
     *,
     total_steps: int | None = None,
     warmup: float = 0.05,
@@ -39,19 +43,20 @@ def pretraining_optimizer(
     beta_2: float = 0.98,
     epsilon: float = 1e-6,
     clip_norm: float | None = None,
-    **kwargs,
+    **kwargs: Any,
 ) -> RobertaAdamW:
     """RoBERTa's optimizer for pre-training (Liu et al., 2019, section 3.1 and table 9).
 
     Args:
-        learning_rate: the peak, or a Keras schedule of your own.
-        total_steps, warmup: see `LinearWarmupDecay`; with None `fit` spreads the schedule itself.
+        learning_rate: the peak learning rate, or your own Keras schedule, used as it is.
+        total_steps: optimizer steps of the whole run. None: `fit` fills in its number of steps.
+        warmup: steps of the warm-up, or its share of the run when below 1.
         weight_decay: decoupled; not applied to biases and layer norms.
-        clip_norm: bound on the norm of all gradients together; RoBERTa does not clip.
-        **kwargs: further arguments of `RobertaAdamW`, such as `use_ema` and `ema_momentum`.
+        clip_norm: largest norm of all gradients together. None, as in RoBERTa: no clipping.
+        **kwargs: more arguments of `RobertaAdamW`, such as `use_ema` and `ema_momentum`.
 
     Returns:
-        `RobertaAdamW`
+        a `RobertaAdamW`
     """
     return RobertaAdamW(
         warmup_and_decay(learning_rate, total_steps, warmup),

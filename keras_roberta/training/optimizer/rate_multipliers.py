@@ -1,7 +1,8 @@
-"""Learning rates that differ from weight to weight."""
+"""Different learning rates for different weights."""
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 
@@ -11,10 +12,15 @@ _NAME = "learning_rate_multipliers"
 
 
 class RateMultipliers:
-    """What the learning rate is multiplied by for each weight, found by the weight's path.
+    """Factors of the learning rate, by the path of the weight.
 
     Args:
-        given: a dict of regular expressions to factors, or a function of the path; None for 1.
+        given: either a dict of regular expressions to factors, or a function from a path to a
+            factor. In a dict, the first expression that is found in the path counts, and a weight
+            without one has the factor 1. None: all factors are 1.
+
+    Raises:
+        InputError: a factor is not a number of at least 0, or an expression is malformed.
 
     >>> RateMultipliers({r"block_\\d/": 0.5, "": 2.0}).of_path("encoder/block_1/kernel")
     0.5
@@ -37,7 +43,7 @@ class RateMultipliers:
                 raise InputError(f"{_NAME}: {pattern!r} is not a pattern: {error}") from None
 
     def of_path(self, path: str) -> float:
-        """The factor of the weight of a path."""
+        """The factor of the weight with this path."""
         if self.given is None:
             return 1.0
         if callable(self.given):
@@ -45,19 +51,21 @@ class RateMultipliers:
         found = (f for pattern, f in self.given.items() if re.search(pattern, path))
         return float(next(found, 1.0))
 
-    def factor(self, variable) -> float:
-        """The factor of a `keras.Variable`, or of a `tf.Variable`, which has a name only."""
+    def factor(self, variable: Any) -> float:
+        """The factor of a `keras.Variable`, or of a `tf.Variable`, which has only a name."""
         return self.of_path(getattr(variable, "path", variable.name))
 
-    def get_config(self):
-        """What a saved optimizer holds: None, a dict, or a function as Keras serialises it."""
+    def get_config(self) -> dict[str, Any] | None:
+        """What a saved optimizer contains: None, the dict, or the serialised function."""
         if callable(self.given):
             return keras.saving.serialize_keras_object(self.given)
         return None if self.given is None else dict(self.given)
 
     @staticmethod
-    def restored(config: dict, custom_objects=None) -> dict:
-        """An optimizer's config with the function in place of its serialised form."""
+    def restored(
+        config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """An optimizer's config in which a serialised function is a function again."""
         saved = config.get(_NAME)
         if not isinstance(saved, dict) or not isinstance(saved.get("class_name"), str):
             return config  # a pattern's factor is a number

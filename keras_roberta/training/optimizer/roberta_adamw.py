@@ -1,8 +1,9 @@
-"""AdamW as RoBERTa's recipes use it, updated in one compiled pass."""
+"""AdamW for RoBERTa's recipes, with the whole update in one compiled program."""
 
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 
@@ -20,33 +21,38 @@ from keras_roberta.training.keras_internals import (
 from keras_roberta.training.optimizer.rate_multipliers import RateMultipliers
 from keras_roberta.training.optimizer.schedules import warmup_and_decay
 
-# Biases and the gains and shifts of layer norms: decay would pull a scale towards 0.
+# Biases, and the scales and offsets of layer norms: decay would pull a scale towards 0.
 NOT_DECAYED = ("bias", "gamma", "beta")
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
 class RobertaAdamW(keras.optimizers.AdamW):
-    """`keras.optimizers.AdamW` without decay of biases and layer norms, in few passes over memory.
+    """A faster `keras.optimizers.AdamW` that does not decay biases and layer norms.
 
-    On TensorFlow the update is `adamw_update`'s: the same numbers, from one compiled program that
-    reads and writes each weight, its moments and its average once. A step whose gradient is not
-    finite changes nothing but `iterations`, and is counted in `skipped_steps`. Other backends,
-    weights in other types than float32 or with constraints, and the arguments of Keras's AdamW
-    that RoBERTa's recipes do not use (`amsgrad`, `clipnorm`, `clipvalue`, `loss_scale_factor`,
-    `gradient_accumulation_steps`) get Keras's own update.
+    With TensorFlow, one compiled program updates all weights. It reads and writes each weight, its
+    moments and its moving average once, and the results are those of Keras's AdamW. If the
+    gradient of a step is not finite, the step changes only `iterations` and `skipped_steps`.
+
+    Keras's own, slower update is used in these cases:
+
+    - another backend than TensorFlow;
+    - weights that are not float32, or that have a constraint;
+    - the arguments `amsgrad`, `clipnorm`, `clipvalue`, `loss_scale_factor` or
+      `gradient_accumulation_steps`, which RoBERTa's recipes do not use.
 
     Args:
-        not_decayed: a weight is not decayed if its name contains one of these.
-        learning_rate_multipliers: what the learning rate is multiplied by for some weights, in the
-            update and in the weight decay; 0 freezes a weight. Either a dict of regular
-            expressions to factors, of which the first that is found in the weight's path counts
-            (1 where none is), or a function of the path. A function is saved with the optimizer
-            if it is registered with Keras.
-        Others: as `keras.optimizers.AdamW`. With `use_ema` the averages are moved in every step,
-            for all weights.
+        not_decayed: a weight is not decayed if its name contains one of these strings.
+        learning_rate_multipliers: factors of the learning rate for some weights, both in the
+            update and in the weight decay. 0 freezes a weight. Either a dict of regular
+            expressions to factors, or a function from a weight's path to its factor. In a dict,
+            the first expression that is found in the path counts, and a weight without one has
+            the factor 1. A function is saved with the optimizer if it is registered with Keras.
+        *args: as in `keras.optimizers.AdamW`.
+        **kwargs: as in `keras.optimizers.AdamW`. With `use_ema` every step moves the averages of
+            all weights.
 
     Attributes:
-        skipped_steps: int variable.
+        skipped_steps: int variable, the number of steps whose gradient was not finite.
 
     Raises:
         InputError: a factor is not a number of at least 0.
@@ -56,31 +62,32 @@ class RobertaAdamW(keras.optimizers.AdamW):
 
     def __init__(
         self,
-        *args,
+        *args: Any,
         not_decayed: Sequence[str] = NOT_DECAYED,
         learning_rate_multipliers: Mapping[str, float] | Callable[[str], float] | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(*args, **kwargs)
         self.not_decayed = tuple(not_decayed)
         self.exclude_from_weight_decay(var_names=list(self.not_decayed))
         self._multipliers = RateMultipliers(learning_rate_multipliers)
-        self._rate_factor = 1.0  # of the variables that Keras's own update is at
+        self._rate_factor = 1.0  # of the variables that Keras's own update is changing
         self._updates = {}
         self._fast = False
 
     @property
-    def learning_rate_multipliers(self):
+    def learning_rate_multipliers(self) -> Mapping[str, float] | Callable[[str], float] | None:
+        """The factors of the learning rate, as given."""
         return self._multipliers.given
 
-    def build(self, variables):
+    def build(self, variables: Sequence[keras.Variable]) -> None:
         if self.built:
             return
         super().build(variables)
         self.skipped_steps = self.add_variable((), "zeros", "int", name="skipped_steps")
         self._touched = {}
         self._rate_factors = [self._multipliers.factor(v) for v in variables]
-        # Decided once: rows that Keras's update moved would not be known as touched.
+        # Decided once: Keras's update does not record which rows of a table it touched.
         self._fast = self._is_fast(variables)
         if self._fast:
             from keras_roberta.training.optimizer.adamw_update import is_table
@@ -90,7 +97,9 @@ class RobertaAdamW(keras.optimizers.AdamW):
                     variable.shape[:1], "zeros", "bool", name="touched"
                 )
 
-    def apply(self, grads, trainable_variables=None):
+    def apply(
+        self, grads: Sequence[Any], trainable_variables: Sequence[keras.Variable] | None = None
+    ) -> None:
         if trainable_variables is not None:
             self.build(list(trainable_variables))
         if not self._fast or len(grads) == 0:
@@ -120,7 +129,7 @@ class RobertaAdamW(keras.optimizers.AdamW):
         return rate if self._rate_factor == 1.0 else rate * self._rate_factor
 
     def _by_factor(self, variables):
-        """Pairs of a factor of the learning rate and the places of its variables."""
+        """Pairs of a factor of the learning rate and the indices of its variables."""
         places = {}
         for i, variable in enumerate(variables):
             factor = self._rate_factors[variable_index(self, variable)]
@@ -130,7 +139,7 @@ class RobertaAdamW(keras.optimizers.AdamW):
     # === The update in few passes ===
 
     def _is_fast(self, variables):
-        """Whether the update is `adamw_update`'s."""
+        """Whether the compiled update of `adamw_update` can be used."""
         others = (
             self.amsgrad,
             self.clipnorm,
@@ -167,7 +176,7 @@ class RobertaAdamW(keras.optimizers.AdamW):
             for variable in variables
             for i in [variable_index(self, variable)]
         ]
-        without_gradient = []  # weights without gradient, whose averages Keras moves too
+        without_gradient = []  # weights without a gradient; Keras moves their averages too
         if self.use_ema:
             moved = {variable_index(self, variable) for variable in variables}
             without_gradient = [
@@ -175,7 +184,7 @@ class RobertaAdamW(keras.optimizers.AdamW):
                 for i, variable in enumerate(built_variables(self))
                 if i not in moved
             ]
-        if tf.distribute.has_strategy():  # with one replica, too: the variables are wrapped
+        if tf.distribute.has_strategy():  # also with one replica, since the variables are wrapped
             merge = functools.partial(
                 self._apply_in_replicas, slots=slots, without_gradient=without_gradient
             )
@@ -185,7 +194,7 @@ class RobertaAdamW(keras.optimizers.AdamW):
             self.iterations.assign_add(1)
 
     def _apply_in_replicas(self, strategy, gradients, slots, without_gradient):
-        """Adds up the replicas' gradients and updates each replica's copy of the variables."""
+        """Sums the gradients over the replicas and updates each replica's copy of the variables."""
         import tensorflow as tf
 
         weights = [slot.weight for slot in slots]
@@ -210,7 +219,7 @@ class RobertaAdamW(keras.optimizers.AdamW):
         self.iterations.assign_add(1)
 
     def _update(self, slots, without_gradient, gradients, skipped_steps):
-        """Updates variables of one device from their whole gradients."""
+        """Updates the variables of one device from their summed gradients."""
         import tensorflow as tf
 
         from keras_roberta.training.optimizer.adamw_update import (
@@ -220,15 +229,15 @@ class RobertaAdamW(keras.optimizers.AdamW):
             merge_rows,
         )
 
-        # Kept between traces of the step: what is compiled does not depend on a batch's shape. An
-        # id stays its variable's, since the update holds the variable.
+        # Kept between traces of the step: the compiled program does not depend on a batch's shape.
+        # The update refers to the variable, so its id cannot be used again.
         key = tuple(id(slot.weight) for slot in slots)
         if key not in self._updates:
             self._updates[key] = AdamWUpdate(slots)
         gradients = [merge_rows(g, slot.weight) for g, slot in zip(gradients, slots, strict=True)]
         norm = global_norm(gradients)
         step = tf.cast(self.iterations + 1, "float32")
-        # Keras's rule, where no step is skipped: the first average is the weight itself.
+        # As in Keras: the first average is the weight itself. Skipped steps do not count.
         is_first = tf.equal(self.iterations - tf.cast(skipped_steps, self.iterations.dtype), 0)
         every = self.ema_overwrite_frequency if self.use_ema else None
         rate = tf.cast(self.learning_rate, "float32")
@@ -253,21 +262,23 @@ class RobertaAdamW(keras.optimizers.AdamW):
 
         tf.cond(tf.math.is_finite(norm), update, skip)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {**super().get_config(), "not_decayed": list(self.not_decayed)}
         multipliers = self._multipliers.get_config()
-        if multipliers is not None:  # files of runs from before hold no such entry
+        if multipliers is not None:  # older files do not have this entry
             config["learning_rate_multipliers"] = multipliers
         return config
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> "RobertaAdamW":
         config = RateMultipliers.restored(config, custom_objects)
         return super().from_config(config, custom_objects)
 
 
 def finetuning_optimizer(
-    learning_rate=LEARNING_RATE,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = LEARNING_RATE,
     *,
     total_steps: int | None = None,
     warmup: float = WARMUP,
@@ -275,20 +286,21 @@ def finetuning_optimizer(
     beta_2: float = 0.98,
     epsilon: float = 1e-6,
     clip_norm: float | None = 1.0,
-    **kwargs,
+    **kwargs: Any,
 ) -> RobertaAdamW:
     """RoBERTa's optimizer for fine-tuning (Liu et al., 2019, table 10).
 
     Args:
-        learning_rate: the peak, or a Keras schedule of your own.
-        total_steps, warmup: see `LinearWarmupDecay`; with None `fit` spreads the schedule itself.
+        learning_rate: the peak learning rate, or your own Keras schedule, used as it is.
+        total_steps: optimizer steps of the whole run. None: `fit` fills in its number of steps.
+        warmup: steps of the warm-up, or its share of the run when below 1.
         weight_decay: decoupled; not applied to biases and layer norms.
-        clip_norm: bound on the norm of all gradients together; None for no clipping.
-        **kwargs: further arguments of `RobertaAdamW`, such as `learning_rate_multipliers`,
-            `use_ema` and `ema_momentum`.
+        clip_norm: largest norm of all gradients together. None: no clipping.
+        **kwargs: more arguments of `RobertaAdamW`, such as `learning_rate_multipliers`, `use_ema`
+            and `ema_momentum`.
 
     Returns:
-        `RobertaAdamW`
+        a `RobertaAdamW`
     """
     return RobertaAdamW(
         warmup_and_decay(learning_rate, total_steps, warmup),

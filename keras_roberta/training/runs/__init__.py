@@ -1,1 +1,1 @@
-"""A long run: its budget, its states, its log."""
+"""Long training runs: budget, saved states, progress and log."""

@@ -1,8 +1,10 @@
-"""How far a run has come, in steps or in hours, and the learning rate that goes with it."""
+"""The progress of a run, in steps or in hours, and the learning rate that follows it."""
 
 import contextlib
 import dataclasses
 import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 from keras import ops
@@ -12,10 +14,18 @@ from keras_roberta.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """What a run may use: steps, hours or both; it ends with the one that is used up first.
+    """The length of a run, in steps, hours or both.
 
-    A run by steps can be repeated exactly. One by hours ends in time on any machine, and its
-    learning rate comes down in time too, since it follows the clock.
+    With both, the run ends when the first of them is used up. A run with a number of steps can be
+    repeated exactly. A run with a number of hours ends on time on any machine. Its learning rate
+    follows the clock, so it is down at the end, too.
+
+    Attributes:
+        steps: training steps, or None.
+        hours: hours of training, or None.
+
+    Raises:
+        InputError: neither is given, or one is not positive.
 
     >>> Budget(steps=100).progress(step=25, seconds=1e6)
     0.25
@@ -34,8 +44,8 @@ class Budget:
             if value is not None and not value > 0:
                 raise InputError(f"{name} must be positive; got {value}")
 
-    def progress(self, step, seconds):
-        """The share that is used up, in [0, 1], after `step` steps and so many seconds."""
+    def progress(self, step: float, seconds: float) -> float:
+        """The share of the budget used after some steps and seconds, in [0, 1]."""
         by_steps = step / self.steps if self.steps else 0.0
         by_time = seconds / (3600 * self.hours) if self.hours else 0.0
         return min(1.0, max(by_steps, by_time))
@@ -43,17 +53,23 @@ class Budget:
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
 class BudgetSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear from 0 to the peak, then polynomially back to 0, over the progress of a run.
+    """A learning rate that rises linearly to the peak, then falls to 0, as a run progresses.
 
         rate = peak * min(progress / warmup, ((1 - progress) / (1 - warmup)) ** power)
 
-    With a long warm-up, such as a quarter of the run, it is the one-cycle schedule of a fixed
-    budget (Geiping & Goldstein, 2022, section 4.3); with a short one RoBERTa's.
+    With a long warm-up, such as a quarter of the run, this is the one-cycle schedule for a fixed
+    budget (Geiping & Goldstein, 2022, section 4.3). With a short one it is RoBERTa's schedule.
 
     Args:
         peak: the largest rate.
-        warmup: share of the run, in [0, 1).
-        power: of the decay; 1 for a straight line.
+        warmup: the warm-up's share of the run, in [0, 1).
+        power: exponent of the decay. 1 is a straight line.
+
+    Attributes:
+        progress: float variable in [0, 1], the progress of the run. `RunClock` sets it.
+
+    Raises:
+        InputError: an argument is outside its range.
 
     >>> schedule = BudgetSchedule(1.0, warmup=0.2)
     >>> def rate(progress):
@@ -63,7 +79,7 @@ class BudgetSchedule(keras.optimizers.schedules.LearningRateSchedule):
     (0.5, 1.0, 0.5, 0.0)
     """
 
-    def __init__(self, peak, warmup=0.05, power=1.0):
+    def __init__(self, peak: float, warmup: float = 0.05, power: float = 1.0):
         if not peak > 0:
             raise InputError(f"learning_rate must be positive; got {peak}")
         if not 0 <= warmup < 1:
@@ -71,36 +87,49 @@ class BudgetSchedule(keras.optimizers.schedules.LearningRateSchedule):
         if not power > 0:
             raise InputError(f"decay_power must be positive; got {power}")
         self.peak, self.warmup, self.power = peak, warmup, power
-        # A variable, so that the compiled step sees it move.
+        # A variable, so that its value may change in a compiled step.
         self.progress = keras.Variable(0.0, trainable=False, name="progress")
 
-    def __call__(self, step):
+    def __call__(self, step: Any) -> Any:
         progress = ops.cast(self.progress, "float32")
         rising = progress / self.warmup if self.warmup else 1.0
         falling = ops.power((1.0 - progress) / (1.0 - self.warmup), self.power)
         return self.peak * ops.clip(ops.minimum(rising, falling), 0.0, 1.0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"peak": self.peak, "warmup": self.warmup, "power": self.power}
 
 
 class RunClock(keras.callbacks.Callback):
-    """Counts steps, seconds and tokens of a run, moves its schedule and ends `fit` in time.
+    """Counts the steps, seconds and tokens of a run, sets its learning rate and ends `fit`.
 
     Args:
-        budget: `Budget`
-        schedule: the optimizer's `BudgetSchedule`.
-        step, seconds, tokens: of the run before this process.
-        agree: function of the seconds that this process has counted, giving those that all
-            processes go by; called before the first step and after each.
+        budget: the length of the run.
+        schedule: the optimizer's schedule.
+        step: steps that the run has done before this process.
+        seconds: seconds that the run has taken before this process.
+        tokens: tokens that the run has seen before this process.
+        agree: function from the seconds that this process has counted to the seconds that all
+            processes use. It is called before the first step and after each step.
 
     Attributes:
-        seconds: at the last step's end.
-        tokens_a_step: what a step adds to `tokens`.
-        until: progress at which `fit` ends.
+        step: steps done.
+        seconds: seconds at the end of the last step.
+        tokens: tokens seen.
+        tokens_a_step: tokens that a step adds to `tokens`; 0 until it is set.
+        until: the progress at which `fit` ends, in [0, 1].
     """
 
-    def __init__(self, budget, schedule, *, step=0, seconds=0.0, tokens=0, agree=float):
+    def __init__(
+        self,
+        budget: Budget,
+        schedule: BudgetSchedule,
+        *,
+        step: int = 0,
+        seconds: float = 0.0,
+        tokens: int = 0,
+        agree: Callable[[float], float] = float,
+    ):
         super().__init__()
         self.budget, self.schedule = budget, schedule
         self.step, self.tokens = step, tokens
@@ -109,24 +138,25 @@ class RunClock(keras.callbacks.Callback):
         self._started = time.monotonic() - seconds
 
     @property
-    def progress(self):
+    def progress(self) -> float:
+        """The share of the budget that is used, in [0, 1]."""
         return self.budget.progress(self.step, self.seconds)
 
     @contextlib.contextmanager
-    def stopped(self):
-        """Time in this context is not the run's."""
+    def stopped(self) -> Iterator[None]:
+        """A context whose time is not counted."""
         began = time.monotonic()
         yield
         self._started += time.monotonic() - began
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._look()
 
-    def on_train_batch_begin(self, batch, logs=None):
-        # The middle of the step: neither the first nor the last has a rate of 0.
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        # The middle of the step, so that neither the first nor the last step has a rate of 0.
         self.schedule.progress.assign(self.budget.progress(self.step + 0.5, self.seconds))
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.step += 1
         self.tokens += self.tokens_a_step
         self._look()

@@ -1,32 +1,43 @@
-"""Ends a run that has gone astray, before it wastes the time left."""
+"""Ends a run whose loss diverges, before it wastes the rest of its time."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from keras_roberta.errors import InputError
 
 
 class StopDivergence:
-    """A report of `Windows` that raises where the loss does not come back.
+    """A report for `Windows` that raises an InputError if the loss rises and stays high.
 
-    A window is bad when more than half of its steps were skipped for a loss or gradient that is
-    not finite, when its loss lies more than `tolerance` above the best so far, or is not a number
-    although nothing was skipped. Single bad windows are left alone: spikes of the loss are common
-    and mend themselves.
+    A window of steps is bad in one of these cases:
+
+    - more than half of its steps were skipped, since their loss or gradient was not finite;
+    - its loss is more than `tolerance` above the lowest loss so far;
+    - its loss is not a number although no step was skipped.
+
+    A few bad windows do no harm: spikes of the loss are common, and the loss comes down again.
 
     Args:
-        every: steps of a window.
-        patience: bad windows in a row that end the run.
-        tolerance: in units of the loss.
-
-    Raises:
-        InputError: when called for the last of them; says what to change.
+        every: steps in a window.
+        patience: the number of successive bad windows that ends the run.
+        tolerance: how far the loss may rise, in units of the loss.
     """
 
-    def __init__(self, every, *, patience=5, tolerance=1.0):
+    def __init__(self, every: int, *, patience: int = 5, tolerance: float = 1.0):
         self.every, self.patience, self.tolerance = every, patience, tolerance
         self._best, self._bad, self._skipped = math.inf, 0, None
 
-    def __call__(self, step, means):
+    def __call__(self, step: int, means: Mapping[str, Any]) -> None:
+        """Looks at one window.
+
+        Args:
+            step: the last step of the window.
+            means: `loss`, `skipped_steps` and `learning_rate`, from `Windows`.
+
+        Raises:
+            InputError: it is the last of `patience` bad windows. The message says what to change.
+        """
         loss, skipped = means["loss"], means["skipped_steps"]
         newly = skipped - (skipped if self._skipped is None else self._skipped)
         self._skipped = skipped

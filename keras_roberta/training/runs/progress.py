@@ -1,8 +1,10 @@
-"""Progress of a training run in the terminal."""
+"""Progress bars in the terminal."""
 
 import contextlib
 import math
 import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import keras
 from rich.console import Console
@@ -10,6 +12,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TaskProgressColumn,
     TextColumn,
@@ -17,13 +20,20 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-# Results go to stdout, which may be a pipe; what is for the eye goes here.
+if TYPE_CHECKING:
+    from keras_roberta.training.runs.budget import RunClock
+
+# Results go to stdout, which may be a pipe. Progress is for people, so it goes to stderr.
 console = Console(stderr=True)
-_REDRAWN_EVERY = 0.2  # seconds, of the bar of a long run
+_REDRAWN_EVERY = 0.2  # seconds, for the bar of a long run
 
 
-def progress_bar(*columns):
-    """A bar with the time left, at the end the time spent; `columns` come before that."""
+def progress_bar(*columns: ProgressColumn) -> Progress:
+    """A progress bar with the time left, or at the end with the time taken.
+
+    Args:
+        *columns: more columns, to stand before the time.
+    """
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=16),
@@ -35,7 +45,7 @@ def progress_bar(*columns):
 
 
 @contextlib.contextmanager
-def waiting(description):
+def waiting(description: str) -> Iterator[None]:
     """A spinner for work of unknown length."""
     with Progress(
         SpinnerColumn(),
@@ -49,29 +59,29 @@ def waiting(description):
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """One bar an epoch: steps, steps a second, time left, loss and metrics.
+    """One bar for each epoch: steps, steps per second, time left, loss and metrics.
 
     Args:
-        description: what is going on, in a word or two.
+        description: one or two words in front of the bar.
     """
 
-    def __init__(self, description="training"):
+    def __init__(self, description: str = "training"):
         super().__init__()
         self.description = description
         self._bar = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._bar = progress_bar(
             TextColumn("{task.fields[rate]}"), TextColumn("[cyan]{task.fields[results]}")
         )
         self._bar.start()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         epochs = self.params["epochs"]
         name = f"{self.description} {epoch + 1}/{epochs}" if epochs > 1 else self.description
         self._task = self._bar.add_task(name, total=self.params.get("steps"), rate="", results="")
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         speed = self._bar.tasks[self._task].speed
         self._bar.update(
             self._task,
@@ -80,35 +90,38 @@ class ProgressBar(keras.callbacks.Callback):
             results=_formatted(logs, ("loss",)),
         )
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         task = self._bar.tasks[self._task]
         self._bar.update(self._task, total=task.completed, results=_formatted(_at_the_end(logs)))
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self.close()
 
-    def close(self):
-        """Gives the terminal back; Keras does not call `on_train_end` after an exception."""
+    def close(self) -> None:
+        """Ends the bar.
+
+        Call it after an exception, too: Keras does not call `on_train_end` then.
+        """
         if self._bar is not None:
             self._bar.stop()
 
 
 class RunBar(keras.callbacks.Callback):
-    """One bar for a long run, over several calls of `fit`: share done, tokens a second, loss,
-    time left.
+    """One bar for a long run over several calls of `fit`.
+
+    It shows the share that is done, steps, tokens per second, loss and time left.
 
     Args:
-        clock: has `progress` in [0, 1], `step`, `tokens` and `seconds`; comes before it in the
-            callbacks.
-        description: what is going on, in a word or two.
+        clock: the clock of the run. It must come before this callback in the list of callbacks.
+        description: one or two words in front of the bar.
     """
 
-    def __init__(self, clock, description="pre-training"):
+    def __init__(self, clock: "RunClock", description: str = "pre-training"):
         super().__init__()
         self.clock, self.description = clock, description
         self._bar = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         if self._bar is not None:
             return
         self._bar = Progress(
@@ -126,10 +139,10 @@ class RunBar(keras.callbacks.Callback):
             self.description, total=1.0, completed=self.clock.progress, results=""
         )
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         clock, now = self.clock, time.monotonic()
         if now < self._drawn + _REDRAWN_EVERY and clock.progress < 1:
-            return  # To read the loss is to wait for the device.
+            return  # reading the loss waits for the device
         self._drawn = now
         speed = (clock.tokens - self._tokens) / max(clock.seconds - self._seconds, 1e-9)
         done = f"step {clock.step:,} {speed:,.0f} tokens/s"
@@ -139,8 +152,8 @@ class RunBar(keras.callbacks.Callback):
             results=f"{done} [cyan]{_formatted(logs, ('loss',))}",
         )
 
-    def close(self):
-        """Gives the terminal back, at the end of the run or after an exception."""
+    def close(self) -> None:
+        """Ends the bar, at the end of the run or after an exception."""
         if self._bar is not None:
             self._bar.stop()
 
@@ -151,7 +164,7 @@ def _formatted(logs, names=None):
 
 
 def _at_the_end(logs):
-    """The loss, and of each metric the value on the validation data where there is one."""
+    """The loss, and each metric: its value on the validation data, if there is one."""
     return {
         name: value
         for name, value in (logs or {}).items()

@@ -1,6 +1,8 @@
-"""What a run writes down as it goes: a table and TensorBoard's events."""
+"""The logs of a run: a CSV file and TensorBoard's events."""
 
 import csv
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import tensorflow as tf
@@ -9,15 +11,15 @@ from keras_roberta.files.atomic_write import atomic_file
 
 
 class CsvLog:
-    """A report of `Windows` that appends a row to a CSV file, flushed at once.
+    """A report for `Windows` that appends a row to a CSV file, and flushes it at once.
 
     Args:
-        path: of the file.
-        step: rows beyond this step, of a run that was cut off there, are dropped. So is a row
-            that was not written to its end.
+        path: path of the file. Rows that it already has are kept.
+        step: the step from which the run goes on. Rows of later steps are removed, and so is an
+            incomplete last row.
     """
 
-    def __init__(self, path, step=0):
+    def __init__(self, path: str | os.PathLike, step: int = 0):
         self.path = Path(path)
         rows = [row for row in self.rows() if int(row["step"]) <= step]
         self._columns = list(rows[0]) if rows else None
@@ -30,7 +32,7 @@ class CsvLog:
                 writer.writeheader()
                 writer.writerows(rows)
 
-    def __call__(self, step, values):
+    def __call__(self, step: int, values: Mapping[str, float]) -> None:
         row = {"step": step, **values}
         with open(self.path, "a", newline="", encoding="utf-8") as file:
             if self._columns is None:
@@ -38,8 +40,8 @@ class CsvLog:
                 csv.DictWriter(file, self._columns).writeheader()
             csv.DictWriter(file, self._columns, extrasaction="ignore").writerow(row)
 
-    def rows(self):
-        """What the file holds: a list of dicts of strings."""
+    def rows(self) -> list[dict[str, str]]:
+        """The rows of the file."""
         if not self.path.exists():
             return []
         text = self.path.read_text(encoding="utf-8", errors="replace")
@@ -48,14 +50,20 @@ class CsvLog:
 
 
 class TensorBoardLog:
-    """A report of `Windows` for TensorBoard, which need not be installed here."""
+    """A report for `Windows` that writes events for TensorBoard.
 
-    def __init__(self, directory):
+    TensorBoard does not have to be installed.
+
+    Args:
+        directory: the directory for the event files.
+    """
+
+    def __init__(self, directory: str | os.PathLike):
         self._writer = tf.summary.create_file_writer(str(directory))
         self._metadata = tf.compat.v1.SummaryMetadata()
         self._metadata.plugin_data.plugin_name = "scalars"
 
-    def __call__(self, step, values):
+    def __call__(self, step: int, values: Mapping[str, float]) -> None:
         with self._writer.as_default():
             for name, value in values.items():
                 tf.summary.write(name, tf.constant(value, tf.float32), step, self._metadata)

@@ -1,4 +1,4 @@
-"""The whole state of a training run on disk, so that it goes on as if it had not stopped."""
+"""Saved states of a training run, from which it goes on as if it had never stopped."""
 
 import json
 import logging
@@ -6,7 +6,9 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 
 from keras_roberta.errors import InputError
@@ -17,32 +19,35 @@ logger = logging.getLogger("keras_roberta")
 
 
 class RunStates:
-    """Saved states of a run, `step-00001000.safetensors` and so on, the newest few.
+    """The last saved states of a run: `step-00001000.safetensors` and so on.
 
-    A state holds every weight, the seeds of dropout, every variable of the optimizer, and the
-    values given with it as JSON; nothing that could be executed. It is written under another
-    name, forced to disk and renamed: whenever the machine stops, the newest file is whole.
+    A state contains all weights, the seeds of dropout, all variables of the optimizer, and more
+    values as JSON. It contains no code. A state is written under a temporary name, forced to disk
+    and then renamed. So the newest file is always complete, even if the machine stops.
 
     Args:
-        directory: where the files go.
-        keep: how many of them to keep.
+        directory: the directory for the files.
+        keep: the number of states to keep.
+
+    Raises:
+        InputError: `keep` is less than 1.
     """
 
-    def __init__(self, directory, keep=2):
+    def __init__(self, directory: str | os.PathLike, keep: int = 2):
         if keep < 1:
             raise InputError(f"keep at least 1 state; got {keep}")
         self.directory, self.keep = Path(directory), keep
 
-    def save(self, model, step, **values):
-        """Writes the state after `step` steps.
+    def save(self, model: keras.Model, step: int, **values: Any) -> None:
+        """Writes the state after `step` steps, and removes old states.
 
         Args:
-            model: compiled, its optimizer built.
-            step: batches seen, which is also the place in the data.
-            values: what else to bring back, as JSON.
+            model: a compiled model whose optimizer is built.
+            step: number of batches seen so far. The data goes on from there.
+            **values: more values for `restore` to return. They are stored as JSON.
 
         Raises:
-            InputError: it cannot be written, for example because the disk is full.
+            InputError: the file cannot be written, for example because the disk is full.
         """
         from safetensors import SafetensorError
         from safetensors.numpy import save_file
@@ -65,14 +70,17 @@ class RunStates:
         for old in self._newest_first()[self.keep :]:
             old.unlink()
 
-    def restore(self, model):
-        """Puts the newest state into the model.
+    def restore(self, model: keras.Model) -> dict[str, Any] | None:
+        """Loads the newest readable state into the model.
+
+        Args:
+            model: a compiled model whose optimizer is built.
 
         Returns:
-            `{"step": …, **values}` as given to `save`, or None where nothing was saved.
+            `{"step": …, **values}` as given to `save`, or None if there is no saved state.
 
         Raises:
-            InputError: the states are of another model, or none of them can be read.
+            InputError: the states belong to another model, or none of them can be read.
         """
         from safetensors import SafetensorError, safe_open
 
@@ -93,7 +101,7 @@ class RunStates:
             raise InputError(f"{self.directory}: none of its states can be read; start a new run")
         return None
 
-    def clear(self):
+    def clear(self) -> None:
         """Removes all states."""
         for path in self._newest_first():
             path.unlink()
@@ -104,10 +112,14 @@ class RunStates:
         return sorted(found, key=lambda path: int(path.stem.removeprefix("step-")), reverse=True)
 
 
-def state_variables(model):
-    """All that a training step reads and writes, under names that hold in another process."""
+def state_variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """All variables that a training step reads and writes, by names that every process agrees on.
+
+    Args:
+        model: a compiled model whose optimizer is built.
+    """
     weights = {id(v) for v in model.weights}
-    # The seeds of dropout. Keras numbers their names, and the optimizer's, through the process.
+    # The seeds of dropout. Keras counts up their names, and the optimizer's, within a process.
     seeds = [v for v in model.variables if id(v) not in weights and "seed" in v.path]
     return {
         **{f"model/{v.path}": v for v in model.weights},

@@ -1,16 +1,21 @@
-"""Saves a run every so many steps, and when it is told to stop."""
+"""Saves a run at intervals, and when it gets a signal to stop."""
 
 import signal
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import keras
+
+from keras_roberta.training.runs.run_states import RunStates
 
 
 class SaveState(keras.callbacks.Callback):
     """Saves the state of the run during `fit`, and ends it on SIGTERM or Ctrl-C.
 
-    The first such signal lets the step in progress finish, saves and stops; a second Ctrl-C stops
-    at once. Given to `evaluate` as well, it ends that after the batch in progress.
+    After the first signal, the current step is finished, the state is saved and `fit` ends. A
+    second Ctrl-C stops the process at once. The callback can also be given to `evaluate`, which
+    then ends after its current batch.
 
     ```python
     states = RunStates("run/states")
@@ -21,19 +26,28 @@ class SaveState(keras.callbacks.Callback):
     ```
 
     Args:
-        states: `RunStates`, or None to save nothing, as workers do that are not the chief.
-        every: steps from one state to the next.
+        states: where to save. None saves nothing: of several workers, only the chief saves.
+        every: number of steps between two states.
         step: steps done before this call of `fit`.
-        values: function giving more to save, as JSON, or None.
-        agree: function of the signal that this process was sent, or None, giving the one that all
-            processes go by; called by `look`, so after every step and batch of an evaluation.
+        values: function that returns more values to save, as a dict for JSON, or None.
+        agree: function from the signal that this process got, or None, to the signal that all
+            processes act on. `look` calls it, so it runs after every step, and after every batch
+            of an evaluation. None: each process acts on its own signal.
 
     Attributes:
         step: steps done.
-        signal: the number of the signal that ended the run, or None.
+        signal: number of the signal that ended the run, or None.
     """
 
-    def __init__(self, states, *, every=1000, step=0, values=None, agree=None):
+    def __init__(
+        self,
+        states: RunStates | None,
+        *,
+        every: int = 1000,
+        step: int = 0,
+        values: Callable[[], dict[str, Any]] | None = None,
+        agree: Callable[[int | None], int | None] | None = None,
+    ):
         super().__init__()
         self.states, self.every, self.step = states, every, step
         self.values = values or dict
@@ -43,10 +57,10 @@ class SaveState(keras.callbacks.Callback):
         self._saved = step
         self._handlers = {}
 
-    def listen(self):
-        """Takes the signals, until `close`; `fit` does it by itself."""
+    def listen(self) -> None:
+        """Starts to handle the signals, until `close`. `fit` calls it itself."""
         if threading.current_thread() is not threading.main_thread():
-            return  # Python delivers signals to the main thread alone
+            return  # Python delivers signals only to the main thread
         for number in (signal.SIGTERM, signal.SIGINT):
             handler = signal.signal(number, self._receive)
             self._handlers.setdefault(number, handler)
@@ -56,37 +70,40 @@ class SaveState(keras.callbacks.Callback):
             raise KeyboardInterrupt
         self._received = number
 
-    def look(self):
-        """The signal by which the run ends, as all processes agree now, or None."""
+    def look(self) -> int | None:
+        """The signal that ends the run, as agreed by all processes; None to go on."""
         self.signal = self.agree(self._received)
         return self.signal
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.listen()
 
-    def on_test_batch_end(self, batch, logs=None):
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if self.look() is not None:
             self.model.stop_evaluating = True
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.step += 1
         if self.step % self.every == 0:
             self.save()
         if self.look() is not None:
             self.model.stop_training = True
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self.save()
         self.close()
 
-    def save(self):
-        """Saves the state now, unless it has been."""
+    def save(self) -> None:
+        """Saves the state now, unless the state of this step is already saved."""
         if self.states is not None and self.step > self._saved:
             self.states.save(self.model, self.step, **self.values())
             self._saved = self.step
 
-    def close(self):
-        """Gives the signals back; Keras does not call `on_train_end` after an exception."""
+    def close(self) -> None:
+        """Restores the earlier signal handlers.
+
+        Call it after an exception, too: Keras does not call `on_train_end` then.
+        """
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers.clear()

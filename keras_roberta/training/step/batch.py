@@ -1,4 +1,4 @@
-"""A batch, and the types of the functions that a training step is made of."""
+"""A batch, and the types of the functions that make up a training step."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 
 class Batch(NamedTuple):
-    """What a step trains on.
+    """The data of one step.
 
     Attributes:
         x: the model's inputs: tensors, each with the rows of the batch on its first axis.
@@ -21,8 +21,8 @@ class Batch(NamedTuple):
     sample_weight: Any = None
 
     @classmethod
-    def of(cls, data) -> "Batch":
-        """A batch from what Keras hands to `train_step`: x, (x, y) or (x, y, sample_weight)."""
+    def of(cls, data: Any) -> "Batch":
+        """A batch from the data of `train_step`: x, (x, y) or (x, y, sample_weight)."""
         return cls(*keras.utils.unpack_x_y_sample_weight(data))
 
     @property
@@ -32,20 +32,20 @@ class Batch(NamedTuple):
 
 
 class BatchLoss(NamedTuple):
-    """What a loss function gives.
+    """The result of a loss function.
 
     Attributes:
-        loss: scalar to minimise. Under a strategy it is this replica's share: the sum over the
-            replicas is the loss of the whole batch.
-        outputs: the model's outputs, from which its metrics are counted.
+        loss: scalar to minimise. Under a strategy it is the share of this replica: the sum over
+            the replicas is the loss of the whole batch.
+        outputs: the model's outputs, for its metrics.
     """
 
     loss: tf.Tensor
     outputs: Any
 
 
-# One gradient a trainable variable, in the order of `model.trainable_variables`: a tensor,
-# `tf.IndexedSlices`, or None where the loss does not depend on the variable.
+# One gradient for each trainable variable, in the order of `model.trainable_variables`: a tensor,
+# `tf.IndexedSlices`, or None if the loss does not depend on the variable.
 Gradients = list[tf.Tensor | tf.IndexedSlices | None]
 
 LossFunction = Callable[[keras.Model, Batch], BatchLoss]
@@ -55,7 +55,7 @@ GradientTransform = Callable[[GradientFunction], GradientFunction]
 
 
 def chain(*transforms: Callable) -> Callable:
-    """Several transforms as one; the first is applied first, so it ends up innermost.
+    """Combines transforms into one; the first is applied first, so it is the innermost.
 
     >>> def times(factor):
     ...     return lambda function: lambda x: factor * function(x)
@@ -74,7 +74,7 @@ def chain(*transforms: Callable) -> Callable:
 
 
 def map_gradients(function: Callable, gradients: Gradients) -> Gradients:
-    """Applies a function of one tensor to each gradient; of a sparse one, to its values."""
+    """Applies a function to each gradient tensor; of a sparse gradient, to its values."""
 
     def apply(gradient):
         if gradient is None:

@@ -1,9 +1,9 @@
-"""Forward and backward pass as one XLA program, under any strategy.
+"""Forward and backward pass as one XLA program, under any `tf.distribute` strategy.
 
-Keras compiles the whole step, which fails under MirroredStrategy: a compiled program cannot reach
-another device's variables (Keras issues 18145, 19005, 20763). Here the program gets the values of
-the variables and gives back gradients and new values, so that it knows of no variables at all; the
-optimizer, with its reduction over the replicas, runs outside.
+Keras compiles the whole step. That fails under MirroredStrategy, since a compiled program cannot
+access the variables of another device (Keras issues 18145, 19005, 20763). The program here contains
+no variables: it takes their values, and returns gradients and new values. The optimizer runs
+outside the program, with its sum over the replicas.
 """
 
 import functools
@@ -20,19 +20,21 @@ from keras_roberta.training.step.loss import counts_metrics
 
 logger = logging.getLogger("keras_roberta")
 
-# More shapes than this are worth a warning: each is compiled.
+# A warning is logged for more shapes than this, since each is compiled.
 MANY_SHAPES = 16
 
 
 def compiled(*, other_variables: Sequence[keras.Variable] = ()) -> GradientTransform:
-    """A gradient transform: the same gradients, all dense, by one XLA program a shape of batch.
+    """A gradient transform that runs the gradient function as an XLA program.
 
-    Within the function, variables are read and assigned through Keras (`variable.value`,
-    `variable.assign`). What it assigns to metrics and to weights that are not trained is kept.
+    The gradients are the same, but all dense. There is one program for each shape of batch.
+
+    The gradient function must read and assign variables through Keras (`variable.value`,
+    `variable.assign`). Its assignments to metrics and to non-trainable weights are kept.
 
     Args:
-        other_variables: variables that the function reads besides the model's, such as a
-            teacher's. One that is not named here works on one device only.
+        other_variables: variables of other models that the function reads, such as a teacher's.
+            A variable that is missing here works only on a single device.
     """
     return lambda gradient_fn: _CompiledGradients(gradient_fn, other_variables)
 
@@ -46,8 +48,8 @@ class _CompiledGradients:
         self._warned = False
 
     def __call__(self, model: keras.Model, batch: Batch) -> Gradients:
-        self._watch_shape(tf.nest.flatten(batch.x)[-1])  # of a dict, the token ids or as large
-        with tf.init_scope():  # metrics make their variables at first use
+        self._watch_shape(tf.nest.flatten(batch.x)[-1])  # of a dict: the token ids, or as large
+        with tf.init_scope():  # metrics create their variables at first use
             build_from_batch(model, tuple(batch))
         weights = [tf.convert_to_tensor(v.value) for v in model.trainable_variables]
         states = _states(model)
@@ -60,15 +62,17 @@ class _CompiledGradients:
         return gradients
 
     def _program(self, model):
-        """The program to be run here; what it was traced for must be what is asked now."""
+        """The program for the current settings: it is traced again if one of them has changed."""
         key = id(model), counts_metrics(), len(_loss_scale(model))
         if key not in self._programs:
-            run = functools.partial(self._run, model)  # holds the model: its id stays its own
+            run = functools.partial(
+                self._run, model
+            )  # refers to the model, so its id is not used again
             self._programs[key] = tf.function(run, jit_compile=True, autograph=False)
         return self._programs[key]
 
     def _constants(self, model):
-        """The variables that are read and never changed."""
+        """The variables that are only read."""
         return self._other_variables + _loss_scale(model)
 
     def _run(self, model, weights, values, constants, batch):
@@ -106,12 +110,12 @@ class _CompiledGradients:
 
 
 def _states(model):
-    """The variables that a forward pass may change: seeds of dropout, metrics and the like."""
+    """The variables that a forward pass may change, such as seeds of dropout and metrics."""
     return model.non_trainable_variables + model.metrics_variables
 
 
 def _loss_scale(model):
-    """The variable of the loss scale in float16, in a list; else an empty one."""
+    """A list with the variable of the loss scale in float16; otherwise an empty list."""
     optimizer = model.optimizer
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) and optimizer.built:
         return [optimizer.dynamic_scale]

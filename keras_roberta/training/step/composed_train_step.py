@@ -1,7 +1,8 @@
-"""`compile` and `train_step` of a Keras model whose step is made of parts."""
+"""`compile` and `train_step` for a Keras model whose step is built from functions."""
 
 import logging
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 
@@ -17,8 +18,11 @@ _TRANSFORMS = ("loss_transforms", "gradient_transforms")
 
 
 class ComposedTrainStep:
-    """Mixed into a `keras.Model`, before it in the bases. On other backends than TensorFlow it
-    leaves the step to Keras."""
+    """A mixin for a `keras.Model`: a training step with transforms of loss and gradients.
+
+    It must come before `keras.Model` in the list of bases. On other backends than TensorFlow,
+    Keras's own step is used.
+    """
 
     gradient_accumulation_steps = 1
     # Whether `train_step` scales sample weights by the parts of a batch, so that the mean over
@@ -30,34 +34,38 @@ class ComposedTrainStep:
 
     def compile(
         self,
-        *args,
+        *args: Any,
         jit_compile: bool | str = "auto",
         run_eagerly: bool = False,
         loss_transforms: Sequence[Callable] = (),
         gradient_transforms: Sequence[Callable] = (),
         gradient_accumulation_steps: int = 1,
-        **kwargs,
-    ):
-        """`keras.Model.compile`, with the parts of the step.
+        **kwargs: Any,
+    ) -> None:
+        """`keras.Model.compile`, with more arguments for the training step.
 
         Args:
-            jit_compile: True compiles forward and backward pass with XLA, under any
-                `tf.distribute` strategy (`training.step.compiled_gradients`); "auto" does so on
-                GPUs. A CPU spends its time in matrix products, which are library calls either way,
-                and every shape of batch is compiled anew. The optimizer is compiled anyway.
-            run_eagerly: True compiles neither; dropout and GELU stay programs of their own.
-            loss_transforms, gradient_transforms: functions that change the loss, or the gradients,
-                of a step; the first is applied first (`training.step`). Objects with `get_config`
-                and `from_config`, registered with Keras, are saved in a `.keras` file; plain
-                functions are not. A loss transform that reads variables of its own, such as a
-                teacher's, lists them in an attribute `variables`.
-            gradient_accumulation_steps: parts that a batch is cut into; their mean gradient is
-                that of the whole, with the memory of one part.
-            Others: as in `keras.Model.compile`.
+            jit_compile: True compiles the forward and backward pass with XLA, under any
+                `tf.distribute` strategy (`training.step.compiled_gradients`). "auto" does so only
+                on GPUs: a CPU spends most time in matrix products, which are library calls in
+                either case, and each new shape of batch takes time to compile. The optimizer is
+                always compiled.
+            run_eagerly: True compiles neither forward nor backward pass. Only dropout and GELU
+                are still compiled.
+            loss_transforms: functions that change the loss of a step; the first is applied first
+                (see `training.step`). A transform that reads variables of another model, such as
+                a teacher's, must list them in an attribute `variables`.
+            gradient_transforms: functions that change the gradients of a step; the first is
+                applied first. A `.keras` file contains a transform, of the loss or the gradients,
+                only if it is an object with `get_config` and `from_config`, registered with Keras.
+            gradient_accumulation_steps: number of parts that each batch is split into. The mean
+                of their gradients is the gradient of the batch, with the memory of one part.
+            *args: as in `keras.Model.compile`.
+            **kwargs: as in `keras.Model.compile`.
 
         Raises:
-            InputError: `gradient_accumulation_steps` is not a positive integer, or a loss is a
-                sum, or the backend is not TensorFlow and a part is asked for.
+            InputError: `gradient_accumulation_steps` is not a positive integer, a loss is a sum, or
+                a transform or accumulation is given and the backend is not TensorFlow.
         """
         if jit_compile == "auto":
             jit_compile = not run_eagerly and has_gpu()
@@ -77,7 +85,7 @@ class ComposedTrainStep:
                 **self._transforms,
             )
             if self._compiles_gradients:
-                jit_compile = False  # of Keras's own step, which fails under a strategy
+                jit_compile = False  # for Keras's own step, which fails under a strategy
         elif any(self._transforms.values()) or self.gradient_accumulation_steps > 1:
             raise InputError(
                 f"{', '.join(_TRANSFORMS)} and gradient_accumulation_steps need the backend "
@@ -92,22 +100,22 @@ class ComposedTrainStep:
                     'reduction="sum"; give it reduction="sum_over_batch_size"'
                 )
 
-    def train_step(self, data, *args):
+    def train_step(self, data: Any, *args: Any) -> dict[str, Any]:
         if self._gradient_fn is None:
             return super().train_step(data, *args)
         self.optimizer.apply(self.gradients(data), self.trainable_variables)
         return self.get_metrics_result()
 
-    def gradients(self, data):
-        """Gradients of a batch in a training step; the metrics are counted on the way.
+    def gradients(self, data: Any) -> list[Any]:
+        """The gradients of a batch, as in a training step. Also updates the metrics.
 
         Args:
             data: x, (x, y) or (x, y, sample_weight).
 
         Returns:
-            list with a tensor, `tf.IndexedSlices` or None for each trainable variable, as the
-            optimizer takes them: in float16 they are scaled. None stands where the loss does not
-            depend on the variable.
+            a list with a tensor, a `tf.IndexedSlices` or None for each trainable variable, ready
+            for the optimizer: in float16 they are multiplied by the loss scale. None means that
+            the loss does not depend on the variable.
         """
         from keras_roberta.training.step.batch import Batch
 
@@ -115,15 +123,15 @@ class ComposedTrainStep:
 
     @property
     def _compiles_each_shape(self):
-        """Whether each shape of batch is compiled, so that few shapes are wanted."""
+        """Whether the step is compiled for each shape of batch; then few shapes are better."""
         return bool(self.jit_compile) or self._compiles_gradients
 
-    def get_compile_config(self):
+    def get_compile_config(self) -> dict[str, Any] | None:
         config = super().get_compile_config()
         if not config:
             return config
         if self._compiles_gradients:
-            config["jit_compile"] = True  # Keras was told False
+            config["jit_compile"] = True  # `compile` gave Keras False
         config["gradient_accumulation_steps"] = self.gradient_accumulation_steps
         for name, transforms in self._transforms.items():
             if all(hasattr(transform, "from_config") for transform in transforms):
@@ -136,8 +144,11 @@ class ComposedTrainStep:
                 )
         return config
 
-    def compile_from_config(self, config):
-        """Restores what a `.keras` file says; Keras skips it where `compile` is overridden."""
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles with the settings of a `.keras` file.
+
+        Keras's own method does nothing for a model that overrides `compile`.
+        """
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 

@@ -1,7 +1,8 @@
-"""The loss of a batch, and its entry in the model's metrics."""
+"""The loss of a batch, and the update of the model's metrics."""
 
 import contextlib
 import contextvars
+from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
@@ -12,17 +13,17 @@ _COUNTS_METRICS = contextvars.ContextVar("counts metrics", default=True)
 
 
 def model_loss(model: keras.Model, batch: Batch) -> BatchLoss:
-    """The loss that the model was compiled with; the model is called with `training=True`."""
+    """The compiled loss of the model for a batch; the model is called with `training=True`."""
     outputs = model(batch.x, training=True)
     loss = model.compute_loss(batch.x, batch.y, outputs, batch.sample_weight, training=True)
     return BatchLoss(loss, outputs)
 
 
 def counted(loss_fn: LossFunction) -> LossFunction:
-    """The same loss function; each call also enters the batch into the model's metrics.
+    """The same loss function, but each call also updates the model's metrics.
 
-    It comes after all loss transforms, so that a transform may run the model twice and the batch
-    is still counted once.
+    It is applied after all loss transforms. So if a transform runs the model twice, the metrics
+    still count the batch once.
     """
 
     def with_metrics(model, batch):
@@ -38,11 +39,11 @@ def counted(loss_fn: LossFunction) -> LossFunction:
 
 
 @contextlib.contextmanager
-def without_metrics():
-    """Within, gradient functions leave the model's metrics alone.
+def without_metrics() -> Iterator[None]:
+    """A context in which gradient functions do not update the model's metrics.
 
-    For gradient transforms that need the gradients of one batch twice, such as those that train
-    on disturbed embeddings: the second call goes in here.
+    It is for gradient transforms that compute the gradients of a batch twice, such as adversarial
+    training on the embeddings. They make the second call inside this context.
     """
     token = _COUNTS_METRICS.set(False)
     try:
@@ -52,5 +53,5 @@ def without_metrics():
 
 
 def counts_metrics() -> bool:
-    """Whether metrics are counted here; see `without_metrics`."""
+    """Whether metrics are updated, that is, outside of `without_metrics`."""
     return _COUNTS_METRICS.get()

@@ -1,18 +1,18 @@
-"""Gradients without the loss scale, for transforms that need their true size.
+"""Removes the loss scale from gradients, for transforms that need their true size.
 
 In float16 the loss is multiplied by a large power of two before the backward pass, and
 `keras.optimizers.LossScaleOptimizer` divides the gradients by it. A transform that clips gradients
-or adds noise comes between `unscaled` and `scaled`; dividing by a power of two is exact.
+or adds noise is applied between `unscaled` and `scaled`. Division by a power of two is exact.
 """
 
 from keras_roberta.training.step.batch import GradientFunction, map_gradients
 
 
 def unscaled(gradient_fn: GradientFunction) -> GradientFunction:
-    """A gradient transform: divides by the optimizer's loss scale."""
+    """A gradient transform that divides the gradients by the optimizer's loss scale."""
 
     def gradients(model, batch):
-        # Read first: it is the scale that the gradients are made with.
+        # Read first: the gradients are computed with this scale.
         scale = model.optimizer.scale_loss(1.0)
         result = gradient_fn(model, batch)
         return result if _is_one(scale) else map_gradients(lambda g: g / scale, result)
@@ -21,7 +21,7 @@ def unscaled(gradient_fn: GradientFunction) -> GradientFunction:
 
 
 def scaled(gradient_fn: GradientFunction) -> GradientFunction:
-    """A gradient transform: multiplies by the optimizer's loss scale."""
+    """A gradient transform that multiplies the gradients by the optimizer's loss scale."""
 
     def gradients(model, batch):
         scale = model.optimizer.scale_loss(1.0)

@@ -1,4 +1,4 @@
-"""What a step needs where several replicas take it together; with one replica, nothing."""
+"""Gradient transforms for steps on several replicas. With one replica they do nothing."""
 
 import keras
 import tensorflow as tf
@@ -10,11 +10,11 @@ _SEEDS_APART = 1_000_003
 
 
 def replica_seeds(gradient_fn: GradientFunction) -> GradientFunction:
-    """A gradient transform: the dropout of each replica draws from seeds of its own.
+    """A gradient transform that gives the dropout of each replica different seeds.
 
-    Keras gives every replica the same seeds, and so the same masks for different rows. Afterwards
-    the difference is taken back, so that between steps the seeds are the same on all replicas and
-    what is saved does not depend on which replica saves it.
+    Keras gives every replica the same seeds, so they would use the same masks for different rows.
+    After the step the difference is subtracted again. So between steps the seeds are equal on all
+    replicas, and a saved state does not depend on which replica saves it.
     """
 
     def gradients(model, batch):
@@ -34,10 +34,10 @@ def replica_seeds(gradient_fn: GradientFunction) -> GradientFunction:
 
 
 def fail_together(gradient_fn: GradientFunction) -> GradientFunction:
-    """A gradient transform for float16: where any replica's gradients are not finite, none are.
+    """A gradient transform for float16: if one replica's gradients overflow, all become NaN.
 
-    `keras.optimizers.LossScaleOptimizer` asks the first replica alone whether a step in float16
-    overflowed.
+    It is needed because `keras.optimizers.LossScaleOptimizer` checks only the first replica for
+    gradients that are not finite.
     """
 
     def gradients(model, batch):

@@ -1,4 +1,4 @@
-"""A training step's gradient function, put together from the parts in this package."""
+"""The gradient function of a training step, built from the functions in this package."""
 
 from collections.abc import Sequence
 
@@ -23,20 +23,21 @@ def make_gradient_function(
     gradient_transforms: Sequence[GradientTransform] = (),
     gradient_accumulation_steps: int = 1,
 ) -> GradientFunction:
-    """The gradients of a step, as the optimizer takes them.
+    """A function that computes the gradients of a step, ready for the optimizer.
 
-    From the inside out: the model's loss, the loss transforms, the metrics, the gradients, one XLA
-    program of all that, the gradient transforms, the sum over parts of the batch, and what several
-    replicas need.
+    It is built from the inside out: the model's loss, the loss transforms, the metrics, the
+    gradients, one XLA program of these, the gradient transforms, the accumulation over parts of
+    the batch, and the transforms for several replicas.
 
     Args:
         jit_compile: whether forward and backward pass become one XLA program.
-        loss_transforms: they become part of the program. One that reads variables of its own, such
-            as a teacher's, has them in an attribute `variables`.
-        gradient_transforms: they run outside the program, once for each part of the batch. One
-            that must see the gradients of the whole batch comes after an `accumulated(parts)` that
-            is given here too, instead of `gradient_accumulation_steps`.
-        gradient_accumulation_steps: parts of a batch.
+        loss_transforms: transforms that become part of the program. A transform that reads
+            variables of another model, such as a teacher's, lists them in an attribute
+            `variables`.
+        gradient_transforms: transforms that run outside the program, once for each part of the
+            batch. If a transform needs the gradients of the whole batch, give `accumulated(parts)`
+            here before it, and leave `gradient_accumulation_steps` at 1.
+        gradient_accumulation_steps: number of parts that a batch is split into.
     """
     gradient_fn = gradients_of(counted(chain(*loss_transforms)(model_loss)))
     if jit_compile:

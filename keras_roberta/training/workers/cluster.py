@@ -1,4 +1,4 @@
-"""The processes that train one model: who they are, and whether they are there."""
+"""The workers of a run: reads their addresses from the environment and waits for them."""
 
 import contextlib
 import dataclasses
@@ -8,13 +8,14 @@ import os
 import re
 import socket
 import time
+from collections.abc import Mapping
 
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
 
 _JOBS = ("chief", "worker")
 _GREETING = b"keras-roberta worker "
-# Seconds from one look at the other workers to the next.
+# Seconds between two checks of the other workers.
 _LOOK_EVERY = 0.1
 
 
@@ -23,9 +24,9 @@ class Cluster:
     """The workers of a run.
 
     Attributes:
-        workers: "host:port" of each; the first is the chief.
-        index: this process's place among them.
-        source: where this was read, for messages.
+        workers: "host:port" of each worker. The first is the chief.
+        index: index of this process in `workers`.
+        source: the environment variable that names the workers, for messages.
     """
 
     workers: tuple[str, ...]
@@ -33,17 +34,17 @@ class Cluster:
     source: str
 
 
-def find_cluster(environment=None):
-    """The cluster that the environment speaks of: TF_CONFIG, else SLURM's variables.
+def find_cluster(environment: Mapping[str, str] | None = None) -> Cluster | None:
+    """The cluster that is described by TF_CONFIG, or else by SLURM's variables.
 
     Args:
-        environment: dict of variables; the process's by default.
+        environment: the environment variables; by default those of the process.
 
     Returns:
-        `Cluster`, or None where there is none.
+        a `Cluster`, or None if the environment describes none.
 
     Raises:
-        InputError: names the variable and the field that is wrong.
+        InputError: a variable is wrong. The message names the variable and the field.
 
     >>> cluster = {"worker": ["10.0.0.1:8888", "10.0.0.2:8888"]}
     >>> config = {"cluster": cluster, "task": {"type": "worker", "index": 1}}
@@ -59,8 +60,11 @@ def find_cluster(environment=None):
 
 
 def _of_tf_config(text):
-    """A cluster from TF_CONFIG, as `tf.distribute.cluster_resolver.TFConfigClusterResolver` reads
-    it: `{"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0}}`."""
+    """A cluster from TF_CONFIG, or None for a job on one machine.
+
+    The format is that of `tf.distribute.cluster_resolver.TFConfigClusterResolver`:
+    `{"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0}}`.
+    """
     try:
         config = json.loads(text)
     except ValueError as error:
@@ -69,7 +73,7 @@ def _of_tf_config(text):
         raise InputError(f'TF_CONFIG: expected an object with "cluster" and "task"; got {text}')
     cluster = config.get("cluster")
     if not cluster and not config.get("task"):
-        return None  # as Vertex AI sets it for a job of one machine
+        return None  # as set by Vertex AI for a job on one machine
     if not isinstance(cluster, dict) or not any(cluster.get(job) for job in _JOBS):
         raise InputError(
             'TF_CONFIG: "cluster" must name workers: {"worker": ["host:port", …]}; got '
@@ -120,8 +124,8 @@ def _check_address(address, field):
 def _of_slurm(environment):
     """A cluster from the variables that `srun` sets for each task of a step.
 
-    TensorFlow's `SlurmClusterResolver` sorts the nodes by name as text, n10 before n9, which gives
-    tasks one another's addresses.
+    TensorFlow's `SlurmClusterResolver` is not used: it sorts the node names as text, n10 before n9,
+    and so gives tasks the addresses of other tasks.
     """
     nodes = _expand_nodes(_slurm(environment, "STEP_NODELIST"))
     counts = _expand_counts(_slurm(environment, "STEP_TASKS_PER_NODE"))
@@ -131,7 +135,7 @@ def _of_slurm(environment):
             f"{len(nodes)}"
         )
     rank, job = (_slurm_number(environment, name) for name in ("PROCID", "JOB_ID"))
-    # Two jobs may share a node; ports below those that the system hands out.
+    # Two jobs may share a node. The ports are below those that the system assigns itself.
     first_port = 12_000 + job * 64 % 20_000
     tasks = [(node, i) for node, count in enumerate(counts) for i in range(count)]
     if len(tasks) == 1:
@@ -162,7 +166,7 @@ def _slurm_number(environment, name):
 
 
 def _expand_nodes(text):
-    """The nodes of a SLURM list.
+    """The node names of a SLURM node list.
 
     >>> _expand_nodes("n[08-10,12],gpu5,r[1-2]c[1-2]")
     ['n08', 'n09', 'n10', 'n12', 'gpu5', 'r1c1', 'r1c2', 'r2c1', 'r2c2']
@@ -188,7 +192,7 @@ def _expand_numbers(text):
 
 
 def _expand_counts(text):
-    """Tasks of each node.
+    """The number of tasks on each node.
 
     >>> _expand_counts("3(x2),2,1")
     [3, 3, 2, 1]
@@ -202,18 +206,19 @@ def _expand_counts(text):
     return counts
 
 
-def wait_for_workers(cluster, patience):
-    """Returns when every worker has been in touch with every other one.
+def wait_for_workers(cluster: Cluster, patience: float) -> None:
+    """Waits until every worker has reached every other worker.
 
-    TensorFlow would wait for a missing one for an hour, or for ever, and not say for which. Each
-    worker listens at its own address, which TensorFlow takes over afterwards.
+    TensorFlow itself would wait for an hour or for ever, and would not say which worker is missing.
+    Each worker listens at its own address here. TensorFlow uses the address afterwards.
 
     Args:
-        cluster: `Cluster`
-        patience: seconds to wait for all.
+        cluster: the workers.
+        patience: seconds to wait for all of them.
 
     Raises:
-        InputError: names the worker that is missing, or the address that is taken.
+        InputError: a worker is missing, or the address of this worker is in use. The message
+            names it.
     """
     others = {i for i in range(len(cluster.workers)) if i != cluster.index}
     unreached, unheard = set(others), set(others)
@@ -240,7 +245,7 @@ def wait_for_workers(cluster, patience):
 
 
 def _greet(cluster, other):
-    """Whether a worker could be told that this one is here."""
+    """Tells a worker that this one is ready; returns whether that worker could be reached."""
     try:
         with socket.create_connection(_host_and_port(cluster.workers[other]), 1.0) as connection:
             connection.sendall(_GREETING + b"%d\n" % cluster.index)
@@ -250,7 +255,7 @@ def _greet(cluster, other):
 
 
 def _heard(listener):
-    """Numbers of workers that have said that they are here since the last look."""
+    """The indices of the workers that have reported since the last call."""
     numbers = set()
     with contextlib.suppress(TimeoutError):
         while True:
@@ -264,8 +269,13 @@ def _heard(listener):
     return numbers
 
 
-def lost_workers(cluster, patience=1.0):
-    """Numbers of the other workers that do not listen at their addresses any more."""
+def lost_workers(cluster: Cluster, patience: float = 1.0) -> list[int]:
+    """The indices of the other workers that no longer listen at their addresses.
+
+    Args:
+        cluster: the workers.
+        patience: seconds to wait for each of them.
+    """
     lost = []
     for i, address in enumerate(cluster.workers):
         if i == cluster.index:

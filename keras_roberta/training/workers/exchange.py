@@ -1,5 +1,7 @@
 """Messages between the workers of a strategy, outside of a training step."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
@@ -7,20 +9,24 @@ from keras_roberta.training.workers.multi_worker import WorkerRank
 
 
 class Exchange:
-    """Lets workers tell each other numbers. Every worker makes the same calls in the same order.
+    """Sends numbers between workers.
 
-    All goes as 32-bit integers that are summed up, zeros from those who have nothing to say, so
-    that any number arrives bit by bit. With one worker nothing is sent.
+    Every worker must make the same calls in the same order. Values are sent as 32-bit integers
+    and summed over the workers, of which all but one send zeros. So every value arrives exactly.
+    With a single worker nothing is sent.
 
     Args:
-        strategy: a `tf.distribute.Strategy`.
+        strategy: the strategy that the workers share.
+
+    Attributes:
+        rank: the `WorkerRank` of this process.
 
     >>> exchange = Exchange(tf.distribute.get_strategy())
     >>> exchange([1.5, 2.0]).tolist(), exchange.of_chief([3]).tolist()
     ([[1.5, 2.0]], [3])
     """
 
-    def __init__(self, strategy):
+    def __init__(self, strategy: tf.distribute.Strategy):
         self.rank = WorkerRank.of(strategy)
         self._strategy = strategy
         self._first = self.rank.replicas(strategy).start
@@ -28,11 +34,11 @@ class Exchange:
             self._run, input_signature=[tf.TensorSpec([None], tf.int32)], autograph=False
         )
 
-    def __call__(self, numbers):
-        """The numbers of every worker.
+    def __call__(self, numbers: Sequence[float]) -> np.ndarray:
+        """Returns the numbers of all workers to every worker.
 
         Args:
-            numbers: floats, as many as on the other workers.
+            numbers: this worker's numbers. Every worker gives equally many.
 
         Returns:
             float64 (num_workers, len(numbers))
@@ -41,23 +47,24 @@ class Exchange:
         table[self.rank.index] = numbers
         return self._sum(table)
 
-    def of_chief(self, array):
-        """The chief's array, on all workers.
+    def of_chief(self, array: np.ndarray | Sequence[float]) -> np.ndarray:
+        """Returns the chief's array to every worker.
 
         Args:
-            array: of numbers; the others give one of the same shape and type, with any values.
+            array: numbers. The other workers give an array of the same shape and type; its values
+                are ignored.
         """
         array = np.asarray(array)
         return self._sum(array if self.rank.is_chief else np.zeros_like(array))
 
-    def bytes_of_chief(self, text):
-        """The chief's bytes, on all workers; the others give anything."""
+    def bytes_of_chief(self, text: bytes) -> bytes:
+        """Returns the chief's bytes to every worker; those of the others are ignored."""
         (size,) = self.of_chief(np.array([len(text)]))
         array = np.frombuffer(text, np.uint8) if self.rank.is_chief else np.zeros(size, np.uint8)
         return self.of_chief(array).tobytes()
 
     def _sum(self, array):
-        """The sum over workers of the 32-bit words of an array, of which one worker's are not 0."""
+        """Sums an array over the workers as 32-bit words; each is 0 on all workers but one."""
         if self.rank.num_workers == 1:
             return array
         content = array.tobytes()
@@ -68,7 +75,7 @@ class Exchange:
     def _run(self, words):
         def in_replica():
             replica = tf.distribute.get_replica_context()
-            speaks = replica.replica_id_in_sync_group == self._first  # one a worker
+            speaks = replica.replica_id_in_sync_group == self._first  # one for each worker
             mine = tf.where(speaks, words, tf.zeros_like(words))
             return replica.all_reduce(tf.distribute.ReduceOp.SUM, mine)
 

@@ -1,21 +1,25 @@
-"""What `fit` and `evaluate` of a model ask where several processes may train it together."""
+"""Support for `fit` and `evaluate` of a model that several workers may train together."""
 
 import contextlib
 import functools
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from keras_roberta.errors import InputError
 from keras_roberta.training.keras_internals import build_from_batch, without_strategy
 
-# TensorFlow is imported inside, since the models run on other backends too.
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+# TensorFlow is imported inside the functions, since the models also run on other backends.
 
 
 class FitWorkers:
-    """The workers and replicas that train a model; on other backends than TensorFlow, one.
+    """The workers and replicas that train a model.
 
-    `fit` and `evaluate` are called on every worker, with the same data; each worker reads its own
-    rows of each batch.
+    `fit` and `evaluate` are called on every worker with the same data. Each worker uses its own
+    rows of each batch. On other backends than TensorFlow there is one worker with one replica.
 
     Args:
         model: a `keras.Model`.
@@ -26,7 +30,7 @@ class FitWorkers:
 
     @property
     def several(self) -> bool:
-        """Whether the model's strategy is one of several processes."""
+        """Whether the model's strategy is a multi-worker strategy."""
         if keras.backend.backend() != "tensorflow":
             return False
         from keras_roberta.training.workers.multi_worker import is_multi_worker
@@ -35,13 +39,13 @@ class FitWorkers:
 
     @property
     def num_replicas(self) -> int:
-        """Replicas of the model, on all workers together."""
+        """The number of replicas of the model on all workers together."""
         if keras.backend.backend() != "tensorflow":
             return 1
         return self._model.distribute_strategy.num_replicas_in_sync
 
     def check_scope(self) -> None:
-        """Raises an InputError unless every weight was made within the strategy's scope."""
+        """Raises an InputError unless all weights were created in the strategy's scope."""
         if keras.backend.backend() != "tensorflow":
             return
         strategy = self._model.distribute_strategy
@@ -54,14 +58,17 @@ class FitWorkers:
                 )
 
     def check_divides(self, batch_size: int | None) -> None:
-        """Raises an InputError where batches of this size give replicas unequal parts."""
+        """Raises an InputError if a batch of this size cannot be split evenly over the replicas."""
         if self.num_replicas > 1:
             from keras_roberta.training.workers.multi_worker import check_divides
 
             check_divides(self._model.distribute_strategy, batch_size)
 
     def number_of_chief(self, number: int) -> int:
-        """The chief's number, an int of 32 bits; called on every worker, with any number."""
+        """Returns the chief's number, a 32-bit integer, to every worker.
+
+        Every worker must call this. The numbers of the others are ignored.
+        """
         if not self.several:
             return number
         from keras_roberta.training.workers.exchange import Exchange
@@ -69,18 +76,37 @@ class FitWorkers:
         return int(Exchange(self._model.distribute_strategy).of_chief([number])[0])
 
     def global_batches(
-        self, x, y=None, sample_weight=None, *, batch_size=None, shuffle=False, seed=None
-    ):
-        """Tokenised data as a dataset of the batches of all workers, the same on each of them."""
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        batch_size: int | None = None,
+        shuffle: bool = False,
+        seed: int | None = None,
+    ) -> "tf.data.Dataset":
+        """Tokenised data as a dataset of global batches: the same batches on every worker.
+
+        Args:
+            x: token features, or a dataset, which is returned as it is.
+            y: targets, or None.
+            sample_weight: weights of the targets, or None.
+            batch_size: rows of all workers together, 32 by default.
+            shuffle: whether to shuffle the rows.
+            seed: seed of the order.
+        """
         from keras_roberta.training.workers.multi_worker import as_dataset
 
         data = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
         return as_dataset(data, batch_size=batch_size or 32, shuffle=shuffle, seed=seed)
 
-    def own_part(self, dataset):
+    def own_part(
+        self, dataset: "tf.data.Dataset | tf.distribute.DistributedDataset"
+    ) -> "tf.distribute.DistributedDataset":
         """This worker's part of a dataset of global batches.
 
-        Also builds the model from the shapes of the data: Keras would ask the other workers.
+        Also builds the model from the shapes of the data. Keras would communicate with the other
+        workers to do so.
         """
         import tensorflow as tf
 
@@ -91,10 +117,10 @@ class FitWorkers:
             build_from_batch(self._model, example_batch(strategy, dataset))
         return spread(strategy, dataset) if isinstance(dataset, tf.data.Dataset) else dataset
 
-    def this_process_alone(self):
-        """A context in which Keras runs the model in this process, on its own copy of the weights.
+    def this_process_alone(self) -> contextlib.AbstractContextManager[None]:
+        """A context in which Keras runs the model only in this process, on its copy of the weights.
 
-        What is done there, a worker may do without the others.
+        Inside it, a worker may do things that the other workers do not do.
         """
         return without_strategy(self._model) if self.several else contextlib.nullcontext()
 
@@ -104,7 +130,7 @@ class FitWorkers:
         return self.several and not _keras_averages_logs(self._model.distribute_strategy)
 
 
-@functools.lru_cache(maxsize=1)  # one strategy a process; asking traces a step
+@functools.lru_cache(maxsize=1)  # there is one strategy in a process, and the answer takes time
 def _keras_averages_logs(strategy):
     from keras_roberta.training.workers.multi_worker import keras_averages_logs
 

@@ -1,12 +1,14 @@
 """Keras's `fit` and `evaluate` under `tf.distribute.MultiWorkerMirroredStrategy`.
 
-Keras 3.15 fails there: after each step its `reduce_per_replica` averages the logs, which are
-scalars, over an axis 0 that they do not have; and before the first step it averages the first batch
-over the workers to learn its shapes. Models are stepped by `step_function` instead, and built from
-the shapes of the data.
+Keras 3.15 fails there. After each step, its `reduce_per_replica` averages the logs over axis 0,
+which scalars do not have. Before the first step, it averages the first batch over the workers to
+find its shapes. So `step_function` runs the steps instead, and the model is built from the shapes
+of the data.
 """
 
 import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,7 +21,11 @@ from keras_roberta.training.workers.replica_batches import replica_batches
 
 @dataclasses.dataclass(frozen=True)
 class WorkerRank:
-    """Which of the workers this process is; the chief is number 0, and writes what is written.
+    """The rank of this process among the workers. Worker 0 is the chief, which writes all files.
+
+    Attributes:
+        num_workers: number of workers.
+        index: number of this worker, from 0.
 
     >>> WorkerRank.of(tf.distribute.get_strategy())
     WorkerRank(num_workers=1, index=0)
@@ -29,8 +35,8 @@ class WorkerRank:
     index: int = 0
 
     @classmethod
-    def of(cls, strategy):
-        """This process's place in a strategy's cluster."""
+    def of(cls, strategy: tf.distribute.Strategy) -> "WorkerRank":
+        """The rank of this process in the cluster of a strategy."""
         resolver = getattr(strategy, "cluster_resolver", None)
         cluster = resolver.cluster_spec().as_dict() if resolver else {}
         tasks = [(job, i) for job in ("chief", "worker") for i in range(len(cluster.get(job, ())))]
@@ -39,30 +45,34 @@ class WorkerRank:
         return cls(len(tasks), tasks.index((resolver.task_type, resolver.task_id)))
 
     @property
-    def is_chief(self):
+    def is_chief(self) -> bool:
+        """Whether this worker is the chief."""
         return self.index == 0
 
-    def replicas(self, strategy):
-        """The numbers of this worker's replicas: a range."""
+    def replicas(self, strategy: tf.distribute.Strategy) -> range:
+        """The numbers of this worker's replicas."""
         here = strategy.num_replicas_in_sync // self.num_workers
         return range(self.index * here, (self.index + 1) * here)
 
 
-def is_multi_worker(strategy):
-    """Whether the strategy has a cluster, be it of one worker."""
+def is_multi_worker(strategy: tf.distribute.Strategy) -> bool:
+    """Whether the strategy has a cluster of workers, even of a single one."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return False
     return bool(strategy.cluster_resolver.cluster_spec().as_dict())
 
 
-def spread(strategy, dataset):
-    """A dataset of global batches as one that gives each replica its own rows.
+def spread(
+    strategy: tf.distribute.Strategy, dataset: tf.data.Dataset
+) -> tf.distribute.DistributedDataset:
+    """Distributes a dataset of global batches: each replica gets its own rows.
 
     Args:
-        dataset: `tf.data.Dataset`, with the same batches on every worker.
+        strategy: the strategy that will read the dataset.
+        dataset: dataset with the same batches on every worker.
 
-    Returns:
-        `tf.distribute.DistributedDataset`
+    Raises:
+        InputError: the batches cannot be split evenly over the replicas.
     """
     check_divides(strategy, _static_rows(dataset))
     here = WorkerRank.of(strategy).replicas(strategy)
@@ -70,8 +80,11 @@ def spread(strategy, dataset):
     return strategy.distribute_datasets_from_function(lambda _: parts)
 
 
-def check_divides(strategy, batch_size):
-    """Raises an InputError where a batch, if its size is known, gives replicas unequal parts."""
+def check_divides(strategy: tf.distribute.Strategy, batch_size: int | None) -> None:
+    """Raises an InputError if a batch of this size cannot be split evenly over the replicas.
+
+    A `batch_size` of None, which means unknown, is not checked.
+    """
     replicas = strategy.num_replicas_in_sync
     if batch_size is not None and batch_size % replicas:
         raise InputError(
@@ -80,14 +93,17 @@ def check_divides(strategy, batch_size):
         )
 
 
-def step_function(model, step):
-    """A function of an iterator that does a step on every replica and returns the mean logs.
+def step_function(
+    model: keras.Model, step: Callable[[Any], dict[str, Any]]
+) -> Callable[[Iterator], dict[str, Any]]:
+    """A function that takes an iterator, runs a step on every replica and returns the mean logs.
 
-    It takes the place of what `keras.Model.make_train_function` makes. All logs are averaged at
-    once, so that they cost one message.
+    It replaces the function that `keras.Model.make_train_function` returns. All logs are averaged
+    together, in one message between the workers.
 
     Args:
-        model: gives `distribute_strategy`, `steps_per_execution` and `run_eagerly`.
+        model: a compiled model; its `distribute_strategy`, `steps_per_execution` and `run_eagerly`
+            are used.
         step: `model.train_step` or `model.test_step`.
     """
     strategy = model.distribute_strategy
@@ -115,7 +131,7 @@ def step_function(model, step):
             try:
                 if isinstance(iterator, (tf.data.Iterator, tf.distribute.DistributedIterator)):
                     logs = on_next(iterator)
-                else:  # of `train_on_batch`
+                else:  # called by `train_on_batch`
                     logs = on_batch(next(iterator))
             except (tf.errors.OutOfRangeError, StopIteration):
                 if logs is None:
@@ -126,8 +142,11 @@ def step_function(model, step):
     return function
 
 
-def keras_averages_logs(strategy):
-    """Whether this Keras can average logs over workers; then its own step is taken."""
+def keras_averages_logs(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this version of Keras can average logs over workers.
+
+    If it can, `step_function` is not needed.
+    """
     with strategy.scope():
         probe = _Probe()
         probe.compile()
@@ -135,7 +154,7 @@ def keras_averages_logs(strategy):
     try:
         return float(probe.train_function(iter([tf.zeros((1, 1))]))["loss"]) == 1.0
     except (ValueError, TypeError, tf.errors.InvalidArgumentError):
-        return False  # found while the step is traced; nothing was sent
+        return False  # raised while the step is traced, before any message
 
 
 class _Probe(keras.Model):
@@ -143,12 +162,16 @@ class _Probe(keras.Model):
         return {"loss": tf.ones(())}
 
 
-def example_batch(strategy, dataset):
-    """A batch of zeros of a dataset's types, for shapes to be learned from.
+def example_batch(
+    strategy: tf.distribute.Strategy,
+    dataset: tf.data.Dataset | tf.distribute.DistributedDataset,
+) -> Any:
+    """A batch with the shapes and types of a dataset, to build a model from.
 
     Args:
-        dataset: `tf.data.Dataset`, or a `tf.distribute.DistributedDataset`, of which the first
-            element is taken.
+        strategy: the strategy of a distributed dataset.
+        dataset: a `tf.data.Dataset`, whose example is a batch of zeros, or a
+            `tf.distribute.DistributedDataset`, whose example is its first element.
     """
     if isinstance(dataset, tf.data.Dataset):
         return tf.nest.map_structure(
@@ -159,15 +182,21 @@ def example_batch(strategy, dataset):
     return tf.nest.map_structure(lambda v: strategy.experimental_local_results(v)[0], first)
 
 
-def as_dataset(data, *, batch_size, shuffle=False, seed=None):
-    """Tokenised data as a `tf.data.Dataset` of batches, in an order that the seed decides; what is
-    a dataset stays as it is.
+def as_dataset(
+    data: Any, *, batch_size: int, shuffle: bool = False, seed: int | None = None
+) -> tf.data.Dataset:
+    """Tokenised data as a `tf.data.Dataset` of batches.
 
     Args:
-        data: a dataset, or `x`, `(x, y)` or `(x, y, sample_weight)` of arrays.
+        data: `x`, `(x, y)` or `(x, y, sample_weight)` of arrays, or a dataset, which is returned
+            as it is.
+        batch_size: rows in a batch.
+        shuffle: whether to shuffle the rows.
+        seed: seed of the order.
 
     Raises:
-        InputError: it is of a kind of which workers cannot be sure to hold the same.
+        InputError: the data is of another kind, such as a generator, so that the workers might
+            read different rows.
     """
     if isinstance(data, (tf.data.Dataset, tf.distribute.DistributedDataset)):
         return data

@@ -1,22 +1,24 @@
-"""The parts of batches that belong to the replicas of one worker."""
+"""Splits batches into the parts for the replicas of one worker."""
 
 import tensorflow as tf
 
 
-def replica_batches(dataset, num_replicas, replicas):
-    """Each batch of a dataset as the parts of some replicas, one after the other.
+def replica_batches(
+    dataset: tf.data.Dataset, num_replicas: int, replicas: range
+) -> tf.data.Dataset:
+    """Splits each batch and gives the parts of some replicas, one after the other.
 
-    Replica r has the rows from `r * rows / num_replicas` on: every row is in one part, and where
-    all workers have the same batches no two have the same row. The parts of a batch whose rows do
-    not divide differ by one row.
+    Replica r gets the rows from `r * rows / num_replicas` up to those of replica r + 1. So every
+    row is in exactly one part, if all workers have the same batches. If the rows cannot be split
+    evenly, the parts of a batch differ by one row.
 
     Args:
-        dataset: `tf.data.Dataset` of batches.
-        num_replicas: of all workers together.
-        replicas: range of the numbers of this worker's.
+        dataset: dataset of batches.
+        num_replicas: number of replicas of all workers together.
+        replicas: the numbers of this worker's replicas.
 
     Returns:
-        `tf.data.Dataset` with `len(replicas)` elements a batch.
+        a dataset with `len(replicas)` elements for each batch.
 
     >>> batches = tf.data.Dataset.range(8).batch(4)
     >>> [part.tolist() for part in replica_batches(batches, 4, range(2, 4)).as_numpy_iterator()]
@@ -39,7 +41,7 @@ def replica_batches(dataset, num_replicas, replicas):
     def whole(*batch):
         return batch if len(batch) > 1 else batch[0]
 
-    if len(replicas) == 1:  # keeps the number of elements known
+    if len(replicas) == 1:  # `map` keeps the number of elements
         return dataset.map(lambda *batch: part(whole(*batch), replicas[0]))
     cardinality = dataset.cardinality()
     numbers = tf.data.Dataset.range(replicas.start, replicas.stop)

@@ -1,34 +1,41 @@
-"""`tf.distribute` strategies by name, for one device up to many machines."""
+"""`tf.distribute` strategies by name, from one device to many machines."""
 
 import contextlib
 import re
+from collections.abc import Iterator
 
 import tensorflow as tf
 
 from keras_roberta.errors import InputError, WorkerLostError
-from keras_roberta.training.workers.cluster import find_cluster, lost_workers, wait_for_workers
+from keras_roberta.training.workers.cluster import (
+    Cluster,
+    find_cluster,
+    lost_workers,
+    wait_for_workers,
+)
 
 STRATEGIES = ("none", "mirrored", "multiworker", "auto")
 
 
-def make_strategy(name="auto", cluster=None, patience=300.0):
-    """The strategy of a name; made before any tensor or model is.
+def make_strategy(
+    name: str = "auto", cluster: Cluster | None = None, patience: float = 300.0
+) -> tf.distribute.Strategy:
+    """Makes a strategy by its name. Call it before any tensor or model is made.
 
         none          one device
         mirrored      all GPUs of this machine
-        multiworker   this process is one of several, which TF_CONFIG or SLURM's variables name
-        auto          multiworker where they name any; else mirrored where there are several GPUs
+        multiworker   all workers that TF_CONFIG or SLURM's variables name; this process is one
+        auto          multiworker if they name any; else mirrored if there are several GPUs; else
+                      none
 
     Args:
-        name: one of these.
-        cluster: `Cluster`; `find_cluster()` by default.
+        name: one of these names.
+        cluster: the workers; by default those of `find_cluster()`.
         patience: seconds to wait for the other workers.
 
-    Returns:
-        `tf.distribute.Strategy`
-
     Raises:
-        InputError: the cluster cannot be read, a worker is missing, or it is too late.
+        InputError: the cluster cannot be read, a worker is missing, or a tensor or model was made
+            before.
     """
     if name not in STRATEGIES:
         raise InputError(f"strategy {name!r}: choose from {', '.join(STRATEGIES)}")
@@ -69,17 +76,17 @@ def _resolver(cluster):
 
 
 @contextlib.contextmanager
-def worker_errors(cluster):
-    """Turns what TensorFlow makes of a worker that has gone, or is silent, into one line.
+def worker_errors(cluster: Cluster | None) -> Iterator[None]:
+    """A context that turns TensorFlow's errors about a lost worker into a one-line message.
 
-    A process that ends is noticed at once, one that hangs or is cut off by its heartbeats, which
-    TensorFlow's coordination service misses after some ten seconds.
+    A process that ends is noticed at once. A process that hangs or has lost its network is noticed
+    by TensorFlow's coordination service after about ten seconds without a heartbeat.
 
     Args:
-        cluster: `Cluster`, or None where there is none.
+        cluster: the workers, or None if there is no cluster.
 
     Raises:
-        WorkerLostError: names the worker.
+        WorkerLostError: a worker is lost. The message names it.
     """
     try:
         yield
@@ -95,8 +102,11 @@ def worker_errors(cluster):
 
 
 def _silent_workers(error, cluster):
-    """Numbers of the workers that TensorFlow's coordination service, in the chief, has not heard
-    from; the chief's where nothing is heard of that."""
+    """The indices of the workers that no longer send heartbeats.
+
+    TensorFlow's coordination service, which runs in the chief, reports them. If the service itself
+    does not answer, the chief is the silent worker.
+    """
     if isinstance(error, tf.errors.DeadlineExceededError) and cluster.index > 0:
         return [0]
     message = error.message or ""
