@@ -72,7 +72,9 @@ PRESETS = {
     "masked_lm_of_pretrainer": ("RobertaMaskedLM", "pretrainer"),
     "backbone": ("RobertaBackbone", "backbone"),
 }
-# Name -> the preset, the function and its arguments. Of SavedModels the outputs alone are kept.
+# Name -> the preset, the function and its arguments. Of SavedModels the outputs alone are kept, but
+# of one that takes token ids.
+KEPT_SAVED_MODEL = "classifier-saved-model-tokens"
 SHORT = {"sequence_lengths": [16]}
 EXPORTS = {
     f"{name}-{kind}": (name, function, arguments)
@@ -83,6 +85,12 @@ EXPORTS = {
         ("text-int8.tflite", "to_tflite", {"inputs": "text", "quantization": "int8", **SHORT}),
         ("saved-model", "to_saved_model", {"warmup_batch_sizes": [1], "warmup_lengths": [8]}),
     ]
+} | {
+    KEPT_SAVED_MODEL: (
+        "classifier",
+        "to_saved_model",
+        {"inputs": "tokens", "warmup_batch_sizes": [1], "warmup_lengths": [8]},
+    )
 }
 COMMANDS = [
     ["predict", "--model", "classifier", "a fine film", "Größe 3,5", " two  lines", "a\tb"],
@@ -271,7 +279,7 @@ def freeze_exports(frozen, models, directory):
         task = models[preset]
         takes_ids = arguments.get("inputs") == "tokens"
         with tempfile.TemporaryDirectory() as temporary:
-            is_kept = function == "to_tflite"
+            is_kept = function == "to_tflite" or name == KEPT_SAVED_MODEL
             path = (directory if is_kept else pathlib.Path(temporary)) / name
             getattr(export, function)(task, path, **arguments)
             runner = export.load(path, task.preprocessor.tokenizer if takes_ids else None)
@@ -378,6 +386,8 @@ the regressor and the masked language model each:
 - `*-text.tflite`: float32, the tokenizer in the file.
 - `*-tokens.tflite`: float32, on token ids.
 - `*-text-int8.tflite`: as the first, quantized.
+
+And by `export.to_saved_model` `classifier-saved-model-tokens/`, the classifier on token ids.
 
 And:
 

@@ -21,7 +21,7 @@ class ExportOptions(Options):
     quantization: str | None = option(
         None,
         f"How a TFLite model keeps its weights: {_SUMMARIES}.",
-        choices=tuple(SCHEMES),
+        choices=lambda: tuple(SCHEMES),
         shown_default="int8",
     )
     sequence_lengths: tuple[int, ...] | None = option(
