@@ -134,8 +134,8 @@ class Samples:
         swapped = np.zeros(len(rows), bool)
         with_sop, with_nsp = "sop" in batch, "nsp" in batch
         if with_nsp:
-            # Two rows exchange their second segments, so no segment is lost or used twice. With sop,
-            # a third of the rows are exchanged, a third swapped and a third unchanged.
+            # Two rows exchange their second segments, so no segment is lost or used twice. With
+            # sop, a third of the rows are exchanged, a third swapped and a third unchanged.
             partners = source.partners(rows)
             chance = uniform(*draw, _EXCHANGED, np.minimum(rows, partners))
             exchanged = chance < (1 / 3 if with_sop else 1 / 2)
