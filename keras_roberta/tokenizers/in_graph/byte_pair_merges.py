@@ -6,7 +6,7 @@ The rounds here give the same result. Each round merges in parallel all pairs th
 merged in that order. Rounds are repeated until no pair is left.
 
 Which pairs are certain? Let `reach` be the length in bytes of the longest token that contains a
-byte of the word. A pair (left, right) fails to merge only if `left` or `right` first becomes part of
+byte of the word. A pair (left, right) fails to merge only if one of its symbols first joins
 another token. That token is built from symbols at most `reach` bytes away, and the first step is to
 merge one of the present pairs. So a pair is certain to be merged if its rank is the lowest within
 `reach` bytes on both sides in its word. Words longer than `reach` are cut into segments of `reach`
