@@ -1,4 +1,4 @@
-"""Byte-level BPE inside the TensorFlow graph, equal to the host tokenizer on every string."""
+"""Byte-level BPE in the TensorFlow graph, with the same ids as the host tokenizer."""
 
 from keras_roberta.tokenizers.in_graph.batched import BatchedTokenizer
 from keras_roberta.tokenizers.in_graph.static import StaticTokenizer

@@ -1,6 +1,8 @@
-"""The tokenizer for batches of strings: in tf.data, in a SavedModel, in TF Serving."""
+"""A tokenizer for batches of strings, for tf.data, SavedModels and TF Serving."""
 
 import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -13,16 +15,19 @@ from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS
 class BatchedTokenizer(tf.Module):
     """RoBERTa's tokenizer on tf.string tensors.
 
-    The ids are those of the host tokenizer for every string. Bytes that are not UTF-8 count as
-    U+FFFD, as in Python's `bytes.decode(errors="replace")`; NUL is a character like others.
+    For every string the ids are those of the host tokenizer. Bytes that are not UTF-8 count as
+    U+FFFD, as in Python's `bytes.decode(errors="replace")`. NUL is an ordinary character.
 
     Args:
-        vocabulary: dict, token in the GPT-2 byte alphabet -> id.
-        merges: list of (left, right), best first.
-        special_tokens: those that become their id where a text spells them out. None: all of
-            `<s>`, `<pad>`, `</s>`, `<unk>` and `<mask>`; see `ByteLevelBPE`.
-        add_prefix_space: whether "a" is read as " a". RoBERTa's own tokenizer does not.
-        start_id, pad_id, end_id: the ids around texts and behind them.
+        vocabulary: {token in the GPT-2 byte alphabet: id}.
+        merges: pairs (left, right), in the order of their ranks.
+        special_tokens: special tokens that become one id when they are spelt out in a text. None:
+            all of `<s>`, `<pad>`, `</s>`, `<unk>` and `<mask>`; see `ByteLevelBPE`.
+        add_prefix_space: whether to tokenize "a" like " a". RoBERTa's own tokenizer does not.
+        start_id: id of the token in front of a text.
+        pad_id: id of padding.
+        end_id: id of the token behind a text.
+        name: name of the module.
 
     >>> tokenizer = BatchedTokenizer(vocabulary, merges)                        # doctest: +SKIP
     >>> tokenizer(["Hello world"])["token_ids"].numpy()                         # doctest: +SKIP
@@ -31,23 +36,23 @@ class BatchedTokenizer(tf.Module):
 
     def __init__(
         self,
-        vocabulary,
-        merges,
-        special_tokens=None,
-        add_prefix_space=False,
-        start_id=0,
-        pad_id=1,
-        end_id=2,
-        name="batched_tokenizer",
+        vocabulary: Mapping[str, int],
+        merges: Sequence[tuple[str, str]],
+        special_tokens: Sequence[str] | None = None,
+        add_prefix_space: bool = False,
+        start_id: int = 0,
+        pad_id: int = 1,
+        end_id: int = 2,
+        name: str = "batched_tokenizer",
     ):
         super().__init__(name=name)
         self.bpe = ByteLevelBPE(vocabulary, merges, special_tokens, add_prefix_space)
         self.start_id, self.pad_id, self.end_id = start_id, pad_id, end_id
         with tf.init_scope(), tf.device("CPU"):
-            # Of each id, and at last that of all others: nothing.
+            # The bytes of each id, and at the end b"" for all other ids.
             self.spellings = tf.constant([*spellings(vocabulary), b""])  # (num_ids + 1,)
             self.plain_spellings = tf.constant([*spellings(vocabulary, skip=SPECIAL_TOKENS), b""])
-        # Traced once each, for batches of any size; plain first, then with offsets.
+        # Each is traced once, for batches of any size: first without, then with offsets.
         self._tokens = [
             tf.function(
                 functools.partial(self._tokenize_all, with_offsets=with_offsets),
@@ -57,20 +62,32 @@ class BatchedTokenizer(tf.Module):
             for with_offsets in (False, True)
         ]
 
-    def __call__(self, texts, text_pairs=None, max_length=512, with_offsets=False):
-        """Tokenizes, puts the special tokens around, truncates, pads to the longest row.
+    def __call__(
+        self,
+        texts: Any,
+        text_pairs: Any = None,
+        max_length: int | None = 512,
+        with_offsets: bool = False,
+    ) -> dict[str, tf.Tensor]:
+        """Tokenizes texts, adds special tokens, truncates, and pads to the longest row.
 
         Args:
-            texts: tf.string [batch].
-            text_pairs: tf.string [batch], for rows `<s> a </s></s> b </s>`.
-            max_length: int, tokens in a row at most, special tokens included: the longer text is
-                cut first, as by the `tokenizers` library's "longest_first". None: no limit.
-            with_offsets: whether to tell which bytes a token stands for.
+            texts: tf.string [batch], or anything that becomes one.
+            text_pairs: tf.string [batch], the second texts of pairs, for rows
+                `<s> a </s></s> b </s>`; or None.
+            max_length: largest number of tokens in a row, special tokens included. The longer text
+                is cut first, like "longest_first" of the `tokenizers` library. None: no limit.
+            with_offsets: whether to return the bytes that each token stands for.
 
         Returns:
-            dict of int32 tensors [batch, longest]: `token_ids`, `padding_mask`; with offsets also
-            `offsets` [batch, longest, 2]: begin and end of the token in the bytes of its text,
-            the space before a word included; (0, 0) for special tokens that are not in the text.
+            token_ids: int32 [batch, longest].
+            padding_mask: int32 [batch, longest].
+            offsets: int32 [batch, longest, 2], only if `with_offsets`: begin and end of each token
+                in the bytes of its text. The space before a word is included. (0, 0) for special
+                tokens that are not in the text.
+
+        Raises:
+            InputError: `max_length` leaves no room for the special tokens.
         """
         texts = tf.convert_to_tensor(texts, tf.string)
         both = [texts]
@@ -80,15 +97,29 @@ class BatchedTokenizer(tf.Module):
         with tf.device("CPU"):
             return self._pack(max_length, len(both), *tokens)
 
-    def tokenize(self, texts):
-        """Tokens without special tokens around: tf.string [batch] -> int32 ragged [batch, None]."""
+    def tokenize(self, texts: Any) -> tf.RaggedTensor:
+        """Tokenizes texts without adding special tokens.
+
+        Args:
+            texts: tf.string [batch], or anything that becomes one.
+
+        Returns:
+            int32 ragged [batch, None], token ids
+        """
         token_ids, counts = self._tokens[False](tf.convert_to_tensor(texts, tf.string))
         return tf.RaggedTensor.from_row_lengths(token_ids, counts, validate=False)
 
-    def detokenize(self, token_ids, skip_special_tokens=True):
-        """Texts of ids: int32 [batch, length], dense or ragged -> tf.string [batch].
+    def detokenize(
+        self, token_ids: tf.Tensor | tf.RaggedTensor, skip_special_tokens: bool = True
+    ) -> tf.Tensor:
+        """Converts token ids to texts.
 
-        Bytes that do not make UTF-8 come out as U+FFFD, ids beyond the vocabulary as "".
+        Args:
+            token_ids: int32 [batch, length], dense or ragged. Ids beyond the vocabulary give "".
+            skip_special_tokens: whether to leave out special tokens.
+
+        Returns:
+            tf.string [batch]. Bytes that are not UTF-8 become U+FFFD.
         """
         with tf.device("CPU"):
             spellings = self.plain_spellings if skip_special_tokens else self.spellings
@@ -97,10 +128,10 @@ class BatchedTokenizer(tf.Module):
             return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
 
     def _tokenize_all(self, texts, with_offsets):
-        """Ids [tokens] of all tokens, their counts [batch], and perhaps offsets [tokens, 2]."""
+        """All token ids [tokens], their counts [batch], and offsets [tokens, 2] if asked for."""
         with tf.device("CPU"):
             num_texts = tf.size(texts)
-            # Every text with a barrier behind it: a NUL that belongs to no text.
+            # Every text has a barrier behind it: a NUL that belongs to no text.
             lengths = tf.strings.length(texts) + 1  # (batch,)
             joined = tf.strings.reduce_join(tf.concat([texts, [""]], 0), separator="\0")
             utf8 = tf.cast(tf.io.decode_raw(joined, tf.uint8), tf.int32)  # (bytes,)

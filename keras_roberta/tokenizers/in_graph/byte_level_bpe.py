@@ -1,5 +1,7 @@
 """Byte-level BPE from bytes to token ids, in plain TensorFlow ops."""
 
+from collections.abc import Collection, Mapping, Sequence
+
 import numpy as np
 import tensorflow as tf
 
@@ -22,34 +24,36 @@ from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS, byte_alphabet
 
 
 class ByteLevelBPE(tf.Module):
-    """The part that the batched and the static tokenizer share.
+    """The common part of the batched and the static tokenizer.
 
-    Texts come as one vector of bytes with a *barrier* byte behind each. All of the work is done on
-    such vectors: bytes to characters (`utf8`), special tokens, words (`pre_tokenization`), merges
-    (`byte_pair_merges`). Neither string kernels nor look-up tables are used, so the graph loads
-    wherever TensorFlow or TFLite does.
+    The input is one vector with the bytes of all texts, and a *barrier* byte behind each text. All
+    steps work on such vectors: finding characters (`utf8`), special tokens (`special_tokens`) and
+    words (`pre_tokenization`), and merging (`byte_pair_merges`). The graph has neither string ops
+    nor look-up tables, so it can be loaded by every TensorFlow and TFLite.
 
     Args:
-        vocabulary: dict, token in the GPT-2 byte alphabet -> id. Ids are distinct; all 256 bytes
-            are there.
-        merges: list of (left, right), best first.
-        special_tokens: those that become their id where a text spells them out; each is in the
-            vocabulary. `<mask>` takes the white space before it along. None: those of `<s>`,
-            `<pad>`, `</s>`, `<unk>` and `<mask>` that the vocabulary has, as in RoBERTa's
-            `tokenizer.json`. (): all text is plain text.
-        add_prefix_space: whether "a" is read as " a".
+        vocabulary: {token in the GPT-2 byte alphabet: id}. The ids are distinct, and all 256 bytes
+            are tokens.
+        merges: pairs (left, right), in the order of their ranks.
+        special_tokens: special tokens that become one id when they are spelt out in a text. Each
+            must be in the vocabulary. `<mask>` includes the white space before it. None: those of
+            `<s>`, `<pad>`, `</s>`, `<unk>` and `<mask>` that are in the vocabulary, as in
+            RoBERTa's `tokenizer.json`. (): all text is plain text.
+        add_prefix_space: whether to tokenize "a" like " a".
+        name: name of the module.
 
     Raises:
-        InputError: the vocabulary lacks what it needs, or special tokens can overlap in a text.
+        InputError: the vocabulary lacks a token or its ids are not distinct, or special tokens can
+            overlap in a text.
     """
 
     def __init__(
         self,
-        vocabulary,
-        merges,
-        special_tokens=None,
-        add_prefix_space=False,
-        name="byte_level_bpe",
+        vocabulary: Mapping[str, int],
+        merges: Sequence[tuple[str, str]],
+        special_tokens: Sequence[str] | None = None,
+        add_prefix_space: bool = False,
+        name: str = "byte_level_bpe",
     ):
         super().__init__(name=name)
         alphabet = byte_alphabet()
@@ -73,21 +77,28 @@ class ByteLevelBPE(tf.Module):
             self.byte_ids = tf.constant([vocabulary[letter] for letter in alphabet], tf.int32)
             self.token_lengths = tf.constant(lengths)  # (num_ids,)
 
-    def __call__(self, utf8, texts, size=None, with_spans=False):
-        """Tokenizes.
+    def __call__(
+        self,
+        utf8: tf.Tensor,
+        texts: tf.Tensor,
+        size: int | None = None,
+        with_spans: bool = False,
+    ) -> list[tf.Tensor]:
+        """Tokenizes a vector of bytes.
 
         Args:
             utf8: int32 [n], bytes.
-            texts: int32 [n], the number of each byte's text, from 1, ascending; 0 at barriers,
-                of which there is one behind every text, and at padding.
-            size: n, if it is static.
+            texts: int32 [n], the number of each byte's text, from 1, ascending. It is 0 at the
+                barriers, of which there is one behind every text, and at padding.
+            size: n if it is static, else None.
             with_spans: whether to return begins and ends as well.
 
         Returns:
-            token_ids: int32 [tokens], no special tokens around; with a `size` zeros behind.
-            texts: int32, same shape: the text of each token; 0 behind them.
-            begins, ends: if `with_spans`, int32, same shape: the bytes of `utf8` that each token
-                stands for.
+            token_ids: int32 [tokens], without special tokens around the texts. If `size` is given
+                the shape is [size], with zeros behind the tokens.
+            texts: int32, same shape, the number of each token's text; 0 behind the tokens.
+            begins: int32, same shape, only if `with_spans`: the first byte in `utf8` of each token.
+            ends: int32, same shape, only if `with_spans`: the byte in `utf8` behind each token.
         """
         code_points, bad, width = characters(utf8)
         classes = spread(self.classes(code_points), width)  # (n,)
@@ -118,12 +129,15 @@ class ByteLevelBPE(tf.Module):
         return keep_where((tokens > 0) & (texts > 0), *columns, size=size)
 
     def _rewrite(self, utf8, texts, classes, specials, bad, width, size):
-        """Bytes to symbols: a special token is one, a malformed subpart is the three of U+FFFD.
+        """Rewrites bytes as symbols.
+
+        A symbol is a byte, or a whole special token. A malformed subpart becomes the three bytes of
+        U+FFFD.
 
         Returns the columns [symbols]: byte, token id, text, class, whether it is a barrier, and
-        the bytes of the input, from begin to end, that the symbol stands for.
+        begin and end of the symbol in the bytes of the input.
         """
-        # The first byte of a malformed subpart or a special token stands for all of its extent.
+        # The first byte of a malformed subpart or a special token stands for the whole of it.
         bad_extent = tf.where(bad, width, 1)  # (n,)
         special_extent = look_up(self.specials.lengths, specials)
         extent = tf.maximum(bad_extent, special_extent)
@@ -140,7 +154,7 @@ class ByteLevelBPE(tf.Module):
 
         source = repeat_index(counts, size)  # (symbols,) or (size,)
         copy = tf.range(tf.size(source)) - look_up(tf.cumsum(counts, exclusive=True), source)
-        copy -= look_up(prefixed, source)  # -1 for the space in front, else from 0
+        copy -= look_up(prefixed, source)  # -1 for a prefix space, else from 0
         specials, texts, bad, extent = (
             look_up(column, source) for column in (specials, texts, bad, extent)
         )
@@ -148,7 +162,7 @@ class ByteLevelBPE(tf.Module):
         replacement = tf.where(copy == 0, first, tf.where(copy == 1, second, third))
         symbols = tf.where(bad, replacement, look_up(utf8, source))
         symbols = tf.where(copy < 0, ord(" "), symbols)
-        if size is not None:  # what is put in takes room: the end may be cut within a character
+        if size is not None:  # added bytes need room, so the end may be cut within a character
             texts = tf.where(cut_characters(symbols, size), 0, texts)
 
         special_ids = look_up(self.specials.token_ids, specials)
@@ -160,8 +174,17 @@ class ByteLevelBPE(tf.Module):
         return symbols, token_ids, texts, classes, barriers, source, ends
 
 
-def runs_before(marks, members, size):
-    """The members of runs of members that end right before a mark: bool [n]."""
+def runs_before(marks: tf.Tensor, members: tf.Tensor, size: int | None) -> tf.Tensor:
+    """Finds the runs of members that end right before a mark.
+
+    Args:
+        marks: bool [n].
+        members: bool [n].
+        size: n if it is static, else None.
+
+    Returns:
+        bool [n], the members that belong to such runs
+    """
     runs = tf.cumsum(tf.cast(members != previous(members, fill=False), tf.int32))  # (n,)
     last = members & following(marks, fill=False)
     count = (tf.size(runs) if size is None else size) + 1
@@ -169,15 +192,15 @@ def runs_before(marks, members, size):
     return members & (look_up(chosen, runs) > 0)
 
 
-def cut_characters(utf8, size):
-    """The bytes of a character that does not end before `size`: bool [size]."""
+def cut_characters(utf8: tf.Tensor, size: int) -> tf.Tensor:
+    """Finds the bytes of a character that is cut at the end of the vector: bool [size]."""
     width = 1 + sum(tf.cast(utf8 >= lead, tf.int32) for lead in (0xC0, 0xE0, 0xF0))
     width = tf.where(tf.range(size) + width > size, width, 1)
     return (width > 1) | covered(width, 4)
 
 
-def spellings(vocabulary, skip=()):
-    """The bytes of each id, a list; empty for ids without a token and for tokens to skip."""
+def spellings(vocabulary: Mapping[str, int], skip: Collection[str] = ()) -> list[bytes]:
+    """The bytes of each id; b"" for ids without a token and for tokens to skip."""
     bytes_of = {letter: bytes([byte]) for byte, letter in enumerate(byte_alphabet())}
     spelt = [b""] * (max(vocabulary.values()) + 1)
     for token, token_id in vocabulary.items():

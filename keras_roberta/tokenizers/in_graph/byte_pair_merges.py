@@ -1,45 +1,47 @@
 """Byte-pair merges in all words of all texts at once.
 
-Byte-pair encoding merges, in each word, the adjacent pair of lowest rank, the leftmost of several
-(Sennrich et al., "Neural machine translation of rare words with subword units", 2016). Here a round
-merges in parallel every pair that this order is sure to merge, and the rounds go on until no pair
-is left.
+Byte-pair encoding repeatedly merges the adjacent pair of lowest rank in a word, and the leftmost of
+equal ones (Sennrich et al., "Neural machine translation of rare words with subword units", 2016).
+The rounds here give the same result. Each round merges in parallel all pairs that are certain to be
+merged in that order. Rounds are repeated until no pair is left.
 
-Which pairs are sure? Let `reach` be the length in bytes of the longest token that has a byte of the
-word in it. What could take `left` or `right` away from a pair before its turn is a longer token
-that ends or begins there. That token has to be built first, from symbols no further than `reach`
-bytes away, and its first step is one of the pairs that are there now. So a pair whose rank is the
-lowest within `reach` bytes to either side in its word will be merged. Words longer than that are
-cut into segments of `reach` bytes, and a pair is held against the lowest rank in its own segment
-and the two beside it.
+Which pairs are certain? Let `reach` be the length in bytes of the longest token that contains a
+byte of the word. A pair (left, right) fails to merge only if one of its symbols first joins
+another token. That token is built from symbols at most `reach` bytes away, and the first step is to
+merge one of the present pairs. So a pair is certain to be merged if its rank is the lowest within
+`reach` bytes on both sides in its word. Words longer than `reach` are cut into segments of `reach`
+bytes, and a pair is compared with the lowest rank in its own segment and the two next to it.
 
-Hence the rounds depend on what a few segments hold, not on the length of a word, and the time is
-linear in the bytes. With RoBERTa's merges: 16 rounds for 6,000 English sentences, 2 for a megabyte
-of one letter, 60 for a megabyte of random letters, 94 for a megabyte of tokens without a space, the
-worst that was found. Each round looks up every remaining pair once; words in which no pair is
-left are taken out.
+So the number of rounds depends on the content of a few segments, not on the length of a word, and
+the time is linear in the number of bytes. With RoBERTa's merges: 16 rounds for 6,000 English
+sentences, 2 for a megabyte of one letter, 60 for a megabyte of random letters, and 94 for a
+megabyte of tokens without a space, the worst case found. Each round looks up every remaining pair
+once. Words without a pair are taken out.
 
-Pairs of equal rank that overlap (a a a) are merged from the left: the first, the third, ... of
-their run. All others of equal rank merge together, except those whose product takes part in a merge
-of lower rank (`MergeTable.out_of_order`): these go one at a time.
+Overlapping pairs of equal rank (a a a) are merged from the left: the first, the third, ... of their
+run. Other pairs of equal rank merge at the same time, except if their product is part of a merge of
+lower rank (`MergeTable.out_of_order`). Such pairs merge one at a time.
 """
 
 import tensorflow as tf
 
+from keras_roberta.tokenizers.in_graph.merge_table import MergeTable
 from keras_roberta.tokenizers.in_graph.vectors import following, keep_where, look_up, previous
 
 
-def merge_bytes(token_ids, starts, table, size=None):
-    """Merges until nothing is left to merge.
+def merge_bytes(
+    token_ids: tf.Tensor, starts: tf.Tensor, table: MergeTable, size: int | None = None
+) -> tf.Tensor:
+    """Merges the bytes of all words until no pair is left.
 
     Args:
         token_ids: int32 [n], the tokens of single bytes.
-        starts: bool [n], the places where a word begins.
-        table: MergeTable.
-        size: n, if it is static.
+        starts: bool [n], whether a word begins at a byte.
+        table: the merges.
+        size: n if it is static, else None.
 
     Returns:
-        int32 [n]: 1 + the id of each token at the place of its first byte, 0 elsewhere.
+        int32 [n]: 1 + id of each token, at its first byte; 0 at all other bytes
     """
     n = tf.size(token_ids) if size is None else size
     word = tf.cumsum(tf.cast(starts, tf.int32))  # (n,)
@@ -53,8 +55,9 @@ def merge_bytes(token_ids, starts, table, size=None):
     )  # (num_segments,)
     is_continued = following(continues, fill=False)
     whole_word = ~(continues | is_continued)
-    # A symbol's pair is the one with the symbol on its left. The first of a word has none: its
-    # segment is negative. Places count from 1; at 0 is what `keep_where` puts behind the symbols.
+    # The pair of a symbol is the one with the symbol on its left. The first symbol of a word has
+    # none, and its segment is negative. Places count from 1, since `keep_where` puts zeros behind
+    # the symbols.
     segment_at = tf.concat([[0], tf.where(starts, -segment, segment)], 0)  # (1 + n,)
     no_merge, finished = table.no_merge, table.no_merge + 1
 
@@ -84,11 +87,11 @@ def merge_bytes(token_ids, starts, table, size=None):
             lambda: every_other(ranks, merges),
             lambda: merges,
         )
-        # The left symbol becomes the product, the right one goes.
+        # The left symbol becomes the product, and the right one is removed.
         products = following(table.product(ranks))
         token_ids = tf.where(following(merges, fill=False), products, token_ids)
         keep = ~merges
-        if size is None:  # words without a pair need not go through the rounds of the others
+        if size is None:  # words without a pair leave; the other words need more rounds
             leaves = limit == finished
             leaving, leaving_from = keep_where(leaves, token_ids, places)
             done = tf.tensor_scatter_nd_update(done, tf.expand_dims(leaving_from, 1), leaving + 1)
@@ -109,8 +112,16 @@ def merge_bytes(token_ids, starts, table, size=None):
     return tf.slice(done, [1], [n])
 
 
-def every_other(ranks, merges):
-    """Of a run of overlapping pairs (a a a a): the first, the third, ... if the first merges."""
+def every_other(ranks: tf.Tensor, merges: tf.Tensor) -> tf.Tensor:
+    """Selects the first, third, ... pair of each run of overlapping pairs (a a a a).
+
+    Args:
+        ranks: int32 [symbols], the rank of each pair.
+        merges: bool [symbols], whether each pair may merge.
+
+    Returns:
+        bool [symbols]; no pair of a run is selected unless its first pair may merge
+    """
     n = tf.size(ranks)
     place = tf.range(n)
     run = tf.cumsum(tf.cast(ranks != previous(ranks, fill=-1), tf.int32))  # (n,)
@@ -118,8 +129,20 @@ def every_other(ranks, merges):
     return merges & ((place - first) % 2 == 0) & look_up(merges, first)
 
 
-def leftmost(ranks, merges, segments, before):
-    """The first merge of each segment, unless a pair of its rank waits in the segment before it."""
+def leftmost(
+    ranks: tf.Tensor, merges: tf.Tensor, segments: tf.Tensor, before: tf.Tensor
+) -> tf.Tensor:
+    """Selects the first merge of each segment, if it has a lower rank than the segment before.
+
+    Args:
+        ranks: int32 [symbols], the rank of each pair.
+        merges: bool [symbols], whether each pair may merge.
+        segments: int32 [symbols], the segment of each pair.
+        before: int32 [num_segments], the lowest rank in the segment before each segment.
+
+    Returns:
+        bool [symbols]
+    """
     place = tf.range(tf.size(ranks))
     first = tf.math.unsorted_segment_min(
         tf.where(merges, place, tf.int32.max), segments, tf.size(before)

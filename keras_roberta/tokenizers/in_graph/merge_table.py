@@ -1,18 +1,20 @@
 """The merges of a byte-level BPE as one table: (left id, right id) -> rank -> merged id.
 
-Row displacement: every left token is a row with an entry for each right token that it merges with.
-All rows are laid over one another in a single array, each shifted by its own displacement so that
-no two entries fall on the same slot:
+The table uses row displacement. Every left token is a row, with an entry for each right token that
+it merges with. All rows share a single array. Each is shifted by its own displacement, so that no
+two entries use the same slot:
 
     rank = ranks[displacements[left] + right]        a merge only if lefts[rank] == left
 
-Comparing the left token is enough, as the slot and the displacement determine the right one. A
-look-up is three gathers without a branch and without multiplication, so nothing can overflow, in
-TensorFlow and in TFLite alike.
+Only the left token must be compared, since slot and displacement determine the right one. A look-up
+takes three gathers, without branches and without multiplication. So nothing can overflow, neither
+in TensorFlow nor in TFLite.
 
-Source: Tarjan and Yao, "Storing a sparse table", 1979. Rows go in by decreasing size, each where it
-first fits; the search looks at a block of displacements at once.
+Source: Tarjan and Yao, "Storing a sparse table", 1979. Rows are added by decreasing size, each at
+the first displacement where it fits. The search tries a block of displacements at once.
 """
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -27,22 +29,32 @@ class MergeTable(tf.Module):
     """Looks up the rank of a pair of tokens and the token that a rank produces.
 
     Args:
-        vocabulary: dict, token in the GPT-2 byte alphabet -> id; ids must differ from one another.
-        merges: list of (left, right), best first; their parts and their product must be in
-            `vocabulary`. A pair that occurs twice has its last rank, as in the `tokenizers`
+        vocabulary: {token in the GPT-2 byte alphabet: id}, with distinct ids.
+        merges: pairs (left, right), in the order of their ranks. Both parts and their product must
+            be in `vocabulary`. A pair that occurs twice has its last rank, as in the `tokenizers`
             library.
+        name: name of the module.
 
     Attributes:
-        no_merge: int, the rank of a pair that does not merge; larger than every other rank.
-        reach: int32 [num_ids], for the token of each byte the length of the longest product that it
-            is part of, in bytes, at least 1. Merges in a word that are further apart than the
-            longest reach of its bytes cannot influence one another.
-        out_of_order: bool [no_merge + 1], the ranks whose product takes part in a merge of lower
-            rank; None if there are none. Training can bring them forth: a token that two pairs
-            produce may be used before the second of them is learned.
+        no_merge: int, the rank of a pair that does not merge. It is larger than all other ranks.
+        nbytes: int, size of the table in bytes.
+        reach: int32 [num_ids], for the token of each byte, the length in bytes of the longest
+            product that contains it, at least 1. Two merges in a word do not influence each other
+            if they are further apart than the longest reach of the word's bytes.
+        out_of_order: bool [no_merge + 1], the ranks whose product is part of a merge of lower rank,
+            or None if there are none. Training can create them: if two pairs have the same product,
+            it may be used before the second pair is learned.
+
+    Raises:
+        InputError: a merge uses a token that is not in the vocabulary.
     """
 
-    def __init__(self, vocabulary, merges, name="merge_table"):
+    def __init__(
+        self,
+        vocabulary: Mapping[str, int],
+        merges: Sequence[tuple[str, str]],
+        name: str = "merge_table",
+    ):
         super().__init__(name=name)
         missing = {token for pair in merges for token in (*pair, "".join(pair))} - set(vocabulary)
         if missing:
@@ -69,22 +81,41 @@ class MergeTable(tf.Module):
             if out_of_order.any():
                 self.out_of_order = tf.constant(np.append(out_of_order, False))
 
-    def rank(self, left, right):
-        """Ranks of the pairs (left, right), int32 [n]; `no_merge` where they do not merge."""
+    def rank(self, left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
+        """The ranks of pairs of tokens: int32 [n], `no_merge` for pairs that do not merge.
+
+        Args:
+            left: int32 [n], ids of the left tokens.
+            right: int32 [n], ids of the right tokens.
+        """
         rank = look_up(self.ranks, look_up(self.displacements, left) + right)
         return tf.where(look_up(self.lefts, rank) == left, rank, self.no_merge)
 
-    def product(self, rank):
-        """The token that a merge of this rank produces."""
+    def product(self, rank: tf.Tensor) -> tf.Tensor:
+        """The ids of the tokens that merges of these ranks produce: int32 [n]."""
         return look_up(self.products, rank)
 
 
-def displace_rows(lefts, rights, num_ids):
-    """Lays the rows over one another: displacements [num_ids] and ranks [slots], both int32."""
+def displace_rows(
+    lefts: np.ndarray, rights: np.ndarray, num_ids: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Places all rows in one array; see the beginning of this file.
+
+    Args:
+        lefts: int32 (merges,), the left token of each merge.
+        rights: int32 (merges,), the right token of each merge.
+        num_ids: number of ids.
+
+    Returns:
+        displacements: int32 (num_ids,).
+        ranks: int32 (slots,).
+    """
     order = np.argsort(lefts, kind="stable")
     starts = np.flatnonzero(np.diff(lefts[order], prepend=-1))
     rows = sorted(np.split(order, starts[1:]), key=len, reverse=True) if len(lefts) else []
-    num_blocks = 1 + 5 * len(lefts) // (2 * SEARCH_BLOCK)  # at most 40% full: rows fit soon
+    num_blocks = 1 + 5 * len(lefts) // (
+        2 * SEARCH_BLOCK
+    )  # at most 40% full, so that a place is found soon
     while True:
         displacements = np.zeros(num_ids, np.int32)
         ranks = np.full(num_blocks * SEARCH_BLOCK + num_ids, len(lefts), np.int32)
@@ -98,7 +129,7 @@ def displace_rows(lefts, rights, num_ids):
                     break
                 block = (block + 1) % num_blocks
             else:
-                break  # a row that fits nowhere
+                break  # the row does not fit anywhere
             displacement = block * SEARCH_BLOCK + free.argmax()
             displacements[lefts[row[0]]] = displacement
             ranks[displacement + rights[row]] = row
@@ -109,8 +140,10 @@ def displace_rows(lefts, rights, num_ids):
         num_blocks *= 2
 
 
-def find_reach(vocabulary, merges, num_ids):
-    """The longest product that the token of a single byte is part of: int32 [num_ids]."""
+def find_reach(
+    vocabulary: Mapping[str, int], merges: Sequence[tuple[str, str]], num_ids: int
+) -> np.ndarray:
+    """The length of the longest product that contains each byte's token: int32 (num_ids,)."""
     longest = {}
     for product in sorted(map("".join, merges), key=len):
         longest.update(dict.fromkeys(product, len(product)))
@@ -120,8 +153,10 @@ def find_reach(vocabulary, merges, num_ids):
     return reach
 
 
-def find_out_of_order(lefts, rights, products, num_ids):
-    """Which ranks produce a token that takes part in a merge of lower rank. Bool [merges]."""
+def find_out_of_order(
+    lefts: np.ndarray, rights: np.ndarray, products: np.ndarray, num_ids: int
+) -> np.ndarray:
+    """Which merges produce a token that is part of a merge of lower rank: bool (merges,)."""
     first_use = np.full(num_ids, len(lefts), np.int64)
     np.minimum.at(first_use, lefts, np.arange(len(lefts)))
     np.minimum.at(first_use, rights, np.arange(len(lefts)))

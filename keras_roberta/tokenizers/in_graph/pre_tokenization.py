@@ -1,15 +1,17 @@
-r"""GPT-2's pattern as vector operations: where do words begin?
+r"""Splits texts into words: GPT-2's regular expression as vector operations.
 
     's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 
-Every alternative but the contractions is a run of one class, so a word begins where the class
-changes, with three exceptions that each look at most three bytes around:
+Every alternative except the contractions matches a run of one class. So a word begins where the
+class changes, with three exceptions. For each, a byte and its three neighbours on either side are
+enough:
 
-1. The last white space of a run that something follows is a word of its own (`\s+(?!\S)` gives it
-   back), and if it is a plain space it belongs to what follows (` ?`).
-2. A contraction is matched where a match begins with an apostrophe: after a letter, a number or
-   white space, not after another sign, and not after a plain space, which would have taken it.
-3. What follows a contraction begins a word; what it consists of does not.
+1. If other text follows a run of white space, the run's last character is a word of its own, since
+   `\s+(?!\S)` does not match it. If this character is a plain space, it belongs to the next word
+   (` ?`).
+2. A contraction is found only if a match begins at its apostrophe: after a letter, a number or
+   white space. After another sign, or a plain space, the apostrophe belongs to the match before.
+3. A word begins behind a contraction, and none begins inside it.
 
 Source: Radford et al., "Language models are unsupervised multitask learners", 2019, encoder.py.
 """
@@ -20,14 +22,14 @@ from keras_roberta.tokenizers.in_graph.unicode_classes import OTHER, SPACE
 from keras_roberta.tokenizers.in_graph.vectors import following, previous
 
 
-def word_starts(utf8, classes, barriers):
+def word_starts(utf8: tf.Tensor, classes: tf.Tensor, barriers: tf.Tensor) -> tf.Tensor:
     """Finds the bytes at which a word begins.
 
     Args:
         utf8: int32 [n], the bytes of well-formed UTF-8.
-        classes: int32 [n], of the character that each byte belongs to; SPACE at barriers.
-        barriers: bool [n], places that no word crosses, each a word by itself: the end of a text
-            or a special token. Their byte is 0.
+        classes: int32 [n], the class of each byte's character; SPACE at barriers.
+        barriers: bool [n], the ends of texts and the special tokens. No word goes across a
+            barrier, and each barrier is a word by itself. Its byte is 0.
 
     Returns:
         bool [n]
@@ -56,13 +58,18 @@ def word_starts(utf8, classes, barriers):
     return starts | barriers | previous(barriers, fill=True)
 
 
-def is_any_of(utf8, letters):
-    """Whether each byte is one of some ASCII letters."""
+def is_any_of(utf8: tf.Tensor, letters: str) -> tf.Tensor:
+    """Whether each byte is one of these ASCII letters: bool [n]."""
     return tf.reduce_any([utf8 == ord(letter) for letter in letters], axis=0)
 
 
-def spread(values, width):
-    """Gives every byte of a character the value at its leading byte: int32 [n]."""
-    for distance in (1, 2, 3):  # a leading byte `distance` before reaches here if it is that wide
+def spread(values: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    """Copies the value at the leading byte of each character to all of its bytes: int32 [n].
+
+    Args:
+        values: int32 [n], values at leading bytes.
+        width: int32 [n], at leading bytes, the number of bytes of the character.
+    """
+    for distance in (1, 2, 3):  # the leading byte may be `distance` bytes before
         values = tf.where(previous(width, distance) > distance, previous(values, distance), values)
     return values

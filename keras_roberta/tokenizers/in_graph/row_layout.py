@@ -1,19 +1,32 @@
-"""Rows as the model wants them: `<s> a </s>` or `<s> a </s></s> b </s>`, cut and padded."""
+"""Lays out the rows for the model: `<s> a </s>` or `<s> a </s></s> b </s>`, cut and padded."""
+
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from keras_roberta.errors import InputError
 
-PAD, START, END, TOKENS = range(4)  # the index into a row's sources, see `layout`
+PAD, START, END, TOKENS = range(4)  # the values that `layout` returns
 
 
-def truncated(count, pair_count, room):
-    """Lengths of two texts cut to `room` tokens together, the longer one first.
+def truncated(count: tf.Tensor, pair_count: tf.Tensor, room: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """The lengths of two texts after they are cut to `room` tokens together.
 
-    As the `tokenizers` library does it: with s <= l the lengths of the shorter and the longer one,
+    The longer text is cut first, as in the `tokenizers` library. If the shorter text has s tokens,
+    the new lengths of the shorter and the longer text are
 
-        s, max(s, room - s)                    if that is not more than room
-        room // 2, room - room // 2            otherwise; of two equal ones the first is the shorter
+        s, max(s, room - s)                    if their sum is not more than room
+        room // 2, room - room // 2            otherwise
+
+    Of two texts of equal length, the first counts as the shorter one.
+
+    Args:
+        count: int32 [batch], tokens of the first texts.
+        pair_count: int32 [batch], tokens of the second texts.
+        room: largest number of tokens of both together.
+
+    Returns:
+        two int32 [batch], the new lengths
     """
     shorter = tf.minimum(count, pair_count)
     longer = tf.maximum(shorter, room - shorter)
@@ -28,17 +41,25 @@ def truncated(count, pair_count, room):
     return tf.where(fits, count, first), tf.where(fits, pair_count, second)
 
 
-def layout(counts, firsts, max_length, length=None):
-    """Where each place of each row takes its token from.
+def layout(
+    counts: Sequence[tf.Tensor],
+    firsts: Sequence[tf.Tensor],
+    max_length: int | None,
+    length: int | None = None,
+) -> tf.Tensor:
+    """The source of the token at each position of each row.
 
     Args:
-        counts: one or two int32 [batch], the tokens of the text, and of its pair.
+        counts: one or two int32 [batch], the number of tokens of each text, and of its pair.
         firsts: one or two int32 [batch], the index of their first tokens among all tokens.
-        max_length: int, tokens in a row at most, special tokens included; None for no limit.
-        length: int, the length of all rows; None: that of the longest row.
+        max_length: largest number of tokens in a row, special tokens included; None for no limit.
+        length: the length of all rows; None: that of the longest row.
 
     Returns:
-        int32 [batch, length]: PAD, START, END, or TOKENS + the index of a token.
+        int32 [batch, length]: PAD, START, END, or TOKENS + the index of a token
+
+    Raises:
+        InputError: `max_length` leaves no room for the special tokens.
     """
     around = 2 * len(counts)
     if max_length is not None:

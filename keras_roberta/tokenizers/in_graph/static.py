@@ -1,4 +1,6 @@
-"""The tokenizer with static shapes: bytes in, ids out, of TFLite's built-in ops alone."""
+"""A tokenizer with static shapes, from bytes to ids, with only TFLite's built-in ops."""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -9,37 +11,40 @@ from keras_roberta.tokenizers.in_graph.row_layout import PAD, TOKENS, layout
 
 
 class StaticTokenizer(tf.Module):
-    """RoBERTa's tokenizer on a buffer of bytes, for phones.
+    """RoBERTa's tokenizer on buffers of bytes, for phones.
 
-    Same ids as the batched and the host tokenizer. A text longer than the buffer has to be cut
-    before, at the end of a character: `byte_buffer.fill` does it; what is cut within a character
-    counts as malformed. Malformed bytes become U+FFFD, three bytes: where that makes a text outgrow
-    the buffers, its end is cut.
+    The ids are those of the batched tokenizer and the host tokenizer. A text that is longer than
+    the buffer must be cut before, at the end of a character, as `byte_buffer.fill` does. A
+    character that is cut in two counts as malformed bytes. Malformed bytes become U+FFFD, which
+    takes three bytes. If a text becomes longer than the buffers in this way, its end is cut.
 
     Args:
-        vocabulary: dict, token in the GPT-2 byte alphabet -> id.
-        merges: list of (left, right), best first.
-        special_tokens: those that become their id where a text spells them out. None: all of
-            `<s>`, `<pad>`, `</s>`, `<unk>` and `<mask>`; see `ByteLevelBPE`.
-        add_prefix_space: whether "a" is read as " a". RoBERTa's own tokenizer does not.
-        start_id, pad_id, end_id: the ids around texts and behind them.
+        vocabulary: {token in the GPT-2 byte alphabet: id}.
+        merges: pairs (left, right), in the order of their ranks.
+        special_tokens: special tokens that become one id when they are spelt out in a text. None:
+            all of `<s>`, `<pad>`, `</s>`, `<unk>` and `<mask>`; see `ByteLevelBPE`.
+        add_prefix_space: whether to tokenize "a" like " a". RoBERTa's own tokenizer does not.
+        start_id: id of the token in front of a text.
+        pad_id: id of padding.
+        end_id: id of the token behind a text.
+        name: name of the module.
     """
 
     def __init__(
         self,
-        vocabulary,
-        merges,
-        special_tokens=None,
-        add_prefix_space=False,
-        start_id=0,
-        pad_id=1,
-        end_id=2,
-        name="static_tokenizer",
+        vocabulary: Mapping[str, int],
+        merges: Sequence[tuple[str, str]],
+        special_tokens: Sequence[str] | None = None,
+        add_prefix_space: bool = False,
+        start_id: int = 0,
+        pad_id: int = 1,
+        end_id: int = 2,
+        name: str = "static_tokenizer",
     ):
         super().__init__(name=name)
         self.bpe = ByteLevelBPE(vocabulary, merges, special_tokens, add_prefix_space)
         self.start_id, self.pad_id, self.end_id = start_id, pad_id, end_id
-        spelt = [*spellings(vocabulary), b""]  # of each id, and at last that of all others
+        spelt = [*spellings(vocabulary), b""]  # of each id, and at the end for all other ids
         lengths = np.array([len(token) for token in spelt])
         self.longest_spelling = int(lengths.max())
         with tf.init_scope(), tf.device("CPU"):
@@ -49,29 +54,37 @@ class StaticTokenizer(tf.Module):
 
     def __call__(
         self,
-        utf8,
-        utf8_pair=None,
+        utf8: tf.Tensor,
+        utf8_pair: tf.Tensor | None = None,
         *,
-        sequence_length,
-        lengths=None,
-        pair_lengths=None,
-        with_offsets=False,
-    ):
-        """Tokenizes.
+        sequence_length: int,
+        lengths: tf.Tensor | None = None,
+        pair_lengths: tf.Tensor | None = None,
+        with_offsets: bool = False,
+    ) -> dict[str, tf.Tensor]:
+        """Tokenizes texts, adds special tokens, truncates and pads.
 
         Args:
-            utf8: int32 or uint8 [batch, bytes], static, zeros behind the text.
-            utf8_pair: the same for the second text of a pair; may have another number of bytes.
-            sequence_length: int, places in the output.
-            lengths, pair_lengths: int32 [batch], the bytes of each text. None: a text ends before
-                the zeros at the end of its buffer. A text whose own end is NULs is followed by the
-                byte FF, which is in no UTF-8 and does not count.
-            with_offsets: whether to tell which bytes a token stands for.
+            utf8: int32 or uint8 [batch, bytes] of static shape, with zeros behind each text.
+            utf8_pair: the same for the second texts of pairs, or None. The number of bytes may be
+                another one.
+            sequence_length: length of the output rows.
+            lengths: int32 [batch], the number of bytes of each text. None: a text ends before the
+                zeros at the end of its buffer. If the text itself ends with NULs, the byte FF must
+                follow it. FF never occurs in UTF-8 and is not part of the text.
+            pair_lengths: the same for the second texts.
+            with_offsets: whether to return the bytes that each token stands for.
 
         Returns:
-            dict of int32 tensors: `token_ids`, `padding_mask` [batch, sequence_length];
-            `num_tokens` [batch], the tokens of each row, special ones included, before it was cut;
-            with offsets also `offsets` [batch, sequence_length, 2], as in `BatchedTokenizer`.
+            token_ids: int32 [batch, sequence_length].
+            padding_mask: int32 [batch, sequence_length].
+            num_tokens: int32 [batch], the number of tokens of each row before it was cut, special
+                tokens included.
+            offsets: int32 [batch, sequence_length, 2], only if `with_offsets`; see
+                `BatchedTokenizer`.
+
+        Raises:
+            InputError: `sequence_length` leaves no room for the special tokens.
         """
         sides = [(utf8, lengths)]
         if utf8_pair is not None:
@@ -79,7 +92,7 @@ class StaticTokenizer(tf.Module):
         batch = utf8.shape[0]
         num_texts = batch * len(sides)
 
-        # All buffers behind one another, with a barrier behind each.
+        # All buffers one after the other, with a barrier behind each.
         columns = [lay_out_bytes(*side, 1 + batch * i) for i, side in enumerate(sides)]
         utf8, texts = (tf.concat(column, 0) for column in zip(*columns, strict=True))  # (size,)
         size = utf8.shape[0]
@@ -106,11 +119,15 @@ class StaticTokenizer(tf.Module):
             outputs["offsets"] = tf.gather(tf.concat([nowhere, offsets], 0), rows)
         return outputs
 
-    def spell(self, token_ids):
-        """UTF-8 of each token by itself: int32 [...] -> uint8 [..., bytes of the longest token],
-        zeros behind, and lengths int32 [...]. Unknown ids have the length 0.
+    def spell(self, token_ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The bytes of each token. They need not be whole characters.
 
-        A token may be a part of a character.
+        Args:
+            token_ids: int32 [...].
+
+        Returns:
+            utf8: uint8 [..., bytes of the longest token], with zeros behind each token.
+            lengths: int32 [...], the number of bytes of each token; 0 for unknown ids.
         """
         ids = tf.minimum(tf.reshape(token_ids, [-1]), self.spelling_lengths.shape[0] - 1)
         lengths = tf.gather(self.spelling_lengths, ids)  # (tokens,)
@@ -125,11 +142,20 @@ class StaticTokenizer(tf.Module):
         return tf.reshape(utf8, [*shape, self.longest_spelling]), tf.reshape(lengths, shape)
 
 
-def lay_out_bytes(utf8, lengths, first):
-    """Flattens a buffer [batch, bytes] with a barrier behind each row.
+def lay_out_bytes(
+    utf8: tf.Tensor, lengths: tf.Tensor | None, first: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Flattens the buffers of a batch, with a barrier behind each.
 
-    Returns the bytes and the number of the text of each, from `first`, 0 at barriers and padding:
-    both int32 [batch * (bytes + 1)].
+    Args:
+        utf8: int32 or uint8 [batch, bytes].
+        lengths: int32 [batch], or None; see `StaticTokenizer`.
+        first: the number of the first text.
+
+    Returns:
+        utf8: int32 [batch * (bytes + 1)], the bytes.
+        texts: int32 [batch * (bytes + 1)], the number of each byte's text; 0 at barriers and
+            padding.
     """
     utf8 = tf.pad(tf.cast(utf8, tf.int32), [[0, 0], [0, 1]])  # (batch, bytes + 1)
     place = tf.range(utf8.shape[1])[None]  # (1, bytes + 1)

@@ -1,8 +1,8 @@
-"""The classes of code points that GPT-2's pattern tells apart: other, letter, number, white space.
+"""The classes of code points in GPT-2's regular expression: other, letter, number, white space.
 
-Unicode 16.0, as in the Oniguruma library that `tokenizers` matches with; Python's own `unicodedata`
-has another version in each release and is therefore not asked. Letters are the general categories
-L*, numbers N*, white space the property White_Space.
+The classes are those of Unicode 16.0, as in the Oniguruma library that `tokenizers` uses. Python's
+`unicodedata` is not used, since its Unicode version changes with each release. Letters are the
+general categories L*, numbers are N*, and white space is the property White_Space.
 """
 
 import base64
@@ -19,8 +19,8 @@ OTHER, LETTER, NUMBER, SPACE = range(4)
 BLOCK = 256
 
 # The runs of code points of one class, in order from U+0000: a letter for the class (O, L, N, S)
-# and the length of the run in hexadecimal: "O9 S5 O12 S1 Of Na O7 L1a ...". Deflated, in base 85.
-# The tests compare every code point with the library's.
+# and the length of the run in hexadecimal: "O9 S5 O12 S1 Of Na O7 L1a ...". Compressed with zlib,
+# in base 85. The tests compare every code point with the library.
 _RUNS = (
     "c-oa%*|nrP3`~U(u)JV$=)?WE5wPYT!jn{zG2K1$&it?#Th>}C^D_^>dH4x5{D$G@8kTkVnTA*3TfuGBF9Eli$7I4nJf"
     "zQYSnv>rC1P;G?ZRzm8EJU!!_PUqGNk+B8gz)SERTj)@(;x)MIVtXK4*;8jn@yawP1Zw0a!{iZz=n1x-~DOgGc!-WVJB"
@@ -49,8 +49,8 @@ _RUNS = (
 )
 
 
-def code_point_classes():
-    """The class of every code point, uint8 [0x110000]."""
+def code_point_classes() -> np.ndarray:
+    """The class of every code point: uint8 (0x110000,)."""
     runs = zlib.decompress(base64.b85decode(_RUNS)).decode()
     classes, lengths = zip(*re.findall("([OLNS])([0-9a-f]+)", runs), strict=True)
     return np.repeat(
@@ -60,14 +60,18 @@ def code_point_classes():
 
 
 class CodePointClasses(tf.Module):
-    """Looks up the class of a code point in a table of two levels.
+    """Looks up the class of a code point in a table with two levels.
 
-    The code points in blocks of 256: equal blocks are kept once, and there are 133 different ones.
+    The code points are divided into blocks of 256. Equal blocks are stored once, and there are 133
+    different ones.
 
         class = blocks[index[code_point // 256] + code_point % 256]
+
+    Attributes:
+        nbytes: int, size of the table in bytes.
     """
 
-    def __init__(self, name="code_point_classes"):
+    def __init__(self, name: str = "code_point_classes"):
         super().__init__(name=name)
         rows = code_point_classes().reshape(-1, BLOCK)
         blocks, index = np.unique(rows, axis=0, return_inverse=True)
@@ -76,8 +80,15 @@ class CodePointClasses(tf.Module):
             self.index = tf.constant(index.reshape(-1).astype(np.int32) * BLOCK)  # (0x1100,)
         self.nbytes = blocks.size + 4 * index.size
 
-    def __call__(self, code_points):
-        """OTHER, LETTER, NUMBER or SPACE, int32, for int32 `code_points` [n], below 0x110000."""
+    def __call__(self, code_points: tf.Tensor) -> tf.Tensor:
+        """The classes of code points.
+
+        Args:
+            code_points: int32 [n], below 0x110000.
+
+        Returns:
+            int32 [n]: OTHER, LETTER, NUMBER or SPACE
+        """
         block = code_points // BLOCK
         offset = code_points - block * BLOCK
         return tf.cast(look_up(self.blocks, look_up(self.index, block) + offset), tf.int32)

@@ -1,10 +1,10 @@
-"""UTF-8 as vectors: which bytes make a character, and which are to become U+FFFD.
+"""Decodes UTF-8 with vector operations, and finds the bytes that become U+FFFD.
 
 The rule is that of Unicode (section 3.9, "U+FFFD substitution of maximal subparts"), of the WHATWG,
-of Python's `bytes.decode(errors="replace")` and of Rust's `from_utf8_lossy`: the longest start of a
-well-formed sequence is replaced by one U+FFFD, and so is every other byte that does not fit. As a
-sequence is one leading byte and continuation bytes, and no byte is both, each place can be decided
-from its next three bytes alone.
+of Python's `bytes.decode(errors="replace")` and of Rust's `from_utf8_lossy`. The longest possible
+beginning of a well-formed sequence is replaced by one U+FFFD, and so is every other byte that does
+not fit. A sequence is one leading byte followed by continuation bytes, and no byte can be both. So
+at each byte, the next three bytes are enough to decide.
 """
 
 import tensorflow as tf
@@ -14,19 +14,19 @@ from keras_roberta.tokenizers.in_graph.vectors import covered, following
 REPLACEMENT = tuple("\ufffd".encode())  # EF BF BD
 
 
-def characters(utf8):
-    """Finds the characters of bytes, well-formed or not.
+def characters(utf8: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Finds the characters in a vector of bytes, which need not be well-formed.
 
     Args:
         utf8: int32 [n], bytes.
 
     Returns:
-        code_points: int32 [n], at leading places, the character; U+FFFD where malformed.
-        bad: bool [n], whether a subpart to be replaced begins here.
-        width: int32 [n], at leading places, the bytes that the character or subpart takes.
+        code_points: int32 [n], at leading bytes, the character; U+FFFD if it is malformed.
+        bad: bool [n], whether a malformed subpart begins at a byte.
+        width: int32 [n], at leading bytes, the number of bytes of the character or subpart.
     """
     b0, b1, b2, b3 = utf8, following(utf8), following(utf8, 2), following(utf8, 3)  # (n,)
-    # Bytes that the leading one announces: C0, C1 and F5 to FF begin nothing.
+    # The length that the leading byte announces; C0, C1 and F5 to FF cannot begin a sequence.
     two, three, four = ((b0 >= low) & (b0 <= high) for low, high in
                         ((0xC2, 0xDF), (0xE0, 0xEF), (0xF0, 0xF4)))  # fmt: skip
     # No overlong form after E0 and F0, no surrogate after ED, nothing above U+10FFFF after F4.

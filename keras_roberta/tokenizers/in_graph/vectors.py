@@ -1,61 +1,82 @@
-"""Moves on vectors that the rest is written in: shift, keep some entries, repeat each.
+"""Basic operations on vectors: look up, shift, keep some entries, repeat each entry.
 
-Each works with a length known only when the graph runs (size None: the batched tokenizer) and with
-a length fixed when it is traced (the static tokenizer, whose vectors end in zeros).
+They work with a length that is known only when the graph runs (`size` None, in the batched
+tokenizer) and with a length that is fixed when the graph is traced (in the static tokenizer, whose
+vectors end with zeros).
 """
 
 import tensorflow as tf
 
 
-def look_up(table, index):
-    """table[index] for int32 `index` [n]."""
+def look_up(table: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+    """table[index], for an int32 `index` [n]."""
     if index.shape[0] is None:  # TensorFlow's GatherNd takes half the time of its Gather,
         return tf.gather_nd(table, tf.expand_dims(index, 1))
-    return tf.gather(table, index)  # in TFLite it is the other way round
+    return tf.gather(table, index)  # in TFLite, Gather is the faster one
 
 
-def previous(x, steps=1, fill=0):
-    """x[i - steps], and `fill` where there is none."""
+def previous(x: tf.Tensor, steps: int = 1, fill: int | bool = 0) -> tf.Tensor:
+    """x[i - steps] for each i, and `fill` at the first `steps` entries."""
     filled = tf.concat([tf.fill([steps], tf.cast(fill, x.dtype)), x], 0)
     return tf.slice(filled, [0], tf.shape(x))  # in TFLite five times as fast as filled[:-steps]
 
 
-def following(x, steps=1, fill=0):
-    """x[i + steps], and `fill` where there is none."""
+def following(x: tf.Tensor, steps: int = 1, fill: int | bool = 0) -> tf.Tensor:
+    """x[i + steps] for each i, and `fill` at the last `steps` entries."""
     filled = tf.concat([x, tf.fill([steps], tf.cast(fill, x.dtype))], 0)
     return tf.slice(filled, [steps], tf.shape(x))
 
 
-def covered(width, longest):
-    """Whether an entry lies within the width, at most `longest`, of one before it: bool [n]."""
+def covered(width: tf.Tensor, longest: int) -> tf.Tensor:
+    """Whether an earlier entry extends over each entry: bool [n].
+
+    Args:
+        width: int32 [n], the number of entries that each entry extends over, itself included.
+        longest: int, the largest width.
+    """
     reached = tf.zeros_like(width, tf.bool)
     for distance in range(1, longest):
         reached |= previous(width, distance) > distance
     return reached
 
 
-def keep_where(keep, *columns, size=None):
-    """The entries of each int32 column [n] where bool `keep` [n] holds, in their order.
+def keep_where(keep: tf.Tensor, *columns: tf.Tensor, size: int | None = None) -> list[tf.Tensor]:
+    """The entries of each column where `keep` is True, in their order.
 
-    With a `size` the kept entries move to the front and zeros fill the rest, [size].
+    Args:
+        keep: bool [n].
+        *columns: int32 [n] each.
+        size: n if it is static, else None.
+
+    Returns:
+        int32 [kept] for each column. If `size` is given: int32 [size], with zeros behind the kept
+        entries.
     """
     if size is None:
         index = tf.cast(tf.where(keep)[:, 0], tf.int32)  # (kept,)
         return [look_up(column, index) for column in columns]
-    place = tf.where(keep, tf.cumsum(tf.cast(keep, tf.int32)) - 1, size)  # (n,), the last is a bin
-    place = tf.expand_dims(place, 1)  # not place[:, None]: TFLite copies that one by one
+    place = tf.where(
+        keep, tf.cumsum(tf.cast(keep, tf.int32)) - 1, size
+    )  # (n,), the last place collects the rest
+    place = tf.expand_dims(place, 1)  # not place[:, None], which TFLite copies one by one
     kept = (tf.scatter_nd(place, column, [size + 1]) for column in columns)
     return [tf.slice(column, [0], [size]) for column in kept]
 
 
-def repeat_index(counts, size=None):
-    """Index of each entry as often as `counts` [n] says: [2, 0, 3] -> [0, 0, 2, 2, 2].
+def repeat_index(counts: tf.Tensor, size: int | None = None) -> tf.Tensor:
+    """Repeats the index of each entry: [2, 0, 3] -> [0, 0, 2, 2, 2].
 
-    With a `size` the result is cut or filled to it, filled with the last index.
+    Args:
+        counts: int32 [n], how often to repeat each index.
+        size: length of the result, which is cut or filled with the last index. None: the sum of
+            `counts`.
+
+    Returns:
+        int32 [size]
     """
     ends = tf.cumsum(counts)  # (n,)
     total = tf.reduce_sum(counts) if size is None else size
-    # Entry i + 1 begins where entry i ends; entries of no length add up at the same place.
+    # Entry i + 1 begins where entry i ends. Entries with the count 0 add up at the same place.
     steps = tf.scatter_nd(
         tf.expand_dims(tf.minimum(ends, total), 1), tf.ones_like(ends), [total + 1]
     )
