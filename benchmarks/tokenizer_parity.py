@@ -20,7 +20,8 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from tokenizers import Tokenizer
 
-from keras_roberta import RobertaTokenizer, byte_buffer
+from keras_roberta import RobertaTokenizer
+from keras_roberta.tokenizers import byte_buffer
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CHECKPOINTS = ("roberta-base-tokenizer", "granite-30m")
