@@ -50,10 +50,12 @@ def test_no_task_is_named(folder):
 
 def test_what_is_looked_for_is_found():
     """In files that may name tasks."""
+    # Other tests register tasks and schemas of their own.
+    ours = [e for e in TASKS if e.module.startswith("keras_roberta.")]
     assert names_in(ROOT / "keras_roberta/tasks/registry.py") >= {
-        *(e.class_name for e in TASKS),
-        *(f'"{e.command}"' for e in TASKS if e.command),
+        *(e.class_name for e in ours),
+        *(f'"{e.command}"' for e in ours if e.command),
     }
-    schemas = {cls.__name__ for cls in SCHEMAS.values()}
+    schemas = {c.__name__ for c in SCHEMAS.values() if c.__module__.startswith("keras_roberta.")}
     assert names_in(ROOT / "keras_roberta/schemas/__init__.py") >= schemas
     assert ASKED.search("if task.num_classes == 1:") and ASKED.search("isinstance(task, X)")

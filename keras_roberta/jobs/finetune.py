@@ -14,7 +14,7 @@ from keras_roberta.data.examples.table_files import read_table
 from keras_roberta.files.atomic_write import atomic_directory
 from keras_roberta.files.output_directory import check_output_directory
 from keras_roberta.jobs.options.finetune import FinetuneOptions
-from keras_roberta.reports.record import Report
+from keras_roberta.reports.contents import Report
 from keras_roberta.reports.training_curves import finetuning_report
 from keras_roberta.reports.write import write_report
 from keras_roberta.tasks.registry import task_of_command

@@ -9,7 +9,7 @@ from keras_roberta.data.corpus.language_sampling import language_shares
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.jobs.options.train_tokenizer import TrainTokenizerOptions
-from keras_roberta.tokenizers import RobertaTokenizer
+from keras_roberta.tokenizers import Tokenizer
 from keras_roberta.tokenizers.training import train_byte_level_bpe
 
 
@@ -20,7 +20,7 @@ def train_tokenizer(
     *,
     overwrite: bool = False,
     progress: bool = False,
-) -> tuple[RobertaTokenizer, dict[str, float]]:
+) -> tuple[Tokenizer, dict[str, float]]:
     """Learns a byte-level BPE from a corpus and saves it.
 
     Args:

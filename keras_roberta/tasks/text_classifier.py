@@ -49,7 +49,7 @@ class RobertaTextClassifier(RobertaSequenceTask):
     hugging_face = sequence_head("single_label_classification")
 
     def __new__(cls, backbone=None, num_classes=None, *args, **kwargs):
-        if num_classes == 1:
+        if num_classes == 1 and cls is RobertaTextClassifier:
             return RobertaTextRegressor(backbone, *args, **kwargs)
         return super().__new__(cls)
 
@@ -57,7 +57,9 @@ class RobertaTextClassifier(RobertaSequenceTask):
         labels = getattr(preprocessor, "labels", None)
         num_classes = len(labels or ()) if num_classes is None else num_classes
         if num_classes < 2:
-            raise InputError(f"num_classes must be at least 2; got {num_classes}")
+            raise InputError(
+                f"num_classes must be at least 2; got {num_classes}; RobertaTextRegressor has one"
+            )
         OneLabel(num_classes, labels)  # checks the names
         super().__init__(backbone, num_classes, preprocessor, dropout, **kwargs)
         self.num_classes = num_classes

@@ -383,7 +383,7 @@ def test_a_run_is_overwritten_when_told_to(english_shards, finished_copy, monkey
         *("mine.txt", "run.json", "log.csv", "evaluations.csv")
     }
     assert not [path for path in (finished_copy / "assets").rglob("*") if path.is_file()]
-    with pytest.raises(InputError, match="config.json: no such file"):
+    with pytest.raises(InputError, match="holds no checkpoint"):
         kr.RobertaMaskedLM.from_preset(finished_copy)
 
     result = pretrain(english_shards, finished_copy, another)

@@ -202,7 +202,7 @@ CASES = [
         table=[",".join(labels) for labels in LABELS],
         answer=("labels", "scores"),
         problem_type="multi_label_classification",
-        epochs=150,
+        epochs=300,
     ),
     TaskCase(
         "RobertaMaskedLM",

@@ -31,7 +31,7 @@ TEXTS = [f"film number {i} is {'good ' * (i % 7)}" for i in range(40)]
 EPOCHS, BATCH_SIZE = 2, 8
 
 
-class Watched(kr.RobertaTextClassifier):
+class Watched(kr.RobertaTextRegressor):
     """Notes the labels of the rows that it trains on."""
 
     def train_step(self, data):
@@ -46,7 +46,7 @@ def strings(strategy, index, form, shuffle=True):
     with strategy.scope():
         config = strategy_runs.backbone("float32").config.replace(max_sequence_length=32)
         preprocessor = kr.RobertaPreprocessor(tokenizer, 32)
-        task = Watched(kr.RobertaBackbone(config), 1, preprocessor=preprocessor)
+        task = Watched(kr.RobertaBackbone(config), preprocessor=preprocessor)
         task.compile(keras.optimizers.SGD(1e-4))
     task.seen = []
     numbers = np.arange(len(TEXTS), dtype="float32")
