@@ -3,8 +3,9 @@ import json
 import pytest
 
 import keras_roberta as kr
-from keras_roberta.demo import demo, finetune_and_compare
+from keras_roberta.demo import demo
 from keras_roberta.demo.demo import demo_on_docstrings, demo_on_tables
+from keras_roberta.export import arguments
 from keras_roberta.jobs.options.demo import DemoOptions
 
 WORDS = {"numpy": "array shape axis sum", "matplotlib": "figure axes line colour"}
@@ -35,7 +36,7 @@ def check(out, tables):
 @pytest.mark.slow
 def test_demo_on_docstrings(two_libraries, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(finetune_and_compare, "LENGTHS", ())  # the longest alone
+    monkeypatch.setattr(arguments, "LENGTHS", (1000,))  # the longest alone
     tables = demo_on_docstrings(
         tmp_path / "out", pretraining_seconds=1, site_packages=two_libraries
     )

@@ -72,7 +72,7 @@ def test_a_worker_is_killed_and_all_go_on(pretrain, tmp_path):
             continue
     kill_worker(killed, 1)
     output, _ = killed.communicate()
-    assert killed.returncode in (75, 128 + signal.SIGKILL)
+    assert killed.returncode in (75, 128 + signal.SIGKILL), output
     assert "[worker 0] error: worker 1 (127.0.0.1:" in output
     assert "start all workers again with the same command" in output
     assert not (tmp_path / "killed" / "config.json").exists()
