@@ -22,6 +22,17 @@ GOOD = ["a fine film", "a warm and lovely film", "fine , warm and funny", "lovel
 BAD = ["a dull film", "a cold and tedious film", "dull , cold and flat", "tedious , simply tedious"]
 
 
+# The files that take longest start first, so that the processes of a run end together.
+LONGEST = (
+    *("test_strategies.py", "test_contract.py", "test_multi_worker.py", "test_text_models.py"),
+    *("test_pretrain.py", "test_documentation.py", "test_workers_of_a_run.py", "test_cli.py"),
+)
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 @pytest.fixture(autouse=True)
 def seeded():
     keras.utils.set_random_seed(11)
