@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import time
 from collections.abc import Iterator
 
 import tensorflow as tf
@@ -13,6 +14,9 @@ from keras_roberta.training.workers.cluster import (
     lost_workers,
     wait_for_workers,
 )
+
+# A process that was killed may take a moment to close its sockets.
+_CLOSING_SECONDS = 2.0
 
 STRATEGIES = ("none", "mirrored", "multiworker", "auto")
 
@@ -91,7 +95,7 @@ def worker_errors(cluster: Cluster | None) -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        lost = cluster and (lost_workers(cluster) or _silent_workers(error, cluster))
+        lost = cluster and _lost_workers_of(error, cluster)
         if not lost:
             raise
         names = ", ".join(f"{i} ({cluster.workers[i]})" for i in lost)
@@ -99,6 +103,16 @@ def worker_errors(cluster: Cluster | None) -> Iterator[None]:
             f"worker {names} has gone, and worker {cluster.index} cannot go on without it; start "
             "all workers again with the same command"
         ) from error
+
+
+def _lost_workers_of(error, cluster):
+    """The indices of the workers whose loss an error is about; [] if all of them are there."""
+    until = time.monotonic() + _CLOSING_SECONDS
+    while True:
+        lost = lost_workers(cluster) or _silent_workers(error, cluster)
+        if lost or time.monotonic() > until:
+            return lost
+        time.sleep(0.2)
 
 
 def _silent_workers(error, cluster):
