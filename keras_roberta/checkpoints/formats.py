@@ -14,7 +14,25 @@ FORMATS: list[CheckpointFormat] = [KerasPresetFormat(), HuggingFaceFormat()]
 
 
 def register_format(added: CheckpointFormat) -> CheckpointFormat:
-    """Adds a format of your own, behind the others."""
+    """Adds a format of your own, behind the others.
+
+    The same class registered again, as by a module that was reloaded, takes the older one's place.
+
+    Raises:
+        InputError: another class has the name.
+    """
+    cls = type(added)
+    for place, known in enumerate(FORMATS):
+        if known.name != added.name:
+            continue
+        taken = type(known)
+        if (taken.__module__, taken.__name__) != (cls.__module__, cls.__name__):
+            raise InputError(
+                f"{cls.__name__}: the format name {added.name!r} is taken by {taken.__name__}; "
+                "choose another"
+            )
+        FORMATS[place] = added
+        return added
     FORMATS.append(added)
     format_names.NAMES.append(added.name)
     return added
