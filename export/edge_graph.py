@@ -6,11 +6,9 @@ the target here is XNNPACK, TFLite's CPU back end, and the comments name the opt
 line is for.
 """
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_roberta.errors import InputError
 from keras_roberta.export.operation_names import TOKEN_LOOK_UP, TOKEN_PROJECTION
 
 # Added to the score of a padding token. Small enough for half precision, whose largest number is
@@ -181,7 +179,7 @@ def inference_weights(task):
     config = task.backbone.config
     named = task.backbone.weights_by_name()
     named |= {f"head/{name}": value for name, value in task.head_weights_by_name().items()}
-    weights = {name: _float32(name, value) for name, value in named.items()}
+    weights = {name: np.asarray(value, "float32") for name, value in named.items()}
 
     positions = weights["embeddings/position"][config.pad_token_id + 1 :]
     if config.num_token_types:
@@ -198,16 +196,6 @@ def inference_weights(task):
             weights[f"{block}/attention/key/{part}"] = key
             weights[f"{block}/attention/value/{part}"] = value
     return weights
-
-
-def _float32(name, value):
-    value = keras.ops.convert_to_numpy(value)
-    if value.dtype.kind in "iu":
-        raise InputError(
-            f"weight {name} is {value.dtype}: export the model as it was before model.quantize(); "
-            "the exporters quantize by themselves"
-        )
-    return value.astype("float32")
 
 
 def shape_of(x):

@@ -29,7 +29,10 @@ class KerasPreset(Checkpoint):
                 "keras_roberta"
             )
         self.config = RobertaConfig.from_dict(settings["config"])
-        self.backbone_settings = {"optional_inputs": settings.get("optional_inputs", ())}
+        self.backbone_settings = {
+            "optional_inputs": settings.get("optional_inputs", ()),
+            **_quantization(settings),
+        }
 
     def load_backbone_weights(self, backbone):
         path = self.directory / "model.weights.h5"
@@ -53,7 +56,9 @@ class KerasPreset(Checkpoint):
         settings = dict(settings)
         preprocessor = settings.get("preprocessor")
         settings["preprocessor"] = preprocessor and preprocessor["config"]
-        return {k: v for k, v in settings.items() if k not in ("backbone", "name")}
+        backbone = settings.pop("backbone", None)
+        settings["backbone"] = _quantization(backbone["config"]) if backbone else {}
+        return {k: v for k, v in settings.items() if k != "name"}
 
     def load_head(self, task):
         if task.has_task_weights():
@@ -82,6 +87,15 @@ class KerasPreset(Checkpoint):
         if not isinstance(name, str) or not isinstance(settings, dict):
             raise InputError(f"{path}: names no task; the preset is damaged")
         return name, settings
+
+
+def _quantization(backbone_settings):
+    """The `dtype` argument of a backbone that was saved quantised; nothing for another, whose
+    weights are cast to the dtype asked for."""
+    dtype = backbone_settings.get("dtype")
+    if isinstance(dtype, dict) and dtype.get("class_name") == "DTypePolicyMap":
+        return {"dtype": keras.dtype_policies.get(dtype)}
+    return {}
 
 
 def _load_weights(load, path):

@@ -56,7 +56,8 @@ class Checkpoint(abc.ABC):
     def task_settings(self, cls: type) -> dict[str, Any] | None:
         """Constructor arguments for a task if the checkpoint has the head of that task, else None.
 
-        Those of its preprocessor, besides the tokenizer, are a dict under "preprocessor".
+        Those of its preprocessor, besides the tokenizer, are a dict under "preprocessor"; those of
+        its backbone, which the head needs besides `backbone_settings`, under "backbone".
 
         Raises:
             InputError: the head is damaged, or the files contradict each other about it.

@@ -13,6 +13,14 @@ from keras_roberta.layers.projection import project_onto_vocabulary
 from keras_roberta.layers.tensor import Tensor
 
 
+def _float32(policy):
+    """The policy of a head's last layer: float32 whatever the compute dtype, since bfloat16 has
+    only two or three digits; but quantised where a map of policies says so."""
+    if isinstance(policy, keras.dtype_policies.DTypePolicyMap):
+        return keras.dtype_policies.DTypePolicyMap("float32", dict(policy))
+    return keras.DTypePolicy("float32")
+
+
 @keras.saving.register_keras_serializable(package="keras_roberta")
 class ClassificationHead(ConfiguredLayer):
     """RoBERTa's head for whole texts: dropout, dense, tanh, dropout, dense, on the vector of `<s>`.
@@ -47,11 +55,10 @@ class ClassificationHead(ConfiguredLayer):
             dtype=self.dtype_policy,
             name="dense",
         )
-        # In float32 whatever the compute dtype: bfloat16 has only two or three digits.
         self.logits = keras.layers.Dense(
             num_classes,
             kernel_initializer=make_initializer(self.config, f"{self.name}/logits"),
-            dtype=keras.DTypePolicy("float32"),
+            dtype=_float32(self.dtype_policy),
             name="logits",
         )
 
@@ -156,7 +163,7 @@ class TokenClassificationHead(ConfiguredLayer):
         self.logits = keras.layers.Dense(
             num_classes,
             kernel_initializer=make_initializer(self.config, f"{self.name}/logits"),
-            dtype=keras.DTypePolicy("float32"),
+            dtype=_float32(self.dtype_policy),
             name="logits",
         )
 

@@ -14,7 +14,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.layers import RobertaEmbeddings, RobertaEncoder
 from keras_roberta.layers.tensor import Tensor
 from keras_roberta.models.extended_positions import extended_positions
-from keras_roberta.training.keras_internals import inner_layers
+from keras_roberta.training.keras_internals import inner_layers, settle_quantized_policies
 
 OPTIONAL_INPUTS = ("token_type_ids", "segment_ids")
 
@@ -77,6 +77,7 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
         self.config = config
         self.optional_inputs = tuple(optional_inputs)
         self.start_token_index = 0
+        settle_quantized_policies(self)
 
     def _encode(self, inputs, **kwargs):
         packing = {k: v for k, v in inputs.items() if k == "segment_ids"}
@@ -130,6 +131,9 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
         Returns:
             dict from "embeddings/token", "encoder/block_0/attention/output/kernel" and so on to
             the variables.
+
+        Raises:
+            InputError: a weight is quantised.
         """
         e = self.embeddings
         named = {
@@ -138,6 +142,7 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
         }
         if e.token_type_embedding is not None:
             named["embeddings/token_type"] = e.token_type_embedding.embeddings
+        _check_not_quantized(named)
         layers = {"embeddings/layer_norm": e.norm}
         for i, block in enumerate(self.encoder.blocks):
             layers |= {
@@ -190,7 +195,8 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
             "attention_dropout": encoder_dropout,
         }
         config = source.config.replace(**{k: v for k, v in changes.items() if v is not None})
-        arguments = source.backbone_settings | kwargs
+        given = {name: value for name, value in kwargs.items() if value is not None}
+        arguments = source.backbone_settings | given
         if not load_weights:
             length = max_sequence_length or config.max_sequence_length
             return cls(config.replace(max_sequence_length=length), **arguments)
@@ -226,4 +232,17 @@ def layer_weights(name: str, layer: keras.layers.Layer) -> dict[str, keras.Varia
     """The two weights of a dense layer ("name/kernel", "name/bias") or layer norm ("name/gamma",
     "name/beta")."""
     parts = ("gamma", "beta") if hasattr(layer, "gamma") else ("kernel", "bias")
-    return {f"{name}/{part}": getattr(layer, part) for part in parts}
+    named = {f"{name}/{part}": getattr(layer, part) for part in parts}
+    _check_not_quantized(named)
+    return named
+
+
+def _check_not_quantized(named: dict[str, keras.Variable]) -> None:
+    for name, weight in named.items():
+        dtype = keras.backend.standardize_dtype(weight.dtype)
+        if "int" in dtype:
+            raise InputError(
+                f"weight {name} is {dtype}: give the model as it was before "
+                "model.quantize(); presets and .keras files alone keep it, and exporters quantize "
+                "by themselves"
+            )

@@ -69,9 +69,12 @@ class FitOnTexts(MultiWorkerFit):
             `keras.callbacks.History`
 
         Raises:
-            InputError: labels or sizes do not fit, a batch does not divide over the replicas, or a
-                part of the task was made outside the strategy's scope.
+            InputError: labels or sizes do not fit, a batch does not divide over the replicas, a
+                part of the task was made outside the strategy's scope, or the task was made with
+                `compile=False` and not compiled since.
         """
+        if not self.compiled:
+            raise InputError("You must call `compile()` before `fit()`: the task has no optimizer")
         self._workers.check_scope()
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = _split(x, y, sample_weight, validation_split)

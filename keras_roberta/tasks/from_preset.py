@@ -39,18 +39,21 @@ class TaskFromPreset(PresetMixin):
         """
         cls._check_arguments(kwargs)
         source = open_checkpoint(preset)
-        backbone = kwargs.pop("backbone", None)
-        if backbone is None:
-            if kwargs.get("max_sequence_length"):
-                kwargs.setdefault("sequence_length", kwargs["max_sequence_length"])
-            of_backbone = {name: kwargs.pop(name) for name in _OF_BACKBONE if name in kwargs}
-            backbone = RobertaBackbone.from_preset(preset, load_weights, **of_backbone)
         # A head of another size cannot be the saved one; KerasHub's rule is that giving
         # `num_classes` at all means a new head.
         saved = None
         if load_head and "num_classes" not in kwargs:
             saved = source.task_settings(cls)
         settings = saved or {}
+        of_saved_backbone = settings.pop("backbone", {})
+        backbone = kwargs.pop("backbone", None)
+        if backbone is None:
+            if kwargs.get("max_sequence_length"):
+                kwargs.setdefault("sequence_length", kwargs["max_sequence_length"])
+            given = {name: kwargs.pop(name) for name in _OF_BACKBONE if name in kwargs}
+            given = {name: value for name, value in given.items() if value is not None}
+            of_backbone = of_saved_backbone | given
+            backbone = RobertaBackbone.from_preset(preset, load_weights, **of_backbone)
         preprocessing = settings.pop("preprocessor", None) or {}
         preprocessing |= {
             name: kwargs.pop(name) for name in cls.preprocessor_cls.settings if name in kwargs
@@ -138,7 +141,8 @@ class TaskFromPreset(PresetMixin):
     @contextlib.contextmanager
     def _without_optimizer(self):
         """Keras would put the moments into the file, twice the size of the model."""
-        optimizer, self.optimizer = self.optimizer, None
+        optimizer = getattr(self, "optimizer", None)  # there is none before `compile`
+        self.optimizer = None
         try:
             yield
         finally:

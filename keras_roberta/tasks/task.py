@@ -1,11 +1,13 @@
 """The declaration of a task: what each says of itself."""
 
+import keras
 import numpy as np
 
 from keras_roberta.data.examples.preprocessor import RobertaPreprocessor
 from keras_roberta.errors import InputError
 from keras_roberta.tasks.fit_on_texts import FitOnTexts
 from keras_roberta.tasks.from_preset import TaskFromPreset
+from keras_roberta.training.keras_internals import inner_layers, settle_quantized_policies
 from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
 from keras_roberta.training.step.composed_train_step import ComposedTrainStep
 
@@ -35,6 +37,10 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset):
     preprocessor_cls = RobertaPreprocessor
     schema_cls = None
     export_options: dict = {}
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        settle_quantized_policies(self)
 
     # === What the outputs mean ===
 
@@ -104,6 +110,22 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset):
         if isinstance(metrics, str) and metrics == "auto":
             metrics = self.default_metrics()
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
+
+    # === Saving ===
+
+    def get_config(self):
+        """As KerasHub's. The backbone's dtype names the quantised layers of the head, too: the head
+        takes its own from there."""
+        config = super().get_config()
+        quantized = {
+            layer.path: layer.dtype_policy
+            for layer in inner_layers(self)
+            if layer.quantization_mode is not None
+        }
+        if quantized:
+            policies = keras.dtype_policies.DTypePolicyMap(policy_map=quantized)
+            config["backbone"]["config"]["dtype"] = keras.dtype_policies.serialize(policies)
+        return config
 
     # === From inputs to examples ===
 

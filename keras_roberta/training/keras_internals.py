@@ -47,6 +47,18 @@ def inner_layers(layer: keras.Layer) -> list[keras.Layer]:
     return list(layer._flatten_layers(include_self=False))
 
 
+def settle_quantized_policies(model: keras.Model) -> None:
+    """Gives each quantised layer inside a model its own policy, from the map it was made with.
+
+    With the map, Keras takes the layer for one that has no scales when it is saved.
+    """
+    for layer in inner_layers(model):
+        policies = layer.dtype_policy
+        if isinstance(policies, keras.dtype_policies.DTypePolicyMap):
+            if layer.quantization_mode is not None:
+                layer._dtype_policy = policies[layer.path]
+
+
 # === Optimizers ===
 
 

@@ -351,3 +351,31 @@ def test_a_damaged_preset_is_named(case, tokenizer, tmp_path):
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(InputError, match=path.name):
         getattr(kr, case.class_name).from_preset(copy)
+
+
+def test_a_quantised_task_is_saved_as_it_is(case, tokenizer, tmp_path):
+    """Int8 weights have a meaning only together with their scales, which other formats lack."""
+    layers = ".*(dense|logits|query_key_value|_embedding)"  # those that `quantize` changes
+    policies = {layers: keras.dtype_policies.get("int8_from_float32")}
+    dtype = keras.dtype_policies.DTypePolicyMap(policy_map=policies)
+    cls, task = getattr(kr, case.class_name), randomized(case.make(tokenizer, dtype=dtype))
+    task.save_to_preset(tmp_path / "preset")
+    again = cls.from_preset(tmp_path / "preset")
+    dtypes = [weight.dtype for weight in again.weights]
+    assert "int8" in dtypes and dtypes == [weight.dtype for weight in task.weights]
+    assert_equal(again.get_weights(), task.get_weights())
+    again.save_to_preset(tmp_path / "again")
+    with pytest.raises(InputError, match=r"model\.weights\.h5: does not hold"):
+        cls.from_preset(tmp_path / "preset", dtype="float32")
+    with pytest.raises(InputError, match="embeddings/token is int8"):
+        cls.from_preset(tmp_path / "preset", max_sequence_length=64)
+    with pytest.raises(InputError, match=r"is int8: give the model as it was before"):
+        task.save_to_hugging_face(tmp_path / "hf", drop_heads=True)
+    assert not (tmp_path / "hf").exists()
+
+
+def test_a_task_that_is_not_compiled(case, tokenizer, tmp_path):
+    task = case.make(tokenizer, compile=False)
+    task.save_to_preset(tmp_path)
+    with pytest.raises(InputError, match=r"compile\(\)"):
+        task.fit(case.rows, case.y)

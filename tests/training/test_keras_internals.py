@@ -46,6 +46,16 @@ def test_without_strategy():
     assert model.distribute_strategy is strategy
 
 
+def test_settle_quantized_policies():
+    int8 = keras.dtype_policies.get("int8_from_float32")
+    policies = keras.dtype_policies.DTypePolicyMap(policy_map={".*dense": int8})
+    dense = keras.layers.Dense(1, name="dense", dtype=policies)
+    model = keras.Sequential([keras.Input((3,)), dense])
+    assert isinstance(dense.dtype_policy, keras.dtype_policies.DTypePolicyMap)
+    internals.settle_quantized_policies(model)
+    assert dense.dtype_policy == int8
+
+
 def test_is_validation_in_fit():
     seen = []
 
