@@ -7,16 +7,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from keras_roberta.errors import InputError
-from keras_roberta.schemas.label_names import (
-    LARGEST_NUM_CLASSES,
+from keras_roberta.data.examples.label_names import (
+    LabelError,
     as_array,
-    as_integer,
     checked_names,
     class_number,
     flat_labels,
 )
+from keras_roberta.data.examples.table_files import is_label
+from keras_roberta.errors import InputError
 from keras_roberta.schemas.schema import Comparison, Schema, changed_by
+from keras_roberta.schemas.table_classes import classes_of_table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,9 +25,9 @@ class ManyLabels(Schema):
     """Labels that do not exclude one another: none, one or several a text.
 
     In Python the labels of a text are a list of names or numbers. Marks are taken, too, 0 or 1 for
-    each class: an array (texts, classes) of 0 and 1 always holds marks; lists do where there are
-    three classes or more and all rows have one 0 or 1 a class. For one or two classes lists are
-    label numbers: of two, [0, 1] names both.
+    each class, or a probability: an array (texts, classes) of them always holds marks; lists do
+    where there are three classes or more and all rows have one mark a class. For one or two classes
+    lists are label numbers: of two, [0, 1] names both.
 
     In a table labels stand in one column: separated by commas, nothing for none; in JSON lines a
     list of labels, or of three marks or more.
@@ -72,20 +73,7 @@ class ManyLabels(Schema):
         found = [label for row in rows for label in row]
         if not found:
             raise InputError(f"{table.path}: column {columns.label!r} holds no label at all")
-        numbers = [as_integer(label) for label in found]
-        if None in numbers:
-            names = tuple(sorted({str(label) for label in found}))
-            if num_classes not in (None, len(names)):
-                raise InputError(
-                    f"{table.path}: {len(names)} labels, but --num-classes is {num_classes}"
-                )
-            return cls(len(names), names)
-        if num_classes is None and max(numbers) >= LARGEST_NUM_CLASSES:
-            raise InputError(
-                f"{table.path}: labels go up to {max(numbers)}; number the classes from 0, or "
-                "give --num-classes if you mean it"
-            )
-        return cls(num_classes or max(numbers) + 1)
+        return cls(*classes_of_table(table, found, num_classes))
 
     def read_labels(self, table, column, option):
         return _read_rows(table, column, option)
@@ -93,22 +81,28 @@ class ManyLabels(Schema):
     def targets(self, labels: Any) -> np.ndarray:
         """float32 (rows, num_classes) of 0 and 1."""
         marks = as_array(labels)
-        if marks is not None and marks.ndim == 2 and np.isin(marks, (0, 1)).all():
-            if marks.shape[1] != self.num_classes:
-                raise InputError(
-                    f"labels: marks for {marks.shape[1]} classes, but there are {self.num_classes}"
-                )
-            return marks.astype("float32")
+        if marks is not None and marks.ndim == 2 and marks.dtype.kind in "biuf":
+            if _are_shares(marks):
+                if marks.shape[1] != self.num_classes:
+                    raise InputError(
+                        f"labels: marks for {marks.shape[1]} classes, but there are "
+                        f"{self.num_classes}"
+                    )
+                return marks.astype("float32")
         rows = flat_labels(labels)
         if not all(isinstance(row, (list, tuple, set, np.ndarray)) for row in rows):
-            wrong = next(r for r in rows if not isinstance(r, (list, tuple, set, np.ndarray)))
-            raise InputError(f"labels: give a list of labels for each text; got {wrong!r}")
+            kinds = (list, tuple, set, np.ndarray)
+            row, wrong = next((i, r) for i, r in enumerate(rows) if not isinstance(r, kinds))
+            raise LabelError(row, f"give a list of labels for each text; got {wrong!r}")
         rows = [flat_labels(row) for row in rows]
         if self.num_classes > 2 and _are_marks(rows, self.num_classes):
             return np.array(rows, "float32").reshape(-1, self.num_classes)
         targets = np.zeros((len(rows), self.num_classes), "float32")
-        for row, names in zip(targets, rows, strict=True):
-            self._mark(row, names)
+        for row, names in enumerate(rows):
+            try:
+                self._mark(targets[row], names)
+            except InputError as error:
+                raise LabelError(row, str(error)) from None
         return targets
 
     def _mark(self, row, labels):
@@ -167,15 +161,20 @@ class ManyLabels(Schema):
 
 
 def _are_marks(rows, num_classes):
-    """Whether the rows are of 0 and 1, one a class.
+    """Whether the rows are of 0 and 1, or what lies between, one a class.
 
     No row of three or more can be label numbers then: it would name one twice.
     """
-    return all(
-        len(row) == num_classes
-        and all(not isinstance(mark, str) and mark in (0, 1) for mark in row)
-        for row in rows
-    )
+    if any(len(row) != num_classes or any(isinstance(m, str) for m in row) for row in rows):
+        return False
+    try:
+        return _are_shares(np.array(rows, "float64"))
+    except (TypeError, ValueError):
+        return False
+
+
+def _are_shares(marks):
+    return bool(((marks >= 0) & (marks <= 1)).all())
 
 
 def _read_rows(table, column, option):
@@ -186,7 +185,7 @@ def _read_rows(table, column, option):
             value = [label.strip() for label in value.split(",") if label.strip()]
         elif not isinstance(value, list):
             value = [value]
-        if any(isinstance(x, bool) or not isinstance(x, (str, int)) for x in value):
+        if not all(is_label(x) for x in value):
             raise table.error(line, column, f"expected a list of labels, found {value!r:.40}")
         rows.append(value)
     return rows

@@ -7,16 +7,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from keras_roberta.data.examples.table_files import as_number
-from keras_roberta.errors import InputError
-from keras_roberta.schemas.label_names import (
-    LARGEST_NUM_CLASSES,
-    as_integer,
+from keras_roberta.data.examples.label_names import (
+    LabelError,
+    as_array,
+    as_plain,
     checked_names,
     class_number,
-    flat_labels,
+    class_numbers,
+    spelt,
 )
+from keras_roberta.data.examples.table_files import as_number
+from keras_roberta.errors import InputError
 from keras_roberta.schemas.schema import Comparison, Schema, changed_by
+from keras_roberta.schemas.table_classes import classes_of_table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,25 +42,9 @@ class OneLabel(Schema):
 
     @classmethod
     def from_table(cls, table, columns, *, num_classes=None):
-        option = "--label-column"
-        labels = table.labels(columns.label, option)
-        numbers = [as_integer(label) for label in labels]
-        if None in numbers:
-            _refuse_measurements(table, columns.label, labels)
-            names = tuple(sorted({str(label) for label in labels}))
-            if num_classes not in (None, len(names)):
-                raise InputError(
-                    f"{table.path}: {len(names)} labels, but --num-classes is {num_classes}"
-                )
-            found = cls(len(names), names)
-        else:
-            if num_classes is None and max(numbers) >= LARGEST_NUM_CLASSES:
-                raise InputError(
-                    f"{table.path}: labels go up to {max(numbers)}; number the classes from 0, or "
-                    "give --num-classes if you mean it"
-                )
-            found = cls(num_classes or max(2, max(numbers) + 1))
-        if len(set(map(str, labels))) < 2:
+        labels = table.labels(columns.label, "--label-column")
+        found = cls(*classes_of_table(table, labels, num_classes))
+        if len(set(map(spelt, labels))) < 2:
             raise InputError(
                 f"{table.path}: column {columns.label!r} holds a single label, {labels[0]!r}; a "
                 "classifier needs two or more"
@@ -65,12 +52,39 @@ class OneLabel(Schema):
         return found
 
     def targets(self, labels):
-        numbers = []
-        for label in flat_labels(labels):
-            if isinstance(label, list) and len(label) == 1:  # a column of a matrix
-                (label,) = label
-            numbers.append(class_number(label, self.num_classes, self.labels))
-        return np.array(numbers, "int32")
+        """Class numbers, int32 (rows,); of an array of one probability a class that array,
+        float32 (rows, num_classes)."""
+        soft = self._probabilities(labels)
+        return class_numbers(labels, self.num_classes, self.labels) if soft is None else soft
+
+    def _probabilities(self, labels):
+        array = as_array(labels)
+        if array is None and isinstance(labels, (list, tuple)):
+            if not labels or not all(hasattr(row, "__len__") for row in labels):
+                return None
+            try:
+                array = np.asarray(labels)
+            except ValueError:  # rows of unequal length
+                return None
+        if array is None or array.ndim != 2 or array.shape[1] != self.num_classes:
+            return None
+        if array.dtype.kind not in "biuf":
+            return None
+        for row in np.flatnonzero(~np.isfinite(array).all(axis=1)):
+            raise LabelError(int(row), f"expected a probability for each class; got {array[row]}")
+        return array.astype("float32")
+
+    def class_factors(self, weights):
+        factors = np.ones(self.num_classes, "float32")
+        for label, factor in weights.items():
+            try:
+                number = class_number(as_plain(label), self.num_classes, self.labels)
+            except InputError as error:
+                raise InputError(f"class_weight: {error}") from None
+            if as_number(as_plain(factor)) is None or factor < 0:
+                raise InputError(f"class_weight of {label!r}: give a number from 0; got {factor!r}")
+            factors[number] = factor
+        return factors
 
     def outputs(self, logits):
         probabilities = softmax(np.asarray(logits, "float32"))
@@ -92,6 +106,8 @@ class OneLabel(Schema):
         from sklearn.metrics import f1_score
 
         predicted, targets = np.asarray(outputs["label"]), np.asarray(targets)
+        if targets.ndim == 2:  # probabilities
+            targets = targets.argmax(axis=1)
         return {
             "accuracy": float(np.mean(predicted == targets)),
             "macro_f1": float(f1_score(targets, predicted, average="macro", zero_division=0)),
@@ -115,13 +131,3 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities along the last axis."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
-
-
-def _refuse_measurements(table, column, labels):
-    """A column of real numbers is no set of classes."""
-    numbers = [as_number(label) for label in labels]
-    if None not in numbers and any(not number.is_integer() for number in numbers):
-        raise InputError(
-            f"{table.path}: column {column!r} holds numbers such as {labels[0]!r}, not classes; "
-            "give --task regress to predict them"
-        )

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from keras_roberta.data.examples.columns import Columns, read_texts
+from keras_roberta.data.examples.label_names import LabelError
 from keras_roberta.data.examples.table_files import Table
 from keras_roberta.errors import InputError
 
@@ -77,6 +78,8 @@ class Schema:
         labels = self.read_labels(table, columns.label, f"{prefix}label-column")
         try:
             return self.targets(labels)
+        except LabelError as error:
+            raise table.error(table.lines[error.row], columns.label, error.problem) from None
         except InputError as error:
             for label, line in zip(labels, table.lines, strict=True):
                 try:
@@ -100,6 +103,16 @@ class Schema:
             InputError: names the first label that does not fit.
         """
         raise NotImplementedError
+
+    def class_factors(self, weights: dict) -> np.ndarray:
+        """Factors of the classes, float32 (num_classes,), from some of them by name or number.
+
+        Raises:
+            InputError: there is no such class, or a text has not one class.
+        """
+        raise InputError(
+            "class_weight: only where each text has one class; give sample_weight instead"
+        )
 
     # To people
 

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from keras_roberta.data.examples.label_names import LabelError, flat_labels
 from keras_roberta.errors import InputError
-from keras_roberta.schemas.label_names import flat_labels
 from keras_roberta.schemas.schema import Comparison, Schema, changed_by
 
 
@@ -35,7 +35,7 @@ class Value(Schema):
             if isinstance(value, list) and len(value) == 1:  # a column of a matrix
                 values[row] = value = value[0]
             if isinstance(value, str) or not np.isfinite(_number(value)):
-                raise InputError(f"row {row}: a regression learns finite numbers; got {value!r}")
+                raise LabelError(row, f"a regression learns finite numbers; got {value!r}")
         return np.array(values, "float32")
 
     def outputs(self, logits):

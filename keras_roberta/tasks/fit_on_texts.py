@@ -1,11 +1,19 @@
 """`fit`, `evaluate` and `predict` on raw strings."""
 
+import contextlib
+import functools
 import logging
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
+from keras_roberta.data.examples.labelled_forms import with_labels
+from keras_roberta.data.examples.named_columns import named_columns
+from keras_roberta.data.examples.streams import is_stream, open_stream
+from keras_roberta.data.examples.text_forms import holds_strings
 from keras_roberta.errors import InputError
+from keras_roberta.tasks.fit_arguments import check_numbers
 from keras_roberta.tasks.multi_worker_fit import MultiWorkerFit
 from keras_roberta.training.keras_internals import (
     inner_optimizer,
@@ -17,6 +25,21 @@ from keras_roberta.training.optimizer.schedules import LinearWarmupDecay
 logger = logging.getLogger("keras_roberta")
 
 
+class Inputs(NamedTuple):
+    """What `fit`, `evaluate` and `predict` were given.
+
+    Attributes:
+        batches: texts as a source of batches (`data.examples.batches`); None where inputs are
+            tokenised already.
+        x, y, sample_weight: the inputs as Keras takes them, where `batches` is None.
+    """
+
+    batches: Any
+    x: Any = None
+    y: Any = None
+    sample_weight: Any = None
+
+
 class FitOnTexts(MultiWorkerFit):
     """Mixed into a KerasHub task, before it in the bases.
 
@@ -24,8 +47,8 @@ class FitOnTexts(MultiWorkerFit):
     tokenised first, so that a batch is padded to its own longest row and rows of like length can
     share one.
 
-    It asks the task to `make_examples`, whether data is what that takes (`needs_tokenizing`), and
-    to `prepare_batches`.
+    It asks the task to `make_examples`, whether data is what that takes (`needs_tokenizing`),
+    whether it `learns_from_labels`, and to `prepare_batches`.
 
     Attributes:
         outputs_per_token: whether the outputs are (rows, length, ...); `predict` then cuts those
@@ -44,9 +67,11 @@ class FitOnTexts(MultiWorkerFit):
         validation_data=None,
         validation_split=0.0,
         shuffle=True,
+        class_weight=None,
         group_by_length=True,
         steps_per_epoch=None,
         initial_epoch=0,
+        validation_batch_size=None,
         **kwargs,
     ):
         """`keras.Model.fit` on raw strings.
@@ -55,11 +80,18 @@ class FitOnTexts(MultiWorkerFit):
         data and trains on its own rows of each batch; the order is the chief's.
 
         Args:
-            x: texts: a list or array of strings, a pair `(firsts, seconds)` of them, or a dict of
-                `text` and `text_pair`; a `tf.data.Dataset` of `(texts, labels)`, batched or not;
-                or whatever `keras.Model.fit` takes, when tokenised already.
+            x: texts, in one of these forms. A list, array, tensor or column (pandas, polars) of
+                strings. A pair `(firsts, seconds)` of them, or a list of pairs. A table: a dict of
+                columns, a list of dicts, or a data frame, with `text` (and `text_pair`). Without
+                `y` also with labels: `(texts, labels)`, a list of `(text, label)`, a table with
+                `label`; or bit by bit: a `tf.data.Dataset`, a generator, a `keras.utils.PyDataset`
+                or another iterable, of rows or of batches. Or whatever `keras.Model.fit` takes,
+                when tokenised already: a dict of `token_ids` and `padding_mask`.
             y: labels: class numbers, or names where the preprocessor has `labels`.
-            batch_size: rows a step, over all replicas; 32 by default.
+            batch_size: rows a step, over all replicas; 32 by default. Batches of a stream keep
+                their size.
+            validation_data: in any of the forms that bring labels.
+            class_weight: dict of factors, by the classes' names or numbers; 1 for the others.
             group_by_length: put texts of like length into one batch. Order stays random otherwise;
                 off, batches are drawn from the whole data.
             shuffle: False keeps the order of the data, without grouping.
@@ -69,21 +101,47 @@ class FitOnTexts(MultiWorkerFit):
             `keras.callbacks.History`
 
         Raises:
-            InputError: labels or sizes do not fit, a batch does not divide over the replicas, a
-                part of the task was made outside the strategy's scope, or the task was made with
-                `compile=False` and not compiled since.
+            InputError: texts, labels or numbers do not fit, a batch does not divide over the
+                replicas, a part of the task was made outside the strategy's scope, or the task was
+                made with `compile=False` and not compiled since.
         """
         if not self.compiled:
             raise InputError("You must call `compile()` before `fit()`: the task has no optimizer")
+        check_numbers(
+            batch_size=batch_size,
+            epochs=epochs,
+            validation_split=validation_split,
+            steps_per_epoch=steps_per_epoch,
+            initial_epoch=initial_epoch,
+            validation_batch_size=validation_batch_size,
+            **kwargs,
+        )
         self._workers.check_scope()
-        if validation_split and validation_data is None:
-            (x, y, sample_weight), validation_data = _split(x, y, sample_weight, validation_split)
         if validation_data is not None:
-            validation_data = self._validation_batches(validation_data, batch_size)
+            validation_data = self._validation_batches(
+                _as_columns(validation_data),
+                validation_batch_size or batch_size,
+                kwargs.get("validation_steps"),
+            )
+        factors = self._class_factors(class_weight)
         seed = self._workers.number_of_chief(np.random.randint(2**31))
-        data = self._batches(x, y, sample_weight, batch_size)
+        data, x, y, sample_weight = self._read(
+            *(x, y, sample_weight, batch_size),
+            class_factors=factors,
+            seed=seed if shuffle else None,
+        )
+        if validation_split and validation_data is None:
+            if data is not None:
+                data, validation_data = data.split(validation_split)
+                validation_data = self._prepared(data=validation_data)
+            else:
+                (x, y, sample_weight), validation_data = _split(
+                    x, y, sample_weight, validation_split
+                )
+                validation_data = self._validation_batches(validation_data, batch_size)
         self._workers.check_divides(batch_size if data is None else data.batch_size)
         if data is not None:
+            _check_passes(data, steps_per_epoch, epochs - initial_epoch)
             x = data.training(shuffle, group_by_length, seed)
             steps_per_epoch = steps_per_epoch or data.steps
             if steps_per_epoch:
@@ -91,9 +149,11 @@ class FitOnTexts(MultiWorkerFit):
             x = self.prepare_batches(x)
             y = sample_weight = batch_size = None
             shuffle = False  # done; Keras would warn that it cannot
-        if self._workers.several:
-            if kwargs.get("class_weight"):
+        if class_weight is not None and (data is None or factors is None):
+            if self._workers.several:
                 raise InputError("class_weight: with several workers give sample_weight instead")
+            kwargs["class_weight"] = _by_number(class_weight, factors)
+        if self._workers.several:
             x = self._workers.global_batches(
                 x, y, sample_weight, batch_size=batch_size, shuffle=shuffle, seed=seed
             )
@@ -104,24 +164,30 @@ class FitOnTexts(MultiWorkerFit):
         if not self.optimizer.built:  # inside the step it would be traced twice
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
-        return keras.Model.fit(
-            self,
-            x,
-            y,
-            batch_size=batch_size,
-            epochs=epochs,
-            sample_weight=sample_weight,
-            validation_data=validation_data,
-            shuffle=shuffle,
-            steps_per_epoch=steps_per_epoch,
-            initial_epoch=initial_epoch,
-            **kwargs,
-        )
+        with _errors_of(data):
+            return keras.Model.fit(
+                self,
+                x,
+                y,
+                batch_size=batch_size,
+                epochs=epochs,
+                sample_weight=sample_weight,
+                validation_data=validation_data,
+                shuffle=shuffle,
+                steps_per_epoch=steps_per_epoch,
+                initial_epoch=initial_epoch,
+                validation_batch_size=validation_batch_size,
+                **kwargs,
+            )
 
     def evaluate(self, x=None, y=None, batch_size=None, sample_weight=None, **kwargs):
         """`keras.Model.evaluate` on raw strings; see `fit` for the forms of `x`."""
+        data = None
         if not is_validation_in_fit(kwargs):
-            data = self._batches(x, y, sample_weight, batch_size)
+            check_numbers(batch_size=batch_size, **kwargs)
+            data, x, y, sample_weight = self._read(
+                x, y, sample_weight, batch_size, once_for=kwargs.get("steps")
+            )
             if data is not None:
                 x = self.prepare_batches(data.inference())
                 y = sample_weight = batch_size = None
@@ -130,19 +196,28 @@ class FitOnTexts(MultiWorkerFit):
                     self._workers.global_batches(x, y, sample_weight, batch_size=batch_size)
                 )
                 y = sample_weight = batch_size = None
-        return keras.Model.evaluate(self, x, y, batch_size, sample_weight=sample_weight, **kwargs)
+        with _errors_of(data):
+            return keras.Model.evaluate(
+                self, x, y, batch_size, sample_weight=sample_weight, **kwargs
+            )
 
     def predict(self, x, batch_size=None, **kwargs):
         """`keras.Model.predict` on raw strings; rows come back in the order of `x`.
 
         With several workers each predicts for itself: one may call it without the others.
 
+        Args:
+            x: see `fit`. Labels that come along are left out.
+
         Returns:
             array (rows, ...); a list of arrays where outputs differ in length: one a token, or
             one an option of a question
         """
-        data = self._batches(x, None, None, batch_size)
-        with self._workers.this_process_alone():
+        check_numbers(batch_size=batch_size, **kwargs)
+        data, x, *_ = self._read(
+            x, batch_size=batch_size, labelled=False, once_for=kwargs.get("steps")
+        )
+        with self._workers.this_process_alone(), _errors_of(data):
             if data is None:
                 return keras.Model.predict(self, x, batch_size, **kwargs)
             if data.examples is None and self._joins_rows:  # of a stream: batch by batch
@@ -192,47 +267,157 @@ class FitOnTexts(MultiWorkerFit):
         """
         return outputs
 
+    # === Single batches ===
+
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, **kwargs):
+        """`keras.Model.train_on_batch` on raw strings; see `fit` for the forms of `x`."""
+        factors = self._class_factors(class_weight)
+        batch = self._single_batch(x, y, sample_weight, factors)
+        if class_weight is not None and (factors is None or not self._takes_as_texts(x)):
+            kwargs["class_weight"] = _by_number(class_weight, factors)
+        return keras.Model.train_on_batch(self, *batch, **kwargs)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
+        """`keras.Model.test_on_batch` on raw strings; see `fit` for the forms of `x`."""
+        return keras.Model.test_on_batch(self, *self._single_batch(x, y, sample_weight), **kwargs)
+
+    def predict_on_batch(self, x):
+        """`keras.Model.predict_on_batch` on raw strings; see `predict` for the forms of `x`."""
+        (x, *_) = self.preprocess_samples(x)
+        return keras.Model.predict_on_batch(self, _as_tensors(x))
+
     def preprocess_samples(self, x, y=None, sample_weight=None):
-        """KerasHub's hook behind `train_on_batch` and its kin: one batch, tokenised here."""
-        if self.preprocessor is None or not self.needs_tokenizing(x):
+        """KerasHub's hook: one batch, tokenised here."""
+        if not self._takes_as_texts(x):
             return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
-        examples = self.make_examples(x, y, sample_weight)
+        return self._one_batch(self.make_examples(x, y, sample_weight))
+
+    def _single_batch(self, x, y, sample_weight, class_factors=None):
+        """x, y and sample_weight of a step, as tensors."""
+        if y is None and self._reads_labels:
+            x, y, sample_weight = _labelled(x, sample_weight)
+        if self._takes_as_texts(x):
+            x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(
+                self._one_batch(self._examples(class_factors, x, y, sample_weight))
+            )
+        return _as_tensors(x), _as_tensors(y), _as_tensors(sample_weight)
+
+    @staticmethod
+    def _one_batch(examples):
         batch = examples.batch(np.arange(examples.num_units))
         return batch if isinstance(batch, tuple) else (batch,)
 
-    def _batches(self, x, y, sample_weight, batch_size):
-        """The inputs as a source of batches, or None where `x` is tokenised already."""
+    # === From what was given to batches ===
+
+    def _read(
+        self,
+        x,
+        y=None,
+        sample_weight=None,
+        batch_size=None,
+        *,
+        labelled=True,
+        class_factors=None,
+        seed=None,
+        once_for=False,
+    ):
+        """What was given, as `Inputs`.
+
+        Args:
+            labelled: whether labels are read, or left out.
+            class_factors: see `Schema.class_factors`.
+            seed: of the order of a PyDataset's batches; None to keep it.
+            once_for: number of batches, or None for all, of a generator that is read as a whole;
+                False to read it bit by bit.
+        """
+        of_stream = is_stream(x)
+        if of_stream:
+            x = open_stream(x, batch_size or 32, seed=seed)
+            if once_for is not False and getattr(x, "read_once", False):
+                x = x.collected(once_for)
+            takes = hasattr(x, "read_once")
+            if takes and self.preprocessor is None:
+                raise _no_preprocessor()
+        else:
+            if labelled and y is None and self._reads_labels:
+                x, y, sample_weight = _labelled(x, sample_weight)
+            takes = self._takes_as_texts(x)
+        if not takes:
+            return Inputs(None, x, y, sample_weight)
         # tf.data; here, since it is slow to import and not every use of a model needs it.
         from keras_roberta.data.examples.batches import example_batches
 
-        if self.preprocessor is None:
-            return None
-        return example_batches(
-            self.make_examples,
-            x,
-            y,
-            sample_weight,
-            batch_size=batch_size or 32,
-            needs_tokenizing=self.needs_tokenizing,
-            # Each shape is compiled.
-            bucket_lengths=self._compiles_each_shape,
+        if labelled:
+            make_examples = functools.partial(self._examples, class_factors)
+        else:
+            make_examples = _without_labels(self.make_examples)
+        return Inputs(
+            example_batches(
+                make_examples,
+                x,
+                y,
+                sample_weight,
+                batch_size=batch_size or 32,
+                # Each shape is compiled.
+                bucket_lengths=self._compiles_each_shape,
+            )
         )
 
-    def _validation_batches(self, validation_data, batch_size):
-        texts_alone = isinstance(validation_data, list) and self.needs_tokenizing(validation_data)
-        if isinstance(validation_data, (tuple, list)) and not texts_alone:
-            x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(tuple(validation_data))
-        else:
-            x, y, sample_weight = validation_data, None, None
-        data = self._batches(x, y, sample_weight, batch_size)
+    def _takes_as_texts(self, x):
+        """Whether `x`, in memory, is for `make_examples`."""
+        if self.preprocessor is not None:
+            return self.needs_tokenizing(x)
+        if holds_strings(x):
+            raise _no_preprocessor()
+        return False
+
+    def _examples(self, class_factors, x, y, sample_weight):
+        """`make_examples` of what is learnt from or measured with."""
+        if y is None and self._reads_labels:
+            x, y, sample_weight = _labelled(x, sample_weight)
+        if not self.learns_from_labels:
+            y = sample_weight = None
+        examples = self.make_examples(x, y, sample_weight)
+        if examples.targets is None and self.learns_from_labels and self._needs_labels:
+            raise InputError(
+                "there are no labels: give them as y, as (texts, labels) or in a column 'label'"
+            )
+        if class_factors is not None:
+            examples.weigh_classes(class_factors)
+        return examples
+
+    @property
+    def _reads_labels(self):
+        """Whether data without `y` may bring labels along: a pair of texts is none then."""
+        schema = self.schema_cls
+        return self.learns_from_labels or not schema.takes_pairs
+
+    @property
+    def _needs_labels(self):
+        return self.loss is not None and not self._transforms["loss_transforms"]
+
+    def _class_factors(self, class_weight):
+        """See `Schema.class_factors`; None for none, and where Keras reads them."""
+        if class_weight is None or self.schema_cls is None:
+            return None
+        return self.schema.class_factors(class_weight)
+
+    def _validation_batches(self, validation_data, batch_size, steps=None):
+        x, y, sample_weight = validation_data
+        data, *tokenised = self._read(x, y, sample_weight, batch_size, once_for=steps)
+        return self._prepared(*tokenised, data=data, batch_size=batch_size)
+
+    def _prepared(self, x=None, y=None, sample_weight=None, *, data, batch_size=None):
+        """Validation data as `keras.Model.fit` takes it."""
         if data is not None:
             x = self.prepare_batches(data.inference())
-            y = sample_weight = None
         if self._workers.several:
             return self._workers.own_part(
                 self._workers.global_batches(x, y, sample_weight, batch_size=batch_size)
             )
-        return validation_data if data is None else x
+        if data is not None or (y is None and sample_weight is None):
+            return x
+        return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
 
     def _plan_schedule(self, steps_per_epoch, epochs, x, batch_size):
         """Spreads the default schedule over this call of `fit`."""
@@ -266,6 +451,57 @@ def _count_steps(x, batch_size):
     if not hasattr(first, "__len__"):
         return None  # a generator
     return -(-len(first) // (batch_size or 32))
+
+
+def _labelled(x, sample_weight):
+    """As `with_labels`; weights that were given apart stay."""
+    x, y, own = with_labels(x)
+    return x, y, own if sample_weight is None else sample_weight
+
+
+def _without_labels(make_examples):
+    return lambda x, *_: make_examples(x)
+
+
+def _as_columns(validation_data):
+    """x, y and sample_weight of validation data; Keras takes lists for tuples there."""
+    data = validation_data
+    if isinstance(data, list) and len(data) in (2, 3):
+        if not any(isinstance(part, (str, bytes, tuple)) for part in data):
+            data = tuple(data) if named_columns(data) is None else data
+    if isinstance(data, tuple) and len(data) in (2, 3):
+        return (*data, None)[:3]
+    return data, None, None
+
+
+def _by_number(class_weight, factors):
+    """Class weights as Keras takes them."""
+    return class_weight if factors is None else dict(enumerate(factors.tolist()))
+
+
+def _as_tensors(tree):
+    return None if tree is None else keras.tree.map_structure(keras.ops.convert_to_tensor, tree)
+
+
+def _no_preprocessor():
+    return InputError(
+        "the task has no preprocessor to tokenize texts; make it with one, or give a dict of "
+        "token_ids and padding_mask"
+    )
+
+
+def _check_passes(data, steps_per_epoch, epochs):
+    if data.read_once and epochs > 1 and steps_per_epoch is None:
+        raise InputError(
+            f"epochs={epochs}: a generator is read once; give steps_per_epoch, or a list, a "
+            "tf.data.Dataset or a PyDataset"
+        )
+
+
+def _errors_of(data):
+    if hasattr(data, "errors_of_inputs"):
+        return data.errors_of_inputs()
+    return contextlib.nullcontext()
 
 
 def _split(x, y, sample_weight, fraction):

@@ -1,10 +1,13 @@
 """The declaration of a task: what each says of itself."""
 
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 
 from keras_roberta.data.examples.preprocessor import RobertaPreprocessor
 from keras_roberta.errors import InputError
+from keras_roberta.tasks.class_losses import on_logits
 from keras_roberta.tasks.fit_on_texts import FitOnTexts
 from keras_roberta.tasks.from_preset import TaskFromPreset
 from keras_roberta.training.keras_internals import inner_layers, settle_quantized_policies
@@ -99,7 +102,8 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset):
         Args:
             optimizer: "auto" for `training.optimizer.finetuning_optimizer()`, whose schedule `fit`
                 spreads over its own number of steps; or any Keras optimizer.
-            loss, metrics: "auto" for the task's own.
+            loss, metrics: "auto" for the task's own. A loss by Keras's name reads the outputs as
+                the logits that they are.
             jit_compile, loss_transforms, gradient_transforms, gradient_accumulation_steps: the
                 parts of the step; see `ComposedTrainStep.compile`.
         """
@@ -107,6 +111,7 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset):
             optimizer = finetuning_optimizer()
         if isinstance(loss, str) and loss == "auto":
             loss = self.default_loss()
+        loss = on_logits(loss)
         if isinstance(metrics, str) and metrics == "auto":
             metrics = self.default_metrics()
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
@@ -129,11 +134,14 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset):
 
     # === From inputs to examples ===
 
-    def needs_tokenizing(self, x):
-        """Whether `x`, in memory, is what `make_examples` takes; else it is tokenised already."""
-        from keras_roberta.data.examples.batches import is_text
+    @property
+    def learns_from_labels(self):
+        """Whether `fit` needs labels, by the schema."""
+        return self.schema_cls is None or self.schema_cls.has_targets
 
-        return is_text(x)
+    def needs_tokenizing(self, x):
+        """Whether `x`, in memory, is for `make_examples`; else it is tokenised already."""
+        return not (isinstance(x, Mapping) and "token_ids" in x)
 
     def make_examples(self, x, y=None, sample_weight=None):
         """Inputs and labels as rows of token ids with what belongs to them.
@@ -146,19 +154,18 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset):
             `keras_roberta.data.examples.examples.Examples`
 
         Raises:
-            InputError: a label does not fit, or their number, or there are weights alone.
+            InputError: a text or label does not fit, or their number, or there are weights alone.
         """
-        from keras_roberta.data.examples.examples import Examples
+        from keras_roberta.data.examples.examples import Examples, checked_weights
         from keras_roberta.data.examples.ragged import Ragged
 
-        learns_from_labels = self.schema_cls is None or self.schema_cls.has_targets
-        if y is None and sample_weight is not None and learns_from_labels:
+        if y is None and sample_weight is not None and self.learns_from_labels:
             raise InputError("sample_weight: weighs labels, but there are none; give y too")
         return Examples(
             self.preprocessor,
             Ragged(*self.preprocessor.tokenize(x)),
             targets=None if y is None else self.check_targets(y),
-            sample_weight=None if sample_weight is None else np.asarray(sample_weight),
+            sample_weight=None if sample_weight is None else checked_weights(sample_weight),
         )
 
     def check_targets(self, y):

@@ -1,12 +1,12 @@
 """Sentence and sentence-pair classification: one label a text."""
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.errors import InputError
 from keras_roberta.schemas import OneLabel
+from keras_roberta.tasks.class_losses import class_targets, takes_class_numbers
 from keras_roberta.tasks.registry import task_class_of
 from keras_roberta.tasks.sequence_task import (
     RobertaSequenceTask,
@@ -77,14 +77,17 @@ class RobertaTextClassifier(RobertaSequenceTask):
     def default_metrics(self):
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
+    def compile(self, optimizer="auto", loss="auto", *, metrics="auto", **kwargs):
+        """As `RobertaTask.compile`.
+
+        Labels are taken as the loss takes them: class numbers, or one probability a class.
+        """
+        if isinstance(metrics, str) and metrics == "auto" and takes_class_numbers(loss) is False:
+            metrics = [keras.metrics.CategoricalAccuracy(name="accuracy")]
+        super().compile(optimizer, loss, metrics=metrics, **kwargs)
+
     def check_targets(self, y):
-        try:
-            y_array = np.asarray(y)
-        except ValueError:  # rows of unequal length, which the schema names
-            return super().check_targets(y)
-        if y_array.ndim == 2 and y_array.shape[1] == self.num_classes:
-            return y_array  # one-hot labels or probabilities, for losses that take them
-        return super().check_targets(y)
+        return class_targets(self.loss, super().check_targets(y), self.num_classes)
 
     def exported_head(self):
         return LabelHead(self.schema)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 
 from keras_roberta.data.examples.columns import Columns
+from keras_roberta.data.examples.label_names import as_integer
 from keras_roberta.data.examples.table_files import read_table
 from keras_roberta.errors import InputError
 from keras_roberta.schemas import (
@@ -15,7 +16,6 @@ from keras_roberta.schemas import (
     register_schema,
     schema_from_dict,
 )
-from keras_roberta.schemas.label_names import as_integer
 
 
 def table(tmp_path, labels, suffix=".tsv"):
@@ -35,6 +35,11 @@ def table(tmp_path, labels, suffix=".tsv"):
         (["0", "1", "1"], 2, None),
         (["2", "0", "1"], 3, None),
         (["01", "02"], 2, ("01", "02")),
+        (["1", "5", "3"], 3, ("1", "3", "5")),  # stars
+        (["-1", "0", "1"], 3, ("-1", "0", "1")),
+        (["0", "4"], 2, ("0", "4")),
+        (["0", "5000"], 2, ("0", "5000")),
+        (["10", "9", "11"], 3, ("9", "10", "11")),
         (["1_0", "1_1"], 2, ("1_0", "1_1")),
         (["011", "11"], 2, ("011", "11")),
         (["+1", "1"], 2, ("+1", "1")),
@@ -61,8 +66,10 @@ def test_only_canonical_numbers_are_numbers(label):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (["0.5", "1.5"], "holds numbers such as '0.5', not classes; give --task regress"),
-        (["0", "5000"], "labels go up to 5000"),
+        (["0.5", "1.5"], "numbers such as '0.5', not classes; give --task regress"),
+        (["1", "2", "2.5"], "numbers such as '2.5', not classes; give --task regress"),
+        ([str(i) for i in range(1500)], "1500 different labels; .*--num-classes 1500 if you mean"),
+        ([f"text {i}" for i in range(1500)], "1500 different labels; name another --label-column"),
         (["0", "0"], "a single label, '0'"),
         (["a", "a"], "a single label, 'a'"),
     ],
@@ -92,8 +99,38 @@ def test_labels_of_a_table_that_do_not_fit(tmp_path, schema, labels, message):
 
 
 @pytest.mark.parametrize(
-    ("schema", "label"), [(OneLabel(2), "true"), (Value(), "true"), (Value(), "1" + "0" * 400)]
+    ("labels", "names", "targets"),
+    [
+        (["true", "false"], ("false", "true"), [1, 0]),
+        (["1.0", "0.0"], None, [1, 0]),
+        (["1.0", "2.0"], ("1", "2"), [0, 1]),
+        (["-1", "1.0"], ("-1", "1"), [0, 1]),
+        (['"1"', "0"], None, [1, 0]),
+        (["true", '"no"'], ("no", "true"), [1, 0]),
+        (["1", "2", '"2"'], ("1", "2"), [0, 1, 1]),
+    ],
 )
+def test_values_of_json_as_classes(tmp_path, labels, names, targets):
+    rows = table(tmp_path, labels, ".jsonl")
+    schema = OneLabel.from_table(rows, Columns())
+    assert (schema.num_classes, schema.labels) == (2, names)
+    assert schema.read_targets(rows, Columns()).tolist() == targets
+
+
+@pytest.mark.parametrize("label", ["0.5", "null", "NaN", "[1]", '""', "{}"])
+def test_values_of_json_that_are_no_classes(tmp_path, label):
+    rows = table(tmp_path, ["0", "1", label], ".jsonl")
+    with pytest.raises(InputError, match="line 3, column 'label': expected|numbers such as 0.5"):
+        OneLabel.from_table(rows, Columns())
+
+
+def test_a_number_of_classes_that_is_said(tmp_path):
+    rows = table(tmp_path, ["1", "3"])
+    schema = OneLabel.from_table(rows, Columns(), num_classes=5)
+    assert schema == OneLabel(5) and schema.read_targets(rows, Columns()).tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(("schema", "label"), [(Value(), "true"), (Value(), "1" + "0" * 400)])
 def test_values_of_json_that_do_not_fit(tmp_path, schema, label):
     with pytest.raises(InputError, match="line 2, column 'label': expected a"):
         schema.read_targets(table(tmp_path, ["1", label], ".jsonl"), Columns())
@@ -119,6 +156,13 @@ NAMED = OneLabel(2, ("bad", "good"))
         (OneLabel(2), np.array([True, False]), [1, 0]),
         (OneLabel(2, ("1", "2")), [1, 1, 2], [0, 0, 1]),  # a number that is a name is the name
         (OneLabel(2, ("1", "2")), ["2", "1"], [1, 0]),
+        (OneLabel(2, ("1", "2")), np.array([1.0, 2.0]), [0, 1]),
+        (OneLabel(2, ("LABEL_0", "LABEL_1")), [1, 0], [1, 0]),
+        (OneLabel(2, ("false", "true")), [True, False], [1, 0]),
+        (OneLabel(2, ("true", "false")), np.array([True, False]), [0, 1]),
+        (OneLabel(2), [[0.25, 0.75], [1, 0]], [[0.25, 0.75], [1.0, 0.0]]),
+        (NAMED, "good", [1]),
+        (NAMED, 0, [0]),
         (Value(), np.array([True, False]), [1.0, 0.0]),
         (Value(), [1, 2.5], [1.0, 2.5]),
         (Value(), np.array([[1.0], [2.0]]), [1.0, 2.0]),
@@ -134,8 +178,15 @@ def test_labels_in_python(schema, labels, expected):
     [
         (OneLabel(2), [0, 1, 7, 9], "label 7 is outside 0..1"),
         (OneLabel(2), np.array([0, -1]), "label -1 is outside"),
-        (OneLabel(2), np.array([0.0, 0.5]), "whole numbers or names; got 0.5$"),
-        (OneLabel(2), [0, None], "got None$"),
+        (OneLabel(2), np.array([0.0, 0.5]), "a regression learns others.; got 0.5$"),
+        (OneLabel(2), [0, None], "row 1: .*got None$"),
+        (
+            OneLabel(5, ("1 star", "2 stars", "3 stars", "4 stars", "5 stars")),
+            [0, 1],
+            "row 1: label 1 could mean class 1, '2 stars', or '1 star'; give the name",
+        ),
+        (OneLabel(3), [1, 2, 3], "row 2: label 3 is outside 0..2 .*or give their names"),
+        (OneLabel(2), [[0.25, float("nan")]], "row 0: expected a probability"),
         (NAMED, ["good", "fine"], "label 'fine' is none of bad, good"),
         (NAMED, np.array([b"fine"]), "label 'fine' is none"),
         (Value(), [1.0, float("nan")], "row 1: .*finite numbers; got nan"),

@@ -80,10 +80,18 @@ def test_names_that_look_like_numbers(tmp_path):
     assert schema.read_targets(table, Columns()).tolist() == [[1, 1]]
 
 
-def test_codes_are_no_numbers_of_classes(tmp_path):
+def test_numbers_that_are_no_class_numbers_are_names(tmp_path):
     (tmp_path / "a.tsv").write_text("text\tlabel\na\t5000,3\n")
-    with pytest.raises(InputError, match="labels go up to 5000"):
-        ManyLabels.from_table(read_table(tmp_path / "a.tsv"), Columns())
+    table = read_table(tmp_path / "a.tsv")
+    schema = ManyLabels.from_table(table, Columns())
+    assert schema.labels == ("3", "5000")
+    assert schema.read_targets(table, Columns()).tolist() == [[1, 1]]
+
+
+def test_probabilities_as_marks():
+    soft = [[0.5, 0, 1], [0.25, 0.125, 0]]
+    for labels in (soft, np.array(soft)):
+        assert NAMED.targets(labels).tolist() == soft
 
 
 def test_two_classes():
@@ -112,7 +120,8 @@ def test_probabilities_of_large_logits():
         ([[1, 0, 1], [1, 1]], "label 1 is named twice"),
         (np.zeros((2, 2), int), "marks for 2 classes, but there are 3"),
         (np.zeros((2, 4), int) + 3, "label 3 is outside"),
-        ([[0.5, 0, 1]], "whole numbers or names; got 0.5"),
+        ([[0.5, 0, 2]], "row 0: .*learns others.; got 0.5"),
+        ([[], [None]], "row 1: .*got None"),
     ],
 )
 def test_labels_that_do_not_fit(labels, message):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import tensorflow as tf
 
 from keras_roberta.data.autotuning import without_autotuning
 from keras_roberta.data.examples.examples import Examples
-from keras_roberta.data.examples.text_forms import texts_and_pairs
+from keras_roberta.data.examples.streams import DatasetStream, PythonStream
 from keras_roberta.errors import InputError
 
 # Grouping sorts this many batches' worth of rows by length: enough for the rows of a batch to be
@@ -26,47 +27,26 @@ def example_batches(
     sample_weight=None,
     *,
     batch_size: int,
-    needs_tokenizing: Callable[..., bool] | None = None,
     bucket_lengths: bool = True,
-) -> InMemoryExamples | ExampleStream | None:
-    """What is in `x` as a source of batches, or None where it is tokenised already.
+) -> InMemoryExamples | ExampleStream:
+    """What is in `x` as a source of batches.
 
     Args:
         make_examples: function of (x, y, sample_weight) giving `Examples`.
-        x: inputs in memory, in a form that it takes; or a `tf.data.Dataset` of inputs, (x, y) or
-            (x, y, sample_weight), batched or one by one.
-        y, sample_weight: one value an input, or None; a dataset brings its own.
-        batch_size: rows, or examples whose rows stay together; a batched dataset keeps its size.
-        needs_tokenizing: whether `x` in memory is what `make_examples` takes; `is_text` by default.
+        x: inputs in memory, in a form that it takes; or a stream of inputs, (x, y) or
+            (x, y, sample_weight), see `streams.open_stream`.
+        y, sample_weight: one value an input, or None; a stream brings its own.
+        batch_size: rows, or examples whose rows stay together; a batched stream keeps its size.
         bucket_lengths: see `RobertaPreprocessor.pad`.
     """
-    if isinstance(x, tf.data.Dataset):
-        spec = x.element_spec
-        specs = tf.nest.flatten(spec[0] if isinstance(spec, tuple) else spec)
-        if not any(spec.dtype == tf.string for spec in specs):
-            return None
+    if isinstance(x, (DatasetStream, PythonStream)):
         if y is not None or sample_weight is not None:
-            raise InputError("labels and weights of a tf.data.Dataset come from the dataset itself")
-        return ExampleStream(make_examples, x, batch_size, bucket_lengths)
-    if not (needs_tokenizing or is_text)(x):
-        return None
+            raise InputError(
+                "y, sample_weight: a stream of texts brings its own labels and weights; leave "
+                "them out"
+            )
+        return ExampleStream(make_examples, x, bucket_lengths)
     return InMemoryExamples(make_examples(x, y, sample_weight), batch_size, bucket_lengths)
-
-
-def is_text(x) -> bool:
-    """Whether `x` is a collection of strings, or of pairs of strings, in memory."""
-    if x is None or (isinstance(x, dict) and "text" not in x):
-        return False
-    first, _ = texts_and_pairs(x)
-    if hasattr(first, "dtype") and not isinstance(first, np.ndarray):
-        first = np.asarray(first)  # tf.Tensor, pandas.Series
-    if isinstance(first, list) and not first:
-        return True
-    if isinstance(first, np.ndarray) and first.dtype.kind != "O":
-        return first.dtype.kind in "US"
-    return isinstance(first, (list, tuple, np.ndarray)) and all(
-        isinstance(text, (str, bytes)) for text in itertools.islice(first, 1)
-    )
 
 
 class InMemoryExamples:
@@ -77,14 +57,39 @@ class InMemoryExamples:
         batch_size: rows, or examples whose rows stay together.
         steps: batches an epoch.
         row_mask: see `Examples`.
+        read_once: see `streams`.
+
+    Args:
+        units: numbers of the batch items to take; all by default.
     """
 
-    def __init__(self, examples: Examples, batch_size: int, bucket_lengths: bool = True):
+    read_once = False
+
+    def __init__(
+        self, examples: Examples, batch_size: int, bucket_lengths: bool = True, *, units=None
+    ):
         self.examples = examples
         self.batch_size = batch_size
-        self.steps = -(-examples.num_units // batch_size)
+        self._units = np.arange(examples.num_units) if units is None else units
+        self.steps = -(-len(self._units) // batch_size)
         self.row_mask = examples.row_mask
         self._bucket_lengths = bucket_lengths
+
+    def split(self, fraction: float) -> tuple[InMemoryExamples, InMemoryExamples]:
+        """The last `fraction` apart, as Keras does.
+
+        Raises:
+            InputError: one side would be empty.
+        """
+        cut_at = int(len(self._units) * (1.0 - fraction))
+        if not 0 < cut_at < len(self._units):
+            raise InputError(
+                f"validation_split={fraction} of {len(self._units)} rows leaves one side empty"
+            )
+        return tuple(
+            InMemoryExamples(self.examples, self.batch_size, self._bucket_lengths, units=units)
+            for units in (self._units[:cut_at], self._units[cut_at:])
+        )
 
     def training(self, shuffle=True, group_by_length=True, seed=None) -> tf.data.Dataset:
         """One epoch, drawn anew at each iteration.
@@ -97,11 +102,10 @@ class InMemoryExamples:
         examples, size = self.examples, self.batch_size
 
         def order():
-            everything = np.arange(examples.num_units)
             if not shuffle:
-                return cut(everything, size)
+                return cut(self._units, size)
             random = np.random.default_rng(seeds.randint(2**31))
-            everything = random.permutation(everything)
+            everything = random.permutation(self._units)
             if group_by_length:
                 return grouped(everything, examples.lengths, size, random)
             return cut(everything, size)
@@ -122,7 +126,7 @@ class InMemoryExamples:
 
     @property
     def _sorted(self):
-        return by_length(np.arange(self.examples.num_units), self.examples.lengths)
+        return by_length(self._units, self.examples.lengths)
 
     def _dataset(self, order):
         def batches():
@@ -133,36 +137,35 @@ class InMemoryExamples:
 
 
 class ExampleStream:
-    """A `tf.data.Dataset` of inputs, tokenised as it flows. It keeps its order, but for rows of a
-    few neighbouring batches that trade places when they are grouped by length.
+    """A stream of inputs, tokenised as it flows. It keeps its order, but for rows of a few
+    neighbouring batches that trade places when they are grouped by length, where the stream can
+    join them.
 
     Attributes:
-        batch_size: rows, or None where the dataset brings batches of a size that it does not tell.
-        steps: batches an epoch, or None where the dataset does not know.
+        batch_size: rows, or None where the stream brings batches of a size that it does not tell.
+        steps: batches an epoch, or None where the stream does not know.
         examples: None; they are not known before they flow.
         row_mask: see `Examples`.
+        read_once: see `streams`.
+        error: what an input was refused with while it flowed, or None.
     """
 
     examples = None
+    error = None
 
-    def __init__(self, make_examples, dataset, batch_size, bucket_lengths=True):
+    def __init__(self, make_examples, stream, bucket_lengths=True):
         self._make_examples = make_examples
         self._bucket_lengths = bucket_lengths
-        if tf.nest.flatten(dataset.element_spec)[0].shape.rank == 0:
-            dataset = dataset.batch(batch_size)
-        else:
-            batch_size = tf.nest.flatten(dataset.element_spec)[0].shape[0]
-        self.batch_size = batch_size
-        self._inputs = without_autotuning(dataset)
-        cardinality = int(dataset.cardinality())
-        self.steps = cardinality if cardinality > 0 else None
+        self._inputs = stream
+        self.batch_size, self.steps = stream.batch_size, stream.steps
+        self.read_once = stream.read_once
 
     @functools.cached_property
     def _first(self) -> Examples:
-        first = next(iter(self._inputs.take(1).as_numpy_iterator()), None)
+        first = self._inputs.first()
         if first is None:
-            raise InputError("the dataset holds no texts")
-        return self._tokenize(first)
+            raise InputError("the data holds no texts")
+        return self._tokenize(first, 0)
 
     @property
     def row_mask(self):
@@ -170,16 +173,17 @@ class ExampleStream:
 
     def training(self, shuffle=True, group_by_length=True, seed=None) -> tf.data.Dataset:
         """See `InMemoryExamples.training`."""
-        return self._dataset(BATCHES_A_GROUP if shuffle and group_by_length else 1, seed)
+        group = shuffle and group_by_length and self._inputs.joins
+        return self._dataset(BATCHES_A_GROUP if group else 1, seed)
 
     def inference(self) -> tf.data.Dataset:
         """All batches as they come."""
         return self._dataset(1)
 
     def in_memory(self):
-        """Each batch of the dataset as `InMemoryExamples`."""
-        for element in self._inputs.as_numpy_iterator():
-            examples = self._tokenize(element)
+        """Each batch of the stream as `InMemoryExamples`."""
+        for number, element in enumerate(self._inputs):
+            examples = self._tokenize(element, number)
             yield InMemoryExamples(examples, examples.num_units, self._bucket_lengths)
 
     def restore_order(self, outputs):
@@ -191,12 +195,15 @@ class ExampleStream:
         like = self._first.batch([0])
 
         def batches():
-            inputs = self._inputs.as_numpy_iterator()
+            inputs = iter(self._inputs)
             random = np.random.default_rng(seeds.randint(2**31))
+            number = 0
             while group := list(itertools.islice(inputs, batches_a_group)):
-                examples = self._tokenize(
-                    tf.nest.map_structure(lambda *c: np.concatenate(c), *group)
-                )
+                element = group[0]
+                if len(group) > 1:
+                    element = tf.nest.map_structure(lambda *c: np.concatenate(c), *group)
+                examples = self._tokenize(element, number)
+                number += len(group)
                 orders = [np.arange(examples.num_units)]
                 if batches_a_group > 1:
                     # Of batch items: an input may have given several.
@@ -209,9 +216,26 @@ class ExampleStream:
         steps = self.steps if batches_a_group == 1 else None
         return _dataset(batches, like, steps)
 
-    def _tokenize(self, element):
+    def _tokenize(self, element, number):
         x, y, weight = (*(element if isinstance(element, tuple) else (element,)), None, None)[:3]
-        return self._make_examples(x, y, weight)
+        try:
+            return self._make_examples(x, y, weight)
+        except InputError as error:
+            self.error = InputError(f"from batch {number} on: {error}")
+            raise self.error from None
+
+    def split(self, fraction):
+        raise InputError("validation_split needs data in memory; give validation_data instead")
+
+    @contextlib.contextmanager
+    def errors_of_inputs(self):
+        """Raises what an input was refused with, in place of what tf.data makes of it."""
+        try:
+            yield
+        except Exception:
+            if self.error is not None:
+                raise self.error from None
+            raise
 
 
 def by_length(order, lengths):

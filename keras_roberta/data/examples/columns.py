@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from keras_roberta.data.examples.named_columns import TEXT, TEXT_PAIR
 from keras_roberta.data.examples.table_files import Table
 from keras_roberta.errors import InputError
 
@@ -11,7 +12,8 @@ class Columns:
     """Which columns of the tables to read.
 
     Attributes:
-        text: the texts; None for the only column that is not the label.
+        text: the texts; None for `text`, with `text_pair` where there is one, or for the only
+            column that is not the label.
         text_pair: the second sentences, or None.
         label: the labels.
         dev_text, dev_text_pair, dev_label: the same in the dev file, where it names them otherwise.
@@ -42,15 +44,19 @@ def read_texts(table: Table, columns: Columns, prefix="--"):
         prefix: "--" or "--dev-", for the option's name in messages.
     """
     option = f"{prefix}text-column"
-    name = columns.text
+    name, pair = columns.text, columns.text_pair
     if name is None:
-        others = [n for n in table.columns if n not in (columns.label, columns.text_pair)]
-        if len(others) != 1:
+        others = [n for n in table.columns if n not in (columns.label, pair)]
+        if TEXT in others:
+            name = TEXT
+            pair = TEXT_PAIR if pair is None and TEXT_PAIR in others else pair
+        elif len(others) == 1:
+            (name,) = others
+        else:
             raise InputError(
                 f"{table.path}: which column holds the texts? say {option} (one of {table.names})"
             )
-        (name,) = others
     texts = table.texts(name, option)
-    if columns.text_pair is None:
+    if pair is None:
         return texts
-    return texts, table.texts(columns.text_pair, f"{prefix}text-pair-column")
+    return texts, table.texts(pair, f"{prefix}text-pair-column")

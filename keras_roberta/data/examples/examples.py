@@ -110,6 +110,15 @@ class Examples:
         columns = [c for c in (self.targets, self.sample_weight) if c is not None]
         return (features, *(_taken(column, labels, length) for column in columns))
 
+    def weigh_classes(self, factors: np.ndarray) -> None:
+        """Multiplies the weights by the factors of the rows' classes.
+
+        Args:
+            factors: (classes,); for probabilities as targets their mean counts.
+        """
+        weights = self.targets @ factors if self.targets.ndim == 2 else factors[self.targets]
+        self.sample_weight = weights if self.sample_weight is None else weights * self.sample_weight
+
     def by_example(self, rows: list) -> list[list]:
         """Outputs of all rows, in their order, as one list for each example."""
         return [
@@ -133,6 +142,25 @@ class Examples:
         return Ragged.of(
             [ids.row(i) if is_real else empty for i, is_real in enumerate(real)], ids.values.dtype
         )
+
+
+def checked_weights(weights) -> np.ndarray:
+    """Sample weights as float32 (rows,).
+
+    Raises:
+        InputError: names the row that is no finite number.
+    """
+    try:
+        array = np.asarray(weights, "float32")
+    except (TypeError, ValueError):
+        raise InputError("sample_weight: give one number for each text") from None
+    if array.ndim == 2 and array.shape[1] == 1:  # a column of a matrix
+        array = array[:, 0]
+    for row in np.flatnonzero(~np.isfinite(array)):
+        raise InputError(
+            f"sample_weight: expected a finite number, found {array[row]} in row {row}"
+        )
+    return array.reshape(-1) if array.ndim == 0 else array
 
 
 def _taken(column: Column, rows, length: int) -> np.ndarray:

@@ -8,10 +8,50 @@ import json
 import math
 import sys
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
+from keras_roberta.data.examples.label_names import shortened
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
+
+MISSING = object()
+
+
+class JsonColumns(Mapping):
+    """The fields of JSON objects, each read when it is asked for: what others hold does not matter.
+
+    A field of a field has a name with dots, unless a field is spelt so: "meta.stars".
+
+    >>> columns = JsonColumns([{"meta": {"stars": 5}}, {"meta": {"stars": 1}, "other": [1]}])
+    >>> columns["meta.stars"], list(columns)
+    ([5, 1], ['meta', 'other'])
+    """
+
+    def __init__(self, records: list[dict]):
+        self.records = records
+
+    def __getitem__(self, name):
+        values = [_field(record, name) for record in self.records]
+        if all(value is MISSING for value in values):
+            raise KeyError(name)
+        return values
+
+    def __iter__(self):
+        return iter(dict.fromkeys(name for record in self.records for name in record))
+
+    def __len__(self):
+        return len(list(iter(self)))
+
+
+def _field(record, name):
+    if name in record:
+        return record[name]
+    for part in name.split("."):
+        if not isinstance(record, dict) or part not in record:
+            return MISSING
+        record = record[part]
+    return record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,12 +60,13 @@ class Table:
 
     Attributes:
         path: the file, for messages.
-        columns: name to values, one a row: strings, or from JSON whatever stood there.
+        columns: name to values, one a row: strings; or from JSON whatever stood there, `MISSING`
+            where a row has no such field.
         lines: the line of the file that each row ends on, counted from 1.
     """
 
     path: Path
-    columns: dict[str, list]
+    columns: Mapping[str, list]
     lines: list[int]
 
     def __len__(self):
@@ -33,7 +74,10 @@ class Table:
 
     def head(self, rows):
         """The first `rows` rows; all of them where `rows` is None."""
-        columns = {name: values[:rows] for name, values in self.columns.items()}
+        if isinstance(self.columns, JsonColumns):
+            columns = JsonColumns(self.columns.records[:rows])
+        else:
+            columns = {name: values[:rows] for name, values in self.columns.items()}
         return Table(self.path, columns, self.lines[:rows])
 
     def column(self, name, option=None):
@@ -45,14 +89,19 @@ class Table:
         if name not in self.columns:
             hint = f"; name one with {option}" if option else ""
             raise InputError(f"{self.path}: no column {name!r}; there are {self.names}{hint}")
-        return self.columns[name]
+        values = self.columns[name]
+        for value, line in zip(values, self.lines, strict=True):
+            if value is MISSING:
+                raise InputError(f"{self.path}, line {line}: no {name!r}, which other lines have")
+        return values
 
     def texts(self, name, option=None):
         """A column of strings."""
-        for value, line in zip(self.column(name, option), self.lines, strict=True):
+        values = self.column(name, option)
+        for value, line in zip(values, self.lines, strict=True):
             if not isinstance(value, str):
                 raise self.error(line, name, f"expected text, found {_short(value)}")
-        return self.columns[name]
+        return values
 
     def numbers(self, name, option=None):
         """A column of finite floats."""
@@ -65,14 +114,15 @@ class Table:
         return numbers
 
     def labels(self, name, option=None):
-        """A column of labels, as they stand in the file: strings, or from JSON also integers.
+        """A column of labels, as they stand in the file: strings, or from JSON also numbers and
+        truth values.
 
         >>> Table(Path("a.tsv"), {"label": ["01", "no"]}, [2, 3]).labels("label")
         ['01', 'no']
         """
         values = self.column(name, option)
         for value, line in zip(values, self.lines, strict=True):
-            if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
+            if not is_label(value):
                 raise self.error(line, name, f"expected a class label, found {_short(value)}")
         return values
 
@@ -104,12 +154,23 @@ def as_number(value):
     return number if math.isfinite(number) else None
 
 
+def is_label(value):
+    """Whether a cell can be the label of a class.
+
+    >>> [is_label(x) for x in ("a", 1, 0.5, True, "", None, float("nan"), [1])]
+    [True, True, True, True, False, False, False, False]
+    """
+    if isinstance(value, str):
+        return value != ""
+    return isinstance(value, (bool, int)) or as_number(value) is not None
+
+
 def read_table(path):
     """Reads a table by its suffix: `.tsv`, `.csv`, `.jsonl` or `.json`, each also with `.gz`.
 
     The first line of a TSV or CSV names the columns. TSV is GLUE's: no quoting, a quote is a
-    character. CSV is quoted after RFC 4180. JSON is one object a line, with the keys of the first
-    as columns.
+    character. CSV is quoted after RFC 4180. JSON is one object a line; its fields are the columns,
+    and only those that are asked for need to be there.
 
     Returns:
         `Table`
@@ -131,13 +192,7 @@ def read_table(path):
     text = _read_text(path, compressed)
     if not text.strip():
         raise InputError(f"{path}: the file is empty")
-    names, rows, lines = read(path, text)
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(f"{path}, line 1: the column {twice[0]!r} is named twice")
-    if not rows:
-        raise InputError(f"{path}: there is a header, but no rows")
-    return Table(path, dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)), lines)
+    return read(path, text)
 
 
 def _read_text(path, compressed):
@@ -178,6 +233,9 @@ def _csv(path, text):
 
 def _with_header(path, numbered):
     _, names = next(numbered)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"{path}, line 1: the column {twice[0]!r} is named twice")
     rows, lines = [], []
     for line, row in numbered:
         if len(row) != len(names):
@@ -187,33 +245,31 @@ def _with_header(path, numbered):
             )
         rows.append(row)
         lines.append(line)
-    return names, rows, lines
+    if not rows:
+        raise InputError(f"{path}: there is a header, but no rows")
+    return Table(path, dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)), lines)
 
 
 def _json_lines(path, text):
-    names, rows, lines = None, [], []
+    records, lines = [], []
     for line, content in enumerate(text.split("\n"), 1):
         if not content.strip():
             continue
         try:
             record = json.loads(content)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{path}, line {line}: not valid JSON ({error})") from None
         if not isinstance(record, dict):
             raise InputError(
                 f"{path}, line {line}: expected one JSON object a line, found {_short(record)}"
             )
-        names = list(record) if names is None else names
-        missing = next((name for name in names if name not in record), None)
-        if missing is not None:
-            raise InputError(f"{path}, line {line}: no {missing!r}, which the first line has")
-        rows.append([record[name] for name in names])
+        records.append(record)
         lines.append(line)
-    return names, rows, lines
+    return Table(path, JsonColumns(records), lines)
 
 
 def _listed(names):
-    return ", ".join(map(str, names))
+    return shortened(map(str, names))
 
 
 def _short(value):

@@ -1,14 +1,112 @@
-"""The forms in which texts and pairs of texts come."""
+"""The forms in which texts and pairs of texts come. A tuple holds columns, a list holds rows."""
 
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from keras_roberta.data.examples.named_columns import named_columns, text_columns
 from keras_roberta.errors import InputError
+from keras_roberta.tokenizers.texts import as_texts
+
+EXPECTED = (
+    "expected texts: a list of strings, a pair (firsts, seconds) of lists, or a table with the "
+    "column 'text' (and 'text_pair')"
+)
 
 
-def texts_and_pairs(texts):
-    """The first texts, and the second ones or None, of any form that a preprocessor takes."""
-    if isinstance(texts, dict):
-        if "text" not in texts:
-            raise InputError(f"expected texts under 'text'; found {', '.join(map(repr, texts))}")
-        return texts["text"], texts.get("text_pair")
-    if isinstance(texts, tuple) and len(texts) == 2 and not isinstance(texts[0], (str, bytes)):
-        return texts
-    return texts, None
+def texts_and_pairs(x: Any) -> tuple[list[str], list[str] | None]:
+    """The texts, and the second ones or None, of any form that they come in.
+
+    Args:
+        x: a string; a list, array, tensor or column of strings; a tuple of two of them for pairs; a
+            list or array of pairs; a dict of `text` and `text_pair`, or any other table, see
+            `named_columns`. Labels that come along as numbers are left out.
+
+    Raises:
+        InputError: names the row that is no text, or says which forms there are.
+
+    >>> texts_and_pairs(["a", b"b"])
+    (['a', 'b'], None)
+    >>> texts_and_pairs((["a", "b"], ["c", "d"])) == texts_and_pairs([("a", "c"), ("b", "d")])
+    True
+    """
+    if hasattr(x, "dtype") and not holds_strings(x):
+        raise InputError(
+            f"{EXPECTED}; found an array of {x.dtype}: token ids go into a dict of 'token_ids' and "
+            "'padding_mask'"
+        )
+    columns = named_columns(x)
+    firsts, seconds = text_columns(columns) if columns is not None else _sides(x)
+    firsts, seconds = as_texts(firsts)[0], None if seconds is None else as_texts(seconds)[0]
+    if seconds is not None and len(seconds) != len(firsts):
+        raise InputError(f"text_pair: {len(seconds)} of them for {len(firsts)} texts")
+    return firsts, seconds
+
+
+def holds_strings(x: Any) -> bool:
+    """Whether there is a string anywhere in nested data."""
+    if hasattr(x, "element_spec"):
+        return "string" in str(x.element_spec)
+    if hasattr(x, "numpy"):
+        x = x.numpy()
+    if isinstance(x, (str, bytes)):
+        return True
+    if isinstance(x, np.ndarray) and x.dtype.kind != "O":
+        return x.dtype.kind in "US"
+    columns = named_columns(x)
+    if columns is not None:
+        return any(map(holds_strings, columns.values()))
+    if isinstance(x, (list, tuple, np.ndarray)):
+        return any(map(holds_strings, x))
+    return hasattr(x, "to_list") and holds_strings(x.to_list())
+
+
+def rows_of(x: Any) -> list | None:
+    """The rows of a list or array whose rows are tuples or lists; None for any other form."""
+    if hasattr(x, "numpy"):
+        x = x.numpy()
+    if isinstance(x, np.ndarray):
+        x = x.tolist()
+    if not isinstance(x, list) or not x:
+        return None
+    if not all(isinstance(row, (tuple, list)) for row in x):
+        return None
+    return x
+
+
+def _sides(x):
+    """Firsts and seconds of what is no table."""
+    if isinstance(x, tuple) and len(x) == 2 and not isinstance(x[0], (str, bytes)):
+        return _sides(x[0]) if _are_numbers(x[1]) else x  # numbers are labels
+    if isinstance(x, list) and len(x) == 2:
+        if all(map(_is_array, x)):
+            return tuple(x)
+        if _holds_several(x[0]) and _are_numbers(x[1]):  # texts and labels
+            return _sides(x[0])
+    rows = rows_of(x)
+    if rows is None:
+        return x, None
+    lengths = {len(row) for row in rows}
+    if lengths == {1}:
+        return [row[0] for row in rows], None
+    if lengths == {2}:
+        return _sides(tuple(map(list, zip(*rows, strict=True))))
+    raise InputError(f"{EXPECTED}; found rows of {', '.join(map(str, sorted(lengths)))} values")
+
+
+def _is_array(side):
+    """Whether it is an array or column of strings, as KerasHub takes two of in a list."""
+    return len(getattr(side, "shape", ())) == 1 and holds_strings(side)
+
+
+def _holds_several(x):
+    return not isinstance(x, (str, bytes, tuple)) and holds_strings(x)
+
+
+def _are_numbers(column):
+    try:
+        return np.asarray(column).dtype.kind in "biuf" and not isinstance(column, (str, bytes))
+    except ValueError:  # rows of unequal length
+        return False

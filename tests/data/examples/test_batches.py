@@ -8,6 +8,7 @@ from keras_roberta.data.examples.batches import InMemoryExamples, example_batche
 from keras_roberta.data.examples.examples import Examples
 from keras_roberta.data.examples.preprocessor import LENGTHS, RobertaPreprocessor
 from keras_roberta.data.examples.ragged import Ragged
+from keras_roberta.data.examples.streams import is_stream, open_stream
 from keras_roberta.errors import InputError
 
 
@@ -18,6 +19,7 @@ def source(tokenizer, x, y=None, batch_size=4, sequence_length=512):
         ids = Ragged(*preprocessor.tokenize(x))
         return Examples(preprocessor, ids, targets=y, sample_weight=sample_weight)
 
+    x = open_stream(x, batch_size) if is_stream(x) else x
     return example_batches(make_examples, x, y, batch_size=batch_size)
 
 
@@ -77,13 +79,12 @@ def test_rows_are_cut_to_the_sequence_length(tokenizer):
 
 
 def test_features_are_not_texts_and_empty_streams_are_named(tokenizer):
-    assert source(tokenizer, {"token_ids": np.zeros((1, 2))}) is None
-    assert source(tokenizer, np.zeros((3, 2))) is None
-    assert source(tokenizer, tf.data.Dataset.range(3)) is None
+    features = tf.data.Dataset.range(3)
+    assert open_stream(features, 2) is features
     empty = tf.data.Dataset.from_tensor_slices((tf.constant([], tf.string), []))
     with pytest.raises(InputError, match="no texts"):
         source(tokenizer, empty).training()
-    with pytest.raises(InputError, match="come from the dataset"):
+    with pytest.raises(InputError, match="brings its own labels"):
         source(tokenizer, tf.data.Dataset.from_tensor_slices(["a"]), [1])
 
 
@@ -100,7 +101,9 @@ def test_labels_of_tokens_are_padded_with_them(tokenizer):
 
     for x in (texts, tf.data.Dataset.from_tensor_slices(texts).batch(2)):
         seen = 0
-        source = example_batches(make_examples, x, batch_size=2)
+        source = example_batches(
+            make_examples, open_stream(x, 2) if is_stream(x) else x, batch_size=2
+        )
         for features, labels, weights in source.training():
             real = features["padding_mask"].numpy() == 1
             ids = features["token_ids"].numpy()

@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from keras_roberta.data.examples.columns import Columns, read_texts
 from keras_roberta.data.examples.table_files import read_table
 from keras_roberta.errors import InputError
 
@@ -34,6 +35,47 @@ def test_json_lines_keep_their_types(tmp_path, suffix):
     assert table.labels("label") == [1, 0]
 
 
+def test_fields_of_json_that_nobody_asked_for(tmp_path):
+    rows = [
+        {"text": "a", "meta": {"stars": 5, "by": {"name": "x"}}, "a.b": "dotted", "a": {"b": 0}},
+        {"text": "b", "meta": {"stars": 1, "by": {"name": "y"}, "tags": [[1], {}]}, "a.b": "too"},
+        {"more": None, "text": "c", "meta": {"stars": 2}, "a.b": "c"},
+    ]
+    table = read_table(write(tmp_path, "a.jsonl", "\n".join(map(json.dumps, rows))))
+    assert table.texts("text") == ["a", "b", "c"]
+    assert table.labels("meta.stars") == [5, 1, 2]
+    assert table.texts("a.b") == ["dotted", "too", "c"]
+    assert table.head(2).texts("meta.by.name") == ["x", "y"]
+    with pytest.raises(InputError, match="line 3: no 'meta.by.name', which other lines have"):
+        table.texts("meta.by.name")
+    with pytest.raises(InputError, match="no column 'meta.no'; there are text, meta, a.b, a, more"):
+        table.texts("meta.no")
+
+
+def test_a_field_for_each_row_costs_nothing(tmp_path):
+    rows = [{"text": "a", f"id {i}": i} for i in range(3000)]
+    table = read_table(write(tmp_path, "a.jsonl", "\n".join(map(json.dumps, rows))))
+    assert len(table.texts("text")) == 3000
+    with pytest.raises(InputError, match="3001 in all"):
+        table.texts("none")
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("text\tlabel", ["a", "b"]),
+        ("label\tsentence", ["A", "B"]),
+        ("text\tid\tlabel", ["a", "b"]),
+        ("text_pair\ttext\tlabel", (["A", "B"], ["a", "b"])),
+    ],
+)
+def test_which_column_holds_the_texts(tmp_path, header, expected):
+    names = header.split("\t")
+    rows = ["\t".join(letters[: len(names)]) for letters in ("aA1", "bB0")]
+    table = read_table(write(tmp_path, "a.tsv", "\n".join([header, *rows])))
+    assert read_texts(table, Columns()) == expected
+
+
 def test_gzip_and_byte_order_mark(tmp_path):
     path = write(tmp_path, "a.tsv.gz", gzip.compress("\ufefftext\tlabel\na\t1\n".encode()))
     assert read_table(path).columns == {"text": ["a"], "label": ["1"]}
@@ -57,14 +99,16 @@ def test_head(tmp_path):
         ("a.tsv", b"text\na\n\xff\n", "line 3: not UTF-8"),
         ("a.jsonl", '{"text": "a"}\n{"text"\n', "line 2: not valid JSON"),
         ("a.jsonl", '{"text": "a"}\n[1]\n', "line 2: expected one JSON object"),
-        ("a.jsonl", '{"text": "a"}\n{"txet": "b"}\n', "line 2: no 'text'"),
+        ("a.jsonl", '{"text": "a"}\n{"txet": "b"}\n', "line 2: no 'text', which other lines"),
+        ("a.jsonl", '{"text": "a"}\n{"text": null}\n', "line 2, column 'text': expected text"),
+        ("a.jsonl", '{"text": NaN}\n', "line 1, column 'text': expected text, found nan"),
         ("a.tsv.gz", "not gzip", "cannot be read"),
     ],
 )
 def test_errors_name_the_file_and_the_line(tmp_path, name, content, message):
     path = write(tmp_path, name, content)
     with pytest.raises(InputError) as error:
-        read_table(path)
+        read_table(path).texts("text")
     assert str(path) in str(error.value) and message in str(error.value)
 
 
@@ -95,6 +139,6 @@ def test_labels_stay_as_they_are_written(tmp_path):
 
 
 def test_labels_that_are_no_labels(tmp_path):
-    table = read_table(write(tmp_path, "a.jsonl", '{"label": 1.5}\n'))
+    table = read_table(write(tmp_path, "a.jsonl", '{"label": null}\n'))
     with pytest.raises(InputError, match="line 1, column 'label': expected a class label"):
         table.labels("label")
