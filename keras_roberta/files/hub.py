@@ -1,26 +1,31 @@
 """Where a preset lies: a local directory, or `hf://org/name` fetched into the local cache."""
 
+import os
 from pathlib import Path
 
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
 
 HF_SCHEME = "hf://"
+FILE_SCHEME = "file://"
 
 
 def local_directory(src: str | Path, patterns: list[str]) -> Path:
     """The local directory that holds `src`.
 
     Args:
-        src: a directory, or `hf://org/name`, of which only the files that match are fetched.
+        src: a directory, also as `file://`, or `hf://org/name`, of which only the files that match
+            are fetched.
         patterns: the file names wanted, with `*` and `?`.
 
     Raises:
         InputError: there is no such directory, or the hub does not give it.
     """
+    if not isinstance(src, (str, os.PathLike)):
+        raise InputError(f"preset: expected a directory or hf://org/name; got {src!r}")
     if str(src).startswith(HF_SCHEME):
         return _fetch(str(src), patterns)
-    directory = Path(src).expanduser()
+    directory = Path(str(src).removeprefix(FILE_SCHEME)).expanduser()
     if directory.is_dir():
         return directory
     found = "is a file, not a directory" if directory.exists() else "no such directory"

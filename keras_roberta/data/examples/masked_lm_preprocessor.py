@@ -15,6 +15,8 @@ class RobertaMaskedLMPreprocessor(RobertaPreprocessor):
 
     Args:
         mask_rate: share of the tokens to predict.
+        mask_token_rate: share of these that become `<mask>`.
+        random_token_rate: share of these that become another token; the rest stay as they are.
         Others: as `RobertaPreprocessor`.
 
     Call arguments:
@@ -25,13 +27,28 @@ class RobertaMaskedLMPreprocessor(RobertaPreprocessor):
         row): where `<mask>` stands in the texts, 0 where a row has fewer.
     """
 
-    settings = ("sequence_length", "mask_rate")
+    settings = ("sequence_length", "mask_rate", "mask_token_rate", "random_token_rate")
 
-    def __init__(self, tokenizer=None, sequence_length=512, mask_rate=0.15, **kwargs):
+    def __init__(
+        self,
+        tokenizer=None,
+        sequence_length=512,
+        mask_rate=0.15,
+        *,
+        mask_token_rate=0.8,
+        random_token_rate=0.1,
+        **kwargs,
+    ):
         super().__init__(tokenizer, sequence_length, **kwargs)
         if not 0 < mask_rate <= 1:
             raise InputError(f"mask_rate must be in (0, 1]; got {mask_rate}")
+        rates = mask_token_rate, random_token_rate
+        if min(rates) < 0 or sum(rates) > 1:
+            raise InputError(
+                f"mask_token_rate, random_token_rate: expected shares of at most 1 in all; got {rates}"
+            )
         self.mask_rate = mask_rate
+        self.mask_token_rate, self.random_token_rate = rates
 
     def __call__(self, texts):
         features = self.find_masks(super().__call__(texts))
@@ -64,10 +81,12 @@ class RobertaMaskedLMPreprocessor(RobertaPreprocessor):
             mask_token_id=self.tokenizer.mask_token_id,
             special_token_ids=self.tokenizer.special_token_ids,
             mask_rate=self.mask_rate,
+            mask_token_rate=self.mask_token_rate,
+            random_token_rate=self.random_token_rate,
         )
         return {**features, "token_ids": masked, "mask_positions": positions}, labels, weights
 
     def get_config(self):
-        config = {**super().get_config(), "mask_rate": self.mask_rate}
+        config = {**super().get_config(), **{name: getattr(self, name) for name in self.settings}}
         del config["labels"]
         return config
