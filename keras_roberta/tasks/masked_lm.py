@@ -145,14 +145,21 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
 
     # === Answers ===
 
-    def named_outputs(self, x, batch_size=None, top_k=5):
+    def named_outputs(self, x, batch_size=None, *, top_k=5, targets=None):
         """The likeliest tokens for each `<mask>`; see `MaskedLMExportedHead`.
 
         Args:
             x: texts, or features with `token_ids` and `padding_mask`.
             batch_size: texts at once; 32 by default.
             top_k: candidates for each mask.
+            targets: the only candidates, texts of one token such as `" film"`; all tokens by
+                default. Scores are those among all tokens.
+
+        Raises:
+            InputError: a target is not one token.
         """
+        _check_count("top_k", top_k, self.backbone.config.vocabulary_size)
+        among = None if targets is None else self._target_ids(targets)
         features = x
         if not (isinstance(x, dict) and "token_ids" in x):
             texts, pairs = texts_and_pairs(x)
@@ -172,7 +179,7 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
             width = max(int(num_masks.max(initial=0)), 1)
             part = {k: np.asarray(v) for k, v in self.preprocessor.find_masks(part, width).items()}
             best = keras.ops.convert_to_numpy(self.predict_on_batch(part)).astype("float32")
-            order = np.argsort(-best, axis=-1, kind="stable")[..., :top_k]
+            order = _likeliest(best, top_k, among)
             highest = best.max(axis=-1, keepdims=True)
             shares = np.exp(best - highest)
             shares /= shares.sum(axis=-1, keepdims=True)
@@ -194,6 +201,20 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
         )
         outputs |= {"filled": np.array(filled, object), "num_masks": num_masks}
         return self.schema.spell(self.schema.finish(outputs), tokenizer)
+
+    def _target_ids(self, targets):
+        """Each once, int64 (targets,)."""
+        targets = [targets] if isinstance(targets, str) else list(targets)
+        if not targets:
+            raise InputError("targets: give one or more texts, or leave it out for all tokens")
+        rows = self.preprocessor.tokenizer.encode_batch(targets, add_special_tokens=False)
+        for text, row in zip(targets, rows, strict=True):
+            if len(row) != 1:
+                raise InputError(
+                    f"targets: {text!r} has {len(row)} tokens; give texts of one token each, words "
+                    "with the space in front of them"
+                )
+        return np.array(list(dict.fromkeys(row[0] for row in rows)))
 
     def exported_head(self, top_k=5, max_masks=None):
         _check_count("top_k", top_k, self.backbone.config.vocabulary_size)
@@ -292,6 +313,17 @@ class MaskedLMExportedHead(ExportedHead):
     def _is_there(num_masks, masks):
         """Whether a text has a mask of this number: bool (batch, masks)."""
         return tf.range(masks) < num_masks[:, None]
+
+
+def _likeliest(logits, top_k, among=None):
+    """Ids of the largest of logits (..., vocabulary_size), the largest first: int (..., top_k).
+
+    Args:
+        among: int (candidates,), the only ids to choose from; fewer than `top_k` give fewer.
+    """
+    if among is not None:
+        return among[_likeliest(logits[..., among], top_k)]
+    return np.argsort(-logits, axis=-1, kind="stable")[..., :top_k]
 
 
 def _check_count(name, value, most):

@@ -86,13 +86,23 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset):
         """
         return self.schema.outputs(self.predict(x, batch_size=batch_size, verbose=0))
 
-    def answers(self, x, batch_size=None):
+    def answers(self, x, batch_size=None, *, all_scores=False, **options):
         """Readable predictions: one dict of plain values a text.
 
         Args:
             x: texts, as for `predict`.
+            all_scores: give the probability of every label too, by its name, as `all_scores`.
+            options: those of the task's `named_outputs`.
+
+        Raises:
+            InputError: the task has no labels to give scores of.
         """
-        return self.schema.answers(self.named_outputs(x, batch_size))
+        outputs = self.named_outputs(x, batch_size, **options)
+        answers = self.schema.answers(outputs)
+        if all_scores:
+            for answer, scores in zip(answers, self.schema.all_scores(outputs), strict=True):
+                answer["all_scores"] = scores
+        return answers
 
     # === Training ===
 

@@ -45,7 +45,8 @@ class RobertaMaskedLMPreprocessor(RobertaPreprocessor):
         rates = mask_token_rate, random_token_rate
         if min(rates) < 0 or sum(rates) > 1:
             raise InputError(
-                f"mask_token_rate, random_token_rate: expected shares of at most 1 in all; got {rates}"
+                "mask_token_rate, random_token_rate: expected shares of at most 1 in all; got "
+                f"{rates}"
             )
         self.mask_rate = mask_rate
         self.mask_token_rate, self.random_token_rate = rates
