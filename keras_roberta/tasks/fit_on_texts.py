@@ -283,7 +283,7 @@ class FitOnTexts(MultiWorkerFit):
 
     def predict_on_batch(self, x):
         """`keras.Model.predict_on_batch` on raw strings; see `predict` for the forms of `x`."""
-        (x, *_) = self.preprocess_samples(x)
+        x, *_ = keras.utils.unpack_x_y_sample_weight(self.preprocess_samples(x))
         return keras.Model.predict_on_batch(self, _as_tensors(x))
 
     def preprocess_samples(self, x, y=None, sample_weight=None):

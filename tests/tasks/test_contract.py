@@ -95,7 +95,9 @@ def test_single_batches(case, tokenizer):
     if callable(case.x):
         pytest.skip("takes no strings")
     rows = list(case.x)
-    assert_equal(task.predict_on_batch(case.asked), task.predict(case.asked, verbose=0))
+    predicted = task.predict(case.asked, verbose=0)
+    assert_equal(task.predict_on_batch(case.asked), predicted)
+    assert_equal(task.predict_on_batch(task.preprocessor(case.asked)), predicted)
     assert np.isfinite(arrays(task.test_on_batch(rows, case.y))[0])
     before = [np.array(weight) for weight in task.trainable_weights]
     task.compile(finetuning_optimizer(1e-2))
