@@ -89,7 +89,7 @@ def read_metadata(path):
     Raises:
         InputError: no such file, not a model, cut short, or not from this package.
     """
-    path = pathlib.Path(path)
+    path = pathlib.Path(path).expanduser()
     if path.is_dir():
         return _parse(_asset(path), path)
     if not path.is_file():

@@ -39,7 +39,8 @@ def load(
     Raises:
         InputError: the file is not such a model, or the tokenizer is not the one of the model.
     """
-    cls = SavedModelRunner if pathlib.Path(path).is_dir() else TFLiteRunner
+    path = pathlib.Path(path).expanduser()
+    cls = SavedModelRunner if path.is_dir() else TFLiteRunner
     return cls(path, tokenizer, threads)
 
 

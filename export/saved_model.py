@@ -90,7 +90,7 @@ def to_saved_model(
     values = metadata.describe(
         task, module.graph.head, quantization="none", inputs=inputs, pairs=pairs
     )
-    directory = pathlib.Path(directory)
+    directory = pathlib.Path(directory).expanduser()
     if directory.exists() and not overwrite:
         raise InputError(
             f"{directory}: exists; choose a new version directory or give overwrite=True"

@@ -101,9 +101,10 @@ def to_tflite(
     check_choice("quantization", quantization, SCHEMES)
     scheme = SCHEMES[quantization]
     check_calibration(scheme, calibration)
-    if pathlib.Path(path).exists() and not overwrite:
+    path = pathlib.Path(path).expanduser()
+    if path.exists() and not overwrite:
         raise InputError(f"{path}: exists; choose a new name or give overwrite=True")
-    if pathlib.Path(path).is_dir():
+    if path.is_dir():
         raise InputError(f"{path}: is a directory; remove it first")
     module = PhoneModule(task, inputs=inputs, pairs=pairs, head_options=head_options)
     longest = task.backbone.config.max_sequence_length

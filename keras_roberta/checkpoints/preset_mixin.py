@@ -29,7 +29,7 @@ class PresetMixin:
         Raises:
             InputError: there is no room for it.
         """
-        format_named("keras").save(self, preset_dir, max_shard_size=max_shard_size)
+        format_named("keras").save(self, expanded(preset_dir), max_shard_size=max_shard_size)
 
     def save_to_hugging_face(
         self, directory: str | os.PathLike, *, drop_heads: bool = False
@@ -46,7 +46,18 @@ class PresetMixin:
         Raises:
             InputError: names such a head, or there is no room.
         """
-        format_named("hugging-face").save(self, directory, drop_heads=drop_heads)
+        format_named("hugging-face").save(self, expanded(directory), drop_heads=drop_heads)
+
+    # Keras takes "~" for a name like any other.
+
+    def save(self, filepath, *args, **kwargs):
+        return super().save(expanded(filepath), *args, **kwargs)
+
+    def save_weights(self, filepath, *args, **kwargs):
+        return super().save_weights(expanded(filepath), *args, **kwargs)
+
+    def load_weights(self, filepath, *args, **kwargs):
+        return super().load_weights(expanded(filepath), *args, **kwargs)
 
     def hugging_face_settings(self) -> dict[str, Any]:
         """Entries of Hugging Face's `config.json` that the head needs, such as `id2label`."""
@@ -65,3 +76,8 @@ class PresetMixin:
             those of the task, and under "preprocessor" those of its preprocessor.
         """
         return {}
+
+
+def expanded(path: Any) -> Any:
+    """A path whose "~" is the home directory; an open file as it is."""
+    return os.path.expanduser(path) if isinstance(path, (str, os.PathLike)) else path

@@ -10,7 +10,7 @@ import tempfile
 @contextlib.contextmanager
 def atomic_file(path):
     """Yields a temporary path beside `path`; renamed to it on success, removed on failure."""
-    path = pathlib.Path(path)
+    path = pathlib.Path(path).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
     # In a directory of its own, so that the suffix, which some writers look at, is kept.
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as directory:
@@ -25,7 +25,7 @@ def atomic_directory(path):
 
     Where `path` exists its other files stay, and those of the same name are replaced, each whole.
     """
-    path = pathlib.Path(path)
+    path = pathlib.Path(path).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     os.chmod(temporary, 0o777 & ~_umask())  # mkdtemp makes it private

@@ -20,7 +20,7 @@ def read_json_object(path: str | os.PathLike, *, hint: str) -> dict[str, Any]:
         InputError: names the file and what is wrong with it.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; {hint}") from None
     except OSError as error:

@@ -10,7 +10,7 @@ from keras_roberta.files.failure_reason import reason_of
 
 def check_output_directory(out, overwrite):
     """Raises unless `out` is new, empty, or may be overwritten."""
-    out = Path(out)
+    out = Path(out).expanduser()
     if out.is_file():
         raise InputError(f"{out}: is a file; --out names a directory")
     parent = next(path for path in out.absolute().parents if path.exists())

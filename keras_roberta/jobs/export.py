@@ -34,7 +34,7 @@ def export(
     Raises:
         InputError: names the path or option that does not fit.
     """
-    options, out = options or ExportOptions(), Path(out)
+    options, out = options or ExportOptions(), Path(out).expanduser()
     check_output(out, options.format, overwrite)
     of_tflite = options.of_tflite
     if options.calibration is not None:

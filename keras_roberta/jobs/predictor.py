@@ -82,7 +82,7 @@ def task_predictor(task, num_bytes: int = 0) -> Predictor:
 
 def is_exported(path: str | Path) -> bool:
     """Whether `path` is a TFLite file or a SavedModel, rather than a preset."""
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.suffix == ".tflite":
         if not path.is_file():
             raise InputError(f"{path}: no such file")

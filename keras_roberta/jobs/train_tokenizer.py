@@ -35,7 +35,7 @@ def train_tokenizer(
     Raises:
         InputError: something in the corpus, or `out` holds a tokenizer already.
     """
-    options, out = options or TrainTokenizerOptions(), Path(out)
+    options, out = options or TrainTokenizerOptions(), Path(out).expanduser()
     if not overwrite and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: is not empty; give another directory or add --overwrite")
     units = work_units(corpus, options.corpus)

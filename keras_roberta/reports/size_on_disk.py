@@ -5,7 +5,7 @@ from pathlib import Path
 
 def bytes_on_disk(path: str | Path) -> int:
     """Bytes of a file, or of all files below a directory; 0 where there is none."""
-    path = Path(path)
+    path = Path(path).expanduser()
     files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
     return sum(file.stat().st_size for file in files)
 

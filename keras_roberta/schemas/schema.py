@@ -74,7 +74,12 @@ class Schema:
         return read_texts(table, columns, prefix)
 
     def read_targets(self, table: Table, columns: Columns, *, prefix: str = "--") -> np.ndarray:
-        """The targets of a table, as `targets` gives them; errors name the line."""
+        """The targets of a table, as `targets` gives them.
+
+        Raises:
+            InputError: names the line whose label does not fit, or that has no text to its label.
+        """
+        self._check_texts(table, columns, prefix)
         labels = self.read_labels(table, columns.label, f"{prefix}label-column")
         try:
             return self.targets(labels)
@@ -87,6 +92,15 @@ class Schema:
                 except InputError as of_row:
                     raise table.error(line, columns.label, str(of_row)) from None
             raise InputError(f"{table.path}, column {columns.label!r}: {error}") from None
+
+    def _check_texts(self, table, columns, prefix):
+        inputs = self.read_inputs(table, columns, prefix=prefix)
+        for side in inputs if isinstance(inputs, tuple) else (inputs,):
+            for text, line in zip(side, table.lines, strict=True):
+                if isinstance(text, str) and not text.strip():
+                    raise InputError(
+                        f"{table.path}, line {line}: there is a label but no text; remove the line"
+                    )
 
     def read_labels(self, table: Table, column: str, option: str) -> list:
         """A column of a table as `targets` takes it: one label for each row.

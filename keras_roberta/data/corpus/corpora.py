@@ -108,7 +108,7 @@ def work_units(corpus: str | os.PathLike, options: CorpusOptions) -> list[tuple[
         InputError: there is no such file or directory, there is no file in it, or a file's name
             does not give the language that the options ask for.
     """
-    corpus = Path(corpus)
+    corpus = Path(corpus).expanduser()
     if corpus.is_dir():
         names = sorted(
             path.relative_to(corpus).as_posix() for path in corpus.rglob("*") if path.is_file()

@@ -129,7 +129,7 @@ def open_shards(directory: str | os.PathLike, on_corrupt: str = "raise") -> "Sha
     Raises:
         InputError: there are no shards, or a file is missing or has the wrong size.
     """
-    directory = Path(directory)
+    directory = Path(directory).expanduser()
     if on_corrupt not in ("raise", "skip"):
         raise InputError(f'on_corrupt: expected "raise" or "skip"; got {on_corrupt!r}')
     try:

@@ -178,7 +178,7 @@ def read_table(path):
     Raises:
         InputError: names the file and the line that cannot be read.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     suffixes = [suffix.lower() for suffix in path.suffixes]
     compressed = suffixes[-1:] == [".gz"]
     suffix = (suffixes[:-1] if compressed else suffixes)[-1:]

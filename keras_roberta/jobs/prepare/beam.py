@@ -50,7 +50,7 @@ def prepare(
         runner: its name, as Beam knows it.
         runner_options: more of Beam's own options, as `--flink_master=host:8081`.
     """
-    options, out = options or PrepareOptions(), Path(out)
+    options, out = options or PrepareOptions(), Path(out).expanduser()
     tokenizer = open_tokenizer(tokenizer)
     units = work_units(corpus, options.corpus)
     job = shared.Job(out, tokenizer, options, units)

@@ -67,7 +67,7 @@ def prepare(
     Raises:
         InputError: something in what was given, or the disk is full.
     """
-    options, out = options or PrepareOptions(), Path(out)
+    options, out = options or PrepareOptions(), Path(out).expanduser()
     tokenizer = open_tokenizer(tokenizer)
     units = work_units(corpus, options.corpus)
     job = Job(out, tokenizer, options, units)

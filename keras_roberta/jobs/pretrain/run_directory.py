@@ -29,7 +29,7 @@ class RunDirectory:
     """
 
     def __init__(self, path: str | Path):
-        self.path = Path(path)
+        self.path = Path(path).expanduser()
         self.states, self.tensorboard = self.path / "states", self.path / "tensorboard"
         self.log, self.evaluations = self.path / "log.csv", self.path / "evaluations.csv"
         self.curves, self.card = self.path / "curves.png", self.path / "README.md"
