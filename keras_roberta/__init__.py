@@ -1,24 +1,14 @@
 """RoBERTa for Keras: pre-train, fine-tune on raw strings, ship to phones and servers."""
 
 import importlib
-import logging
-import os
-import platform
-import sys
 
+from keras_roberta.startup import import_tensorflow_quietly, turn_onednn_on
 from keras_roberta.tasks.registry import TASKS
 
 __version__ = "0.1.0"
 
-# TensorFlow takes oneDNN's matrix products by itself on few x86 processors only; on the others they
-# are up to 1.8 times as fast as its own. It reads this when it is imported first.
-if platform.machine() in ("x86_64", "AMD64") and "TF_ENABLE_ONEDNN_OPTS" not in os.environ:
-    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
-    if "tensorflow" in sys.modules:
-        logging.getLogger(__name__).info(
-            "TensorFlow was imported before keras_roberta, perhaps without oneDNN's products: set "
-            "TF_ENABLE_ONEDNN_OPTS=1, or import keras_roberta first"
-        )
+turn_onednn_on()
+import_tensorflow_quietly()
 
 # Name -> module. Loaded when first asked for, so that `keras-roberta --help` and light worker
 # processes do not wait for TensorFlow.

@@ -8,6 +8,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 # From the ground up: a room imports from those before it, never from those behind it.
 ROOMS = [
+    "startup",
     "errors",
     "config",
     "files",

@@ -2,9 +2,6 @@
 
 import pathlib
 
-import keras
-import keras_hub
-
 from keras_roberta.checkpoints.protocol import Checkpoint, CheckpointFormat
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
@@ -49,7 +46,7 @@ class KerasPreset(Checkpoint):
         saved_as, settings = self._task()
         if saved_as is None:
             return None
-        if saved_as != keras.saving.get_registered_name(cls):
+        if saved_as != _registered_name(cls):
             settings = cls.settings_from_other_task(saved_as, settings)
         if settings is None:
             return None
@@ -70,7 +67,7 @@ class KerasPreset(Checkpoint):
             return []
         if cls is None:
             return [self.head_name]
-        if saved_as == keras.saving.get_registered_name(cls):
+        if saved_as == _registered_name(cls):
             return []
         return cls.heads_left_out_of(saved_as, settings)
 
@@ -94,8 +91,16 @@ def _quantization(backbone_settings):
     weights are cast to the dtype asked for."""
     dtype = backbone_settings.get("dtype")
     if isinstance(dtype, dict) and dtype.get("class_name") == "DTypePolicyMap":
+        import keras
+
         return {"dtype": keras.dtype_policies.get(dtype)}
     return {}
+
+
+def _registered_name(cls):
+    import keras  # here: to look into a preset takes no TensorFlow
+
+    return keras.saving.get_registered_name(cls)
 
 
 def _load_weights(load, path):
@@ -129,6 +134,8 @@ class KerasPresetFormat(CheckpointFormat):
         Args:
             max_shard_size: GB a weight file may have.
         """
+        import keras_hub
+
         is_task = isinstance(model, keras_hub.models.Task)
         base = keras_hub.models.Task if is_task else keras_hub.models.Backbone
         base.save_to_preset(model, str(directory), max_shard_size=max_shard_size)

@@ -23,8 +23,8 @@ from keras_roberta.cli.commands import (
     tokenizer,
 )
 from keras_roberta.cli.derived import derived_command
-from keras_roberta.cli.startup import DEBUG_VARIABLE
 from keras_roberta.errors import InputError, WorkerLostError
+from keras_roberta.startup.quiet_tensorflow import DEBUG_VARIABLE
 
 app = typer.Typer(
     name="keras-roberta",

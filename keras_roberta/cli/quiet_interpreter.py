@@ -1,21 +1,29 @@
 """LiteRT without the notice that it prints when it is first used."""
 
 import os
+import re
 
-from keras_roberta.cli.quiet_stderr import stderr_without
-from keras_roberta.cli.startup import DEBUG_VARIABLE, EVERYTHING
+from keras_roberta.startup.quiet_stderr import stderr_without
+from keras_roberta.startup.quiet_tensorflow import DEBUG_VARIABLE
+
+_EVERYTHING = re.compile(rb".*", re.DOTALL)
 
 
-def start_interpreter():
+def start_interpreter(*models):
     """Runs LiteRT once, quietly; call it before a command opens a `.tflite` file.
 
     It says once a process, past Python, that it has made its XNNPACK delegate.
+
+    Args:
+        *models: what will be opened; nothing is done where no `.tflite` is among it. Without any,
+            one may come.
     """
-    if os.environ.get(DEBUG_VARIABLE):
+    needed = not models or any(str(model).endswith(".tflite") for model in models)
+    if not needed or os.environ.get(DEBUG_VARIABLE):
         return
     from ai_edge_litert.interpreter import Interpreter
 
-    with stderr_without(EVERYTHING):
+    with stderr_without(_EVERYTHING):
         Interpreter(model_content=_smallest_model()).allocate_tensors()
 
 

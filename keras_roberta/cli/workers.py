@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from typer import Option
 
+from keras_roberta.training.workers.cluster import find_cluster
+
 Strategy = Annotated[
     Literal["none", "mirrored", "multiworker", "auto"],
     Option(
@@ -16,18 +18,27 @@ Strategy = Annotated[
 
 @contextlib.contextmanager
 def strategy_of(name):
-    """The strategy of `--strategy`; after TensorFlow was started.
+    """The strategy of `--strategy`; imports TensorFlow.
 
     Only the chief has something to say. A worker that has gone ends the command.
     """
     from keras_roberta.training.runs.progress import console
-    from keras_roberta.training.workers.cluster import find_cluster
     from keras_roberta.training.workers.strategies import make_strategy, worker_errors
 
-    cluster = find_cluster() if name in ("multiworker", "auto") else None
+    cluster = _cluster_of(name)
     console.quiet = cluster is not None and cluster.index > 0
     with worker_errors(cluster):
         yield make_strategy(name, cluster)
+
+
+def is_first_worker(name):
+    """Whether this process is the chief, or alone, told from the environment."""
+    cluster = _cluster_of(name)
+    return cluster is None or cluster.index == 0
+
+
+def _cluster_of(name):
+    return find_cluster() if name in ("multiworker", "auto") else None
 
 
 def is_chief(strategy):

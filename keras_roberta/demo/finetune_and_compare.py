@@ -11,9 +11,9 @@ from keras_roberta.demo.baselines import majority_class, tf_idf
 from keras_roberta.demo.stages import Stages
 from keras_roberta.export.saved_model import to_saved_model
 from keras_roberta.export.tflite import to_tflite
-from keras_roberta.jobs.finetune import fit, save
 from keras_roberta.jobs.options.finetune import FinetuneOptions
 from keras_roberta.jobs.report import compare_exports
+from keras_roberta.jobs.task_training import fit, save
 from keras_roberta.reports.contents import Curve, Report
 from keras_roberta.reports.table import as_table
 from keras_roberta.reports.write import write_report

@@ -13,13 +13,26 @@ def check_output_directory(out, overwrite):
     out = Path(out).expanduser()
     if out.is_file():
         raise InputError(f"{out}: is a file; --out names a directory")
-    parent = next(path for path in out.absolute().parents if path.exists())
-    if not parent.is_dir() or not os.access(out if out.is_dir() else parent, os.W_OK):
-        raise InputError(f"{out}: cannot be written there; give another --out")
+    check_writable(out)
     if not overwrite and out.is_dir() and any(out.iterdir()):
         raise InputError(
             f"{out}: exists and is not empty; give another --out, or overwrite=True (--overwrite)"
         )
+
+
+def check_output_file(out):
+    """Raises unless a file may be written there; one that is there is replaced."""
+    out = Path(out)
+    if out.is_dir():
+        raise InputError(f"{out}: is a directory; give a file")
+    check_writable(out)
+
+
+def check_writable(out):
+    """Raises where nothing may be written to a file or directory, or made in its place."""
+    parent = next(path for path in out.absolute().parents if path.exists())
+    if not parent.is_dir() or not os.access(out if out.is_dir() else parent, os.W_OK):
+        raise InputError(f"{out}: cannot be written there; give another --out")
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ from keras_roberta.checkpoints.protocol import Checkpoint, logger
 from keras_roberta.errors import InputError
 from keras_roberta.files.output_directory import check_output_directory
 from keras_roberta.jobs.options.convert import ConvertOptions
-from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.tasks.registry import task_class_of
 
 
@@ -37,6 +36,9 @@ def convert(
     target, drop_heads = format_named(options.to), options.drop_heads
     check_output_directory(out, overwrite)
     source = open_checkpoint(model)
+
+    from keras_roberta.models.roberta_backbone import RobertaBackbone
+
     cls = _task_of(source, drop_heads)
     unread = source.heads_unread_by(cls)
     if unread and not drop_heads:

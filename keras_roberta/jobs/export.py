@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.data.examples.table_files import read_table
 from keras_roberta.errors import InputError
-from keras_roberta.export.saved_model import to_saved_model
-from keras_roberta.export.tflite import to_tflite
+from keras_roberta.export.arguments import check_calibration, lengths_of_file
+from keras_roberta.export.quantization import SCHEMES
+from keras_roberta.files.output_directory import check_writable
 from keras_roberta.jobs.finetuned_task import open_finetuned_task
 from keras_roberta.jobs.options.export import ExportOptions
 from keras_roberta.reports.size_on_disk import bytes_on_disk
@@ -37,9 +39,18 @@ def export(
     options, out = options or ExportOptions(), Path(out).expanduser()
     check_output(out, options.format, overwrite)
     of_tflite = options.of_tflite
+    if options.quantization is not None:
+        check_calibration(SCHEMES[options.quantization], options.calibration)
     if options.calibration is not None:
         of_tflite["calibration"] = _read_texts(options.calibration, options.pairs)
+    if options.sequence_lengths is not None:
+        longest = open_checkpoint(preset).config.max_sequence_length
+        lengths_of_file(options.sequence_lengths, longest)
     task = open_finetuned_task(preset)
+
+    from keras_roberta.export.saved_model import to_saved_model
+    from keras_roberta.export.tflite import to_tflite
+
     common = {"inputs": options.inputs, "pairs": options.pairs, "overwrite": overwrite}
     if options.format == "tflite":
         to_tflite(task, out, **common, **of_tflite, **options.of_head)
@@ -68,3 +79,4 @@ def check_output(out: Path, format: str, overwrite: bool) -> None:
     is_model = out.is_file() if format == "tflite" else (out / "saved_model.pb").is_file()
     if out.exists() and not is_model:
         raise InputError(f"{out}: is something else than a model of this format; remove it first")
+    check_writable(out)

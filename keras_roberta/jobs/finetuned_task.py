@@ -18,6 +18,8 @@ def open_finetuned_task(preset: str | Path):
         InputError: there is no preset, or nothing in it that answers.
     """
     source = open_checkpoint(preset)
+    if source.head_name is None:
+        raise only_pretrained(preset)
     cls = task_class_of(source, lambda cls: cls.schema_cls is not None)
     if cls is not None:
         if left_out := source.heads_unread_by(cls):

@@ -33,10 +33,6 @@ class Predictor:
     schema: Schema
     num_bytes: int
 
-    def answers(self, texts) -> list[dict[str, Any]]:
-        """What people read: a dict of plain values for each text."""
-        return self.schema.answers(self.outputs(texts))
-
 
 def open_predictor(path: str | Path, tokenizer: str | None = None, threads: int = 1) -> Predictor:
     """The model at `path`.

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from rich.table import Table
 
-from keras_roberta.data.examples.table_files import read_table
 from keras_roberta.errors import InputError
+from keras_roberta.files.output_directory import check_output_directory
 from keras_roberta.jobs.finetuned_task import open_finetuned_task
+from keras_roberta.jobs.input_table import read_input_table
 from keras_roberta.jobs.options.report import ReportOptions
 from keras_roberta.jobs.predictor import is_exported, runner_predictor, task_predictor
 from keras_roberta.reports.contents import Report, Row
@@ -41,7 +42,8 @@ def report_on_table(
     wrong = next((path for path in models if not is_exported(path)), None)
     if wrong is not None:
         raise InputError(f"{wrong}: is neither a .tflite file nor a SavedModel's directory")
-    table = read_table(data).head(options.limit)
+    check_output_directory(out, overwrite=True)  # both files take the place of older ones
+    table = read_input_table(data, options.columns, labels=False).head(options.limit)
     task = open_finetuned_task(preset)
     predictor = task_predictor(task)
     texts = predictor.schema.read_inputs(table, options.columns)

@@ -20,9 +20,13 @@ def write_report(directory: str | Path, report: Report):
 
 def write_json(path: str | Path, values):
     """Writes plain values as JSON. What is not a finite number becomes null, which JSON has."""
-    text = json.dumps(_with_nulls(values), indent=2, allow_nan=False, ensure_ascii=False)
     with atomic_file(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(json_text(values, indent=2) + "\n", encoding="utf-8")
+
+
+def json_text(values, indent: int | None = None) -> str:
+    """Plain values as JSON, what is not a finite number as null."""
+    return json.dumps(_with_nulls(values), indent=indent, allow_nan=False, ensure_ascii=False)
 
 
 def _with_nulls(values):

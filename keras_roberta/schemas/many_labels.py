@@ -16,7 +16,17 @@ from keras_roberta.data.examples.label_names import (
 )
 from keras_roberta.data.examples.table_files import is_label
 from keras_roberta.errors import InputError
-from keras_roberta.schemas.schema import Comparison, Schema, changed_by
+from keras_roberta.schemas.metrics import (
+    ConfusionMatrix,
+    Details,
+    checked_threshold,
+    class_scores,
+    f1_scores,
+    marks_confusion,
+    of_marks,
+    threshold_of,
+)
+from keras_roberta.schemas.schema import Comparison, Schema, changed_by, scores_by_label
 from keras_roberta.schemas.table_classes import classes_of_table
 
 
@@ -131,14 +141,40 @@ class ManyLabels(Schema):
     def scores(self, outputs, targets):
         """F1 over all decisions and as a mean over classes (Lewis et al., 2004, section 5), and
         the share of texts with all labels right."""
-        from sklearn.metrics import f1_score
-
         given, targets = np.asarray(outputs["labels"]), np.asarray(targets).astype("int32")
+        counts = of_marks(targets, given)
         return {
-            "micro_f1": float(f1_score(targets, given, average="micro", zero_division=0)),
-            "macro_f1": float(f1_score(targets, given, average="macro", zero_division=0)),
+            "micro_f1": float(f1_scores(*(count.sum() for count in counts))),
+            "macro_f1": float(f1_scores(*counts).mean()),
             "exact_match": float(np.mean((given == targets).all(axis=1))),
         }
+
+    def details(self, outputs, targets):
+        names, targets = self.label_names, np.asarray(targets, bool)
+        chosen = outputs.get("threshold")
+        thresholds = self.thresholds if chosen is None else (chosen,) * len(names)
+        return Details(
+            classes=class_scores(names, *of_marks(targets, outputs["labels"])),
+            confusions=tuple(
+                ConfusionMatrix(name, (f"not {name}", name), counts)
+                for name, counts in zip(
+                    names, marks_confusion(targets, outputs["labels"]), strict=True
+                )
+            ),
+            thresholds=tuple(
+                threshold_of(name, targets[:, i], outputs["probabilities"][:, i], thresholds[i])
+                for i, name in enumerate(names)
+            ),
+        )
+
+    def at_threshold(self, outputs, threshold):
+        """Every label from this probability on."""
+        threshold = checked_threshold(threshold)
+        given = np.asarray(outputs["probabilities"]) >= np.float32(threshold)
+        return {**outputs, "labels": given.astype("int32"), "threshold": threshold}
+
+    def all_scores(self, outputs):
+        return scores_by_label(self.label_names, outputs["probabilities"])
 
     def compare(self, found, expected):
         """The share of texts whose whole set of labels is the same."""

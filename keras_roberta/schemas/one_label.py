@@ -18,7 +18,17 @@ from keras_roberta.data.examples.label_names import (
 )
 from keras_roberta.data.examples.table_files import as_number
 from keras_roberta.errors import InputError
-from keras_roberta.schemas.schema import Comparison, Schema, changed_by
+from keras_roberta.schemas.metrics import (
+    ConfusionMatrix,
+    Details,
+    checked_threshold,
+    class_scores,
+    confusion_matrix,
+    f1_scores,
+    of_matrix,
+    threshold_of,
+)
+from keras_roberta.schemas.schema import Comparison, Schema, changed_by, scores_by_label
 from keras_roberta.schemas.table_classes import classes_of_table
 
 
@@ -103,15 +113,43 @@ class OneLabel(Schema):
         ]
 
     def scores(self, outputs, targets):
-        from sklearn.metrics import f1_score
-
-        predicted, targets = np.asarray(outputs["label"]), np.asarray(targets)
-        if targets.ndim == 2:  # probabilities
-            targets = targets.argmax(axis=1)
+        predicted, targets = np.asarray(outputs["label"]), _as_classes(targets)
+        right, answered, true = of_matrix(confusion_matrix(targets, predicted, self.num_classes))
+        seen = answered + true > 0
         return {
             "accuracy": float(np.mean(predicted == targets)),
-            "macro_f1": float(f1_score(targets, predicted, average="macro", zero_division=0)),
+            "macro_f1": float(f1_scores(right, answered, true)[seen].mean()),
         }
+
+    def details(self, outputs, targets):
+        names, targets = self.label_names, _as_classes(targets)
+        counts = confusion_matrix(targets, outputs["label"], self.num_classes)
+        thresholds = ()
+        if self.num_classes == 2:
+            second = np.asarray(outputs["probabilities"])[:, 1]
+            chosen = outputs.get("threshold", 0.5)
+            thresholds = (threshold_of(names[1], targets == 1, second, chosen),)
+        return Details(
+            classes=class_scores(names, *of_matrix(counts)),
+            confusions=(ConfusionMatrix("", names, counts),),
+            thresholds=thresholds,
+        )
+
+    def at_threshold(self, outputs, threshold):
+        """Of two classes, the second from this probability on."""
+        if self.num_classes != 2:
+            raise InputError(
+                f"threshold: is for two classes or for labels that do not exclude one another; "
+                f"here the likeliest of {self.num_classes} is the answer"
+            )
+        threshold = checked_threshold(threshold)
+        probabilities = np.asarray(outputs["probabilities"])
+        label = (probabilities[:, 1] >= np.float32(threshold)).astype("int32")
+        score = np.take_along_axis(probabilities, label[:, None], axis=1)[:, 0]
+        return {**outputs, "label": label, "score": score, "threshold": threshold}
+
+    def all_scores(self, outputs):
+        return scores_by_label(self.label_names, outputs["probabilities"])
 
     def compare(self, found, expected):
         return Comparison(
@@ -131,3 +169,9 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities along the last axis."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def _as_classes(targets) -> np.ndarray:
+    """The class of each row, of probabilities (rows, classes) the likeliest."""
+    targets = np.asarray(targets)
+    return targets.argmax(axis=1) if targets.ndim == 2 else targets

@@ -11,6 +11,7 @@ from keras_roberta.data.examples.columns import Columns, read_texts
 from keras_roberta.data.examples.label_names import LabelError
 from keras_roberta.data.examples.table_files import Table
 from keras_roberta.errors import InputError
+from keras_roberta.schemas.metrics import Details
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,6 +159,26 @@ class Schema:
         """How good outputs are, by the names of the measures."""
         raise NotImplementedError
 
+    def details(self, outputs: dict[str, np.ndarray], targets: np.ndarray) -> Details:
+        """What the scores sum up: class by class, and by threshold, where the task has these."""
+        return Details()
+
+    def at_threshold(self, outputs: dict[str, np.ndarray], threshold: float) -> dict:
+        """The outputs with labels given from another probability on, and with that `threshold`.
+
+        Raises:
+            InputError: the answers do not depend on a threshold.
+        """
+        raise InputError(f"threshold: {self.name} is not decided by a threshold; leave it out")
+
+    def all_scores(self, outputs: dict[str, np.ndarray]) -> list[dict[str, float]]:
+        """The probability of every label, by its name, for each row.
+
+        Raises:
+            InputError: there are no labels.
+        """
+        raise InputError(f"all_scores: {self.name} has no labels to give scores of; leave it out")
+
     def compare(self, found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> Comparison:
         """How far the outputs of one model are from those of another."""
         raise NotImplementedError
@@ -181,6 +202,17 @@ class Schema:
     def from_dict(cls, values: dict[str, Any]) -> Schema:
         """The inverse of `to_dict`, without the name."""
         return cls(**values)
+
+
+def scores_by_label(labels: tuple[str, ...], probabilities: np.ndarray) -> list[dict[str, float]]:
+    """A dict of label and probability for each row of probabilities (rows, labels).
+
+    >>> scores_by_label(("no", "yes"), np.array([[0.25, 0.75]]))
+    [{'no': 0.25, 'yes': 0.75}]
+    """
+    return [
+        dict(zip(labels, row, strict=True)) for row in np.asarray(probabilities, "float64").tolist()
+    ]
 
 
 def changed_by(found: np.ndarray, expected: np.ndarray) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_roberta.data.examples.label_names import LabelError, flat_labels
 from keras_roberta.errors import InputError
+from keras_roberta.schemas.metrics import Details, rank_correlation
 from keras_roberta.schemas.schema import Comparison, Schema, changed_by
 
 
@@ -53,6 +54,16 @@ class Value(Schema):
             "mse": float(np.mean((values - targets) ** 2)),
             "pearson": float(np.corrcoef(values, targets)[0, 1]) if varied else None,
         }
+
+    def details(self, outputs, targets):
+        values = np.asarray(outputs["value"], "float64")
+        targets = np.asarray(targets, "float64")
+        return Details(
+            scores={
+                "mae": float(np.mean(np.abs(values - targets))),
+                "spearman": rank_correlation(values, targets),
+            }
+        )
 
     def compare(self, found, expected):
         scale = max(1.0, float(np.max(np.abs(expected["value"]), initial=0.0)))

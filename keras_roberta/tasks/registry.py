@@ -26,16 +26,26 @@ class TaskEntry:
         module: the file that declares it.
         command: what `--task` of the command line calls it; None where it is not trained there.
         summary: what it does, in a few words, for `--help`.
+        schema: the name of its schema, by which tables are read without TensorFlow; None to ask
+            the class.
     """
 
     class_name: str
     module: str
     command: str | None
     summary: str
+    schema: str | None = None
 
     def load(self) -> type:
         """The Keras class."""
         return getattr(importlib.import_module(self.module), self.class_name)
+
+    @property
+    def schema_cls(self) -> type | None:
+        """The class of its schema; None for a task without answers."""
+        from keras_roberta.schemas import SCHEMAS
+
+        return self.load().schema_cls if self.schema is None else SCHEMAS[self.schema]
 
 
 # See `task_class_of` for what the order means.
@@ -45,24 +55,28 @@ TASKS = [
         "keras_roberta.tasks.text_regressor",
         "regress",
         "a number for a text or a pair of texts",
+        "value",
     ),
     TaskEntry(
         "RobertaTextClassifier",
         "keras_roberta.tasks.text_classifier",
         "classify",
         "one label for a text or a pair of texts",
+        "one-label",
     ),
     TaskEntry(
         "RobertaMultiLabelClassifier",
         "keras_roberta.tasks.multi_label_classifier",
         "multi-label",
         "any number of labels for a text or a pair of texts",
+        "many-labels",
     ),
     TaskEntry(
         "RobertaMaskedLM",
         "keras_roberta.tasks.masked_lm",
         None,
         "the tokens behind <mask>",
+        "masked-tokens",
     ),
     TaskEntry(
         "RobertaPretrainer",
@@ -112,15 +126,15 @@ def commands() -> tuple[str, ...]:
     return tuple(entry.command for entry in TASKS if entry.command)
 
 
-def task_of_command(command: str) -> type:
-    """The Keras class of a `--task`.
+def task_of_command(command: str) -> TaskEntry:
+    """The task of a `--task`.
 
     Raises:
         InputError: there is none; names the nearest.
     """
     for entry in TASKS:
         if entry.command == command:
-            return entry.load()
+            return entry
     near = difflib.get_close_matches(str(command), commands(), 1)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise InputError(f"task {command!r}: expected one of {', '.join(commands())}{hint}")

@@ -6,7 +6,6 @@ from typing import Annotated
 from typer import Option
 
 from keras_roberta.cli.paths import Overwrite, check_model
-from keras_roberta.cli.startup import start_tensorflow
 from keras_roberta.jobs.options.convert import ConvertOptions
 
 
@@ -20,7 +19,6 @@ def convert(
 ):
     """Turn a preset into a directory for Transformers, or the other way round."""
     check_model(model)
-    start_tensorflow()
     from keras_roberta.cli.printing import print_values
     from keras_roberta.jobs.convert import convert
 

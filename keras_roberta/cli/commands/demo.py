@@ -7,7 +7,6 @@ from typer import Option
 
 from keras_roberta.cli.paths import Overwrite, check_file, check_model
 from keras_roberta.cli.quiet_interpreter import start_interpreter
-from keras_roberta.cli.startup import start_tensorflow
 from keras_roberta.jobs.options.demo import DemoOptions
 from keras_roberta.training.allocator import keep_freed_memory
 
@@ -28,7 +27,6 @@ def demo(
         check_model(options.preset)
         check_file(options.train)
         check_file(options.dev)
-    start_tensorflow()
     keep_freed_memory()
     start_interpreter()
     from rich.console import Console

@@ -5,9 +5,8 @@ from typing import Annotated
 
 from typer import Option
 
-from keras_roberta.cli.paths import Model, check_file, check_model
+from keras_roberta.cli.paths import Model, Overwrite, check_file, check_model
 from keras_roberta.cli.quiet_interpreter import start_interpreter
-from keras_roberta.cli.startup import start_tensorflow
 from keras_roberta.jobs.options.evaluate import EvaluateOptions
 from keras_roberta.training.allocator import keep_freed_memory
 
@@ -16,16 +15,24 @@ def evaluate(
     model: Model,
     data: Annotated[Path, Option(help="Texts and labels: .tsv, .csv or .jsonl.")],
     options: EvaluateOptions,
+    out: Annotated[
+        Path | None,
+        Option(help="Directory for evaluation.json and a picture, confusion.png."),
+    ] = None,
     as_json: Annotated[bool, Option("--json", help="Print a JSON object.")] = False,
+    overwrite: Overwrite = False,
 ):
-    """Measure a model on texts whose labels are known."""
+    """Measure a model on texts whose labels are known: scores, classes, confusions, thresholds."""
     check_file(data)
     check_model(model)
-    start_tensorflow()
     keep_freed_memory()
-    start_interpreter()
-    from keras_roberta.cli.printing import print_values
-    from keras_roberta.jobs.evaluate import evaluate
+    start_interpreter(model)
+    from keras_roberta.cli.printing import print_json, print_tables, print_values
+    from keras_roberta.jobs.evaluate import measure
 
-    measured = evaluate(model, data, options)
-    print_values(measured, as_json)
+    measured = measure(model, data, options, out=out, overwrite=overwrite)
+    if as_json:
+        print_json(measured.to_dict())
+        return
+    print_values(measured.summary)
+    print_tables(measured.tables())

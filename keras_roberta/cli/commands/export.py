@@ -7,7 +7,6 @@ from typer import Option
 
 from keras_roberta.cli.paths import Overwrite, check_model
 from keras_roberta.cli.quiet_interpreter import start_interpreter
-from keras_roberta.cli.startup import start_tensorflow
 from keras_roberta.jobs.options.export import ExportOptions
 
 
@@ -19,7 +18,6 @@ def export(
 ):
     """Turn a preset into a file for phones or a directory for TF Serving."""
     check_model(preset)
-    start_tensorflow()
     start_interpreter()
     from keras_roberta.cli.printing import print_values
     from keras_roberta.jobs.export import export

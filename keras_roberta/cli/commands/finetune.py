@@ -1,13 +1,14 @@
 """`keras-roberta finetune`"""
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
 from typer import Option
 
 from keras_roberta.cli.paths import Overwrite, check_file, check_model
-from keras_roberta.cli.startup import start_tensorflow
-from keras_roberta.cli.workers import Strategy, is_chief, strategy_of
+from keras_roberta.cli.workers import Strategy, is_chief, is_first_worker, strategy_of
+from keras_roberta.files.output_directory import check_output_directory
 from keras_roberta.jobs.options.finetune import FinetuneOptions
 from keras_roberta.training.allocator import keep_freed_memory
 
@@ -30,14 +31,21 @@ def finetune(
     for table in (train, dev):
         check_file(table)
     check_model(preset)
-    start_tensorflow()
+    if is_first_worker(strategy):
+        check_output_directory(out, overwrite)
     keep_freed_memory()
     from keras_roberta.cli.printing import print_values
     from keras_roberta.jobs.finetune import finetune
 
-    with strategy_of(strategy) as devices:
-        _, metrics = finetune(
-            preset, train, dev, out, options, overwrite=overwrite, strategy=devices
+    with contextlib.ExitStack() as run:
+        task, metrics = finetune(
+            preset,
+            train,
+            dev,
+            out,
+            options,
+            overwrite=overwrite,
+            strategy=lambda: run.enter_context(strategy_of(strategy)),
         )
-    if is_chief(devices):
-        print_values({"model": str(out), **metrics})
+        if is_chief(task.distribute_strategy):
+            print_values({"model": str(out), **metrics})

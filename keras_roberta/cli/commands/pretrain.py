@@ -9,7 +9,6 @@ from typer import Option
 
 from keras_roberta.cli.derived import Given
 from keras_roberta.cli.paths import check_directory, check_model
-from keras_roberta.cli.startup import start_tensorflow
 from keras_roberta.cli.workers import Strategy, is_chief, strategy_of
 from keras_roberta.jobs.pretrain.options import RECIPES, PretrainingOptions
 from keras_roberta.jobs.pretrain.options import recipe as options_of_recipe
@@ -44,7 +43,6 @@ def pretrain(
     check_directory(data)
     if options.preset is not None:
         check_model(options.preset)
-    start_tensorflow()
     keep_freed_memory()
     import tensorflow as tf
 

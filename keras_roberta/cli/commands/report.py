@@ -7,7 +7,6 @@ from typer import Argument, Option
 
 from keras_roberta.cli.paths import check_file, check_model
 from keras_roberta.cli.quiet_interpreter import start_interpreter
-from keras_roberta.cli.startup import start_tensorflow
 from keras_roberta.jobs.options.report import ReportOptions
 from keras_roberta.training.allocator import keep_freed_memory
 
@@ -23,9 +22,8 @@ def report(
     check_file(data)
     for model in (*models, preset):
         check_model(model)
-    start_tensorflow()
     keep_freed_memory()
-    start_interpreter()
+    start_interpreter(*models)
     from rich.console import Console
 
     from keras_roberta.jobs.report import report_on_table

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from keras_roberta.jobs.options.tables import TableColumns, TextColumns
+from keras_roberta.jobs.prediction_formats import FORMATS
 from keras_roberta.options import OptionError, Options, option
 
 
@@ -15,6 +16,14 @@ class RunningOptions(Options):
         None, "Preset that a model on token ids came from, for its tokenizer."
     )
     threads: int = option(1, "For TFLite.", at_least=1)
+    threshold: float | None = option(
+        None,
+        "Probability from which a label is given, for two classes (the second one) or labels that "
+        "do not exclude one another.",
+        above=0,
+        below=1,
+        shown_default="the model's, or 0.5",
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,7 +33,15 @@ class EvaluateOptions(RunningOptions, TableColumns):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PredictOptions(RunningOptions, TextColumns):
-    """Of `keras_roberta.jobs.evaluate.predict` and `keras-roberta predict`."""
+    """Of `keras_roberta.jobs.predict.predict` and `keras-roberta predict`."""
+
+    all_scores: bool = option(False, "Give the probability of every label.")
+    format: str | None = option(
+        None,
+        "What to write.",
+        choices=tuple(FORMATS),
+        shown_default="that of --out's name; text on standard output",
+    )
 
     def check_source(self, data: str | Path | None) -> None:
         """Raises where columns are named and there is no table."""

@@ -1,0 +1,32 @@
+"""The table that a model is run on, looked at before the model is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from keras_roberta.data.examples.columns import Columns
+from keras_roberta.data.examples.table_files import Table, read_table
+from keras_roberta.files.text_file import read_text_lines
+
+
+def read_input_table(path: str | Path, columns: Columns, *, labels: bool) -> Table:
+    """Reads a table, and checks that it has the columns that are named.
+
+    Args:
+        path: see `read_table`; without `labels` also a `.txt` file, each of whose lines is a text.
+        labels: whether the column of labels is read.
+
+    Raises:
+        InputError: names the file, the line or the column.
+    """
+    if not labels and Path(path).suffix.lower() == ".txt":
+        lines = read_text_lines(path)
+        return Table(Path(path), {"text": lines}, list(range(1, len(lines) + 1)))
+    table = read_table(path)
+    wanted = {"text": columns.text, "text-pair": columns.text_pair}
+    if labels:
+        wanted["label"] = columns.label
+    for option, name in wanted.items():
+        if name is not None:
+            table.column(name, f"--{option}-column")
+    return table

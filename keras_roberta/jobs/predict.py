@@ -1,0 +1,84 @@
+"""Answers for texts with a model, on lines or in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from keras_roberta.errors import InputError
+from keras_roberta.files.atomic_write import atomic_file
+from keras_roberta.files.output_directory import check_output_file
+from keras_roberta.jobs.input_table import read_input_table
+from keras_roberta.jobs.options.evaluate import PredictOptions
+from keras_roberta.jobs.prediction_formats import FORMATS, format_of
+from keras_roberta.jobs.predictor import open_predictor
+
+
+def predict(
+    model: str | Path,
+    texts: list[str] | tuple[list[str], list[str]] | None = None,
+    options: PredictOptions | None = None,
+    *,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+) -> list[dict[str, Any]]:
+    """Answers for texts.
+
+    Args:
+        model: see `open_predictor`.
+        texts: a list, or a pair of lists; left out with `data`.
+        data: a table of texts instead; or a `.txt` file, each of whose lines is one.
+        out: a file to write, in the format of its suffix or of the options; or None.
+
+    Returns:
+        list of dicts: the answer of the model's schema, with `all_scores` a dict of label and
+        probability, then `text`, and `text_pair` where there is one.
+
+    Raises:
+        InputError: names the file, column or option that does not fit.
+    """
+    options = options or PredictOptions()
+    options.check_source(data)
+    if out is not None:
+        format = format_of(out, options.format)
+        check_output_file(out)
+    table = None
+    if data is not None:
+        table = read_input_table(data, options.columns, labels=False).head(options.limit)
+    predictor = open_predictor(model, options.tokenizer, options.threads)
+    schema = predictor.schema
+    if table is not None:
+        texts = schema.read_inputs(table, options.columns)
+    elif isinstance(texts, tuple):
+        texts = tuple(part[: options.limit] for part in texts)
+    else:
+        texts = texts[: options.limit]
+    outputs = predictor.outputs(texts)
+    if options.threshold is not None:
+        outputs = schema.at_threshold(outputs, options.threshold)
+    rows = schema.answers(outputs)
+    if options.all_scores:
+        for row, scores in zip(rows, schema.all_scores(outputs), strict=True):
+            row["all_scores"] = scores
+    firsts, seconds = texts if isinstance(texts, tuple) else (texts, None)
+    for row, text in zip(rows, firsts, strict=True):
+        row["text"] = text
+    for row, second in zip(rows, seconds or (), strict=False):
+        row["text_pair"] = second
+    if out is not None:
+        lines = "".join(f"{line}\n" for line in FORMATS[format](rows))
+        with atomic_file(out) as path:
+            # Whole characters: a text may hold a half of a surrogate pair.
+            path.write_text(lines, encoding="utf-8", errors="replace", newline="")
+    return rows
+
+
+def lines_of(rows: list[dict[str, Any]], format: str) -> list[str]:
+    """The answers in a format, a string a line.
+
+    Raises:
+        InputError: no format has the name.
+    """
+    if format not in FORMATS:
+        raise InputError(f"format {format!r}: expected one of {', '.join(FORMATS)}")
+    return FORMATS[format](rows)

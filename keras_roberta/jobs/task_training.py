@@ -1,0 +1,87 @@
+"""Trains a task with a progress bar, and writes what came of it."""
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_roberta.files.atomic_write import atomic_directory
+from keras_roberta.jobs.options.finetune import FinetuneOptions
+from keras_roberta.reports.contents import Report
+from keras_roberta.reports.write import write_report
+from keras_roberta.tasks.task import RobertaTask
+from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
+from keras_roberta.training.runs.progress import ProgressBar
+
+
+def fit(
+    model: RobertaTask,
+    texts: Any,
+    targets: Any,
+    validation: tuple[Any, Any] | None,
+    options: FinetuneOptions,
+    *,
+    description: str = "fine-tuning",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> list[dict[str, float]]:
+    """Compiles after `options` and fits with a progress bar.
+
+    Args:
+        model: a task.
+        texts, targets: what it learns from.
+        validation: a pair of these, or None.
+        options: how to train.
+        description: what the bar says.
+        callbacks: Keras callbacks besides the bar.
+
+    Returns:
+        list of dicts, one an epoch.
+    """
+    with model.distribute_strategy.scope():
+        if options.lora_rank:
+            model.backbone.enable_lora(options.lora_rank)
+        model.compile(
+            finetuning_optimizer(
+                options.learning_rate, warmup=options.warmup, weight_decay=options.weight_decay
+            )
+        )
+    bar = ProgressBar(description)
+    try:
+        history = model.fit(
+            texts,
+            targets,
+            validation_data=validation,
+            batch_size=options.batch_size,
+            epochs=options.epochs,
+            callbacks=[bar, *callbacks],
+            verbose=0,
+        ).history
+    finally:
+        bar.close()
+    return [
+        {"epoch": epoch + 1, **{name: float(values[epoch]) for name, values in history.items()}}
+        for epoch in range(len(history["loss"]))
+    ]
+
+
+def save(
+    model: RobertaTask,
+    out: str | Path,
+    metrics: dict[str, Any],
+    history: list[dict[str, float]],
+    report: Report | None = None,
+) -> None:
+    """Writes the preset, its metrics, the history of the run and its report, all or nothing."""
+    with atomic_directory(out) as directory:
+        if report is not None:
+            write_report(directory, report)
+        model.save_to_preset(directory)
+        text = json.dumps(metrics, indent=2) + "\n"
+        (directory / "metrics.json").write_text(text, encoding="utf-8")
+        with open(directory / "history.csv", "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, history[0])
+            writer.writeheader()
+            writer.writerows(history)

@@ -1,0 +1,138 @@
+"""What is asked of a model and how its answers are written; the model is a stand-in."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from keras_roberta.errors import InputError
+from keras_roberta.jobs import predict as job
+from keras_roberta.jobs.options.evaluate import PredictOptions
+from keras_roberta.jobs.predict import lines_of, predict
+from keras_roberta.schemas import OneLabel
+
+
+class Lengths:
+    """Calls a text of more than two characters long."""
+
+    schema = OneLabel(2, ("short", "long, or\tlonger"))
+
+    def outputs(self, texts):
+        rows = zip(*texts, strict=True) if isinstance(texts, tuple) else ((t,) for t in texts)
+        long = np.array([sum(map(len, row)) > 2 for row in rows])
+        return self.schema.outputs(
+            np.log(np.stack([np.where(long, 1, 3), np.where(long, 3, 1)], 1))
+        )
+
+
+@pytest.fixture(autouse=True)
+def lengths(monkeypatch):
+    monkeypatch.setattr(job, "open_predictor", lambda *_: Lengths())
+
+
+def test_a_limit_holds_for_lists_too():
+    options = PredictOptions(limit=1)
+    answer = {"label": "long, or\tlonger", "score": pytest.approx(0.75)}
+    assert predict("m", ["abc", "d"], options) == [{**answer, "text": "abc"}]
+    pairs = (["abc", "d"], ["e", "f"])
+    assert predict("m", pairs, options) == [{**answer, "text": "abc", "text_pair": "e"}]
+
+
+@pytest.mark.parametrize("name", ["text_column", "text_pair_column"])
+def test_columns_are_those_of_a_table(name):
+    with pytest.raises(InputError, match=f"{name} names a column of a table"):
+        predict("m", ["a"], PredictOptions(**{name: "b"}))
+
+
+def sources(tmp_path):
+    """The same two texts as a list and in every kind of file."""
+    contents = {
+        "a.tsv": "text\na\nb c\n",
+        "a.csv": "text\na\nb c\n",
+        "a.jsonl": '{"text": "a"}\n{"text": "b c"}\n',
+        "a.txt": "\ufeffa\r\nb c\r\n",
+    }
+    yield ["a", "b c"], None
+    for name, content in contents.items():
+        (tmp_path / name).write_text(content, encoding="utf-8", newline="")
+        yield None, tmp_path / name
+
+
+def test_every_source_gives_every_format(tmp_path):
+    for texts, data in sources(tmp_path):
+        for name in ("o.txt", "o.tsv", "o.csv", "o.jsonl"):
+            out = tmp_path / "out" / name
+            rows = predict("m", texts, PredictOptions(all_scores=True), data=data, out=out)
+            content = out.read_text(encoding="utf-8")
+            assert content == "".join(f"{line}\n" for line in lines_of(rows, FORMATS[out.suffix]))
+            assert READ[out.suffix](content) == EXPECTED[out.suffix], (data, name)
+
+
+FORMATS = {".txt": "text", ".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl"}
+ROUND = lambda row: {  # noqa: E731
+    name: round(float(value), 4) if name.startswith("score") else value
+    for name, value in row.items()
+}
+READ = {
+    ".txt": str.splitlines,
+    ".tsv": lambda text: [line.split("\t") for line in text.splitlines()],
+    ".csv": lambda text: [*map(ROUND, csv.DictReader(io.StringIO(text, newline="")))],
+    ".jsonl": lambda text: [json.loads(line)["all_scores"]["short"] for line in text.splitlines()],
+}
+EXPECTED = {
+    ".txt": [
+        'short\t0.7500\t{"short": 0.75, "long, or\\tlonger": 0.25}\ta',
+        'long, or longer\t0.7500\t{"short": 0.25, "long, or\\tlonger": 0.75}\tb c',
+    ],
+    ".tsv": [
+        ["label", "score", "score of short", "score of long, or longer", "text"],
+        ["short", "0.7500", "0.7500", "0.2500", "a"],
+        ["long, or longer", "0.7500", "0.2500", "0.7500", "b c"],
+    ],
+    ".csv": [
+        {
+            "label": label,
+            "score": 0.75,
+            "score of short": short,
+            "score of long, or\tlonger": 1 - short,
+            "text": text,
+        }
+        for label, short, text in (("short", 0.75, "a"), ("long, or\tlonger", 0.25, "b c"))
+    ],
+    ".jsonl": [pytest.approx(0.75), pytest.approx(0.25)],
+}
+
+
+def test_a_text_with_line_breaks():
+    rows = [{"label": "good", "score": 0.25, "text": 'a\t"b"\nc'}]
+    assert lines_of(rows, "text") == ['good\t0.2500\ta "b" c']
+    (row,) = csv.DictReader(io.StringIO("\n".join(lines_of(rows, "csv")), newline=""))
+    assert row == {"label": "good", "score": "0.25", "text": 'a\t"b"\nc'}
+    assert [json.loads(line) for line in lines_of(rows, "jsonl")] == rows
+
+
+def test_a_threshold():
+    (row,) = predict("m", ["a"], PredictOptions(threshold=0.2))
+    assert row == {"label": "long, or\tlonger", "score": pytest.approx(0.25), "text": "a"}
+
+
+@pytest.mark.parametrize(
+    ("texts", "more", "message"),
+    [
+        (["a"], {"out": "a.xml"}, "a.xml: name it .txt, .tsv, .csv, .jsonl, or give a format"),
+        (["a"], {"out": "."}, "is a directory|name it"),
+        (None, {"data": "none.txt"}, "none.txt: no such file"),
+        (None, {"data": "empty.txt"}, "empty.txt: holds no texts"),
+        (None, {"data": "utf16.txt"}, "utf16.txt: is UTF-16, not UTF-8; convert it"),
+        (None, {"data": "latin.txt"}, "latin.txt, line 2: not UTF-8; convert"),
+    ],
+)
+def test_what_cannot_be_read_or_written(tmp_path, monkeypatch, texts, more, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.txt").touch()
+    (tmp_path / "utf16.txt").write_text("a", encoding="utf-16")
+    (tmp_path / "latin.txt").write_bytes(b"a\n\xe9\n")
+    with pytest.raises(InputError, match=message):
+        predict("m", texts, **more)
