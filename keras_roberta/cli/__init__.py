@@ -3,12 +3,15 @@
 Nothing here imports TensorFlow, so that `--help` is instant: commands import what they run.
 """
 
+import logging
 import os
 import sys
 import traceback
+from typing import Annotated
 
 import typer
 
+from keras_roberta import __version__
 from keras_roberta.cli.commands import (
     convert,
     demo,
@@ -23,17 +26,39 @@ from keras_roberta.cli.commands import (
     tokenizer,
 )
 from keras_roberta.cli.derived import derived_command
+from keras_roberta.cli.usage_errors import usage_message
 from keras_roberta.errors import InputError, WorkerLostError
 from keras_roberta.startup.quiet_tensorflow import DEBUG_VARIABLE
 
 app = typer.Typer(
     name="keras-roberta",
-    help="RoBERTa for Keras: pre-train, fine-tune on raw strings, export to TFLite and TF Serving.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _say_version(asked: bool):
+    if asked:
+        print(f"keras-roberta {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Say which version this is.", is_eager=True, callback=_say_version
+        ),
+    ] = False,
+):
+    """RoBERTa for Keras: pre-train, fine-tune on raw strings, export to TFLite and TF Serving.
+
+    Example: keras-roberta finetune --preset granite-30m/ --train train.tsv --out run/
+    """
+
+
 app.command()(derived_command(demo.demo))
 app.add_typer(tokenizer.app, name="tokenizer")
 app.command()(derived_command(prepare.prepare))
@@ -53,6 +78,8 @@ def main(arguments=None):
     Exit codes: 0 done, 1 a fault of ours, 2 something to put right in what was given, 75 (sysexits'
     EX_TEMPFAIL) another worker has gone and all should be started again, 130 Ctrl-C.
     """
+    # Python's part of TensorFlow has warnings of its own, such as of functions traced again.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
         code = app(arguments, prog_name="keras-roberta", standalone_mode=False)
         sys.stdout.flush()
@@ -80,11 +107,11 @@ def main(arguments=None):
 
 def _stop_with_usage(error):
     """One line for what typer shows as a box."""
-    message = " ".join(error.format_message().split()).rstrip(".")
     context = getattr(error, "ctx", None)
+    message = usage_message(error)
     if not message:  # a command without any arguments has shown its help
         sys.exit(error.exit_code)
-    hint = f"; see {context.command_path} --help" if context else ""
+    hint = f"; see {context.command_path} --help" if context and message[-1] != "?" else ""
     _stop(f"error: {message}{hint}", error.exit_code)
 
 

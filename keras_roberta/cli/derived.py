@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import inspect
@@ -19,7 +20,8 @@ from keras_roberta.errors import InputError
 from keras_roberta.options import NamedOption, OptionError, Options, all_options
 from keras_roberta.options.values import kinds_of
 
-_TYPED = (bool, int, float, str, Path)  # read by typer; other types are read from text
+_TYPED = (bool, str, Path)  # read by typer; other types are read from text
+_NUMBERS = {int: "<int>", float: "<float>"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,10 +59,12 @@ def derived_command(function: Callable) -> Callable:
         try:
             for name, (record, make) in records.items():
                 given = {named.name: values.pop(named.name) for named in all_options(record)}
-                values[name] = make({k: v for k, v in given.items() if v is not None})
-            return function(**values)
+                values[name] = make(_read(record, given))
+            return function(**{name: _expanded(value) for name, value in values.items()})
         except OptionError as error:
             raise InputError(_spelled_as_flags(error, known)) from None
+        except InputError as error:
+            raise InputError(_with_flag_in_front(str(error), known)) from None
         except KeyboardInterrupt:  # typer would end without a word
             print("interrupted", file=sys.stderr)
             raise typer.Exit(130) from None
@@ -69,6 +73,32 @@ def derived_command(function: Callable) -> Callable:
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     del command.__wrapped__
     return command
+
+
+def _read(record, given):
+    """The values that were given, numbers read from their text where they are numbers."""
+    kinds = {named.name: _number_of(named) for named in all_options(record)}
+    values = {}
+    for name, value in given.items():
+        if value is None:
+            continue
+        if kinds[name] is not None:
+            with contextlib.suppress(ValueError):  # the record says what it must be
+                value = kinds[name](value)
+        values[name] = value
+    return values
+
+
+def _number_of(named):
+    """`int` or `float` where an option is one, else None."""
+    if named.option.parse is not None:
+        return None
+    return next((kind for kind in kinds_of(named.type) if kind in _NUMBERS), None)
+
+
+def _expanded(value):
+    """A path without `~`, which shells leave as it is in `--out=~/model`."""
+    return value.expanduser() if isinstance(value, Path) else value
 
 
 def _record_of(annotation) -> tuple[type[Options] | None, bool]:
@@ -99,7 +129,8 @@ def _parameter(named: NamedOption) -> inspect.Parameter:
         help=help_,
         show_default=False,
         rich_help_panel=option.group,
-        metavar=f"[{'|'.join(option.allowed)}]" if option.allowed and kind is str else None,
+        metavar=_metavar(named, kind),
+        autocompletion=(lambda: list(option.allowed)) if option.allowed else None,
     )
     type_ = kind if required else kind | None
     return inspect.Parameter(
@@ -108,6 +139,13 @@ def _parameter(named: NamedOption) -> inspect.Parameter:
         default=inspect.Parameter.empty if required else None,
         annotation=Annotated[type_, info],
     )
+
+
+def _metavar(named, kind):
+    """What `--help` shows in place of a value."""
+    if named.option.allowed and kind is str:
+        return f"[{'|'.join(named.option.allowed)}]"
+    return _NUMBERS.get(_number_of(named))
 
 
 def _shown(default):
@@ -133,3 +171,9 @@ def _spelled_as_flags(error, known):
 
     problem = re.sub(r"\w+", flag, error.problem)
     return f"{names}{'' if problem.startswith(':') else ' '}{problem}"
+
+
+def _with_flag_in_front(message, known):
+    """A job's message with the option that it begins with as the command line spells it."""
+    name, colon, rest = message.partition(":")
+    return f"{known[name]}{colon}{rest}" if colon and name in known else message

@@ -16,13 +16,14 @@ class ProgressBars:
             console=Console(stderr=True),
         )
         self._tasks = {}
-        self._bars.start()
         return self._show
 
     def __exit__(self, *_):
         self._bars.stop()
 
     def _show(self, description, done, total):
+        if not self._tasks:  # before the first there would be an empty line
+            self._bars.start()
         if description not in self._tasks:
             self._tasks[description] = self._bars.add_task(description, total=total)
         self._bars.update(self._tasks[description], completed=done)

@@ -37,6 +37,7 @@ class Option:
         flag: how the command line spells it; None for `--its-name`.
         shown_default: what `--help` says instead of the default, such as "the preset's".
         parse: function of the text of the command line; None where the type says how to read it.
+        is_path: whether it is text that names a file or directory, whose `~` is one's own.
     """
 
     help: str
@@ -49,6 +50,7 @@ class Option:
     flag: str | None = None
     shown_default: str | None = None
     parse: Callable[[str], Any] | None = None
+    is_path: bool = False
 
     @property
     def allowed(self) -> tuple[str, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import os
 import typing
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from keras_roberta.options.option import Option, OptionError, nearest
 from keras_roberta.options.values import checked
@@ -78,9 +79,14 @@ class Options:
     Where a type is made of parts, the text of the command line will do too: "mlm,sop" for
     `tuple[str, ...]`, "mlm:1,sop:0.5" for `dict[str, float]`, "0:64,0.5:128" for pairs.
 
+    Attributes:
+        group: the heading that `--help` shows its options under which name none themselves.
+
     Raises:
         OptionError: names the option, its value and what it may be.
     """
+
+    group: ClassVar[str | None] = None
 
     def __post_init__(self):
         for named in own_options(type(self)):
@@ -146,7 +152,7 @@ def own_options(record: type[Options]) -> tuple[NamedOption, ...]:
     """The options of a record, in order, without those of records in it."""
     hints = typing.get_type_hints(record)
     return tuple(
-        NamedOption(field.name, hints[field.name], _default(field), field.metadata[_METADATA])
+        NamedOption(field.name, hints[field.name], _default(field), _grouped(field, record))
         for field in dataclasses.fields(record)
         if _METADATA in field.metadata
     )
@@ -191,6 +197,15 @@ def _refuse_unknown(values, known):
     for name in values:
         if name not in known:
             raise OptionError(name, f"is no option here{nearest(name, known)}")
+
+
+def _grouped(field, record):
+    """The option of a field, in the group of the record that declares it unless it has its own."""
+    option = field.metadata[_METADATA]
+    if option.group is not None:
+        return option
+    owner = next(cls for cls in record.__mro__ if field.name in inspect.get_annotations(cls))
+    return dataclasses.replace(option, group=vars(owner).get("group"))
 
 
 def _default(field):

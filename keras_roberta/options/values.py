@@ -29,6 +29,8 @@ def checked(name: str, hint: Any, option: Option, value: Any) -> Any:
         return None
     if option.parse and isinstance(value, str):
         value = option.parse(value)
+    if option.is_path and isinstance(value, (str, os.PathLike)):
+        value = os.path.expanduser(value)
     value = _read(name, [k for k in kinds if k is not types.NoneType], value)
     allowed = option.allowed
     if allowed:
@@ -115,7 +117,7 @@ _READERS = {
     int: ("a whole number", _read_integer),
     float: ("a number", _read_number),
     str: ("text", _read_text),
-    Path: ("a path", lambda value: Path(_read_text(value))),
+    Path: ("a path", lambda value: Path(_read_text(value)).expanduser()),
     tuple: ("a list", _read_tuple),
     dict: ("a dict of numbers by name", _read_factors),
 }

@@ -304,10 +304,17 @@ def test_a_step_that_is_not_finite_is_skipped_and_counted(english_shards, tmp_pa
 
 @pytest.fixture(scope="module")
 def begun(shards, tmp_path_factory):
-    """The directory of a run that has begun."""
+    """The directory of a run that has begun, and saved a state."""
     path = tmp_path_factory.mktemp("begun")
     RunDirectory(path).open(options(), open_shards(shards))
+    save_nothing(path)
     return path
+
+
+def save_nothing(path):
+    """Makes a run look as if it had come as far as to a saved state."""
+    (path / "states").mkdir()
+    (path / "states" / "step-00000002.safetensors").touch()
 
 
 @pytest.mark.parametrize(
@@ -325,6 +332,19 @@ def test_another_run_is_not_overwritten(shards, begun, changes, message):
     with pytest.raises(InputError, match=f"{message}.*--overwrite"):
         RunDirectory(begun).open(options(**changes), open_shards(shards))
     assert {p: p.read_bytes() for p in begun.rglob("*") if p.is_file()} == before
+
+
+def test_a_start_that_came_to_nothing_blocks_no_other(shards, tmp_path):
+    """As where the system ends a run for want of memory before its first saved state."""
+    directory = RunDirectory(tmp_path)
+    directory.open(options(), open_shards(shards))
+    (tmp_path / "log.csv").touch()
+    directory.open(options(size="mini", seed=1), open_shards(shards))
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["options"]["size"] == "mini"
+    save_nothing(tmp_path)
+    with pytest.raises(InputError, match="a run with size mini, not tiny"):
+        directory.open(options(seed=1), open_shards(shards))
 
 
 def test_what_was_no_run_is_written_over_and_not_cleared(shards, tmp_path):

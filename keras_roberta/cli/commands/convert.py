@@ -5,19 +5,26 @@ from typing import Annotated
 
 from typer import Option
 
-from keras_roberta.cli.paths import Overwrite, check_model
+from keras_roberta.cli.paths import Overwrite, check_model, expand_home
 from keras_roberta.jobs.options.convert import ConvertOptions
 
 
 def convert(
     model: Annotated[
-        str, Option(help="A preset, a Hugging Face directory as downloaded, or hf://org/name.")
+        str,
+        Option(
+            help="A preset, a Hugging Face directory as downloaded, or hf://org/name.",
+            callback=expand_home,
+        ),
     ],
     out: Annotated[Path, Option(help="Directory to write.")],
     options: ConvertOptions,
     overwrite: Overwrite = False,
 ):
-    """Turn a preset into a directory for Transformers, or the other way round."""
+    """Turn a preset into a directory for Transformers, or the other way round.
+
+    Example: keras-roberta convert --model run/ --out for-transformers/
+    """
     check_model(model)
     from keras_roberta.cli.printing import print_values
     from keras_roberta.jobs.convert import convert

@@ -22,6 +22,8 @@ def demo(
 
     Without options, on the documentation inside the installed Python packages: which library was a
     docstring written for?
+
+    Example: keras-roberta demo --preset granite-30m/ --train train.tsv --dev dev.tsv
     """
     if options.on_tables:
         check_model(options.preset)

@@ -22,7 +22,10 @@ def evaluate(
     as_json: Annotated[bool, Option("--json", help="Print a JSON object.")] = False,
     overwrite: Overwrite = False,
 ):
-    """Measure a model on texts whose labels are known: scores, classes, confusions, thresholds."""
+    """Measure a model on texts whose labels are known: scores, classes, confusions, thresholds.
+
+    Example: keras-roberta evaluate --model run/ --data dev.tsv --out measured/
+    """
     check_file(data)
     check_model(model)
     keep_freed_memory()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typer import Option
 
-from keras_roberta.cli.paths import Overwrite, check_file, check_model
+from keras_roberta.cli.paths import Overwrite, check_file, check_model, expand_home
 from keras_roberta.cli.workers import Strategy, is_chief, is_first_worker, strategy_of
 from keras_roberta.files.output_directory import check_output_directory
 from keras_roberta.jobs.options.finetune import FinetuneOptions
@@ -17,7 +17,9 @@ def finetune(
     preset: Annotated[
         str,
         Option(
-            help="Checkpoint to start from: a directory (ours or Hugging Face's), or hf://org/name."
+            help="Checkpoint to start from: a directory (ours or Hugging Face's), or "
+            "hf://org/name.",
+            callback=expand_home,
         ),
     ],
     train: Annotated[Path, Option(help="Training data: .tsv, .csv or .jsonl.")],
@@ -27,7 +29,10 @@ def finetune(
     strategy: Strategy = "auto",
     overwrite: Overwrite = False,
 ):
-    """Fine-tune a checkpoint on a table of texts and labels."""
+    """Fine-tune a checkpoint on a table of texts and labels.
+
+    Example: keras-roberta finetune --preset granite-30m/ --train train.tsv --dev dev.tsv --out run/
+    """
     for table in (train, dev):
         check_file(table)
     check_model(preset)

@@ -16,7 +16,10 @@ def launch(
     ],
     workers: Annotated[int, Option(min=1, help="Processes to start.")] = 2,
 ):
-    """Run a command as several workers on this machine, to try it before a cluster does."""
+    """Run a command as several workers on this machine, to try it before a cluster does.
+
+    Example: keras-roberta launch --workers 2 -- finetune --preset p/ --train train.tsv --out run/
+    """
     if command[0] not in ("pretrain", "finetune"):
         raise InputError(f"launch: {command[0]!r} knows no workers; give pretrain or finetune")
     code = run_workers([sys.executable, "-m", "keras_roberta.cli", *command], workers)

@@ -29,7 +29,10 @@ def predict(
         Path | None, Option(help="File for the predictions.", show_default="stdout")
     ] = None,
 ):
-    """Answer for texts: on standard output one line a text, answer and text between tabs."""
+    """Answer for texts: on standard output one line a text, answer and text between tabs.
+
+    Example: keras-roberta predict --model model.tflite "a gob of drivel" "a fine film"
+    """
     if texts and data:
         raise InputError("give texts or --data, not both")
     options.check_source(data)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Option
 
-from keras_roberta.cli.paths import Corpus, Overwrite
+from keras_roberta.cli.paths import Corpus, Overwrite, check_corpus, check_tokenizer, expand_home
 from keras_roberta.data.corpus.prepare_options import PrepareOptions
 from keras_roberta.errors import InputError
 from keras_roberta.jobs.options.prepare_run import PrepareRunOptions
@@ -13,7 +13,9 @@ from keras_roberta.jobs.options.prepare_run import PrepareRunOptions
 
 def prepare(
     corpus: Corpus,
-    tokenizer: Annotated[str, Option(help="A tokenizer's directory, or hf://org/name.")],
+    tokenizer: Annotated[
+        str, Option(help="A tokenizer's directory, or hf://org/name.", callback=expand_home)
+    ],
     out: Annotated[Path, Option(help="Directory for the shards.")],
     options: PrepareOptions,
     run: PrepareRunOptions,
@@ -25,9 +27,14 @@ def prepare(
     ] = None,
     overwrite: Overwrite = False,
 ):
-    """Tokenise a corpus into shards for pre-training."""
+    """Tokenise a corpus into shards for pre-training.
+
+    Example: keras-roberta prepare --corpus text/ --tokenizer tok/ --out shards/
+    """
     if runner_option and runner is None:
         raise InputError("--runner-option is for a --runner of Apache Beam; name one")
+    check_corpus(corpus)
+    check_tokenizer(tokenizer)
     from keras_roberta.cli.printing import print_values
     from keras_roberta.cli.progress_bars import ProgressBars
     from keras_roberta.jobs.prepare.summary import summary

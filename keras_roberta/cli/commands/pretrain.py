@@ -9,7 +9,8 @@ from typer import Option
 
 from keras_roberta.cli.derived import Given
 from keras_roberta.cli.paths import check_directory, check_model
-from keras_roberta.cli.workers import Strategy, is_chief, strategy_of
+from keras_roberta.cli.workers import Strategy, is_chief, is_first_worker, strategy_of
+from keras_roberta.jobs.pretrain.checks import check_run, check_said
 from keras_roberta.jobs.pretrain.options import RECIPES, PretrainingOptions
 from keras_roberta.jobs.pretrain.options import recipe as options_of_recipe
 from keras_roberta.training.allocator import keep_freed_memory
@@ -33,7 +34,11 @@ def pretrain(
         bool, Option("--overwrite", help="Start anew where --out holds a run.")
     ] = False,
 ):
-    """Pre-train a model from shards; run again, it goes on where it was stopped or killed."""
+    """Pre-train a model from shards; run again, it goes on where it was stopped or killed.
+
+    Example: keras-roberta pretrain --data shards/ --size small --hours 2 --out run/
+    """
+    check_said(changes, recipe)
     name = recipe or (
         "one-day" if "hours" in changes and "steps" not in changes else "roberta-base"
     )
@@ -43,6 +48,16 @@ def pretrain(
     check_directory(data)
     if options.preset is not None:
         check_model(options.preset)
+    on_corrupt = "skip" if skip_corrupt else "raise"
+    check_run(
+        data,
+        out,
+        options,
+        overwrite=overwrite,
+        on_corrupt=on_corrupt,
+        # What is asked for on a graphics card is known once TensorFlow is there.
+        with_directory=is_first_worker(strategy) and not of_cpu,
+    )
     keep_freed_memory()
     import tensorflow as tf
 
@@ -57,7 +72,7 @@ def pretrain(
             out,
             options,
             overwrite=overwrite,
-            on_corrupt="skip" if skip_corrupt else "raise",
+            on_corrupt=on_corrupt,
             strategy=devices,
         )
     if is_chief(devices):

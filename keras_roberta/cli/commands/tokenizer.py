@@ -27,7 +27,10 @@ def train(
     options: TrainTokenizerOptions,
     overwrite: Overwrite = False,
 ):
-    """Learn a byte-level BPE from your own text."""
+    """Learn a byte-level BPE from your own text.
+
+    Example: keras-roberta tokenizer train --corpus text/ --vocab-size 32000 --out tok/
+    """
     from keras_roberta.cli.printing import print_values
     from keras_roberta.jobs.train_tokenizer import train_tokenizer
 

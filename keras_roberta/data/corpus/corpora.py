@@ -35,6 +35,8 @@ _SEPARATORS = {"line": re.compile(rb"\r?\n"), "block": re.compile(rb"\n(?:[ \t\r
 class CorpusOptions(Options):
     """How documents lie in files; in JSON lines each line is a document."""
 
+    group = "Corpus"
+
     documents: str = option(
         "block",
         "What is a document in text files; a block stands between blank lines.",

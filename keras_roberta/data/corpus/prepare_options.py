@@ -25,6 +25,8 @@ class PrepareOptions(Options):
     `token_labels` "O", if there, is the class of all tokens that no label covers.
     """
 
+    group = "Shards"
+
     corpus: CorpusOptions = nested(CorpusOptions)
     sentences: str = option(
         "prose", "Where sentences end: full stops, or line breaks.", choices=tuple(RULES)

@@ -32,6 +32,8 @@ class BatchOptions(Options):
     ('segment-pair', True)
     """
 
+    group = "Batches"
+
     objectives: tuple[str, ...] = option(
         ("mlm",), f"One or more of {', '.join(OBJECTIVES)}, with commas."
     )

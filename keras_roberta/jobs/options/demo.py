@@ -14,10 +14,15 @@ class DemoOptions(Options):
 
     seed: int = option(0, "Seeds everything.")
     preset: str | None = option(
-        None, "Start from this checkpoint; goes with --train, --dev.", group=_GROUP
+        None,
+        "Start from this checkpoint; goes with --train, --dev.",
+        group=_GROUP,
+        is_path=True,
     )
-    train: str | None = option(None, "Training data: .tsv, .csv or .jsonl.", group=_GROUP)
-    dev: str | None = option(None, "Held-out data.", group=_GROUP)
+    train: str | None = option(
+        None, "Training data: .tsv, .csv or .jsonl.", group=_GROUP, is_path=True
+    )
+    dev: str | None = option(None, "Held-out data.", group=_GROUP, is_path=True)
     tables: TrainingColumns = nested(TrainingColumns)
     epochs: int | None = option(
         None, "Times to go over --train.", at_least=1, shown_default="1", group=_GROUP

@@ -12,8 +12,10 @@ from keras_roberta.options import OptionError, Options, option
 class RunningOptions(Options):
     """How a model runs, whatever it is kept in."""
 
+    group = "Running"
+
     tokenizer: str | None = option(
-        None, "Preset that a model on token ids came from, for its tokenizer."
+        None, "Preset that a model on token ids came from, for its tokenizer.", is_path=True
     )
     threads: int = option(1, "For TFLite.", at_least=1)
     threshold: float | None = option(
@@ -34,6 +36,8 @@ class EvaluateOptions(RunningOptions, TableColumns):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PredictOptions(RunningOptions, TextColumns):
     """Of `keras_roberta.jobs.predict.predict` and `keras-roberta predict`."""
+
+    group = "Answers"
 
     all_scores: bool = option(False, "Give the probability of every label.")
     format: str | None = option(

@@ -6,6 +6,7 @@ from keras_roberta.export.arguments import OF_TFLITE
 from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.options import OptionError, Options, option
 
+_OF_TFLITE = "TFLite files"
 FORMATS = ("tflite", "saved-model")
 _SUMMARIES = "; ".join(f"{scheme.name}, {scheme.summary}" for scheme in SCHEMES.values())
 
@@ -17,23 +18,29 @@ class ExportOptions(Options):
     What is None is left to the exporter.
     """
 
+    group = "Model"
+
     format: str = option("tflite", "What to write.", choices=FORMATS)
     quantization: str | None = option(
         None,
         f"How a TFLite model keeps its weights: {_SUMMARIES}.",
         choices=lambda: tuple(SCHEMES),
         shown_default="int8",
+        group=_OF_TFLITE,
     )
     sequence_lengths: tuple[int, ...] | None = option(
         None,
         "Lengths in tokens that the TFLite model takes, with commas.",
         at_least=3,
         shown_default="32,64,128",
+        group=_OF_TFLITE,
     )
     calibration: str | None = option(
         None,
         "Table of texts like those that the model will see, for quantizations that need them: one "
         "column, or text (and text_pair) among others.",
+        is_path=True,
+        group=_OF_TFLITE,
     )
     inputs: str = option(
         "text", "Whether the tokenizer goes into the model.", choices=("text", "tokens")

@@ -15,13 +15,20 @@ DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
 class FinetuneOptions(TrainingColumns):
     """Of `keras_roberta.jobs.finetune.finetune` and `keras-roberta finetune`."""
 
+    group = "Training"
+
     task: str = option(
         registry.DEFAULT_COMMAND,
         f"What to learn: {_SUMMARIES}.",
         choices=registry.commands,
+        group="Task",
     )
     num_classes: int | None = option(
-        None, "Classes, where labels are numbers.", at_least=2, shown_default="as found"
+        None,
+        "Classes, where labels are numbers.",
+        at_least=2,
+        shown_default="as found",
+        group="Task",
     )
     epochs: int = option(recipe.EPOCHS, "Times to go over the data.", at_least=1)
     batch_size: int = option(recipe.BATCH_SIZE, "Texts a step.", at_least=1)

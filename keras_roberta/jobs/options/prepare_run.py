@@ -10,6 +10,8 @@ from keras_roberta.options import Options, option
 class PrepareRunOptions(Options):
     """Of `keras-roberta prepare`; the shards are the same whatever these are."""
 
+    group = "Running"
+
     language_alpha: float = option(
         LANGUAGE_ALPHA,
         "For the summary: languages are drawn by size to this power.",

@@ -5,23 +5,22 @@ import dataclasses
 from keras_roberta.data.examples.columns import Columns
 from keras_roberta.options import Options, option
 
-_GROUP = "Tables"
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TextColumns(Options):
     """Where the texts are."""
 
+    group = "Tables"
+
     text_column: str | None = option(
         None,
         "Column of the texts.",
         shown_default="the one that is not the label",
-        group=_GROUP,
     )
     text_pair_column: str | None = option(
-        None, "Column of the second sentences, for sentence pairs.", group=_GROUP
+        None, "Column of the second sentences, for sentence pairs."
     )
-    limit: int | None = option(None, "Use only the first rows.", at_least=1, group=_GROUP)
+    limit: int | None = option(None, "Use only the first rows.", at_least=1)
 
     @property
     def columns(self) -> Columns:
@@ -33,7 +32,9 @@ class TextColumns(Options):
 class TableColumns(TextColumns):
     """Where the texts and the labels are."""
 
-    label_column: str = option("label", "Column of the labels: numbers or names.", group=_GROUP)
+    group = "Tables"
+
+    label_column: str = option("label", "Column of the labels: numbers or names.")
 
     @property
     def columns(self) -> Columns:
@@ -44,17 +45,17 @@ class TableColumns(TextColumns):
 class TrainingColumns(TableColumns):
     """The same in a training and a dev file."""
 
-    limit: int | None = option(
-        None, "Use only the first rows of each file.", at_least=1, group=_GROUP
-    )
+    group = "Tables"
+
+    limit: int | None = option(None, "Use only the first rows of each file.", at_least=1)
     dev_text_column: str | None = option(
-        None, "Column of the dev file's texts, if it has another name there.", group=_GROUP
+        None, "Column of the dev file's texts, if it has another name there."
     )
     dev_text_pair_column: str | None = option(
-        None, "Column of the dev file's second sentences, if it has another name.", group=_GROUP
+        None, "Column of the dev file's second sentences, if it has another name."
     )
     dev_label_column: str | None = option(
-        None, "Column of the dev file's labels, if it has another name.", group=_GROUP
+        None, "Column of the dev file's labels, if it has another name."
     )
 
     @property

@@ -16,6 +16,8 @@ class TrainTokenizerOptions(Options):
     repeated, one whose share is less is sampled by document.
     """
 
+    group = "Tokenizer"
+
     vocabulary_size: int = option(50_265, "Ids in all.", at_least=261, flag="--vocab-size")
     corpus: CorpusOptions = nested(CorpusOptions, without=("labels_field",))
     language_alpha: float = option(

@@ -38,6 +38,14 @@ def begin(out, description, overwrite):
         temporary.write_text(description, encoding="utf-8")
 
 
+def abandon(out):
+    """Removes what a job that cannot be finished has written: another may take its place."""
+    _remove_shards(out)
+    shutil.rmtree(out / PROGRESS, ignore_errors=True)
+    if not any(out.iterdir()):
+        out.rmdir()
+
+
 def finish(out, tokenizer, manifest):
     """Writes what makes the directory one of shards: the tokenizer, and last the manifest."""
     tokenizer.save(out / "tokenizer")

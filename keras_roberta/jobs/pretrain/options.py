@@ -12,8 +12,9 @@ from keras_roberta.options import OptionError, Options, nested, option
 
 REPORTING = ("save_every", "keep_states", "log_every", "evaluate_every", "evaluation_batches")
 # What may differ when a run goes on: it decides neither samples nor, but for rounding, weights.
-MAY_DIFFER = (*REPORTING, "remat")
+MAY_DIFFER = (*REPORTING, "remat", "check_memory")
 
+BUDGETS = ("steps", "tokens", "hours")
 INITIAL_EMBEDDINGS = ("random", "cooccurrence")
 # How the weights of a new model start; the first of each is the default.
 _STARTS = {"initializer": INITIALIZERS, "initial_embeddings": INITIAL_EMBEDDINGS}
@@ -40,27 +41,33 @@ class Stage:
 class PretrainingOptions(Options):
     """All that decides a pre-training run; the defaults are roberta-base's.
 
-    A run by `steps` can be repeated exactly; one by `hours` follows the clock; with both it ends
-    with the one that is used up first. Ramps are pairs of progress, in [0, 1), and the batch size
-    or sequence length from there on; before the first pair that of `batches` holds.
+    A run by `steps` or `tokens` can be repeated exactly; one by `hours` follows the clock; with
+    several it ends with the one that is used up first. Ramps are pairs of progress, in [0, 1), and
+    the batch size or sequence length from there on; before the first pair that of `batches` holds.
 
     Raises:
         OptionError: names the value that does not fit.
     """
 
+    group = "Run"
+
     size: str | None = option(
-        "base", "Shape of a new model.", choices=SIZES, shown_default="the recipe's"
+        "base", "Shape of a new model.", choices=SIZES, shown_default="the recipe's", group="Model"
     )
     preset: str | None = option(
-        None, "Go on from the weights of this checkpoint, instead of --size."
+        None,
+        "Go on from the weights of this checkpoint, instead of --size.",
+        is_path=True,
+        group="Model",
     )
     initializer: str = option(
-        "normal", "How the weights of a new model are drawn.", choices=INITIALIZERS
+        "normal", "How the weights of a new model are drawn.", choices=INITIALIZERS, group="Model"
     )
     initial_embeddings: str = option(
         "random",
         "Token embeddings of a new model: random, or by what stands beside them in the text.",
         choices=INITIAL_EMBEDDINGS,
+        group="Model",
     )
     batches: BatchOptions = nested(
         BatchOptions,
@@ -71,29 +78,46 @@ class PretrainingOptions(Options):
         },
     )
     loss_weights: dict[str, float] = option(
-        {}, "Factors of the objectives, such as mlm:1,sop:0.5.", shown_default="1 each"
+        {},
+        "Factors of the objectives, such as mlm:1,sop:0.5.",
+        shown_default="1 each",
+        group="Batches",
     )
     steps: int | None = option(
         500_000,
         "Steps to take; repeatable, unlike hours.",
         above=0,
         shown_default="the recipe's",
+        group="Budget",
     )
-    hours: float | None = option(None, "Time to use.", above=0, shown_default="the recipe's")
+    tokens: int | None = option(
+        None,
+        "Tokens to see; repeatable, too.",
+        above=0,
+        shown_default="the recipe's",
+        group="Budget",
+    )
+    hours: float | None = option(
+        None, "Time to use.", above=0, shown_default="the recipe's", group="Budget"
+    )
     micro_batch_size: int = option(
-        64, "Sequences on a device at once; the gradients of several are added up.", at_least=1
+        64,
+        "Sequences on a device at once; the gradients of several are added up.",
+        at_least=1,
+        group="Batches",
     )
     batch_ramp: tuple[tuple[float, int], ...] = option(
-        (), "Batch size from a share of the run on: 0:64,0.3:128,0.6:256."
+        (), "Batch size from a share of the run on: 0:64,0.3:128,0.6:256.", group="Batches"
     )
     length_ramp: tuple[tuple[float, int], ...] = option(
-        (), "The same for the sequence length: 0:128,0.9:512."
+        (), "The same for the sequence length: 0:128,0.9:512.", group="Batches"
     )
     learning_rate: float | None = option(
         None,
         "The peak; the rate rises, then falls.",
         above=0,
         shown_default="by batch size and width; one-day: 1e-3",
+        group="Optimizer",
     )
     warmup: float = option(
         24_000 / 500_000,
@@ -101,17 +125,27 @@ class PretrainingOptions(Options):
         at_least=0,
         below=1,
         shown_default="the recipe's",
+        group="Optimizer",
     )
-    decay_power: float = option(1.0, "Power of the polynomial decay of the rate.", above=0)
-    weight_decay: float = option(0.01, "Decoupled, not on biases and norms.", at_least=0)
+    decay_power: float = option(
+        1.0, "Power of the polynomial decay of the rate.", above=0, group="Optimizer"
+    )
+    weight_decay: float = option(
+        0.01, "Decoupled, not on biases and norms.", at_least=0, group="Optimizer"
+    )
     epsilon: float = option(
         1e-6,
         "Added to AdamW's denominator.",
         above=0,
         shown_default="1e-6; one-day: 1e-12",
+        group="Optimizer",
     )
     clip_norm: float | None = option(
-        None, "Bound on the norm of the gradient.", above=0, shown_default="the recipe's"
+        None,
+        "Bound on the norm of the gradient.",
+        above=0,
+        shown_default="the recipe's",
+        group="Optimizer",
     )
     dropout: float = option(
         0.1,
@@ -119,9 +153,17 @@ class PretrainingOptions(Options):
         at_least=0,
         below=1,
         shown_default="0.1; one-day: 0",
+        group="Model",
     )
-    dtype: str = option("float32", "Precision.", choices=DTYPES)
-    remat: bool = option(False, "Less memory for more time: gradient checkpointing.")
+    dtype: str = option("float32", "Precision.", choices=DTYPES, group="Device")
+    remat: bool = option(
+        False, "Less memory for more time: gradient checkpointing.", group="Device"
+    )
+    check_memory: bool = option(
+        True,
+        "Refuse a run that would take more memory than the machine or the card has.",
+        group="Device",
+    )
     seed: int = option(0, "Seeds weights, dropout, order and masking.")
     save_every: int = option(1000, "Steps between saved states.", at_least=1)
     keep_states: int = option(2, "Saved states that stay.", at_least=1)
@@ -143,8 +185,8 @@ class PretrainingOptions(Options):
             value = getattr(self, name)
             if self.preset is not None and value != choices[0]:
                 raise OptionError(name, f"{value}: a preset has its own weights; leave it out")
-        if self.steps is None and self.hours is None:
-            raise OptionError(("steps", "hours"), ": say how long to train, by one of them")
+        if all(getattr(self, name) is None for name in BUDGETS):
+            raise OptionError(BUDGETS, ": say how long to train, by one of them")
         for name in ("batch_ramp", "length_ramp"):
             ramp = getattr(self, name)
             starts = [start for start, _ in ramp]
@@ -248,14 +290,15 @@ def recipe(name: str, **changes: Any) -> PretrainingOptions:
     Args:
         name: one of these.
         **changes: fields of `PretrainingOptions` or of its `BatchOptions`; None leaves one be.
-            `hours` alone takes the place of the recipe's steps, a `preset` that of its size.
+            `steps`, `tokens` or `hours` take the place of the recipe's, a `preset` that of its
+            size.
     """
     if name not in RECIPES:
         raise InputError(f"no recipe is named {name!r}; choose from {', '.join(RECIPES)}")
     changes = {field: value for field, value in changes.items() if value is not None}
     values = dict(RECIPES[name])
-    if "hours" in changes or "steps" in changes:
-        values |= {"hours": None, "steps": None}
+    if any(name in changes for name in BUDGETS):
+        values |= dict.fromkeys(BUDGETS)
     if "preset" in changes:
         values["size"] = None
     values |= changes

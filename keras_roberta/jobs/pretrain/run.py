@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_roberta.data.corpus.shards import Shards, open_shards
+from keras_roberta.data.corpus.shards import Shards
 from keras_roberta.data.pretraining.batches import (
     batch_statistics,
     evaluation_batches,
@@ -19,7 +19,10 @@ from keras_roberta.data.pretraining.batches import (
 from keras_roberta.errors import InputError
 from keras_roberta.files.output_directory import output_errors
 from keras_roberta.jobs.pretrain.card import draw_curves, write_card
+from keras_roberta.jobs.pretrain.checks import check_run
+from keras_roberta.jobs.pretrain.device_memory import device_memory
 from keras_roberta.jobs.pretrain.options import PretrainingOptions
+from keras_roberta.jobs.pretrain.plan import Plan
 from keras_roberta.jobs.pretrain.run_directory import RunDirectory
 from keras_roberta.jobs.pretrain.start_model import start_from_cooccurrence, start_model
 from keras_roberta.models.roberta_backbone import RobertaBackbone
@@ -31,6 +34,7 @@ from keras_roberta.training.runs.progress import RunBar, console
 from keras_roberta.training.runs.run_log import CsvLog, TensorBoardLog
 from keras_roberta.training.runs.run_states import RunStates, state_variables
 from keras_roberta.training.runs.save_state import SaveState
+from keras_roberta.training.runs.time_estimate import TimeEstimate
 from keras_roberta.training.runs.windows import Windows
 from keras_roberta.training.workers.exchange import Exchange
 from keras_roberta.training.workers.multi_worker import WorkerRank
@@ -98,16 +102,25 @@ def pretrain(
     """
     strategy = strategy or tf.distribute.get_strategy()
     stages = options.stages(strategy.num_replicas_in_sync)
-    if options.preset is not None and Path(options.preset).resolve() == Path(out).resolve():
-        raise InputError(f"{out}: is the preset to start from; give another --out")
-    shards = open_shards(data, on_corrupt)
+    shards = check_run(
+        data,
+        out,
+        options,
+        overwrite=overwrite,
+        on_corrupt=on_corrupt,
+        with_directory=WorkerRank.of(strategy).is_chief,
+    )
+    # Says what the shards lack before anything is written.
+    statistics = batch_statistics(shards, stages[0].batches)
+    plan = Plan.of(options, shards, strategy.num_replicas_in_sync)
+    memory = device_memory(bool(tf.config.list_physical_devices("GPU")))
+    plan.check(memory)
+    for line in plan.lines(memory):
+        console.print(line)
     with strategy.scope():
         model, schedule = build(options, shards)
     evaluation = _Evaluation(model, shards, options, stages[-1])
-    directory = RunDirectory(out)
-    # Says what the shards lack before anything is written.
-    statistics = batch_statistics(shards, stages[0].batches)
-    exchange = Exchange(strategy)
+    directory, exchange = RunDirectory(out), Exchange(strategy)
     with output_errors(directory.path):
         if exchange.rank.is_chief:
             directory.open(options, shards, overwrite)
@@ -122,6 +135,7 @@ def pretrain(
             directory=directory,
             evaluation=evaluation,
             exchange=exchange,
+            planned_tokens=plan.tokens,
         )
     if shards.corrupt:
         file, record = shards.corrupt[0]
@@ -132,7 +146,9 @@ def pretrain(
     return result
 
 
-def _run(model, options, *, schedule, shards, stages, directory, evaluation, exchange):
+def _run(
+    model, options, *, schedule, shards, stages, directory, evaluation, exchange, planned_tokens
+):
     """Trains for what is left of the budget, then measures and writes the preset."""
     is_chief = exchange.rank.is_chief
     states = RunStates(directory.states, options.keep_states)
@@ -144,7 +160,7 @@ def _run(model, options, *, schedule, shards, stages, directory, evaluation, exc
         start_from_cooccurrence(model.backbone, shards, options.seed, exchange)
         (before["seconds"],) = exchange.of_chief([time.monotonic() - started])
     clock = RunClock(
-        Budget(options.steps, options.hours),
+        Budget(options.steps, options.hours, options.tokens),
         schedule,
         step=before["step"],
         seconds=before["seconds"],
@@ -178,6 +194,7 @@ def _run(model, options, *, schedule, shards, stages, directory, evaluation, exc
         options.log_every, [*reports, StopDivergence(options.log_every), evaluate], clock.step
     )
     bar, heldout = RunBar(clock), {}
+    estimate = TimeEstimate(clock, planned_tokens)
     try:
         saving.listen()
         # The chief alone knows what has been measured.
@@ -206,7 +223,7 @@ def _run(model, options, *, schedule, shards, stages, directory, evaluation, exc
                     batches,
                     shuffle=False,
                     verbose=0,
-                    callbacks=[clock, windows, bar, saving],
+                    callbacks=[clock, windows, bar, estimate, saving],
                 )
         if saving.signal is None:
             saving.listen()  # `fit` gave the signals back

@@ -38,25 +38,41 @@ class RunDirectory:
     def holds_run(self) -> bool:
         return (self.path / RECORD).exists()
 
-    def open(self, options: PretrainingOptions, shards: Shards, overwrite: bool = False) -> None:
-        """Starts the run, or goes on with it where it is the same one.
+    @property
+    def can_go_on(self) -> bool:
+        """Whether it holds a run that came as far as to a saved state or its preset."""
+        return self.holds_run and (
+            any(self.states.glob("*")) or (self.path / "config.json").exists()
+        )
+
+    def check(self, options: PretrainingOptions, shards: Shards, overwrite: bool = False) -> None:
+        """Raises where `open` would; writes nothing.
 
         Raises:
             InputError: the directory holds something else, or a run of other options or data.
         """
-        record = _record(options, shards)
-        path = self.path / RECORD
-        if overwrite:
-            check_output_directory(self.path, overwrite=True)
-            if self.holds_run:
-                self._clear()
-        elif self.holds_run:
-            _check_same(path, record)
-            return
+        if self.can_go_on and not overwrite:
+            _check_same(self.path / RECORD, _record(options, shards))
         else:
-            check_output_directory(self.path, overwrite=False)
-        with atomic_file(path) as temporary:
-            temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+            check_output_directory(self.path, overwrite=overwrite or self.holds_run)
+
+    def open(self, options: PretrainingOptions, shards: Shards, overwrite: bool = False) -> None:
+        """Starts the run, or goes on with it where it is the same one.
+
+        A run that ended before its first saved state, as for want of memory, leaves nothing to go
+        on with: another takes its place.
+
+        Raises:
+            InputError: see `check`.
+        """
+        self.check(options, shards, overwrite)
+        if self.can_go_on and not overwrite:
+            return
+        if self.holds_run:
+            self._clear()
+        with atomic_file(self.path / RECORD) as temporary:
+            text = json.dumps(_record(options, shards), indent=2) + "\n"
+            temporary.write_text(text, encoding="utf-8")
 
     def _clear(self):
         remove_preset(self.path)  # First: it would pass for the new run's.

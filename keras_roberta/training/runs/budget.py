@@ -1,4 +1,4 @@
-"""The progress of a run, in steps or in hours, and the learning rate that follows it."""
+"""The progress of a run, in steps, tokens or hours, and the learning rate that follows it."""
 
 import contextlib
 import dataclasses
@@ -14,15 +14,16 @@ from keras_roberta.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """The length of a run, in steps, hours or both.
+    """The length of a run, in steps, tokens, hours or several of them.
 
-    With both, the run ends when the first of them is used up. A run with a number of steps can be
-    repeated exactly. A run with a number of hours ends on time on any machine. Its learning rate
-    follows the clock, so it is down at the end, too.
+    With several, the run ends when the first of them is used up. A run with a number of steps or
+    tokens can be repeated exactly. A run with a number of hours ends on time on any machine. Its
+    learning rate follows the clock, so it is down at the end, too.
 
     Attributes:
         steps: training steps, or None.
         hours: hours of training, or None.
+        tokens: tokens to see, or None; the step in which they are reached is the last.
 
     Raises:
         InputError: neither is given, or one is not positive.
@@ -31,24 +32,28 @@ class Budget:
     0.25
     >>> Budget(hours=1).progress(step=25, seconds=900)
     0.25
+    >>> Budget(tokens=1000).progress(step=25, seconds=900, tokens=500)
+    0.5
     """
 
     steps: int | None = None
     hours: float | None = None
+    tokens: int | None = None
 
     def __post_init__(self):
-        if self.steps is None and self.hours is None:
-            raise InputError("say how long to train: a number of steps or of hours")
-        for name in ("steps", "hours"):
+        if self.steps is None and self.hours is None and self.tokens is None:
+            raise InputError("say how long to train: a number of steps, tokens or hours")
+        for name in ("steps", "hours", "tokens"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise InputError(f"{name} must be positive; got {value}")
 
-    def progress(self, step: float, seconds: float) -> float:
-        """The share of the budget used after some steps and seconds, in [0, 1]."""
+    def progress(self, step: float, seconds: float, tokens: float = 0) -> float:
+        """The share of the budget used after so many steps, seconds and tokens, in [0, 1]."""
         by_steps = step / self.steps if self.steps else 0.0
         by_time = seconds / (3600 * self.hours) if self.hours else 0.0
-        return min(1.0, max(by_steps, by_time))
+        by_tokens = tokens / self.tokens if self.tokens else 0.0
+        return min(1.0, max(by_steps, by_time, by_tokens))
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
@@ -140,7 +145,7 @@ class RunClock(keras.callbacks.Callback):
     @property
     def progress(self) -> float:
         """The share of the budget that is used, in [0, 1]."""
-        return self.budget.progress(self.step, self.seconds)
+        return self.budget.progress(self.step, self.seconds, self.tokens)
 
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:
@@ -154,7 +159,8 @@ class RunClock(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         # The middle of the step, so that neither the first nor the last step has a rate of 0.
-        self.schedule.progress.assign(self.budget.progress(self.step + 0.5, self.seconds))
+        tokens = self.tokens + 0.5 * self.tokens_a_step
+        self.schedule.progress.assign(self.budget.progress(self.step + 0.5, self.seconds, tokens))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.step += 1

@@ -1,0 +1,33 @@
+"""What typer finds wrong with a command line, in our words and on one line."""
+
+import re
+
+from keras_roberta.options.option import nearest
+
+_WORDS = {
+    "Value error, ": "",
+    "Input should be a valid integer, unable to parse string as an integer": "not a whole number",
+    "Input should be": "must be",
+}
+_POSSIBLE = re.compile(r" \(Possible options: ([^,)]+)[^)]*\)")
+_NONE_OF = re.compile(r"'([^']*)' is not one of ((?:'[^']+'(?:, )?)+)")
+_COMMAND = re.compile(r"No such command '([^']*)'")
+
+
+def usage_message(error) -> str:
+    """The message of one of typer's errors; empty where help was shown instead."""
+    message = " ".join(error.format_message().split()).rstrip(".")
+    for typers, ours in _WORDS.items():
+        message = message.replace(typers, ours)
+    message = _POSSIBLE.sub(r"; did you mean \1?", message)
+    message = _NONE_OF.sub(_with_nearest, message)
+    found = _COMMAND.search(message)
+    if found:
+        known = getattr(getattr(getattr(error, "ctx", None), "command", None), "commands", {})
+        return f"{found[0]}{nearest(found[1], known)}"
+    return message
+
+
+def _with_nearest(match):
+    choices = re.findall(r"'([^']+)'", match[2])
+    return f"'{match[1]}': expected one of {', '.join(choices)}{nearest(match[1], choices)}"

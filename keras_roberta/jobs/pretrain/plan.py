@@ -1,0 +1,169 @@
+"""What a pre-training run will take, told before it begins."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from keras_roberta.checkpoints.formats import open_checkpoint
+from keras_roberta.config import RobertaConfig
+from keras_roberta.data.corpus.shards import Shards
+from keras_roberta.errors import InputError
+from keras_roberta.jobs.pretrain.device_memory import DeviceMemory
+from keras_roberta.jobs.pretrain.options import PretrainingOptions
+
+# Bytes for each number of the residual stream (token, layer, hidden unit) that a step keeps for
+# its backward pass, measured with the base and small sizes; see `Plan.memory`.
+_KEPT, _KEPT_WITH_REMAT = 100, 4
+_OF_VOCABULARY = 8  # bytes for each logit of a masked token: the logit and its gradient
+_OF_PROCESS = 1_000_000_000  # bytes: TensorFlow and its programs
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A run in figures.
+
+    Attributes:
+        config: the model's.
+        options: of the run.
+        num_replicas: devices that share a batch.
+    """
+
+    config: RobertaConfig
+    options: PretrainingOptions
+    num_replicas: int = 1
+
+    @classmethod
+    def of(cls, options: PretrainingOptions, shards: Shards, num_replicas: int = 1) -> Plan:
+        """The plan of a run that starts anew or from a preset.
+
+        Raises:
+            InputError: the preset cannot be opened.
+        """
+        if options.preset is not None:
+            config = open_checkpoint(options.preset).config
+        else:
+            config = RobertaConfig.named(
+                options.size,
+                vocabulary_size=shards.tokenizer.vocabulary_size,
+                max_sequence_length=options.longest_sequence,
+            )
+        return cls(config, options, num_replicas)
+
+    @property
+    def parameters(self) -> int:
+        """Of the encoder and the heads of the objectives."""
+        h, objectives = self.config.hidden_dim, self.options.batches.objectives
+        heads = sum(
+            h * h + 3 * h + self.config.vocabulary_size if name == "mlm" else h * h + 3 * h + 2
+            for name in objectives
+        )
+        return encoder_parameters(self.config) + heads
+
+    @property
+    def tokens(self) -> int | None:
+        """Tokens that the run will see, padding among them; None where hours alone end it."""
+        counts = [] if self.options.tokens is None else [self.options.tokens]
+        if self.options.steps is not None:
+            start, total = 0.0, 0.0
+            for stage in self.options.stages():
+                tokens = stage.batches.batch_size * stage.batches.sequence_length
+                total += (stage.until - start) * self.options.steps * tokens
+                start = stage.until
+            counts.append(round(total))
+        return min(counts, default=None)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that a device will need, about.
+
+            16 P            weights, gradients and AdamW's two moments, 4 bytes each
+            + 4 P           sums of gradients, where a batch is taken in parts
+            + 100 T L H     what the forward pass keeps; 4 T L H + 100 T H with remat; half of
+                            either in 16 bits
+            + 8 T m V       logits of the masked tokens and their gradients
+            + 1 GB          TensorFlow itself
+
+        with P parameters, T tokens on the device at once (micro-batch times length), L layers, H
+        the width, m the share that is masked, V the vocabulary.
+        """
+        options, config = self.options, self.config
+        parts, tokens = 1, 0
+        for stage in options.stages(self.num_replicas):
+            rows = stage.batches.batch_size // (stage.parts * self.num_replicas)
+            parts = max(parts, stage.parts)
+            tokens = max(tokens, rows * stage.batches.sequence_length)
+        kept = _KEPT * config.num_layers
+        if options.remat:
+            kept = _KEPT_WITH_REMAT * config.num_layers + _KEPT
+        activations = kept * tokens * config.hidden_dim // (1 if options.dtype == "float32" else 2)
+        masked = options.batches.mask_rate if "mlm" in options.batches.objectives else 0
+        logits = _OF_VOCABULARY * int(tokens * masked) * config.vocabulary_size
+        states = (16 + 4 * (parts > 1)) * self.parameters
+        return states + activations + logits + _OF_PROCESS
+
+    def lines(self, memory: DeviceMemory | None) -> list[str]:
+        """What is said of the run before it begins."""
+        options, config = self.options, self.config
+        budget = [] if self.tokens is None else [f"{self.tokens:,} tokens"]
+        if options.steps is not None:
+            budget.append(f"{options.steps:,} steps")
+        if options.hours is not None:
+            budget.append(f"{options.hours:g} hours")
+        there = "" if memory is None else f" of the {memory}"
+        return [
+            f"model: {options.size or Path(options.preset).name}, {config.num_layers} layers, "
+            f"{config.hidden_dim} wide, {self.parameters:,} parameters",
+            f"budget: {' or '.join(budget)}, in batches of up to {options.largest_batch_size:,} "
+            f"sequences of up to {options.longest_sequence} tokens",
+            f"memory: about {self.memory / 1e9:.1f} GB{there}",
+        ]
+
+    def check(self, memory: DeviceMemory | None) -> None:
+        """Raises an InputError where the run needs more memory than there is."""
+        if memory is None or not self.options.check_memory or self.memory <= memory.num_bytes:
+            return
+        raise InputError(
+            f"the run would take about {self.memory / 1e9:.1f} GB, and {memory.name} has "
+            f"{memory.num_bytes / 1e9:.1f}; give {self._way_out(memory.num_bytes)}; or "
+            "--no-check-memory to try it"
+        )
+
+    def _way_out(self, num_bytes):
+        """Options with which the run fits, the mildest first."""
+        options, advice = self.options, []
+        smaller = self._largest_micro_batch(num_bytes, options)
+        if smaller:
+            advice.append(f"--micro-batch-size {smaller}")
+        elif not options.remat:
+            smaller = self._largest_micro_batch(num_bytes, dataclasses.replace(options, remat=True))
+            if smaller:
+                advice.append(f"--remat --micro-batch-size {smaller}")
+        return " or ".join([*advice, "a smaller --size, shorter sequences or a larger device"])
+
+    def _largest_micro_batch(self, num_bytes, options):
+        size = options.micro_batch_size
+        while size:
+            try:
+                changed = dataclasses.replace(options, micro_batch_size=size)
+                changed.stages(self.num_replicas)
+            except InputError:  # the batch does not divide into such parts
+                pass
+            else:
+                if Plan(self.config, changed, self.num_replicas).memory <= num_bytes:
+                    return size
+            size //= 2
+        return None
+
+
+def encoder_parameters(config: RobertaConfig) -> int:
+    """The weights of an encoder.
+
+    >>> encoder_parameters(RobertaConfig())  # roberta-base, without its pooler
+    124055040
+    """
+    h, i = config.hidden_dim, config.intermediate_dim
+    positions = config.max_sequence_length + config.pad_token_id + 1
+    rows = config.vocabulary_size + positions + config.num_token_types
+    block = 4 * (h * h + h) + (h * i + i) + (i * h + h) + 4 * h
+    return rows * h + 2 * h + config.num_layers * block
