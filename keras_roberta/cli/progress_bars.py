@@ -19,7 +19,8 @@ class ProgressBars:
         return self._show
 
     def __exit__(self, *_):
-        self._bars.stop()
+        if self._tasks:
+            self._bars.stop()
 
     def _show(self, description, done, total):
         if not self._tasks:  # before the first there would be an empty line

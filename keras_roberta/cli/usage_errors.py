@@ -5,11 +5,11 @@ import re
 from keras_roberta.options.option import nearest
 
 _WORDS = {
-    "Value error, ": "",
     "Input should be a valid integer, unable to parse string as an integer": "not a whole number",
     "Input should be": "must be",
 }
-_POSSIBLE = re.compile(r" \(Possible options: ([^,)]+)[^)]*\)")
+_KIND_OF_ERROR = re.compile(r": \w+ error, ")  # pydantic's, before typer's own words
+_POSSIBLE = re.compile(r"(--?[\w-]+) \(Possible options: ([^)]+)\)")
 _NONE_OF = re.compile(r"'([^']*)' is not one of ((?:'[^']+'(?:, )?)+)")
 _COMMAND = re.compile(r"No such command '([^']*)'")
 
@@ -17,9 +17,10 @@ _COMMAND = re.compile(r"No such command '([^']*)'")
 def usage_message(error) -> str:
     """The message of one of typer's errors; empty where help was shown instead."""
     message = " ".join(error.format_message().split()).rstrip(".")
+    message = _KIND_OF_ERROR.sub(": ", message)
     for typers, ours in _WORDS.items():
         message = message.replace(typers, ours)
-    message = _POSSIBLE.sub(r"; did you mean \1?", message)
+    message = _POSSIBLE.sub(lambda m: m[1] + nearest(m[1], m[2].split(", ")), message)
     message = _NONE_OF.sub(_with_nearest, message)
     found = _COMMAND.search(message)
     if found:

@@ -8,6 +8,7 @@ from keras_roberta.data.corpus.encoding import document_key
 from keras_roberta.data.corpus.language_sampling import language_shares
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
+from keras_roberta.files.output_directory import check_output_directory
 from keras_roberta.jobs.options.train_tokenizer import TrainTokenizerOptions
 from keras_roberta.tokenizers import Tokenizer
 from keras_roberta.tokenizers.training import train_byte_level_bpe
@@ -36,8 +37,7 @@ def train_tokenizer(
         InputError: something in the corpus, or `out` holds a tokenizer already.
     """
     options, out = options or TrainTokenizerOptions(), Path(out).expanduser()
-    if not overwrite and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: is not empty; give another directory or add --overwrite")
+    check_output_directory(out, overwrite)
     units = work_units(corpus, options.corpus)
     sizes = collections.Counter()
     for document in _documents(units, options.corpus):

@@ -107,7 +107,7 @@ def finetune_arguments(preset, train, out, *more):
         ),
         ("sentence\tlabel\na\t0\nb\t1\n", ("--dropout", "1"), "--dropout must be in [0, 1)"),
         ("sentence\tlabel\na\t0\nb\t1\n", ("--task", "clasify"), "did you mean classify?"),
-        ("sentence\tlabel\na\t0\nb\t1\n", ("--epochs", "x"), "for '--epochs'"),
+        ("sentence\tlabel\na\t0\nb\t1\n", ("--epochs", "x"), "--epochs must be a whole number"),
     ],
 )
 def test_bad_tables_and_options(run, preset, tmp_path, content, more, message):
@@ -202,9 +202,11 @@ def test_one_day_has_a_batch_for_the_device(run, tmp_path, monkeypatch, gpus, ba
     def pretrain(data, out, options, **_):
         raise Ended(options.largest_batch_size)
 
+    monkeypatch.setattr("keras_roberta.cli.commands.pretrain.check_run", lambda *_, **__: None)
     monkeypatch.setattr("keras_roberta.jobs.pretrain.run.pretrain", pretrain)
     monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: gpus)
-    arguments = ("pretrain", "--data", tmp_path, "--out", tmp_path / "out", "--hours", 1)
+    arguments = ("pretrain", "--data", tmp_path, "--out", tmp_path / "out", "--size", "base")
+    arguments += ("--hours", 1)
     _, _, stderr = run(*arguments)
     assert f"Ended: {batch_size} " in stderr
     # 4,096 does not divide into parts of at most 48, and nobody without a GPU asked for it.
@@ -384,7 +386,7 @@ def test_paths_are_looked_at_before_tensorflow_loads(tmp_path):
         ["predict", "--model", "none", "text"],
         ["export", "--preset", "none", "--out", "a.tflite"],
         ["convert", "--model", "none", "--out", "out"],
-        ["pretrain", "--data", "none", "--out", "out"],
+        ["pretrain", "--data", "none", "--out", "out", "--recipe", "one-day"],
         ["report", "none.tflite", "--preset", str(tmp_path), "--data", table, "--out", "out"],
         ["demo", "--preset", "none", "--train", table, "--dev", table],
     ):

@@ -25,6 +25,7 @@ def test_changes_go_where_they_belong():
     assert [stage.batches.batch_size for stage in options.stages()] == [16, 32, 64]
     assert recipe("one-day", steps=10).hours is None
     assert recipe("roberta-base", hours=1).steps is None
+    assert recipe("roberta-base", tokens=10**9).steps is None
     json.dumps(options.to_dict())
     continued = recipe("roberta-large", preset=pathlib.Path("a/preset"))
     assert (continued.size, continued.preset) == (None, "a/preset")
@@ -108,9 +109,9 @@ def test_a_record_of_a_run_reads_as_it_did():
     values = recipe("roberta-base", steps=10, batch_ramp=((0.0, 64),)).to_dict()
     assert values["batches"]["objectives"] == ["mlm"] and values["batch_ramp"] == [[0.0, 64]]
     assert set(values) == set(
-        "size preset initializer initial_embeddings batches loss_weights steps hours "
+        "size preset initializer initial_embeddings batches loss_weights steps tokens hours "
         "micro_batch_size batch_ramp length_ramp learning_rate warmup decay_power weight_decay "
-        "epsilon clip_norm dropout dtype remat seed save_every keep_states log_every "
+        "epsilon clip_norm dropout dtype remat check_memory seed save_every keep_states log_every "
         "evaluate_every evaluation_batches".split()
     )
 

@@ -5,9 +5,13 @@ from typing import Annotated
 
 from typer import Option
 
-from keras_roberta.cli.paths import Overwrite, check_file, check_model
+from keras_roberta.checkpoints.formats import open_checkpoint
+from keras_roberta.cli.paths import Overwrite, check_model
 from keras_roberta.cli.quiet_interpreter import start_interpreter
+from keras_roberta.files.output_directory import check_output_directory
+from keras_roberta.jobs.finetune import TrainingData
 from keras_roberta.jobs.options.demo import DemoOptions
+from keras_roberta.jobs.options.finetune import FinetuneOptions
 from keras_roberta.training.allocator import keep_freed_memory
 
 
@@ -27,8 +31,10 @@ def demo(
     """
     if options.on_tables:
         check_model(options.preset)
-        check_file(options.train)
-        check_file(options.dev)
+        open_checkpoint(options.preset)
+        finetuning = FinetuneOptions.from_flat(options.tables.to_dict())
+        TrainingData.read(options.train, options.dev, finetuning)
+    check_output_directory(out, overwrite)
     keep_freed_memory()
     start_interpreter()
     from rich.console import Console

@@ -38,13 +38,13 @@ def pretrain(
 
     Example: keras-roberta pretrain --data shards/ --size small --hours 2 --out run/
     """
-    check_said(changes, recipe)
     name = recipe or (
         "one-day" if "hours" in changes and "steps" not in changes else "roberta-base"
     )
     # A day of a CPU is some 10^8 tokens: batches of a GPU would make it a few hundred steps.
     of_cpu = {"batch_size": 64} if name == "one-day" and "batch_size" not in changes else {}
     options = options_of_recipe(name, **changes, **of_cpu)
+    check_said(changes, recipe)
     check_directory(data)
     if options.preset is not None:
         check_model(options.preset)

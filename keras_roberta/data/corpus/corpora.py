@@ -16,6 +16,13 @@ from pathlib import Path
 
 from backports import zstd
 
+from keras_roberta.data.corpus.file_kinds import (
+    check_beginning,
+    check_name,
+    check_packing,
+    is_json_lines,
+    packing_of,
+)
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.options import Options, option
@@ -24,6 +31,7 @@ DOCUMENTS = ("file", "block", "line")
 LANGUAGES_FROM = ("none", "folder", "file", "field")
 UNKNOWN_LANGUAGE = "und"  # ISO 639-2's code for undetermined
 _BLOCK = 1 << 20  # bytes read at a time
+_LOOKED_AT = 1 << 12  # bytes of a file's beginning, which tell whether it is text
 _UNIT_BYTES = 1 << 24
 _LONGEST_JSON_LINE = 1 << 26
 _LANGUAGE = re.compile(r"[\w.]+(?:-[\w.]+)*")
@@ -103,12 +111,13 @@ def work_units(corpus: str | os.PathLike, options: CorpusOptions) -> list[tuple[
 
     Args:
         corpus: a file or a directory. In a directory all files are read, except those whose name,
-            or whose folder's name, begins with a full stop.
+            or whose folder's name, begins with a full stop. Names say what is in them, see
+            `file_kinds.py`.
         options: how documents lie in the files.
 
     Raises:
-        InputError: there is no such file or directory, there is no file in it, or a file's name
-            does not give the language that the options ask for.
+        InputError: there is no such file or directory, there is no file in it, a file's name says
+            that it is no text, or does not give the language that the options ask for.
     """
     corpus = Path(corpus).expanduser()
     if corpus.is_dir():
@@ -125,9 +134,10 @@ def work_units(corpus: str | os.PathLike, options: CorpusOptions) -> list[tuple[
         raise InputError(f"{corpus}: the corpus is empty; there is no file in it")
     units, unit, size = [], [], 0
     for path, name in pieces:
+        check_name(name)
         _language_of_name(name, options)
         num_bytes = path.stat().st_size
-        whole = _is_compressed(name) or (options.documents == "file" and not _is_json(name))
+        whole = packing_of(name) or (options.documents == "file" and not is_json_lines(name))
         if num_bytes > _UNIT_BYTES and not whole:
             bounds = range(0, num_bytes, _UNIT_BYTES)
             units += [(Piece(str(path), name, b, min(b + _UNIT_BYTES, num_bytes)),) for b in bounds]
@@ -159,7 +169,10 @@ def read_documents(
     for piece in pieces:
         try:
             with _open(piece) as file:
-                if _is_json(piece.name):
+                if not piece.begin:
+                    check_beginning(file.read(_LOOKED_AT), piece.path)
+                    file.seek(0)
+                if is_json_lines(piece.name):
                     yield from _of_json(file, piece, options, with_labels)
                 else:
                     yield from _of_text(file, piece, options)
@@ -187,16 +200,21 @@ def _of_json(file, piece, options, with_labels):
         if not line.strip():
             continue
         try:
-            row = json.loads(_decoded(line, piece, offset))
+            row = json.loads(_decoded(line, piece, offset).removeprefix("\ufeff"))
         except (json.JSONDecodeError, RecursionError) as error:
-            raise InputError(f"{place}: the line is not JSON ({error})") from None
+            raise InputError(
+                f"{place}: the line is not JSON ({error}); a file of this name holds one object a "
+                "line"
+            ) from None
         if not isinstance(row, dict):
-            raise InputError(f"{place}: expected a JSON object, found {line[:20].decode()!r}")
+            found = line[:20].decode(errors="replace")
+            raise InputError(f"{place}: expected one JSON object a line, found {found!r}")
         text = row.get(options.text_field)
         if not isinstance(text, str):
+            there = f"there are {', '.join(row)}" if row else "the object is empty"
             raise InputError(
                 f"{place}: the field {options.text_field!r} is "
-                f"{'missing' if text is None else 'not a string'}; there are {', '.join(row)}"
+                f"{'missing' if text is None else 'not a string'}; {there}"
             )
         language = _language_of_name(piece.name, options)
         if options.languages_from == "field":
@@ -283,26 +301,19 @@ def _place_to_cut(data, limit):
 
 
 def _open(piece):
-    if piece.name.endswith(".gz"):
-        return gzip.open(piece.path, "rb")
-    if piece.name.endswith(".zst"):
-        return zstd.open(piece.path, "rb")
-    return open(piece.path, "rb")
-
-
-def _is_compressed(name):
-    return name.endswith((".gz", ".zst"))
-
-
-def _is_json(name):
-    return name.removesuffix(".gz").removesuffix(".zst").endswith((".jsonl", ".ndjson"))
+    packing = packing_of(piece.name)
+    if packing is None:
+        return open(piece.path, "rb")
+    with open(piece.path, "rb") as file:
+        check_packing(file.read(_LOOKED_AT), piece.path, packing)
+    return (gzip if packing == "gzip" else zstd).open(piece.path, "rb")
 
 
 def _decoded(data, piece, offset):
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        where = "byte" if not _is_compressed(piece.name) else "unpacked byte"
+        where = "byte" if packing_of(piece.name) is None else "unpacked byte"
         raise InputError(
             f"{piece.path}: not UTF-8 at {where} {offset + error.start}; "
             "convert the file, or take it out of the corpus"
@@ -317,7 +328,7 @@ def _language_of_name(name, options):
         return _checked_language(folder, name)
     if options.languages_from == "file":
         return _checked_language(name.rpartition("/")[2].partition(".")[0], name)
-    if options.languages_from == "field" and not _is_json(name):
+    if options.languages_from == "field" and not is_json_lines(name):
         raise InputError(f"{name}: text has no fields; languages from a field need JSON lines")
     return UNKNOWN_LANGUAGE
 

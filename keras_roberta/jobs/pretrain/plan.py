@@ -12,11 +12,12 @@ from keras_roberta.errors import InputError
 from keras_roberta.jobs.pretrain.device_memory import DeviceMemory
 from keras_roberta.jobs.pretrain.options import PretrainingOptions
 
-# Bytes for each number of the residual stream (token, layer, hidden unit) that a step keeps for
-# its backward pass, measured with the base and small sizes; see `Plan.memory`.
-_KEPT, _KEPT_WITH_REMAT = 100, 4
-_OF_VOCABULARY = 8  # bytes for each logit of a masked token: the logit and its gradient
-_OF_PROCESS = 1_000_000_000  # bytes: TensorFlow and its programs
+# Bytes that a step keeps for its backward pass, see `Plan.memory`; measured on a CPU at the size
+# small, with 1,024 and 4,096 tokens at once, of lengths 128 and 512.
+_KEPT, _KEPT_WITH_REMAT = 115, 4  # for each token, layer and hidden unit
+_OF_ATTENTION = 8  # for each pair of tokens and head: the score and its gradient
+_OF_VOCABULARY = 8  # for each logit of a masked token: the same
+_OF_PROCESS = 1_500_000_000  # bytes: TensorFlow and its programs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,28 +80,31 @@ class Plan:
 
             16 P            weights, gradients and AdamW's two moments, 4 bytes each
             + 4 P           sums of gradients, where a batch is taken in parts
-            + 100 T L H     what the forward pass keeps; 4 T L H + 100 T H with remat; half of
-                            either in 16 bits
+            + L T (115 H + 8 A S)
+                            what the forward pass keeps; with remat L T 4 H, and the whole of one
+                            layer; half of either in 16 bits
             + 8 T m V       logits of the masked tokens and their gradients
-            + 1 GB          TensorFlow itself
+            + 1.5 GB        TensorFlow and its programs
 
-        with P parameters, T tokens on the device at once (micro-batch times length), L layers, H
-        the width, m the share that is masked, V the vocabulary.
+        with P parameters, T tokens on the device at once (micro-batch times length S), L layers,
+        H the width, A heads, m the share that is masked, V the vocabulary.
         """
         options, config = self.options, self.config
-        parts, tokens = 1, 0
-        for stage in options.stages(self.num_replicas):
-            rows = stage.batches.batch_size // (stage.parts * self.num_replicas)
-            parts = max(parts, stage.parts)
-            tokens = max(tokens, rows * stage.batches.sequence_length)
-        kept = _KEPT * config.num_layers
-        if options.remat:
-            kept = _KEPT_WITH_REMAT * config.num_layers + _KEPT
-        activations = kept * tokens * config.hidden_dim // (1 if options.dtype == "float32" else 2)
         masked = options.batches.mask_rate if "mlm" in options.batches.objectives else 0
-        logits = _OF_VOCABULARY * int(tokens * masked) * config.vocabulary_size
-        states = (16 + 4 * (parts > 1)) * self.parameters
-        return states + activations + logits + _OF_PROCESS
+        numbers = 1 if options.dtype == "float32" else 2
+        stages = options.stages(self.num_replicas)
+        largest = 0
+        for stage in stages:
+            length = stage.batches.sequence_length
+            tokens = stage.batches.batch_size // (stage.parts * self.num_replicas) * length
+            layer = _KEPT * config.hidden_dim + _OF_ATTENTION * config.num_heads * length
+            kept = config.num_layers * layer
+            if options.remat:
+                kept = config.num_layers * _KEPT_WITH_REMAT * config.hidden_dim + layer
+            logits = int(_OF_VOCABULARY * masked * config.vocabulary_size)
+            largest = max(largest, tokens * (kept // numbers + logits))
+        in_parts = any(stage.parts > 1 for stage in stages)
+        return (16 + 4 * in_parts) * self.parameters + largest + _OF_PROCESS
 
     def lines(self, memory: DeviceMemory | None) -> list[str]:
         """What is said of the run before it begins."""

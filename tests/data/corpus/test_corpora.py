@@ -129,10 +129,8 @@ def test_memory_does_not_grow_with_a_line(tmp_path):
         ("a.txt", b"fine\n\nb\xe9d", {}, "a.txt: not UTF-8 at byte 7"),
         ("a.txt.gz", gzip.compress(b"b\xe9", mtime=0), {}, "not UTF-8 at unpacked byte 1"),
         ("a.txt.gz", gzip.compress(b"a" * 999, mtime=0)[:-9], {}, "a.txt.gz: cannot be unpacked"),
-        ("a.txt.gz", b"plain", {}, "cannot be unpacked"),
         ("a.txt.zst", zstd.compress(b"a" * 999)[:-3], {}, "a.txt.zst: cannot be unpacked"),
         ("a.jsonl", b'{"text": "a"}\n{"text"', {}, "a.jsonl, byte 14: the line is not JSON"),
-        ("a.jsonl", b"[1]", {}, "expected a JSON object"),
         ("a.jsonl", b'{"body": "a"}', {}, "the field 'text' is missing; there are body"),
         ("a.jsonl", b'{"text": 3}', {}, "the field 'text' is not a string"),
         ("a.jsonl", b'{"text": "a"}', {"languages_from": "field"}, "None is not a language"),
@@ -156,3 +154,69 @@ def test_bad_corpora_and_options(tmp_path):
     for values in ({"documents": "page"}, {"languages_from": "x"}, {"max_document_bytes": 0}):
         with pytest.raises(InputError, match=next(iter(values))):
             dataclasses.replace(CorpusOptions(), **values)
+
+
+def record(text):
+    return (json.dumps({"text": text}) + "\n").encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", record("one") + record("two")),
+        ("a.jsonl", b"\xef\xbb\xbf" + record("one") + b"\r\n" + record("two")),
+        ("a.JSONL", record("one") + record("two")),
+        ("a.ndjson.gz", gzip.compress(record("one") + record("two"))),
+        ("a.json.ZST", zstd.compress(record("one") + record("two"))),
+        ("a.txt", b"\xef\xbb\xbfone\n\ntwo\n"),
+        ("a.TXT.GZ", gzip.compress(b"one\n\ntwo\n")),
+        ("a.md", b"one\n\ntwo\n"),
+        ("README", b"one\n\ntwo\n"),
+        ("a.txt.gz", gzip.compress(b"one\n\n") + gzip.compress(b"two\n")),  # two members
+    ],
+)
+def test_files_are_what_their_names_say(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    assert texts(tmp_path) == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "a.json",
+            b'{\n  "text": "one"\n}\n',
+            r"a.json, byte 0: the line is not JSON .*one object",
+        ),
+        ("a.json", b'[{"text": "one"}]', "expected one JSON object a line, found"),
+        ("a.json", b'"one"', "expected one JSON object a line"),
+        ("a.jsonl", b'{"content": "one"}', "field 'text' is missing; there are content"),
+        ("a.jsonl", b'{"text": null, "id": 1}', "field 'text' is missing; there are text, id"),
+        ("a.jsonl", b"{}", "field 'text' is missing; the object is empty"),
+        ("a.jsonl", b"one", "the line is not JSON"),
+        ("a.csv", b"text\none\n", "a.csv: is a table; write its texts as JSON lines"),
+        ("a.TSV.gz", gzip.compress(b"text\none\n"), "a.TSV.gz: is a table"),
+        ("a.html", b"<p>one</p>", "a.html: holds markup"),
+        ("a.tar.gz", gzip.compress(b"one"), "a.tar.gz: is packed in a way that is not read"),
+        ("a.pdf", b"%PDF-1.7", "a.pdf: is no text"),
+        ("a.txt", b"%PDF-1.7", "a.txt: is no text"),
+        ("a.txt", gzip.compress(b"one"), "a.txt: is packed with gzip; .* end in .gz"),
+        ("a.txt", zstd.compress(b"one"), "a.txt: is packed with zstd; .* end in .zst"),
+        ("a.txt.gz", zstd.compress(b"one"), "is packed with zstd; its name has to end in .zst"),
+        ("a.txt.zst", gzip.compress(b"one"), "is packed with gzip; its name has to end in .gz"),
+        ("a.txt.gz", b"one", "is not packed with gzip, as its name says"),
+        ("a.txt.gz", gzip.compress(b"PK\x03\x04"), "is packed in a way that is not read"),
+        ("a.txt.gz", gzip.compress(b"one" * 99)[:-9], "cannot be unpacked .* is it whole"),
+        ("a.txt", "one".encode("utf-16"), "a.txt: is UTF-16, not UTF-8"),
+        ("a.txt", "one".encode("utf-32"), "a.txt: is UTF-32, not UTF-8"),
+        ("a.txt", "one".encode("utf-16-le"), "a.txt: holds zero bytes"),
+        ("a.jsonl", '{"text": "one"}'.encode("utf-16"), "a.jsonl: is UTF-16"),
+        ("a.txt", b"caf\xe9", "not UTF-8 at byte 3"),
+        ("a", bytes(range(32)), "holds zero bytes"),
+    ],
+)
+def test_what_is_no_text_is_not_learnt(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        texts(tmp_path)
+    assert name in str(caught.value)
