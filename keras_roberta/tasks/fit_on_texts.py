@@ -21,6 +21,7 @@ from keras_roberta.training.keras_internals import (
     learning_rate_schedule,
 )
 from keras_roberta.training.optimizer.schedules import LinearWarmupDecay
+from keras_roberta.training.runs.run_log import check_tensorboard
 
 logger = logging.getLogger("keras_roberta")
 
@@ -117,6 +118,7 @@ class FitOnTexts(MultiWorkerFit):
             **kwargs,
         )
         self._workers.check_scope()
+        check_tensorboard(kwargs.get("callbacks"))
         if validation_data is not None:
             validation_data = self._validation_batches(
                 _as_columns(validation_data),

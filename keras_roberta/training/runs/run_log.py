@@ -1,12 +1,16 @@
 """The logs of a run: a CSV file and TensorBoard's events."""
 
 import csv
+import importlib.util
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import keras
 import tensorflow as tf
 
+from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
 
 
@@ -49,10 +53,29 @@ class CsvLog:
         return [row for row in csv.DictReader(whole) if None not in row.values()]
 
 
+def check_tensorboard(callbacks: Any) -> None:
+    """Raises where Keras's `TensorBoard` is asked for without the package that it writes with.
+
+    Args:
+        callbacks: as `fit` takes them.
+
+    Raises:
+        InputError: says what to install.
+    """
+    found = getattr(callbacks, "callbacks", callbacks) or ()
+    found = found if isinstance(found, (list, tuple)) else [found]
+    asked = any(isinstance(one, keras.callbacks.TensorBoard) for one in found)
+    if asked and importlib.util.find_spec("tensorboard") is None:
+        raise InputError(
+            "callbacks: TensorBoard needs the package tensorboard; install it with pip install "
+            '"keras-roberta[tensorboard]"'
+        )
+
+
 class TensorBoardLog:
     """A report for `Windows` that writes events for TensorBoard.
 
-    TensorBoard does not have to be installed.
+    TensorBoard does not have to be installed to write them; to look at them it does.
 
     Args:
         directory: the directory for the event files.
