@@ -5,7 +5,7 @@ from keras_roberta.jobs.finetune import finetune
 from keras_roberta.jobs.options.finetune import FinetuneOptions
 
 
-def test_fine_tuning_leaves_a_report(config, tokenizer, sentiment, tmp_path):
+def test_fine_tuning_leaves_a_report(config, tokenizer, sentiment, tmp_path, caplog):
     kr.RobertaMaskedLM(
         kr.RobertaBackbone(config.replace(num_layers=1)),
         preprocessor=kr.RobertaMaskedLM.preprocessor_cls(tokenizer, 32),
@@ -16,6 +16,8 @@ def test_fine_tuning_leaves_a_report(config, tokenizer, sentiment, tmp_path):
     _, metrics = finetune(
         tmp_path / "preset", table, table, tmp_path / "out", FinetuneOptions(epochs=2)
     )
+    # A new head is what it was asked for.
+    assert not [record for record in caplog.records if "starts random" in record.message]
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     (row,) = report["models"]
     assert (row["name"], row["scores"]["accuracy"]) == ("out", metrics["accuracy"])

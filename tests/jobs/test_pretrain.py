@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -117,6 +118,29 @@ def test_a_run_and_what_it_leaves(finished):
     again = kr.RobertaPretrainer.from_preset(out)
     for weight, trained in zip(again.weights, result.model.weights, strict=True):
         np.testing.assert_array_equal(weight, trained)
+
+
+def test_what_the_card_advises_runs_and_stands_in_the_readme(finished, tmp_path, monkeypatch):
+    out, _ = finished
+    card = (out / "README.md").read_text(encoding="utf-8")
+    readme = (pathlib.Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    shutil.copytree(out, tmp_path / out.name)
+    for name in ("train.tsv", "dev.tsv"):
+        (tmp_path / name).write_text("text\tlabel\nder Hund\t0\na dog\t1\n")
+    monkeypatch.chdir(tmp_path)
+    names = {"train": (["der Hund", "a dog"], [0, 1]), "dev": (["eine Katze", "a cat"], [0, 1])}
+    blocks = re.findall(r"```(sh|python)\n(.*?)```", card, re.DOTALL)
+    assert [language for language, _ in blocks] == ["sh", "python"]
+    for language, code in blocks:
+        if language == "python":
+            exec(code.replace("(train, val", "(*train, val"), names)
+        for line in code.splitlines():
+            if language == "sh":
+                with pytest.raises(SystemExit) as end:
+                    main(shlex.split(line)[1:])
+                assert not end.value.code, line
+            advice = line.replace(out.name, "granite-30m")
+            assert advice in readme or "predict" in line, line
 
 
 def stop_at_first_row(monkeypatch, number):

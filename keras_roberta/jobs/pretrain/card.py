@@ -9,7 +9,7 @@ from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.jobs.pretrain.options import MAY_DIFFER, PretrainingOptions
 from keras_roberta.reports.picture import draw
 from keras_roberta.reports.training_curves import pretraining_report
-from keras_roberta.tasks.registry import TASKS
+from keras_roberta.tasks.registry import DEFAULT_COMMAND, TASKS, task_of_command
 
 
 def draw_curves(path, log, evaluations):
@@ -55,6 +55,7 @@ def write_card(
     # Other objectives leave no head that fills in a mask.
     fills_masks = "mlm" in batches.objectives
     predict = f'keras-roberta predict --model {name} "Some text with a <mask>."'
+    task = task_of_command(DEFAULT_COMMAND).class_name
     lines = [
         "---",
         "library_name: keras",
@@ -69,7 +70,14 @@ def write_card(
         "",
         "```sh",
         *([predict] if fills_masks else []),
-        f"keras-roberta finetune --preset {name} --train train.tsv --out finetuned",
+        f"keras-roberta finetune --preset {name} --train train.tsv --dev dev.tsv --out run/",
+        "```",
+        "",
+        "```python",
+        "import keras_roberta as kr",
+        "",
+        f'task = kr.{task}.from_preset("{name}/", num_classes=2)',
+        "task.fit(train, validation_data=dev)  # tf.data of (strings, labels); lists work too",
         "```",
         "",
         "It can be fine-tuned, by that command or in Python, for",
