@@ -2,6 +2,8 @@
 
 import dataclasses
 import inspect
+import pathlib
+import re
 from typing import Annotated
 
 import pytest
@@ -11,6 +13,7 @@ from typer.testing import CliRunner
 import keras_roberta as kr
 from keras_roberta.cli import app
 from keras_roberta.cli.derived import Given, derived_command
+from keras_roberta.cli.paths import Model, expand_home
 from keras_roberta.data.corpus.prepare_options import PrepareOptions
 from keras_roberta.errors import InputError
 from keras_roberta.jobs.options.convert import ConvertOptions
@@ -46,6 +49,12 @@ class Record(Options):
 class Switches(Options):
     on: bool = option(True, "On unless it is turned off.")
     off: bool = option(False, "Off unless it is turned on.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Paths(Options):
+    preset: str | None = option(None, "A checkpoint.", is_path=True)
+    folder: pathlib.Path | None = option(None, "A folder.")
 
 
 def run(function, *arguments):
@@ -105,6 +114,41 @@ def test_fine_tuning_has_the_same_defaults_everywhere():
     assert (fit["epochs"].default, fit["batch_size"].default) == (1, None)
     assert (FinetuneOptions().epochs, FinetuneOptions().batch_size) == (1, 32)
     assert FinetuneOptions().sequence_length is None  # as long as the model's positions allow
+
+
+def test_home_in_every_kind_of_path(monkeypatch):
+    """Shells leave `~` as it is in `--out=~/x`."""
+    monkeypatch.setenv("HOME", "/home/me")
+    calls, application = [], typer.Typer()
+
+    @application.command()
+    @derived_command
+    def command(
+        out: Annotated[pathlib.Path, typer.Option()],
+        model: Model,
+        options: Paths,
+        models: Annotated[list[str], typer.Argument(callback=expand_home)],
+    ):
+        """A command."""
+        calls.append((out, model, options.preset, options.folder, *models))
+
+    arguments = ["--out=~/a", "--model=~/b", "--preset=~/c", "--folder=~/d", "~/e", "hf://a/~"]
+    result = CliRunner().invoke(application, arguments)
+    assert result.exit_code == 0, result.output
+    assert [*map(str, calls[0])] == [*(f"/home/me/{name}" for name in "abcde"), "hf://a/~"]
+
+
+def test_help_has_an_example_that_is_right():
+    shown = {(): help_of(app)} | {
+        tuple(name.split()): help_of(app, *name.split())
+        for name in (*RECORDS, "launch", "tokenizer train")
+    }
+    for words, text in shown.items():
+        assert " Example: keras-roberta " in text, words
+        example = text.split(" Example: ")[1].split(" \u256d")[0]
+        for flag in re.findall(r" (--[a-z-]+)", example):
+            known = text if words else help_of(app, "finetune")
+            assert known.count(flag) > 1 or words == ("launch",), (words, flag)
 
 
 def test_a_switch_that_is_on_can_be_turned_off():

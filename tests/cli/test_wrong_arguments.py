@@ -4,6 +4,7 @@ All of them run in one process, at whose end neither TensorFlow nor Keras may be
 """
 
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -74,6 +75,22 @@ CASES = [
     ("prepare", {"--tokenizer": "a.tsv"}, "a.tsv: is a file, not a directory"),
     ("export", {"--out": "text"}, "text: a TFLite file's name ends in .tflite"),
     ("predict", {"--out": "text"}, "text: name it .txt"),
+    # One's home, which shells do not fill in behind "=".
+    *(changed(row, to="~/none", says="home/none") for row in MODELS if "pre" not in row),
+    *(changed(row, to="~/none", says="home/none") for row in TABLES),
+    *(changed(row, to="~/a.tsv", says="home/a.tsv: is a file") for row in OUTS),
+    ("pretrain", {"--data": "~/none"}, "home/none: no such directory"),
+    ("pretrain", {"--size": None, "--preset": "~/none"}, "home/none: no such directory"),
+    ("prepare", {"--corpus": "~/none"}, "home/none: no such file or directory"),
+    ("prepare", {"--tokenizer": "~/none"}, "home/none: no such directory"),
+    ("tokenizer train", {"--corpus": "~/none"}, "home/none: no such file or directory"),
+    ("report", {"": "~/none.tflite"}, "home/none.tflite: no such file"),
+    ("report", {"--preset": "~/none"}, "home/none: no such directory"),
+    ("evaluate", {"--tokenizer": "~/none"}, "home/none: no such directory"),
+    ("evaluate", {"--out": "~/a.tsv"}, "home/a.tsv: is a file"),
+    ("predict", {"--out": "~/folder.csv"}, "home/folder.csv: is a directory"),
+    ("export", {"--out": "~/folder.csv"}, "home/folder.csv: a TFLite file's name ends"),
+    ("demo", {"--out": "~/a.tsv"}, "home/a.tsv: is a file"),
     # What is there already, or of no known kind.
     *(changed(row, to="full", says="full: ") for row in OUTS),
     *(
@@ -179,6 +196,8 @@ def directory(tmp_path_factory):
     path = tmp_path_factory.mktemp("wrong")
     (path / "a.tsv").write_text("text\tlabel\na film\tgood\nanother\tbad\n")
     (path / "broken.tflite").write_bytes(b"no model")
+    (path / "home" / "folder.csv").mkdir(parents=True)
+    (path / "home" / "a.tsv").touch()
     for name in ("text", "full"):
         (path / name).mkdir()
         (path / name / "a.txt").write_text("some text\n")
@@ -199,6 +218,7 @@ def found(directory):
         capture_output=True,
         text=True,
         cwd=directory,
+        env={**os.environ, "HOME": str(directory / "home")},
         check=True,
     )
     return json.loads(done.stdout)

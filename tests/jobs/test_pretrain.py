@@ -523,7 +523,7 @@ def test_damaged_records_are_named_or_counted(english_shards, tmp_path, capsys):
     [
         (("--batch-ramp", "0:8,x"), "--batch-ramp '0:8,x': give pairs such as"),
         (("--loss-weights", "mlm"), "--loss-weights 'mlm': give pairs such as"),
-        (("--loss-weights", "sop:1"), "loss_weights names 'sop'"),
+        (("--loss-weights", "sop:1"), "--loss-weights names 'sop', which is none of mlm"),
         (("--evaluate-every", "70"), "--evaluate-every 70 is not a multiple of --log-every 50"),
         (("--objectives", "mlm,clm"), "--objectives mlm,clm: give one or more of mlm"),
         (("--size", "tiny", "--preset", "x"), "--size and --preset: give one of them"),
@@ -532,7 +532,9 @@ def test_damaged_records_are_named_or_counted(english_shards, tmp_path, capsys):
 )
 def test_options_of_the_command(shards, tmp_path, capsys, more, message):
     with pytest.raises(SystemExit) as exit:
-        main(["pretrain", "--data", str(shards), "--out", str(tmp_path / "run"), *more])
+        said = ["--recipe", "roberta-base"] if "--preset" in more else ["--size", "tiny"]
+        command = ["pretrain", "--data", str(shards), "--out", str(tmp_path / "run"), *said]
+        main([*command, *(() if "--hours" in more else ("--steps", "2")), *more])
     stderr = capsys.readouterr().err
     assert exit.value.code == 2 and message in stderr and stderr.count("\n") == 1
 

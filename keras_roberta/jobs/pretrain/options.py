@@ -187,6 +187,14 @@ class PretrainingOptions(Options):
                 raise OptionError(name, f"{value}: a preset has its own weights; leave it out")
         if all(getattr(self, name) is None for name in BUDGETS):
             raise OptionError(BUDGETS, ": say how long to train, by one of them")
+        objectives = self.batches.objectives
+        for name, weight in self.loss_weights.items():
+            if name not in objectives:
+                raise OptionError(
+                    "loss_weights", f"names {name!r}, which is none of {', '.join(objectives)}"
+                )
+            if not weight > 0:
+                raise OptionError("loss_weights", f"must be positive; got {weight} for {name}")
         for name in ("batch_ramp", "length_ramp"):
             ramp = getattr(self, name)
             starts = [start for start, _ in ramp]
