@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_roberta.data.examples.preprocess_in_graph import is_in_graph
 from keras_roberta.data.examples.preprocessor import RobertaPreprocessor
 from keras_roberta.data.masking import mask_tokens
 from keras_roberta.errors import InputError
@@ -20,7 +21,7 @@ class RobertaMaskedLMPreprocessor(RobertaPreprocessor):
         Others: as `RobertaPreprocessor`.
 
     Call arguments:
-        texts: see `RobertaPreprocessor`.
+        x, y, sample_weight: see `RobertaPreprocessor`.
 
     Returns:
         dict of `token_ids`, `padding_mask` and `mask_positions`, int32 (batch, most masks in a
@@ -51,8 +52,10 @@ class RobertaMaskedLMPreprocessor(RobertaPreprocessor):
         self.mask_rate = mask_rate
         self.mask_token_rate, self.random_token_rate = rates
 
-    def __call__(self, texts):
-        features = self.find_masks(super().__call__(texts))
+    def batch_of(self, x):
+        features = self.find_masks(super().batch_of(x))
+        if is_in_graph(x):
+            return features
         return {name: np.asarray(array) for name, array in features.items()}
 
     def count_masks(self, features):

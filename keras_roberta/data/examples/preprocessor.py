@@ -1,8 +1,11 @@
 """From strings to the two arrays that the encoder takes."""
 
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 
+from keras_roberta.data.examples.preprocess_in_graph import features_in_graph, is_in_graph
 from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.errors import InputError
 from keras_roberta.tokenizers import open_tokenizer
@@ -17,6 +20,14 @@ def padded_length(longest, sequence_length):
     return min(fitting[0] if fitting else -(-longest // 256) * 256, sequence_length)
 
 
+def _is_one_text(x):
+    if isinstance(x, Mapping):
+        x = x.get("text")
+    elif isinstance(x, tuple) and len(x) == 2 and hasattr(x[0], "shape"):
+        x, _ = x
+    return isinstance(x, (str, bytes)) or getattr(x, "shape", None) == ()
+
+
 @keras.saving.register_keras_serializable(package="keras_roberta")
 class RobertaPreprocessor(keras.layers.Layer):
     """Tokenises, truncates and pads texts for the encoder, on the host.
@@ -28,11 +39,15 @@ class RobertaPreprocessor(keras.layers.Layer):
         labels: names of the classes in the order of their numbers, or None.
 
     Call arguments:
-        texts: list of strings, a pair of lists, or a dict of `text` and `text_pair`.
+        x: texts, in any form that `fit` takes in memory. Of one string there is one row, without
+            the axis of the batch. Or tensors of a graph, as in `dataset.map(preprocessor)`: a
+            string or a batch of strings, a pair of them, or a dict of `text` and `text_pair`.
+        y, sample_weight: are passed on as they are.
 
     Returns:
         dict of `token_ids` and `padding_mask`, int32 numpy (batch, length), padded to the longest
-        row rounded up to one of `LENGTHS`.
+        row rounded up to one of `LENGTHS`; in a graph tensors (batch, sequence_length). With `y` a
+        tuple of it, `y` and `sample_weight`.
     """
 
     settings = ("sequence_length", "labels")  # arguments that a preset keeps
@@ -46,8 +61,17 @@ class RobertaPreprocessor(keras.layers.Layer):
             raise InputError(f"sequence_length must be at least 3; got {sequence_length}")
         self.labels = tuple(str(label) for label in labels) if labels else None
 
-    def __call__(self, texts):
-        return self.pad(*self.tokenize(texts))
+    def __call__(self, x, y=None, sample_weight=None):
+        features = self.batch_of(x)
+        if _is_one_text(x):
+            features = {name: array[0] for name, array in features.items()}
+        return keras.utils.pack_x_y_sample_weight(features, y, sample_weight)
+
+    def batch_of(self, x):
+        """The features of texts, one of which makes a batch of one row."""
+        if is_in_graph(x):
+            return features_in_graph(self.tokenizer, x, self.sequence_length)
+        return self.pad(*self.tokenize(x))
 
     def tokenize(self, texts):
         """Token ids with specials, cut to `sequence_length`, before padding.
