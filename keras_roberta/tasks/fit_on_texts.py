@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import logging
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import keras
@@ -345,6 +346,9 @@ class FitOnTexts(MultiWorkerFit):
                 x, y, sample_weight = _labelled(x, sample_weight)
             takes = self._takes_as_texts(x)
         if not takes:
+            if labelled and not self.learns_from_labels and hasattr(x, "element_spec"):
+                # Token ids alone: the task makes its targets of them.
+                x = self.prepare_batches(x) if isinstance(x.element_spec, Mapping) else x
             return Inputs(None, x, y, sample_weight)
         # tf.data; here, since it is slow to import and not every use of a model needs it.
         from keras_roberta.data.examples.batches import example_batches

@@ -1,4 +1,4 @@
-"""Texts inside a graph, as in `dataset.map(preprocessor)`, to the arrays that the encoder takes."""
+"""Texts and labels inside a graph, as in `dataset.map(preprocessor)`, as the model takes them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from keras_roberta.data.examples.label_names import shortened
 from keras_roberta.data.examples.named_columns import text_columns
 
 
@@ -37,6 +38,17 @@ def features_in_graph(tokenizer, x: Any, sequence_length: int) -> dict[str, Any]
         "token_ids": rows.to_tensor(tokenizer.pad_token_id, shape=[None, sequence_length]),
         "padding_mask": tf.sequence_mask(lengths, sequence_length, tf.int32),
     }
+
+
+def numbers_in_graph(y: Any, names: tuple[str, ...]) -> Any:
+    """Names as class numbers, int32 of the same shape; a name that is none stops the program."""
+    import tensorflow as tf
+
+    is_name = tf.equal(y[..., None], tf.constant(names))
+    known = tf.reduce_all(tf.reduce_any(is_name, axis=-1))
+    check = tf.debugging.Assert(known, ["a label is none of", shortened(names), y])
+    with tf.control_dependencies([check]):
+        return tf.argmax(tf.cast(is_name, tf.int32), axis=-1, output_type=tf.int32)
 
 
 def _sides(x):

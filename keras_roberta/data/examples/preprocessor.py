@@ -5,7 +5,12 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
-from keras_roberta.data.examples.preprocess_in_graph import features_in_graph, is_in_graph
+from keras_roberta.data.examples.label_names import class_numbers, flat_labels
+from keras_roberta.data.examples.preprocess_in_graph import (
+    features_in_graph,
+    is_in_graph,
+    numbers_in_graph,
+)
 from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.errors import InputError
 from keras_roberta.tokenizers import open_tokenizer
@@ -42,12 +47,12 @@ class RobertaPreprocessor(keras.layers.Layer):
         x: texts, in any form that `fit` takes in memory. Of one string there is one row, without
             the axis of the batch. Or tensors of a graph, as in `dataset.map(preprocessor)`: a
             string or a batch of strings, a pair of them, or a dict of `text` and `text_pair`.
-        y, sample_weight: are passed on as they are.
+        y, sample_weight: are passed on; names of `labels` as their numbers.
 
     Returns:
         dict of `token_ids` and `padding_mask`, int32 numpy (batch, length), padded to the longest
-        row rounded up to one of `LENGTHS`; in a graph tensors (batch, sequence_length). With `y` a
-        tuple of it, `y` and `sample_weight`.
+        row rounded up to one of `LENGTHS`; of one string (sequence_length,), and in a graph tensors
+        (batch, sequence_length). With `y` a tuple of it, `y` and `sample_weight`.
     """
 
     settings = ("sequence_length", "labels")  # arguments that a preset keeps
@@ -62,10 +67,34 @@ class RobertaPreprocessor(keras.layers.Layer):
         self.labels = tuple(str(label) for label in labels) if labels else None
 
     def __call__(self, x, y=None, sample_weight=None):
+        one = _is_one_text(x)
         features = self.batch_of(x)
-        if _is_one_text(x):
-            features = {name: array[0] for name, array in features.items()}
+        if one:  # of one length, so that rows can be put into batches
+            features = {name: self._row(name, array[0]) for name, array in features.items()}
+        y = None if y is None else self._numbers(y, one)
         return keras.utils.pack_x_y_sample_weight(features, y, sample_weight)
+
+    def _row(self, name, array):
+        if isinstance(array, np.ndarray) and name in ("token_ids", "padding_mask"):
+            fill = self.tokenizer.pad_token_id if name == "token_ids" else 0
+            room = self.sequence_length - len(array)
+            return np.pad(array, (0, room), constant_values=fill)
+        return array
+
+    def _numbers(self, y, one):
+        """Labels as class numbers, where they are names of classes."""
+        if is_in_graph(y):
+            return y if y.dtype.name != "string" else numbers_in_graph(y, self._names())
+        labels = flat_labels(y)
+        if not all(isinstance(label, str) for label in labels):
+            return y
+        numbers = class_numbers(labels, len(self._names()), self._names())
+        return numbers[0] if one else numbers
+
+    def _names(self):
+        if not self.labels:
+            raise InputError("the labels are names: give the preprocessor labels=[...]")
+        return self.labels
 
     def batch_of(self, x):
         """The features of texts, one of which makes a batch of one row."""

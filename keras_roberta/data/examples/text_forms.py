@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,13 @@ def texts_and_pairs(x: Any) -> tuple[list[str], list[str] | None]:
     if seconds is not None and len(seconds) != len(firsts):
         raise InputError(f"text_pair: {len(seconds)} of them for {len(firsts)} texts")
     return firsts, seconds
+
+
+def is_single(x: Any) -> bool:
+    """Whether `x` is one text, or a dict of one."""
+    if isinstance(x, Mapping):
+        return bool(x) and all(map(is_single, x.values()))
+    return isinstance(x, (str, bytes)) or getattr(x, "shape", None) == ()
 
 
 def holds_strings(x: Any) -> bool:
