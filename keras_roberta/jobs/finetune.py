@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_roberta.checkpoints.formats import open_checkpoint
+from keras_roberta.data.examples.label_names import shortened
 from keras_roberta.data.examples.table_files import Table, read_table
 from keras_roberta.files.output_directory import check_output_directory
 from keras_roberta.jobs.options.finetune import FinetuneOptions
@@ -114,6 +115,7 @@ def _finetune(preset, data, out, options, strategy):
 
     from keras_roberta.jobs.task_training import fit, save
     from keras_roberta.reports.training_curves import finetuning_report
+    from keras_roberta.training.runs.progress import console
     from keras_roberta.training.workers.multi_worker import WorkerRank
 
     schema = data.schema
@@ -128,11 +130,15 @@ def _finetune(preset, data, out, options, strategy):
             remat=options.remat or None,  # without the option, what the preset says
             encoder_dropout=options.dropout,
         )
+    is_chief = WorkerRank.of(strategy).is_chief
+    if is_chief and schema.label_names:
+        numbered = shortened(f"{i} = {name}" for i, name in enumerate(schema.label_names))
+        console.print(f"classes: {numbered}", markup=False, highlight=False)
     started = time.monotonic()
     history = fit(model, data.texts, data.targets, data.validation, options)
     seconds = time.monotonic() - started
     metrics = {"train_rows": len(data.train), "train_seconds": round(seconds, 1)}
-    if not WorkerRank.of(strategy).is_chief:
+    if not is_chief:
         return model, metrics
     scores = {}
     if data.validation:

@@ -200,6 +200,19 @@ def test_labels_in_python_that_do_not_fit(schema, labels, message):
         schema.targets(labels)
 
 
+@pytest.mark.parametrize(
+    "content", ["text\tlabel\na\t1\n\t0\n", "text\tlabel\na\t1\n  \t0\n",
+                "text\ttext_pair\tlabel\na\tb\t1\nb\t\t0\n"],
+)  # fmt: skip
+def test_a_label_without_a_text(tmp_path, content):
+    path = tmp_path / "t.tsv"
+    path.write_text(content)
+    table = read_table(path)
+    OneLabel(2).read_inputs(table, Columns())  # where it is only asked for, it is a text
+    with pytest.raises(InputError, match="t.tsv, line 3: there is a label but no text"):
+        OneLabel(2).read_targets(table, Columns())
+
+
 def test_digits_of_other_scripts_are_no_measurements(tmp_path):
     schema = OneLabel.from_table(table(tmp_path, ["1_0.5", "2_0.5"]), Columns())
     assert schema.labels == ("1_0.5", "2_0.5")
