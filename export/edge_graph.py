@@ -15,6 +15,15 @@ from keras_roberta.export.operation_names import TOKEN_LOOK_UP, TOKEN_PROJECTION
 # 65504, and large enough that exp(-10,000) is 0 in any precision.
 MASKED_SCORE = -1e4
 
+# By the names of `RobertaConfig.hidden_activation`, each of operations that XNNPACK has.
+ACTIVATIONS = {
+    "gelu": lambda x: tf.nn.gelu(x, approximate=False),
+    "gelu_tanh": lambda x: tf.nn.gelu(x, approximate=True),
+    "quick_gelu": lambda x: x * tf.sigmoid(1.702 * x),
+    "relu": tf.nn.relu,
+    "silu": lambda x: x * tf.sigmoid(x),
+}
+
 
 class EdgeGraph(tf.Module):
     """A task's weights and the encoder's forward pass, on which its `ExportedHead` computes.
@@ -100,7 +109,12 @@ class EdgeGraph(tf.Module):
             return x * self.weights[f"{name}/gamma"] + self.weights[f"{name}/beta"]
 
     def project_onto_vocabulary(self, x):
-        """`x` (rows, hidden_dim) times the embeddings of all tokens: (rows, vocabulary_size)."""
+        """`x` (rows, hidden_dim) times the embeddings of all tokens, or the head's own matrix:
+        (rows, vocabulary_size)."""
+        own = "head/output_projection"
+        if own in self.weights:
+            with layer(own):
+                return tf.matmul(x, self.weights[own], transpose_b=True)
         with layer(TOKEN_PROJECTION):
             # The embedding's rows are the projection's outputs, as TFLite keeps them for both.
             return tf.matmul(x, self.weights["embeddings/token"], transpose_b=True)
@@ -134,8 +148,8 @@ class EdgeGraph(tf.Module):
             x += attended
         x = self.layer_norm(x, f"{name}/attention_layer_norm")
         y = self.dense(x, f"{name}/intermediate")
-        with layer(f"{name}/gelu"):
-            y = tf.nn.gelu(y, approximate=False)  # the exact one is an operation that XNNPACK has
+        with layer(f"{name}/activation"):
+            y = ACTIVATIONS[self.config.hidden_activation](y)
         y = self.dense(y, f"{name}/output")
         with layer(f"{name}/output_residual"):
             x += y

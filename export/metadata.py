@@ -63,9 +63,9 @@ def describe(
         "pairs": pairs,
         "num_bytes": num_bytes,
         "ids_output": ids_output,
-        "start_token_id": config.start_token_id,
+        "start_token_id": (tokenizer or config).start_token_id,
         "pad_token_id": config.pad_token_id,
-        "end_token_id": config.end_token_id,
+        "end_token_id": (tokenizer or config).end_token_id,
         "tokenizer_fingerprint": tokenizer and tokenizer.fingerprint,
     }
 

@@ -16,6 +16,7 @@ _PUBLIC = {
     "RobertaConfig": "config",
     "RobertaTokenizer": "tokenizers",
     "RobertaPreprocessor": "data.examples.preprocessor",
+    "RobertaMaskedLMPreprocessor": "data.examples.masked_lm_preprocessor",
     "RobertaBackbone": "models.roberta_backbone",
     "open_task": "tasks.registry",
     "register_task": "tasks.registry",

@@ -7,9 +7,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from keras_roberta.errors import InputError
+from keras_roberta.unknown_arguments import named_arguments
 
 INITIALIZERS = ("normal", "truncated_normal", "glorot_uniform")
 ATTENTION = ("auto", "plain", "blocks", "compiled", "fused")
+# Ours -> the names in Hugging Face's config.json, the first of which is written.
+_HUGGING_FACE_ACTIVATIONS = {
+    "gelu": ("gelu", "gelu_python"),
+    "gelu_tanh": (
+        *("gelu_pytorch_tanh", "gelu_new", "gelu_fast"),
+        *("gelu_python_tanh", "gelu_accurate"),
+    ),
+    "quick_gelu": ("quick_gelu",),
+    "relu": ("relu",),
+    "silu": ("silu", "swish"),
+}
+ACTIVATIONS = tuple(_HUGGING_FACE_ACTIVATIONS)
 
 # tiny, mini and small have the sizes of the compact BERTs (Turc et al., 2019, table 1), base and
 # large those of RoBERTa (Liu et al., 2019, section 4), xlm-* those of XLM-R (Conneau et al., 2020,
@@ -47,10 +60,21 @@ _HUGGING_FACE_KEYS = {
     "start_token_id": "bos_token_id",
     "pad_token_id": "pad_token_id",
     "end_token_id": "eos_token_id",
+    "tie_word_embeddings": "tie_word_embeddings",
+}
+# What would make another model of it -> the values that mean that it is not so.
+_HUGGING_FACE_REFUSED = {
+    "is_decoder": (None, False),
+    "add_cross_attention": (None, False),
+    "is_encoder_decoder": (None, False),
+    "position_embedding_type": (None, "absolute"),
+    "pruned_heads": (None, {}),
+    "quantization_config": (None, {}),
 }
 _HUGGING_FACE_MODEL_TYPES = ("roberta", "xlm-roberta", "camembert")
 
 
+@named_arguments
 @dataclasses.dataclass(frozen=True)
 class RobertaConfig:
     """Hyper-parameters of a RoBERTa encoder. The defaults are roberta-base.
@@ -69,6 +93,8 @@ class RobertaConfig:
         dropout: rate on the embeddings and on the outputs of attention and feed-forward layers.
         attention_dropout: rate on attention probabilities.
         layer_norm_epsilon: added to the variance in layer norms.
+        hidden_activation: of the feed-forward layers: "gelu" (as RoBERTa), "gelu_tanh" (its
+            approximation), "quick_gelu" (x sigmoid(1.702 x)), "relu" or "silu".
         initializer: how weights start: "normal" (as RoBERTa), "truncated_normal" (as BERT) or
             "glorot_uniform" (as fairseq's linear layers; embedding tables stay normal).
         initializer_range: standard deviation of the first two, and of embedding tables.
@@ -77,6 +103,8 @@ class RobertaConfig:
         start_token_id: id of `<s>`.
         pad_token_id: id of `<pad>`.
         end_token_id: id of `</s>`.
+        tie_word_embeddings: whether the matrix behind the head for masked tokens is the token
+            embedding; False gives it one of its own.
         attention: how attention is computed; the result is the same. "plain" computes all scores
             at once, "blocks" one block of queries after the other (memory grows linearly with the
             length), "compiled" is "plain" compiled by XLA, "fused" is Keras's operation, a flash
@@ -98,12 +126,14 @@ class RobertaConfig:
     dropout: float = 0.1
     attention_dropout: float = 0.1
     layer_norm_epsilon: float = 1e-5
+    hidden_activation: str = "gelu"
     initializer: str = "normal"
     initializer_range: float = 0.02
     seed: int | None = None
     start_token_id: int = 0
     pad_token_id: int = 1
     end_token_id: int = 2
+    tie_word_embeddings: bool = True
     attention: str = "auto"
     remat: bool = False
 
@@ -129,6 +159,9 @@ class RobertaConfig:
             self._check(name, getattr(self, name) > 0, "positive")
         self._check("initializer", self.initializer in INITIALIZERS, f"one of {INITIALIZERS}")
         self._check("attention", self.attention in ATTENTION, f"one of {ATTENTION}")
+        self._check(
+            "hidden_activation", self.hidden_activation in ACTIVATIONS, f"one of {ACTIVATIONS}"
+        )
         self._check(
             "hidden_dim",
             self.hidden_dim % self.num_heads == 0,
@@ -188,9 +221,6 @@ class RobertaConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RobertaConfig:
         """The inverse of `to_dict`; unknown fields are an error."""
-        unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
-        if unknown:
-            raise InputError(f"RobertaConfig has no field {', '.join(unknown)}")
         return cls(**values)
 
     @classmethod
@@ -209,22 +239,38 @@ class RobertaConfig:
                 f"config.json: model_type is {model_type!r}; this library reads "
                 f"{', '.join(_HUGGING_FACE_MODEL_TYPES)}"
             )
-        for key, expected in (("hidden_act", "gelu"), ("position_embedding_type", "absolute")):
-            if values.get(key, expected) != expected:
-                raise InputError(f"config.json: {key} must be {expected!r}; got {values[key]!r}")
+        for key, harmless in _HUGGING_FACE_REFUSED.items():
+            if values.get(key) not in harmless:
+                raise InputError(
+                    f"config.json: {key} is {values[key]!r}, which no model here has; expected "
+                    f"{harmless[-1]!r} or no such entry"
+                )
+        activation = values.get("hidden_act", "gelu")
+        known = {
+            theirs: ours for ours, names in _HUGGING_FACE_ACTIVATIONS.items() for theirs in names
+        }
+        if not isinstance(activation, str) or activation not in known:
+            raise InputError(
+                f"config.json: hidden_act is {activation!r}; this library has {', '.join(known)}"
+            )
         defaults = {"layer_norm_epsilon": 1e-12, "num_token_types": 2}
         fields = {
             ours: values.get(theirs, defaults.get(ours, getattr(cls, ours)))
             for ours, theirs in _HUGGING_FACE_KEYS.items()
         }
+        for name in ("start_token_id", "end_token_id"):  # which Transformers' model does not read
+            if fields[name] is None:
+                fields[name] = getattr(cls, name)
         offset = fields["pad_token_id"] + 1 if _is_integer(fields["pad_token_id"]) else 0
-        positions = values.get("max_position_embeddings", 514)
+        positions = values.get("max_position_embeddings", 512)
         if not _is_integer(positions) or positions <= offset:
             raise InputError(
                 f"config.json: max_position_embeddings must be an integer above {offset}; "
                 f"got {positions!r}"
             )
-        return cls(max_sequence_length=positions - offset, **fields)
+        return cls(
+            max_sequence_length=positions - offset, hidden_activation=known[activation], **fields
+        )
 
     def to_hugging_face(self) -> dict[str, Any]:
         """The content of a `config.json` that Transformers reads as its `RobertaConfig`."""
@@ -232,7 +278,7 @@ class RobertaConfig:
             "model_type": "roberta",
             **{theirs: getattr(self, ours) for ours, theirs in _HUGGING_FACE_KEYS.items()},
             "max_position_embeddings": self.num_positions,
-            "hidden_act": "gelu",
+            "hidden_act": _HUGGING_FACE_ACTIVATIONS[self.hidden_activation][0],
             "position_embedding_type": "absolute",
         }
 

@@ -10,6 +10,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 ROOMS = [
     "startup",
     "errors",
+    "unknown_arguments",
     "config",
     "files",
     "options",

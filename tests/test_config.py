@@ -24,6 +24,8 @@ from keras_roberta.errors import InputError
         ("pad_token_id", 50265),
         ("num_token_types", -1),
         ("max_sequence_length", 0),
+        ("hidden_activation", "gelu_new"),
+        ("tie_word_embeddings", 1),
     ],
 )
 def test_an_invalid_field_is_named(field, value):
@@ -88,11 +90,12 @@ def test_round_trips(heads, head_dim, length, pad, types, dropout):
 
 def test_hugging_face_defaults_and_errors():
     config = RobertaConfig.from_hugging_face({"model_type": "roberta"})
-    assert config.max_sequence_length == 512 and config.layer_norm_epsilon == 1e-12
+    # Its position table has 512 rows, two of which are not for tokens.
+    assert config.max_sequence_length == 510 and config.layer_norm_epsilon == 1e-12
     for changes, named in [
         ({"model_type": "bert"}, "model_type"),
         ({"model_type": None}, "model_type"),
-        ({"hidden_act": "relu"}, "hidden_act"),
+        ({"hidden_act": "relu2"}, "hidden_act"),
         ({"position_embedding_type": "relative_key"}, "position_embedding_type"),
         ({"max_position_embeddings": 2}, "max_position_embeddings"),
         ({"max_position_embeddings": "many"}, "max_position_embeddings"),

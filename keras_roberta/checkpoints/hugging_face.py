@@ -16,14 +16,21 @@ from keras_roberta.checkpoints.hugging_face_names import (
     roberta_architecture,
 )
 from keras_roberta.checkpoints.hugging_face_weights import (
+    has_own_output_matrix,
     head_and_pooler,
     listed,
     load_encoder_weights,
     load_head,
     to_hugging_face,
+    unwrapped,
     zeros_of_head,
 )
-from keras_roberta.checkpoints.protocol import Checkpoint, CheckpointFormat, head_layers
+from keras_roberta.checkpoints.protocol import (
+    Checkpoint,
+    CheckpointFormat,
+    head_layers,
+    logger,
+)
 from keras_roberta.checkpoints.tensor_files import open_state_dict, write_safetensors
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
@@ -78,6 +85,11 @@ def label_entries(names: Sequence[str] | None, num_labels: int) -> dict[str, dic
 
 
 def _id2label(config: Mapping) -> list[str]:
+    """The names by number; of `label2id` where there is no `id2label`.
+
+    Raises:
+        InputError: they are mangled, contradict each other, or name two classes alike.
+    """
     names = config.get("id2label") or {}
     try:
         numbers = {int(key): str(name) for key, name in names.items()}
@@ -85,7 +97,46 @@ def _id2label(config: Mapping) -> list[str]:
         numbers = None
     if numbers is None or sorted(numbers) != list(range(len(names))):
         raise InputError("config.json: id2label must give a name to each of 0, 1, 2, ...")
-    return [numbers[i] for i in range(len(numbers))]
+    by_name = config.get("label2id") or {}
+    try:
+        by_name = {str(name): int(number) for name, number in by_name.items()}
+    except (AttributeError, TypeError, ValueError):
+        raise InputError("config.json: label2id must give a number to each name") from None
+    if not numbers:
+        numbers = {number: name for name, number in by_name.items()}
+        if len(numbers) != len(by_name) or sorted(numbers) != list(range(len(numbers))):
+            raise InputError("config.json: label2id must give 0, 1, 2, ... to one name each")
+    extra = sorted(set(by_name) - set(numbers.values()))
+    if extra:
+        raise InputError(
+            f"config.json: label2id has the name {extra[0]!r}, which id2label has not; correct one "
+            "of them"
+        )
+    names = [numbers[i] for i in range(len(numbers))]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise InputError(
+                f"config.json: id2label gives the name {name!r} to {names.index(name)} and "
+                f"{number}; give each class a name of its own"
+            )
+        if by_name and by_name.get(name) != number:
+            raise InputError(
+                f"config.json: id2label says that {number} is {name!r}, label2id that {name!r} is "
+                f"{by_name.get(name)}; correct one of them"
+            )
+    return names
+
+
+def classifier_dropout(config: Mapping) -> float | None:
+    """The dropout rate in the head; None for that of the encoder, as in Transformers.
+
+    Raises:
+        InputError: it is no rate.
+    """
+    rate = config.get("classifier_dropout")
+    if rate is not None and not (type(rate) in (int, float) and 0 <= rate < 1):
+        raise InputError(f"config.json: classifier_dropout must be in [0, 1) or null; got {rate!r}")
+    return rate
 
 
 class HuggingFaceCheckpoint(Checkpoint):
@@ -99,13 +150,33 @@ class HuggingFaceCheckpoint(Checkpoint):
     def __init__(self, format: "HuggingFaceFormat", directory: pathlib.Path):
         self.format, self.directory = format, directory
         self._values = read_config(directory)
-        self.config = RobertaConfig.from_hugging_face(self._values)
+        try:
+            self.config = RobertaConfig.from_hugging_face(self._values)
+        except InputError as error:
+            raise InputError(f"{directory}: {error}") from None
+        if self.config.tie_word_embeddings and self._has_own_output_matrix():
+            self.config = self.config.replace(tie_word_embeddings=False)
+            logger.warning(
+                "%s: the output matrix differs from the token embedding, so both are kept; set "
+                "tie_word_embeddings to false in config.json",
+                directory,
+            )
         self.backbone_settings = {}
 
     @functools.cached_property
     def tensors(self):
         """The state dict, each array read when asked for."""
-        return open_state_dict(self.directory)
+        tensors = open_state_dict(self.directory)
+        try:
+            return unwrapped(tensors)
+        except InputError as error:
+            raise InputError(f"{self.directory}: {error}") from None
+
+    def _has_own_output_matrix(self):
+        try:
+            return has_own_output_matrix(self.tensors)
+        except InputError:
+            return False  # `tensors` says it again where weights are asked for
 
     @functools.cached_property
     def _head_tensors(self) -> list[str]:
@@ -123,6 +194,9 @@ class HuggingFaceCheckpoint(Checkpoint):
             return None
         problem_type = self._values.get("problem_type")
         return f"{name} ({problem_type})" if problem_type else name
+
+    def preprocessor_settings(self):
+        return {"labels": label_names(self._values)}
 
     def task_settings(self, cls):
         head = cls.hugging_face
@@ -274,9 +348,12 @@ class HuggingFaceFormat(CheckpointFormat):
             if head.problem_type is not None:
                 values["problem_type"] = head.problem_type
             values |= model.hugging_face_settings()
+        if tokenizer is not None:
+            values["bos_token_id"] = tokenizer.start_token_id
+            values["eos_token_id"] = tokenizer.end_token_id
         text = json.dumps(values, indent=2) + "\n"
         (directory / "config.json").write_text(text, encoding="utf-8")
-        table = head.weights() if head_weights else []
+        table = head.weights_of(config) if head_weights else []
         tensors = to_hugging_face(weights, table, head_weights)
         write_safetensors(directory / "model.safetensors", tensors)
         if tokenizer is not None:

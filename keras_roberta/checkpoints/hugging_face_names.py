@@ -15,6 +15,7 @@ import numpy as np
 from keras_roberta.config import RobertaConfig
 
 PREFIX = "roberta."
+TOKEN_EMBEDDING = "embeddings.word_embeddings.weight"
 BUFFERS = ("embeddings.position_ids", "embeddings.token_type_ids")
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
 
@@ -39,7 +40,8 @@ class Weight:
         sources: theirs, without `roberta.`; several are concatenated on our last axis.
         shape: of each source, as Hugging Face stores it. A size may have a name, which stands for
             the same number in all weights of a head.
-        other_source: another name under which some checkpoints have the only source.
+        other_source: another name under which some checkpoints have the only source, such as
+            `gamma` for a layer norm's `weight`.
     """
 
     name: str
@@ -70,20 +72,25 @@ class HuggingFaceHead:
         problem_type: for tasks that share an architecture, the one of `config.json`:
             "single_label_classification", "multi_label_classification" or "regression". Where the
             config is silent it is a regression with one output, else a single label.
-        tied: tensors that some checkpoints hold too and that must equal the token embedding.
+        tied: weights that the head has besides where `tie_word_embeddings` is False; else the
+            first is the token embedding.
     """
 
     architecture: str
     weights: Callable[[], list[Weight]]
     marks: tuple[str, ...]
     problem_type: str | None = None
-    tied: tuple[str, ...] = ()
+    tied: tuple[Weight, ...] = ()
+
+    def weights_of(self, config: RobertaConfig) -> list[Weight]:
+        """The table of its weights in a model of this config."""
+        return [*self.weights(), *(() if config.tie_word_embeddings else self.tied)]
 
     def tensor_names(self) -> set[str]:
         """All names that its tensors may have."""
-        weights = self.weights()
+        weights = (*self.weights(), *self.tied)
         names = {name for weight in weights for name in (*weight.sources, weight.other_source)}
-        return (names | set(self.tied)) - {None}
+        return names - {None}
 
 
 def roberta_architecture(name: str) -> str:
@@ -105,8 +112,8 @@ def _dense(ours: str, sources: str | Iterable[str], inputs, outputs) -> list[Wei
 
 def _layer_norm(ours: str, source: str, dim) -> list[Weight]:
     return [
-        Weight(f"{ours}/gamma", (f"{source}.weight",), (dim,)),
-        Weight(f"{ours}/beta", (f"{source}.bias",), (dim,)),
+        Weight(f"{ours}/gamma", (f"{source}.weight",), (dim,), f"{source}.gamma"),
+        Weight(f"{ours}/beta", (f"{source}.bias",), (dim,), f"{source}.beta"),
     ]
 
 
@@ -154,12 +161,20 @@ def classifier_weights() -> list[Weight]:
 
 
 def masked_lm_weights() -> list[Weight]:
-    """`RobertaLMHead` without its output matrix, which is the token embedding."""
+    """`RobertaLMHead` without its output matrix; see `OUTPUT_PROJECTION`."""
     return [
         *_dense("dense", "lm_head.dense", "hidden_dim", "hidden_dim"),
         *_layer_norm("layer_norm", "lm_head.layer_norm", "hidden_dim"),
         Weight("bias", ("lm_head.bias",), ("vocabulary_size",), "lm_head.decoder.bias"),
     ]
+
+
+# Of a `RobertaLMHead` whose output matrix is not the token embedding. Transformers then computes
+# with the bias of the matrix, and keeps the head's.
+OUTPUT_PROJECTION = (
+    Weight("output_projection", ("lm_head.decoder.weight",), ("vocabulary_size", "hidden_dim")),
+    Weight("bias", ("lm_head.decoder.bias",), ("vocabulary_size",), "lm_head.bias"),
+)
 
 
 def linear_head_weights(source: str) -> list[Weight]:

@@ -7,7 +7,9 @@ import numpy as np
 
 from keras_roberta.checkpoints.hugging_face_names import (
     BUFFERS,
+    OUTPUT_PROJECTION,
     PREFIX,
+    TOKEN_EMBEDDING,
     HuggingFaceHead,
     Weight,
     encoder_weights,
@@ -52,12 +54,11 @@ def load_head(
     """A head's weights by our names.
 
     Raises:
-        InputError: part of the head is missing, its shapes do not fit each other or the config, or
-            what should be the token embedding is not.
+        InputError: part of the head is missing, or its shapes do not fit each other or the config.
     """
-    loaded = _load_head(state, head, config)
-    _check_tied(state, head)
-    return loaded
+    weights = head.weights_of(config)
+    sizes = {"hidden_dim": config.hidden_dim, "vocabulary_size": config.vocabulary_size}
+    return _load(state, weights, _names(state, weights), sizes)
 
 
 def zeros_of_head(
@@ -69,29 +70,21 @@ def zeros_of_head(
         InputError: see `load_head`.
     """
     zeros = {name: np.broadcast_to(np.float32(0), state.shape(name)) for name in state}
-    _check_tied(state, head)
-    return _load_head(zeros, head, config)
+    return load_head(zeros, head, config)
 
 
-def _load_head(state, head, config):
-    weights = head.weights()
-    sizes = {"hidden_dim": config.hidden_dim, "vocabulary_size": config.vocabulary_size}
-    return _load(state, weights, _names(state, weights), sizes)
+def has_own_output_matrix(state: Mapping[str, np.ndarray]) -> bool:
+    """Whether there is an output matrix that is not the token embedding.
 
-
-def _check_tied(state, head) -> None:
-    embedding = next(
-        (n for n in state if n.removeprefix(PREFIX) == "embeddings.word_embeddings.weight"), None
-    )
-    for name in head.tied:
-        if name not in state or embedding is None:
-            continue
-        if isinstance(state, StateDict) and state.at_one_place(name, embedding):
-            continue  # as PyTorch saves a tensor that two layers share
-        if not np.array_equal(state[embedding], state[name]):
-            raise InputError(
-                f"{name} differs from the token embedding; only heads that share it are supported"
-            )
+    Transformers then computes with it, even if the config says that they are one.
+    """
+    (name,) = OUTPUT_PROJECTION[0].sources
+    embedding = next((n for n in state if n.removeprefix(PREFIX) == TOKEN_EMBEDDING), None)
+    if name not in state or embedding is None:
+        return False
+    if isinstance(state, StateDict) and state.at_one_place(name, embedding):
+        return False  # as PyTorch saves a tensor that two layers share
+    return not np.array_equal(state[embedding], state[name])
 
 
 def head_and_pooler(state: Mapping[str, np.ndarray]) -> tuple[list[str], list[str]]:
@@ -121,9 +114,38 @@ def to_hugging_face(
     Returns:
         Tensors by name, the encoder's with `roberta.` in front, ready for `write_safetensors`.
     """
-    state = {PREFIX + name: array for name, array in _save(weights, _all_encoder(weights))}
-    state.update(_save(head_weights or {}, head))
+    state = {PREFIX + name: array for name, array in _save(weights, _all_encoder(weights), {})}
+    vocabulary_size, hidden_dim = weights["embeddings/token"].shape
+    sizes = {"vocabulary_size": vocabulary_size, "hidden_dim": hidden_dim}
+    state.update(_save(head_weights or {}, head, sizes))
     return state
+
+
+def unwrapped(state: StateDict) -> StateDict:
+    """The tensors by the names that Transformers gives them, without what a wrapper put in front.
+
+    PyTorch's wrappers put `module.` (DistributedDataParallel), `_orig_mod.` (compile) or the name
+    of an attribute, such as `model.`, in front of every name. It is told by the token embedding.
+
+    Raises:
+        InputError: there are two models, or two tensors would have one name.
+    """
+    embeddings = [name for name in state if f".{name}".endswith(f".{TOKEN_EMBEDDING}")]
+    if len(embeddings) > 1:
+        raise InputError(
+            f"the weights are of several models ({listed(embeddings)}); save one of them alone"
+        )
+    front = embeddings[0].removesuffix(TOKEN_EMBEDDING) if embeddings else ""
+    wrapper = front.removesuffix(PREFIX)
+    if not wrapper:
+        return state
+    names = {name: name.removeprefix(wrapper) for name in state}
+    twice = [name for name, bare in names.items() if name != bare and bare in state]
+    if twice:
+        raise InputError(
+            f"the weights hold {twice[0]} and {names[twice[0]]}; save one of the models alone"
+        )
+    return state.renamed(names)
 
 
 def listed(names: list[str], most: int = 6) -> str:
@@ -134,23 +156,16 @@ def listed(names: list[str], most: int = 6) -> str:
 
 def _names(state, weights: list[Weight], prefix: str = "") -> dict[str, str]:
     """The name that `state` has for each source."""
-    names = {
-        source: _find(state, prefix + source, weight.other_source)
-        for weight in weights
-        for source in weight.sources
-    }
+    names = {}
+    for weight in weights:
+        for source in weight.sources:
+            others = () if weight.other_source is None else (weight.other_source,)
+            candidates = (prefix + name for name in (source, *others))
+            names[source] = next((name for name in candidates if name in state), None)
     missing = [prefix + source for source, name in names.items() if name is None]
     if missing:
         raise InputError(f"the checkpoint lacks {listed(missing)}")
     return names
-
-
-def _find(state, name: str, other: str | None) -> str | None:
-    """The name under which `state` has a tensor: this one, an old layer norm's, or the other."""
-    old = name.replace("LayerNorm.weight", "LayerNorm.gamma").replace(
-        "LayerNorm.bias", "LayerNorm.beta"
-    )
-    return next((candidate for candidate in (name, old, other) if candidate in state), None)
 
 
 def _load(state, weights: list[Weight], names: dict[str, str], sizes: dict[str, int]):
@@ -160,17 +175,20 @@ def _load(state, weights: list[Weight], names: dict[str, str], sizes: dict[str, 
         arrays = []
         for source in weight.sources:
             array = state[names[source]]
-            for size, found in zip(weight.shape, array.shape, strict=False):
-                if isinstance(size, str):
-                    sizes.setdefault(size, found)
-            expected = tuple(sizes.get(size, size) for size in weight.shape)
-            if array.shape != expected:
-                raise InputError(
-                    f"{names[source]} has the shape {tuple(array.shape)}; expected {expected}"
-                )
+            _check_shape(names[source], array.shape, weight, sizes)
             arrays.append(array)
         loaded[weight.name] = weight.from_sources(arrays)
     return loaded
+
+
+def _check_shape(name: str, shape: tuple[int, ...], weight: Weight, sizes: dict[str, int]):
+    """Raises an InputError if a tensor does not fit; see `_load`."""
+    for size, found in zip(weight.shape, shape, strict=False):
+        if isinstance(size, str):
+            sizes.setdefault(size, found)
+    expected = tuple(sizes.get(size, size) for size in weight.shape)
+    if shape != expected:
+        raise InputError(f"{name} has the shape {tuple(shape)}; expected {expected}")
 
 
 def _all_encoder(weights) -> list[Weight]:
@@ -181,10 +199,13 @@ def _all_encoder(weights) -> list[Weight]:
     return encoder_weights(config)
 
 
-def _save(arrays, weights: list[Weight]) -> Iterator[tuple[str, np.ndarray]]:
+def _save(arrays, weights: list[Weight], sizes) -> Iterator[tuple[str, np.ndarray]]:
     expected = {weight.name for weight in weights}
     wrong = sorted(expected ^ set(arrays))
     if wrong:
         raise InputError(f"missing or unknown weights: {listed(wrong)}")
     for weight in weights:
-        yield from weight.to_sources(np.asarray(arrays[weight.name]))
+        for source, array in weight.to_sources(np.asarray(arrays[weight.name])):
+            if sizes:
+                _check_shape(source, array.shape, weight, sizes)
+            yield source, array

@@ -57,6 +57,11 @@ class KerasPreset(Checkpoint):
         settings["backbone"] = _quantization(backbone["config"]) if backbone else {}
         return {k: v for k, v in settings.items() if k != "name"}
 
+    def preprocessor_settings(self):
+        _, settings = self._task()
+        preprocessor = (settings or {}).get("preprocessor")
+        return dict(preprocessor["config"]) if preprocessor else {}
+
     def load_head(self, task):
         if task.has_task_weights():
             _load_weights(task.load_task_weights, self.directory / "task.weights.h5")

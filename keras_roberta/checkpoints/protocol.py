@@ -63,6 +63,10 @@ class Checkpoint(abc.ABC):
             InputError: the head is damaged, or the files contradict each other about it.
         """
 
+    def preprocessor_settings(self) -> dict[str, Any]:
+        """Arguments of the preprocessor besides the tokenizer, of whatever task it is for."""
+        return {}
+
     @abc.abstractmethod
     def load_head(self, task) -> None:
         """Assigns the head's weights to a task whose class `task_settings` gave arguments for."""

@@ -6,6 +6,8 @@ to `{"dtype", "shape", "data_offsets"}`; then the data that the offsets count fr
 (https://github.com/huggingface/safetensors#format).
 """
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import math
@@ -35,6 +37,19 @@ _DTYPES = {
     "BOOL": np.dtype("?"),
 }
 _FLOATS = {_DTYPES[name] for name in ("F64", "F32", "F16", "BF16")}
+_CONVERT = "load it in Transformers 4 with {}=True, and save_pretrained writes model.safetensors"
+_ORIGINAL = "get the model.safetensors that it was made from"
+# Weights that are not read -> what to do.
+_OTHER_WEIGHTS = {
+    "tf_model*.h5": _CONVERT.format("from_tf"),
+    "flax_model*.msgpack": _CONVERT.format("from_flax"),
+    "adapter_model.*": "merge the adapter into its model (merge_and_unload in PEFT) and save that",
+    "*.onnx": f"an ONNX graph does not name its weights; {_ORIGINAL}",
+    "onnx/*.onnx": f"an ONNX graph does not name its weights; {_ORIGINAL}",
+    "*.gguf": _ORIGINAL,
+    "model.pt": "convert fairseq's file with Transformers' script for original RoBERTa checkpoints",
+    "*.ckpt*": "save the model in it with Transformers' save_pretrained",
+}
 _LONGEST_HEADER = 100_000_000  # the safetensors library's own limit
 
 
@@ -66,6 +81,14 @@ class StateDict(Mapping[str, np.ndarray]):
         """A tensor's shape, from the header alone."""
         return self._views[name].shape
 
+    def renamed(self, names: Mapping[str, str]) -> StateDict:
+        """The same tensors by other names.
+
+        Args:
+            names: old name to new one, of every tensor.
+        """
+        return StateDict({names[name]: view for name, view in self._views.items()})
+
     def at_one_place(self, name: str, other: str) -> bool:
         """Whether two names are of the same bytes, read in the same way."""
         views = (self._views[name], self._views[other])
@@ -91,6 +114,10 @@ def open_state_dict(directory: str | os.PathLike) -> StateDict:
         index = directory / f"{name}.index.json"
         if index.is_file():
             return StateDict(_read_shards(index, read))
+    for pattern, advice in _OTHER_WEIGHTS.items():
+        found = sorted(path.name for path in directory.glob(pattern))
+        if found:
+            raise InputError(f"{directory}: the only weights are {found[0]}; {advice}")
     raise InputError(
         f"{directory}: no weights here; expected model.safetensors or pytorch_model.bin"
     )
@@ -146,6 +173,9 @@ def _read_bin(path: pathlib.Path) -> dict[str, TensorView]:
     content = read_torch_file(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds a {type(content).__name__}, expected tensors by name")
+    for name in ("state_dict", "model_state_dict", "model"):  # with a trainer's state beside it
+        if isinstance(content.get(name), dict):
+            content = content[name]
     return {
         name: dataclasses.replace(view, name=name)
         for name, view in content.items()

@@ -98,23 +98,35 @@ class RobertaSelfAttention(ConfiguredLayer):
         positions: Tensor | str | None = None,
         training: bool = False,
     ) -> Tensor:
-        batch, length = ops.shape(x)[0], ops.shape(x)[1]
-        heads, head_dim = self.config.num_heads, self.config.head_dim
-
-        x = self.query_key_value(x)  # (batch, length, 3 * hidden_dim)
-        x = ops.reshape(x, (batch, length, 3, heads, head_dim))
-        x = ops.transpose(x, (2, 0, 3, 1, 4))  # (3, batch, heads, length, head_dim)
-        # Not x[0], x[1], x[2]: the gradient of each slice would be a tensor as large as x.
-        query, key, value = ops.unstack(x, 3, axis=0)
-        query = gather_tokens(query, positions) * head_dim**-0.5
+        query, key, value = self._projections(x)
+        query = gather_tokens(query, positions) * self.config.head_dim**-0.5
 
         rate = self.config.attention_dropout if training else 0.0
         seed = self.dropout.seed_generator.next() if rate else None
-        core = self._core(x.shape[3], training, rate, positions)
+        core = self._core(key.shape[2], training, rate, positions)
         x = core(query, key, value, bias, seed, rate)  # (batch, heads, queries, head_dim)
         x = ops.transpose(x, (0, 2, 1, 3))
-        x = ops.reshape(x, (batch, ops.shape(x)[1], heads * head_dim))
+        x = ops.reshape(x, (ops.shape(x)[0], ops.shape(x)[1], self.config.hidden_dim))
         return self.output_dense(x)
+
+    def probabilities(self, x: Tensor, bias: Tensor) -> Tensor:
+        """The weights of the values: float32 (batch, heads, length, length).
+
+        For people to look at; `call` does not need them all at once.
+        """
+        query, key, _ = self._projections(ops.cast(x, self.compute_dtype))
+        query = query * self.config.head_dim**-0.5
+        scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
+        return ops.softmax(ops.cast(scores, "float32") + bias)
+
+    def _projections(self, x):
+        """Query, key and value, each (batch, heads, length, head_dim)."""
+        batch, length = ops.shape(x)[0], ops.shape(x)[1]
+        x = self.query_key_value(x)  # (batch, length, 3 * hidden_dim)
+        x = ops.reshape(x, (batch, length, 3, self.config.num_heads, self.config.head_dim))
+        x = ops.transpose(x, (2, 0, 3, 1, 4))  # (3, batch, heads, length, head_dim)
+        # Not x[0], x[1], x[2]: the gradient of each slice would be a tensor as large as x.
+        return ops.unstack(x, 3, axis=0)
 
     def _core(self, length, training, rate, positions=None):
         """The function of `attention_core` to use. `length` is None where it is not known yet."""

@@ -6,11 +6,11 @@ import keras
 from keras import ops
 
 from keras_roberta.config import RobertaConfig
+from keras_roberta.layers.activations import activate
 from keras_roberta.layers.attention import RobertaSelfAttention, attention_bias
 from keras_roberta.layers.configured import ConfiguredLayer
 from keras_roberta.layers.dropout import RobertaDropout
 from keras_roberta.layers.gather import gather_tokens
-from keras_roberta.layers.gelu import gelu
 from keras_roberta.layers.initializers import make_initializer
 from keras_roberta.layers.rematerialization import rematerialized
 from keras_roberta.layers.tensor import Tensor
@@ -21,7 +21,7 @@ class RobertaEncoderBlock(ConfiguredLayer):
     """One transformer block with the norms behind the residuals, as in BERT and RoBERTa.
 
         x = norm(x + dropout(attention(x)))
-        x = norm(x + dropout(W2 gelu(W1 x)))
+        x = norm(x + dropout(W2 activation(W1 x)))
 
     Args:
         config: a `RobertaConfig`.
@@ -73,7 +73,8 @@ class RobertaEncoderBlock(ConfiguredLayer):
         x = gather_tokens(x, positions)
         x = self.attention_norm(self.dropout(y, residual=x, training=training))
         y = self.intermediate_dense(x)  # (batch, length, intermediate_dim)
-        y = self.output_dense(gelu(y, training=training))
+        y = activate(y, self.config.hidden_activation, training=training)
+        y = self.output_dense(y)
         return self.output_norm(self.dropout(y, residual=x, training=training))
 
 

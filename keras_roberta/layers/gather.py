@@ -9,6 +9,28 @@ from keras_roberta.layers.tensor import Tensor
 FIRST = "first"  # the first token alone, `<s>`
 
 
+def first_token(padding_mask: Tensor) -> Tensor:
+    """The place of each row's first token: int32 (batch, 1), 0 where there is no padding in front.
+
+    Args:
+        padding_mask: int (batch, length), 1 for tokens and 0 for padding.
+    """
+    return ops.cast(ops.argmax(padding_mask, axis=1), "int32")[:, None]
+
+
+def from_first_token(x: Tensor, first: Tensor) -> Tensor:
+    """Rows turned so that they begin with their first token; what stood before goes to the end.
+
+    Args:
+        x: int (batch, length)
+        first: int (batch, 1), see `first_token`.
+    """
+    ones = ops.ones_like(x)  # the length may not be known yet
+    places = ops.cumsum(ones, axis=1) - 1 + first  # (batch, length)
+    length = ops.sum(ones, axis=1, keepdims=True)
+    return ops.take_along_axis(x, ops.mod(places, length), axis=1)
+
+
 def gather_tokens(x: Tensor, positions: Tensor | str | None) -> Tensor:
     """The vectors at some positions of each row.
 

@@ -29,9 +29,10 @@ class ClassificationHead(ConfiguredLayer):
         config: a `RobertaConfig`.
         num_classes: number of outputs.
         dropout: rate; None for the config's.
+        hidden_dim: width of the first dense layer; None for the config's.
 
     Call arguments:
-        hidden: float (batch, length, hidden_dim), the encoder's output.
+        hidden: float (batch, tokens, hidden_dim), the encoder's output with `<s>` first.
 
     Returns:
         float32 logits (batch, num_classes)
@@ -42,14 +43,16 @@ class ClassificationHead(ConfiguredLayer):
         config: RobertaConfig | dict,
         num_classes: int,
         dropout: float | None = None,
+        hidden_dim: int | None = None,
         **kwargs,
     ):
         super().__init__(config, **kwargs)
         self.num_classes = num_classes
+        self.hidden_dim = self.config.hidden_dim if hidden_dim is None else hidden_dim
         self.dropout_rate = self.config.dropout if dropout is None else dropout
         self.dropout = RobertaDropout(self.dropout_rate, dtype=self.dtype_policy, name="dropout")
         self.dense = keras.layers.Dense(
-            self.config.hidden_dim,
+            self.hidden_dim,
             activation="tanh",
             kernel_initializer=make_initializer(self.config, f"{self.name}/dense"),
             dtype=self.dtype_policy,
@@ -64,7 +67,7 @@ class ClassificationHead(ConfiguredLayer):
 
     def build(self, input_shape):
         self.dense.build((input_shape[0], self.config.hidden_dim))
-        self.logits.build((input_shape[0], self.config.hidden_dim))
+        self.logits.build((input_shape[0], self.hidden_dim))
 
     def call(self, hidden: Tensor, training: bool = False) -> Tensor:
         x = hidden[:, 0, :]  # (batch, hidden_dim), of <s>
@@ -76,6 +79,7 @@ class ClassificationHead(ConfiguredLayer):
             **super().get_config(),
             "num_classes": self.num_classes,
             "dropout": self.dropout_rate,
+            "hidden_dim": self.hidden_dim,
         }
 
 
@@ -91,7 +95,8 @@ class MaskedLMHead(ConfiguredLayer):
     Args:
         config: a `RobertaConfig`.
         token_embedding: the `ReversibleEmbedding` of the model. Its table is the last matrix of
-            the head too; it is not saved with the head.
+            the head too; it is not saved with the head. With `config.tie_word_embeddings` False
+            the head has a matrix of its own, `output_projection`.
 
     Call arguments:
         hidden: float (batch, length, hidden_dim) together with `mask_positions`; or the vectors at
@@ -124,15 +129,24 @@ class MaskedLMHead(ConfiguredLayer):
         self.output_bias = self.add_weight(
             shape=(self.config.vocabulary_size,), initializer="zeros", name="output_bias"
         )
+        self.output_projection = None
+        if not self.config.tie_word_embeddings:
+            self.output_projection = self.add_weight(
+                shape=(self.config.vocabulary_size, self.config.hidden_dim),
+                initializer=make_initializer(self.config, f"{self.name}/output", embedding=True),
+                name="output_projection",
+            )
 
     def call(self, hidden: Tensor, mask_positions: Tensor | None = None) -> Tensor:
         # (batch, predictions, hidden_dim)
         x = self.norm(gelu(self.dense(gather_tokens(hidden, mask_positions))))
         bias = ops.cast(self.output_bias, "float32")
-        if self.token_embedding.quantization_mode is not None:
-            return ops.cast(self.token_embedding(x, reverse=True), "float32") + bias
-        table = ops.cast(self.token_embedding.embeddings, x.dtype)
-        return project_onto_vocabulary(x, table, bias)
+        table = self.output_projection
+        if table is None:
+            if self.token_embedding.quantization_mode is not None:
+                return ops.cast(self.token_embedding(x, reverse=True), "float32") + bias
+            table = self.token_embedding.embeddings
+        return project_onto_vocabulary(x, ops.cast(table, x.dtype), bias)
 
     def compute_output_spec(self, hidden, mask_positions=None):
         # Without tracing, as in `RobertaEncoder`.

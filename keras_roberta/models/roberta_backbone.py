@@ -1,30 +1,50 @@
 """The RoBERTa encoder as a functional Keras model."""
 
+import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import keras
 import keras_hub
+from keras import ops
 
 from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.checkpoints.preset_mixin import PresetMixin
+from keras_roberta.checkpoints.protocol import logger
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.layers import RobertaEmbeddings, RobertaEncoder
+from keras_roberta.layers.attention import attention_bias
+from keras_roberta.layers.gather import FIRST, first_token, from_first_token
 from keras_roberta.layers.tensor import Tensor
 from keras_roberta.models.extended_positions import extended_positions
+from keras_roberta.models.resized_vocabulary import copy_weights
+from keras_roberta.models.token_inputs import TokenInputs, completed
 from keras_roberta.training.keras_internals import inner_layers, settle_quantized_policies
+from keras_roberta.unknown_arguments import refuse_unknown
 
 OPTIONAL_INPUTS = ("token_type_ids", "segment_ids")
+_FIELDS = tuple(field.name for field in dataclasses.fields(RobertaConfig))
+
+
+_OF_CONSTRUCTOR = ("config", "optional_inputs", "dtype", "name", "trainable")
+# Arguments of `RobertaBackbone.from_preset` that the `from_preset` of tasks hands on to it.
+OF_BACKBONE = (
+    *("dtype", "max_sequence_length", "extend_positions"),
+    *("attention", "remat", "encoder_dropout"),
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
-class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
+class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
     """The RoBERTa encoder (Liu et al., 2019): token ids in, one vector for each token out.
 
     Args:
         config: a `RobertaConfig` (or its `to_dict()`).
+        **kwargs: fields of the `RobertaConfig`, instead of it or besides it, such as
+            `vocabulary_size` or `num_layers`. As in KerasHub, without a `config` `dropout` is the
+            rate on attention probabilities too. And `name` and `trainable`.
         optional_inputs: further inputs of the model, any of "token_type_ids" and "segment_ids",
             both int (batch, length). With "segment_ids" several documents can share a row: tokens
             see only their own document, and its positions are counted from its beginning.
@@ -32,14 +52,14 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
 
     Call arguments:
         inputs: dict of `token_ids` and `padding_mask`, both int (batch, length); the mask is 1
-            for tokens.
+            for tokens. Padding may stand in front, behind and between: positions count the tokens.
+            Or token ids alone: those that are not `pad_token_id` are tokens.
 
     Returns:
         float (batch, length, hidden_dim)
 
     Raises:
-        InputError: a field of `config` does not fit.
-        ValueError: an optional input is not one of these.
+        InputError: an argument is not known, or does not fit.
 
     Example:
     ```python
@@ -50,16 +70,17 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
 
     def __init__(
         self,
-        config: RobertaConfig | dict[str, Any],
+        config: RobertaConfig | dict[str, Any] | None = None,
         optional_inputs: Sequence[str] = (),
         dtype: str | keras.DTypePolicy | None = None,
         **kwargs,
     ):
-        if not isinstance(config, RobertaConfig):
-            config = RobertaConfig.from_dict(config)
+        refuse_unknown("RobertaBackbone", kwargs, (*_OF_CONSTRUCTOR, *_FIELDS))
+        fields = {name: kwargs.pop(name) for name in _FIELDS if name in kwargs}
+        config = _config(config, fields)
         unknown = set(optional_inputs) - set(OPTIONAL_INPUTS)
         if unknown:
-            raise ValueError(f"optional_inputs may hold {OPTIONAL_INPUTS}; got {sorted(unknown)}")
+            raise InputError(f"optional_inputs may hold {OPTIONAL_INPUTS}; got {sorted(unknown)}")
 
         # === Layers ===
         self.embeddings = RobertaEmbeddings(config, dtype=dtype, name="embeddings")
@@ -79,6 +100,10 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
         self.start_token_index = 0
         settle_quantized_policies(self)
 
+    @property
+    def pad_token_id(self) -> int:
+        return self.config.pad_token_id
+
     def _encode(self, inputs, **kwargs):
         packing = {k: v for k, v in inputs.items() if k == "segment_ids"}
         x = self.embeddings(**inputs)  # (batch, length, hidden_dim)
@@ -91,13 +116,77 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
         belongs to the functional model with the inputs `self.input`.
 
         Args:
-            positions: a symbolic int tensor (batch, positions); "first" for `<s>` alone; or None
-                for all tokens.
+            positions: a symbolic int tensor (batch, positions); "first" for `<s>` alone, each row's
+                first token, wherever padding stands; or None for all tokens.
 
         Returns:
             symbolic float (batch, positions, hidden_dim), or (batch, length, hidden_dim) for None
         """
-        return self._encode(self.input, positions=positions)
+        inputs = self.input
+        if isinstance(positions, str) and positions == FIRST:
+            # Whole numbers are moved, not the vectors: the first column is read without a gather.
+            first = first_token(inputs["padding_mask"])
+            inputs = {name: from_first_token(x, first) for name, x in inputs.items()}
+        return self._encode(inputs, positions=positions)
+
+    def resize_vocabulary(self, vocabulary_size: int) -> Self:
+        """A model with the same weights and another number of tokens; see `resized_rows`.
+
+        Args:
+            vocabulary_size: rows of the token embedding.
+
+        Raises:
+            InputError: it leaves no row for a special token, or the model has adapters.
+        """
+        resized = type(self)(
+            self.config.replace(vocabulary_size=vocabulary_size),
+            self.optional_inputs,
+            dtype=self.dtype_policy,
+        )
+        copy_weights(self, resized)
+        return resized
+
+    # === What happens inside ===
+
+    def hidden_states(self, inputs: Any) -> list[Tensor]:
+        """The embeddings and each block's output, as Transformers' `output_hidden_states`.
+
+        Args:
+            inputs: as for calling the model.
+
+        Returns:
+            `num_layers + 1` tensors, float (batch, length, hidden_dim); the last is what the model
+            returns.
+        """
+        x, encoder_inputs = self._embedded(inputs)
+        return [x, *self.encoder(x, **encoder_inputs, return_hidden_states=True)]
+
+    def attentions(self, inputs: Any) -> list[Tensor]:
+        """The weights of attention of each block, as Transformers' `output_attentions`.
+
+        They are computed a second time, beside the model, which never holds them all.
+
+        Args:
+            inputs: as for calling the model.
+
+        Returns:
+            `num_layers` tensors, float32 (batch, num_heads, length, length): how much of each token
+            (last axis) goes into each (the one before it). What padding would see is meaningless.
+        """
+        x, encoder_inputs = self._embedded(inputs)
+        bias = attention_bias(**encoder_inputs)
+        states = [x, *self.encoder(x, **encoder_inputs, return_hidden_states=True)]
+        return [
+            block.attention.probabilities(state, bias)
+            for block, state in zip(self.encoder.blocks, states, strict=False)
+        ]
+
+    def _embedded(self, inputs):
+        """The embeddings, and what else the encoder takes."""
+        inputs = completed(inputs, self.input, pad_token_id=self.pad_token_id)
+        inputs = {name: ops.convert_to_tensor(inputs[name], "int32") for name in self.input}
+        taken = {name: inputs[name] for name in ("padding_mask", "segment_ids") if name in inputs}
+        return self.embeddings(**inputs), taken
 
     def get_config(self):
         return {
@@ -187,6 +276,8 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
         Raises:
             InputError: names the file, tensor, field or argument that is wrong.
         """
+        known = (*OF_BACKBONE, *_OF_CONSTRUCTOR, *_FIELDS, "load_weights")
+        refuse_unknown(f"{cls.__name__}.from_preset", kwargs, set(known) - {"config"})
         source = open_checkpoint(preset)
         changes = {
             "attention": attention,
@@ -194,7 +285,9 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
             "dropout": encoder_dropout,
             "attention_dropout": encoder_dropout,
         }
-        config = source.config.replace(**{k: v for k, v in changes.items() if v is not None})
+        changes = {name: value for name, value in changes.items() if value is not None}
+        changes |= {name: kwargs.pop(name) for name in _FIELDS if name in kwargs}
+        config = source.config.replace(**changes)
         given = {name: value for name, value in kwargs.items() if value is not None}
         arguments = source.backbone_settings | given
         if not load_weights:
@@ -202,6 +295,10 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
             return cls(config.replace(max_sequence_length=length), **arguments)
         backbone = cls(config, **arguments)
         source.load_backbone_weights(backbone)
+        if unused := source.unused_weights():
+            logger.warning(
+                "%s: no model here has %s; they are left out", source.directory, ", ".join(unused)
+            )
         if max_sequence_length is None:
             return backbone
         longer = cls(config.replace(max_sequence_length=max_sequence_length), **arguments)
@@ -217,14 +314,63 @@ class RobertaBackbone(PresetMixin, keras_hub.models.Backbone):
         return longer
 
 
-def check_sequence_length(preprocessor, backbone: RobertaBackbone) -> None:
-    """Raises an InputError if a preprocessor makes rows longer than the model has positions."""
+def _config(config, fields) -> RobertaConfig:
+    """A config, a dict of its fields or None, and changes to it."""
+    if config is None:
+        if not fields:
+            raise InputError(
+                "RobertaBackbone: give a RobertaConfig, or its fields, such as vocabulary_size, "
+                "num_layers, num_heads, hidden_dim and intermediate_dim"
+            )
+        if "dropout" in fields:
+            fields = {"attention_dropout": fields["dropout"], **fields}
+        return RobertaConfig(**fields)
+    if isinstance(config, Mapping):
+        config = RobertaConfig.from_dict(config)
+    if not isinstance(config, RobertaConfig):
+        raise InputError(
+            f"RobertaBackbone: config must be a RobertaConfig; got {config!r:.60}; give its fields "
+            "by name, such as vocabulary_size=…"
+        )
+    return config.replace(**fields) if fields else config
+
+
+def check_preprocessor(preprocessor: Any, backbone: RobertaBackbone) -> None:
+    """Raises an InputError if a preprocessor makes rows that the model cannot take: longer than it
+    has positions, or of another tokenizer."""
     length = getattr(preprocessor, "sequence_length", None)
     longest = backbone.config.max_sequence_length
     if length is not None and length > longest:
         raise InputError(
             f"sequence_length: the preprocessor cuts at {length} tokens, but the model has only "
             f"{longest} positions; make it with sequence_length={longest} or less"
+        )
+    tokenizer = getattr(preprocessor, "tokenizer", None)
+    if tokenizer is not None:
+        check_tokenizer(tokenizer, backbone.config)
+
+
+def check_tokenizer(tokenizer: Any, config: RobertaConfig, where: str = "") -> None:
+    """Raises an InputError if a tokenizer is not that of a model.
+
+    Positions are counted from the padding's id, and a model has a row for each token. The ids of
+    `<s>` and `</s>` are the tokenizer's, as in Transformers, whose model does not look at them.
+
+    Args:
+        where: a directory, for the message.
+    """
+    front = f"{where}: " if where else ""
+    largest = tokenizer.vocabulary_size - 1
+    if largest >= config.vocabulary_size:
+        raise InputError(
+            f"{front}the tokenizer's largest id is {largest}, but the model has a vocabulary of "
+            f"{config.vocabulary_size}; they are not of one model"
+        )
+    if tokenizer.pad_token_id != config.pad_token_id:
+        raise InputError(
+            f"{front}the tokenizer's pad_token_id is {tokenizer.pad_token_id}, the model's "
+            f"{config.pad_token_id}, from which it counts positions; they are not of one model, or "
+            "config.json is wrong"
         )
 
 

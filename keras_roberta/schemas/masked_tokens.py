@@ -75,7 +75,8 @@ class MaskedTokens(Schema):
         return rows
 
     def compare(self, found, expected):
-        """The first candidates, and the probabilities of all candidates that both have."""
+        """The first candidates, and the probabilities of all: of one that the other has not, by how
+        much it is above the other's last, which is as likely as it can be there."""
         found_ids, expected_ids = stacked(found["token_ids"]), stacked(expected["token_ids"])
         masks = min(found_ids.shape[1], expected_ids.shape[1])
         counts = np.minimum(np.asarray(expected["num_masks"]), masks)
@@ -87,8 +88,13 @@ class MaskedTokens(Schema):
         expected_scores = stacked(expected["scores"])[:, :masks][there]
         same = found_ids[:, 0] == expected_ids[:, 0]
         # By id and not by rank: candidates that are near one another trade places.
-        mask, one, other = np.nonzero(found_ids[:, :, None] == expected_ids[:, None, :])
+        shared = found_ids[:, :, None] == expected_ids[:, None, :]  # (masks, top_k, top_k)
+        mask, one, other = np.nonzero(shared)
         change = changed_by(found_scores[mask, one], expected_scores[mask, other])
+        above = found_scores - expected_scores[:, -1:], expected_scores - found_scores[:, -1:]
+        for axis, excess in zip((2, 1), above, strict=True):
+            alone = ~shared.any(axis=axis)
+            change = max(change, float(np.max(excess[alone], initial=0.0)))
         return Comparison(float(same.mean()), change)
 
 

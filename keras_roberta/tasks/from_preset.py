@@ -1,24 +1,33 @@
 """A task out of a preset: encoder, tokenizer and, where the preset has it, the task's head."""
 
 import contextlib
-import difflib
 import inspect
 
 from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.checkpoints.preset_mixin import PresetMixin
 from keras_roberta.checkpoints.protocol import logger
 from keras_roberta.errors import InputError
-from keras_roberta.models.roberta_backbone import RobertaBackbone
-
-_OF_BACKBONE = (
-    *("dtype", "max_sequence_length", "extend_positions"),
-    *("attention", "remat", "encoder_dropout"),
+from keras_roberta.models.roberta_backbone import (
+    OF_BACKBONE,
+    RobertaBackbone,
+    check_preprocessor,
+    check_tokenizer,
 )
-_OF_KERAS = ("name", "trainable")  # every model's
+from keras_roberta.unknown_arguments import refuse_unknown
+
+_OF_KERAS = ("name", "trainable", "compile")  # every task's
 
 
 class TaskFromPreset(PresetMixin):
     """Mixed into a KerasHub task, before it in the bases. It needs `preprocessor_cls`."""
+
+    def __init__(self, *args, **kwargs):
+        # Keras would pass over what it does not know.
+        given = set(kwargs) - {"inputs", "outputs"}
+        known = {*_constructor_arguments(type(self)), *_OF_KERAS}
+        refuse_unknown(type(self).__name__, sorted(given), known)
+        check_preprocessor(self.preprocessor, self.backbone)
+        super().__init__(*args, **kwargs)
 
     @classmethod
     def from_preset(cls, preset, load_weights=True, *, load_head=True, **kwargs):
@@ -50,7 +59,7 @@ class TaskFromPreset(PresetMixin):
         if backbone is None:
             if kwargs.get("max_sequence_length"):
                 kwargs.setdefault("sequence_length", kwargs["max_sequence_length"])
-            given = {name: kwargs.pop(name) for name in _OF_BACKBONE if name in kwargs}
+            given = {name: kwargs.pop(name) for name in OF_BACKBONE if name in kwargs}
             given = {name: value for name, value in given.items() if value is not None}
             of_backbone = of_saved_backbone | given
             backbone = RobertaBackbone.from_preset(preset, load_weights, **of_backbone)
@@ -64,7 +73,7 @@ class TaskFromPreset(PresetMixin):
                 preprocessing.get("sequence_length") or longest, longest
             )
             tokenizer = source.tokenizer()
-            check_vocabulary(tokenizer, source)
+            check_tokenizer(tokenizer, source.config, source.directory)
             settings["preprocessor"] = cls.preprocessor_cls(tokenizer=tokenizer, **preprocessing)
         arguments = settings | kwargs
         cls.check_head(source, arguments, found=saved is not None, load_head=load_head)
@@ -83,12 +92,8 @@ class TaskFromPreset(PresetMixin):
         """Refuses what `from_preset` would pass over."""
         own = _constructor_arguments(cls)
         of_preprocessor = cls.preprocessor_cls.settings
-        known = {*own, *of_preprocessor, *_OF_BACKBONE, *_OF_KERAS}
-        for name in kwargs:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, 1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                raise InputError(f"{cls.__name__}.from_preset has no argument {name!r}{hint}")
+        known = {*own, *of_preprocessor, *OF_BACKBONE, *_OF_KERAS}
+        refuse_unknown(f"{cls.__name__}.from_preset", kwargs, known)
         if kwargs.get("preprocessor") is not None:
             twice = next((name for name in of_preprocessor if name in kwargs), None)
             if twice:
@@ -97,7 +102,7 @@ class TaskFromPreset(PresetMixin):
                     f"{cls.preprocessor_cls.__name__} that you made, or leave preprocessor out"
                 )
         if kwargs.get("backbone") is not None:
-            twice = next((name for name in _OF_BACKBONE if kwargs.get(name) is not None), None)
+            twice = next((name for name in OF_BACKBONE if kwargs.get(name) is not None), None)
             if twice:
                 raise InputError(
                     f"{twice}: is the backbone's; give it to the RobertaBackbone that you made, or "
@@ -162,13 +167,3 @@ def _constructor_arguments(cls):
         if not passes_on or base.__module__.startswith("keras_roberta."):
             break
     return names - {"self"}
-
-
-def check_vocabulary(tokenizer, source):
-    """Raises an InputError if the tokenizer has ids that the embedding has no row for."""
-    largest = max(tokenizer.vocabulary.values())
-    if largest >= source.config.vocabulary_size:
-        raise InputError(
-            f"{source.directory}: the tokenizer's largest id is {largest}, but config.json has a "
-            f"vocabulary of {source.config.vocabulary_size}; they are not of one model"
-        )

@@ -6,17 +6,13 @@ import numpy as np
 import tensorflow as tf
 
 from keras_roberta.checkpoints.hugging_face import HuggingFaceHead
-from keras_roberta.checkpoints.hugging_face_names import masked_lm_weights
+from keras_roberta.checkpoints.hugging_face_names import OUTPUT_PROJECTION, masked_lm_weights
 from keras_roberta.data.examples.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
 from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.errors import InputError
 from keras_roberta.layers import MaskedLMHead
 from keras_roberta.layers.cross_entropy import VocabularyCrossEntropy
-from keras_roberta.models.roberta_backbone import (
-    RobertaBackbone,
-    check_sequence_length,
-    layer_weights,
-)
+from keras_roberta.models.roberta_backbone import RobertaBackbone, layer_weights
 from keras_roberta.schemas import MaskedTokens
 from keras_roberta.tasks.exported_head import ExportedHead
 from keras_roberta.tasks.task import RobertaTask
@@ -25,12 +21,15 @@ _ROWS_AT_ONCE = 32  # of logits (masks, vocabulary_size) in memory
 
 
 def masked_lm_head_weights(head):
-    """The variables of a `MaskedLMHead` by name, without the embedding that it shares."""
-    return {
+    """The variables of a `MaskedLMHead` by name, without the embedding where it shares that."""
+    named = {
         **layer_weights("dense", head.dense),
         **layer_weights("layer_norm", head.norm),
         "bias": head.output_bias,
     }
+    if head.output_projection is not None:
+        named["output_projection"] = head.output_projection
+    return named
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
@@ -60,8 +59,6 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
     export_options = {"top_k": 5, "max_masks": 8}
 
     def __init__(self, backbone, preprocessor=None, **kwargs):
-        check_sequence_length(preprocessor, backbone)
-
         # === Layers ===
         self.backbone = backbone
         self.preprocessor = preprocessor
@@ -228,7 +225,7 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
         return masked_lm_head_weights(self.head)
 
     hugging_face = HuggingFaceHead(
-        "RobertaForMaskedLM", masked_lm_weights, ("lm_head.",), tied=("lm_head.decoder.weight",)
+        "RobertaForMaskedLM", masked_lm_weights, ("lm_head.",), tied=OUTPUT_PROJECTION
     )
 
     @staticmethod

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from keras_roberta.errors import InputError
 from keras_roberta.schemas import ManyLabels
+from keras_roberta.tasks.output_activation import activation_name
 from keras_roberta.tasks.sequence_task import (
     RobertaSequenceTask,
     SequenceHead,
@@ -22,9 +23,13 @@ class RobertaMultiLabelClassifier(RobertaSequenceTask):
         preprocessor: a `RobertaPreprocessor`, or None to take token ids only.
         dropout: rate in the head; the backbone's by default.
         thresholds: probability from which a label is given, one for all or one a class.
+        activation: on the logits, such as "sigmoid" for probabilities; none by default. `answers`
+            and exported files give the same with it and without.
+        hidden_dim: width of the head's first layer; the backbone's by default.
 
     Returns:
-        float32 logits (batch, num_classes); their sigmoid is the probability.
+        float32 logits (batch, num_classes), whose sigmoid is the probability; or what `activation`
+        makes of them
 
     Example:
     ```python
@@ -44,6 +49,8 @@ class RobertaMultiLabelClassifier(RobertaSequenceTask):
         preprocessor=None,
         dropout=None,
         thresholds=0.5,
+        activation=None,
+        hidden_dim=None,
         **kwargs,
     ):
         labels = getattr(preprocessor, "labels", None)
@@ -51,7 +58,20 @@ class RobertaMultiLabelClassifier(RobertaSequenceTask):
         if num_classes < 1:
             raise InputError(f"num_classes must be at least 1; got {num_classes}")
         schema = ManyLabels(num_classes, labels, thresholds)
-        super().__init__(backbone, num_classes, preprocessor, dropout, **kwargs)
+        if activation_name(activation) not in (None, "sigmoid"):
+            raise InputError(
+                f"activation must be None or sigmoid, since labels do not exclude one another; got "
+                f"{activation!r}"
+            )
+        super().__init__(
+            backbone,
+            num_classes,
+            preprocessor,
+            dropout,
+            activation=activation,
+            hidden_dim=hidden_dim,
+            **kwargs,
+        )
         self.num_classes = num_classes
         self.thresholds = schema.thresholds
 
@@ -60,6 +80,7 @@ class RobertaMultiLabelClassifier(RobertaSequenceTask):
             **super().get_config(),
             "num_classes": self.num_classes,
             "thresholds": list(self.thresholds),
+            "activation": self.activation,
         }
 
     @property
@@ -68,10 +89,11 @@ class RobertaMultiLabelClassifier(RobertaSequenceTask):
         return ManyLabels(self.num_classes, labels, self.thresholds)
 
     def default_loss(self):
-        return keras.losses.BinaryCrossentropy(from_logits=True)
+        return keras.losses.BinaryCrossentropy(from_logits=self.activation is None)
 
     def default_metrics(self):
-        return [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]  # of logits
+        threshold = 0.0 if self.activation is None else 0.5  # of logits, of probabilities
+        return [keras.metrics.BinaryAccuracy(name="accuracy", threshold=threshold)]
 
     def exported_head(self):
         return ManyLabelsHead(self.schema)

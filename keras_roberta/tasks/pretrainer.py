@@ -12,7 +12,7 @@ from keras_roberta.data.pretraining.batch_options import OBJECTIVES
 from keras_roberta.errors import InputError
 from keras_roberta.layers import ClassificationHead, MaskedLMHead, TokenClassificationHead
 from keras_roberta.layers.cross_entropy import VocabularyCrossEntropy
-from keras_roberta.layers.gather import FIRST
+from keras_roberta.layers.gather import FIRST, first_token
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.tasks.masked_lm import RobertaMaskedLM, masked_lm_head_weights
 from keras_roberta.tasks.task import RobertaTask
@@ -109,20 +109,23 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
     def _outputs(self, inputs):
         """Dict of symbolic logits, the encoder's last block computed for the tokens needed."""
         masked = inputs.get("mask_positions")
-        hidden, at_masked = None, ()  # for the other heads, and the arguments of that of "mlm"
+        first = first_token(inputs["padding_mask"])  # (batch, 1)
+        hidden, of_text = None, None  # of every token, and of `<s>`
+        at_masked = ()
         if "tokens" in self.heads:
             hidden = self.backbone.output_at(None)
+            of_text = ops.take_along_axis(hidden, first[:, :, None], axis=1)
             at_masked = hidden, masked
         elif masked is None:
-            hidden = self.backbone.output_at(FIRST)
+            of_text = self.backbone.output_at(FIRST)
         elif len(self.heads) == 1:
             at_masked = (self.backbone.output_at(masked),)
         else:
-            # `<s>`, on which the others sit, and the masked ones
-            hidden = self.backbone.output_at(ops.pad(masked, ((0, 0), (1, 0))))
-            at_masked = (hidden[:, 1:],)
+            of_text = self.backbone.output_at(ops.concatenate([first, masked], axis=1))
+            at_masked = (of_text[:, 1:],)
+        arguments = {"mlm": at_masked, "tokens": (hidden,)}
         return {
-            objective: head(*at_masked) if objective == "mlm" else head(hidden)
+            objective: head(*arguments.get(objective, (of_text,)))
             for objective, head in self.heads.items()
         }
 

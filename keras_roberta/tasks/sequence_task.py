@@ -2,21 +2,24 @@
 
 import dataclasses
 
+import keras
 import keras_hub
 import tensorflow as tf
 
-from keras_roberta.checkpoints.hugging_face import HuggingFaceHead, label_entries, label_names
+from keras_roberta.checkpoints.hugging_face import (
+    HuggingFaceHead,
+    classifier_dropout,
+    label_entries,
+    label_names,
+)
 from keras_roberta.checkpoints.hugging_face_names import classifier_weights
 from keras_roberta.errors import InputError
 from keras_roberta.layers import ClassificationHead
 from keras_roberta.layers.gather import FIRST
-from keras_roberta.models.roberta_backbone import (
-    RobertaBackbone,
-    check_sequence_length,
-    layer_weights,
-)
+from keras_roberta.models.roberta_backbone import layer_weights
 from keras_roberta.schemas import Schema
 from keras_roberta.tasks.exported_head import ExportedHead
+from keras_roberta.tasks.output_activation import activation_name, logits_of
 from keras_roberta.tasks.task import RobertaTask
 
 
@@ -31,13 +34,21 @@ class RobertaSequenceTask(RobertaTask, keras_hub.models.TextClassifier):
         num_outputs: columns of the logits.
         preprocessor: a `RobertaPreprocessor`, or None to take token ids only.
         dropout: rate in the head; the backbone's by default.
+        hidden_dim: width of the first dense layer; the backbone's by default.
+        activation: on the logits, see `output_activation`. Answers and exports do not depend on it.
     """
 
-    backbone_cls = RobertaBackbone
-
-    def __init__(self, backbone, num_outputs, preprocessor=None, dropout=None, **kwargs):
-        check_sequence_length(preprocessor, backbone)
-
+    def __init__(
+        self,
+        backbone,
+        num_outputs,
+        preprocessor=None,
+        dropout=None,
+        *,
+        hidden_dim=None,
+        activation=None,
+        **kwargs,
+    ):
         # === Layers ===
         self.backbone = backbone
         self.preprocessor = preprocessor
@@ -45,19 +56,27 @@ class RobertaSequenceTask(RobertaTask, keras_hub.models.TextClassifier):
             backbone.config,
             num_outputs,
             dropout=dropout,
+            hidden_dim=hidden_dim,
             dtype=backbone.dtype_policy,
             name="classification_head",
         )
 
         # === Functional model ===
+        self.activation = activation_name(activation)  # read by `compile`
         outputs = self.head(backbone.output_at(FIRST))  # (batch, num_outputs)
+        if self.activation is not None:
+            outputs = keras.activations.get(self.activation)(outputs)
         super().__init__(inputs=backbone.input, outputs=outputs, **kwargs)
 
         # === Config ===
         self.dropout = dropout
+        self.hidden_dim = hidden_dim
 
     def get_config(self):
-        return {**super().get_config(), "dropout": self.dropout}
+        return {**super().get_config(), "dropout": self.dropout, "hidden_dim": self.hidden_dim}
+
+    def as_logits(self, outputs):
+        return logits_of(outputs, self.activation)
 
     # === Checkpoints ===
 
@@ -79,12 +98,17 @@ class RobertaSequenceTask(RobertaTask, keras_hub.models.TextClassifier):
         return layer_weights("dense", self.head.dense) | layer_weights("out", self.head.logits)
 
     def hugging_face_settings(self):
-        return label_entries(getattr(self.preprocessor, "labels", None), self.head.num_classes)
+        labels = getattr(self.preprocessor, "labels", None)
+        entries = label_entries(labels, self.head.num_classes)
+        return {**entries, "classifier_dropout": self.dropout}
 
     @staticmethod
     def settings_from_hugging_face(head, config):
-        names = label_names(config)
-        return {"num_classes": len(head["out/bias"]), "preprocessor": {"labels": names}}
+        return {
+            "num_classes": len(head["out/bias"]),
+            "dropout": classifier_dropout(config),
+            "preprocessor": {"labels": label_names(config)},
+        }
 
 
 class SequenceHead(ExportedHead):

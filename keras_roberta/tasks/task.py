@@ -7,6 +7,8 @@ import numpy as np
 
 from keras_roberta.data.examples.preprocessor import RobertaPreprocessor
 from keras_roberta.errors import InputError
+from keras_roberta.models.resized_vocabulary import copy_weights
+from keras_roberta.models.token_inputs import TokenInputs
 from keras_roberta.tasks.class_losses import on_logits
 from keras_roberta.tasks.fit_on_texts import FitOnTexts
 from keras_roberta.tasks.from_preset import TaskFromPreset
@@ -15,7 +17,7 @@ from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
 from keras_roberta.training.step.composed_train_step import ComposedTrainStep
 
 
-class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset):
+class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset, TokenInputs):
     """Mixed into a KerasHub task, before it in the bases.
 
     A task is declared in one file: a subclass with
@@ -44,6 +46,39 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         settle_quantized_policies(self)
+
+    @property
+    def pad_token_id(self):
+        return self.backbone.config.pad_token_id
+
+    def resize_vocabulary(self, vocabulary_size=None, *, tokenizer=None):
+        """A task with the same weights and another number of tokens, compiled anew.
+
+        New rows of the token embedding, and of the output matrix and bias where there are any, are
+        near the mean of the others; see `models.resized_vocabulary`.
+
+        Args:
+            vocabulary_size: rows of the token embedding; by default as many as the tokenizer needs.
+            tokenizer: for the new task's preprocessor, such as this one's with tokens added.
+
+        Raises:
+            InputError: the tokenizer has more tokens, or the model has adapters.
+        """
+        settings = self.get_config()
+        for name in ("backbone", "preprocessor", "name"):
+            del settings[name]
+        preprocessor = self.preprocessor
+        if tokenizer is not None:
+            cls = type(preprocessor) if preprocessor is not None else self.preprocessor_cls
+            longest = {"sequence_length": self.backbone.config.max_sequence_length}
+            known = preprocessor.get_config() if preprocessor is not None else longest
+            preprocessor = cls(tokenizer=tokenizer, **known)
+        if vocabulary_size is None:
+            vocabulary_size = _tokenizer_of(preprocessor).vocabulary_size
+        backbone = self.backbone.resize_vocabulary(vocabulary_size)
+        resized = type(self)(backbone=backbone, preprocessor=preprocessor, **settings)
+        copy_weights(self, resized)
+        return resized
 
     # === What the outputs mean ===
 
@@ -84,7 +119,12 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset):
         Args:
             x: texts or features, as for `predict`.
         """
-        return self.schema.outputs(self.predict(x, batch_size=batch_size, verbose=0))
+        outputs = self.predict(x, batch_size=batch_size, verbose=0)
+        return self.schema.outputs(self.as_logits(outputs))
+
+    def as_logits(self, outputs):
+        """What `predict` gives as logits, for tasks that may have an activation on them."""
+        return outputs
 
     def answers(self, x, batch_size=None, *, all_scores=False, **options):
         """Readable predictions: one dict of plain values a text.
@@ -189,3 +229,10 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset):
     def prepare_batches(self, dataset, predicting=False):
         """A last step over batches of features, for tasks that make their own targets."""
         return dataset
+
+
+def _tokenizer_of(preprocessor):
+    tokenizer = getattr(preprocessor, "tokenizer", None)
+    if tokenizer is None:
+        raise InputError("vocabulary_size: give it, or a tokenizer")
+    return tokenizer

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.errors import InputError
+from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.schemas import OneLabel
 from keras_roberta.tasks.class_losses import class_targets, takes_class_numbers
 from keras_roberta.tasks.registry import task_class_of
@@ -32,9 +33,12 @@ class RobertaTextClassifier(RobertaSequenceTask):
         num_classes: number of logits, at least 2; by default that of the preprocessor's labels.
         preprocessor: a `RobertaPreprocessor`, or None to take token ids only.
         dropout: rate in the head; the backbone's by default.
+        activation: on the logits, such as "softmax" for probabilities; none by default. `answers`
+            and exported files give the same with it and without.
+        hidden_dim: width of the head's first layer; the backbone's by default.
 
     Returns:
-        float32 logits (batch, num_classes)
+        float32 logits (batch, num_classes), or what `activation` makes of them
 
     Example:
     ```python
@@ -45,6 +49,8 @@ class RobertaTextClassifier(RobertaSequenceTask):
     ```
     """
 
+    # Of the tasks for texts this is the one that `keras_hub.models.TextClassifier` opens.
+    backbone_cls = RobertaBackbone
     schema_cls = OneLabel
     hugging_face = sequence_head("single_label_classification")
 
@@ -53,7 +59,16 @@ class RobertaTextClassifier(RobertaSequenceTask):
             return RobertaTextRegressor(backbone, *args, **kwargs)
         return super().__new__(cls)
 
-    def __init__(self, backbone, num_classes=None, preprocessor=None, dropout=None, **kwargs):
+    def __init__(
+        self,
+        backbone,
+        num_classes=None,
+        preprocessor=None,
+        dropout=None,
+        activation=None,
+        hidden_dim=None,
+        **kwargs,
+    ):
         labels = getattr(preprocessor, "labels", None)
         num_classes = len(labels or ()) if num_classes is None else num_classes
         if num_classes < 2:
@@ -61,18 +76,31 @@ class RobertaTextClassifier(RobertaSequenceTask):
                 f"num_classes must be at least 2; got {num_classes}; RobertaTextRegressor has one"
             )
         OneLabel(num_classes, labels)  # checks the names
-        super().__init__(backbone, num_classes, preprocessor, dropout, **kwargs)
+        super().__init__(
+            backbone,
+            num_classes,
+            preprocessor,
+            dropout,
+            activation=activation,
+            hidden_dim=hidden_dim,
+            **kwargs,
+        )
         self.num_classes = num_classes
 
     def get_config(self):
-        return {**super().get_config(), "num_classes": self.num_classes}
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "activation": self.activation,
+        }
 
     @property
     def schema(self):
         return OneLabel(self.num_classes, getattr(self.preprocessor, "labels", None))
 
     def default_loss(self):
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        of_probabilities = self.activation in ("softmax", "sigmoid")
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=not of_probabilities)
 
     def default_metrics(self):
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from keras_roberta.checkpoints.hugging_face import classifier_dropout
 from keras_roberta.schemas import Value
 from keras_roberta.tasks.sequence_task import RobertaSequenceTask, SequenceHead, sequence_head
 
@@ -15,6 +16,7 @@ class RobertaTextRegressor(RobertaSequenceTask):
         backbone: a `RobertaBackbone`.
         preprocessor: a `RobertaPreprocessor`, or None to take token ids only.
         dropout: rate in the head; the backbone's by default.
+        hidden_dim: width of the head's first layer; the backbone's by default.
 
     Returns:
         float32 (batch, 1)
@@ -29,8 +31,8 @@ class RobertaTextRegressor(RobertaSequenceTask):
     schema_cls = Value
     hugging_face = sequence_head("regression")
 
-    def __init__(self, backbone, preprocessor=None, dropout=None, **kwargs):
-        super().__init__(backbone, 1, preprocessor, dropout, **kwargs)
+    def __init__(self, backbone, preprocessor=None, dropout=None, hidden_dim=None, **kwargs):
+        super().__init__(backbone, 1, preprocessor, dropout, hidden_dim=hidden_dim, **kwargs)
 
     @property
     def schema(self):
@@ -58,7 +60,7 @@ class RobertaTextRegressor(RobertaSequenceTask):
 
     @staticmethod
     def settings_from_hugging_face(head, config):
-        return {}
+        return {"dropout": classifier_dropout(config)}
 
 
 class ValueHead(SequenceHead):

@@ -9,6 +9,7 @@ from hugging_face_files import CLASSIFIER, CONFIG, MASKED_LM, SHAPES, random_sta
 from keras_roberta.checkpoints import hugging_face, hugging_face_weights
 from keras_roberta.checkpoints.hugging_face import HuggingFaceHead
 from keras_roberta.checkpoints.hugging_face_names import (
+    OUTPUT_PROJECTION,
     classifier_weights,
     linear_head_weights,
     masked_lm_weights,
@@ -19,7 +20,7 @@ CLASSIFIER_HEAD = HuggingFaceHead(
     "RobertaForSequenceClassification", classifier_weights, ("classifier.dense.",)
 )
 MASKED_LM_HEAD = HuggingFaceHead(
-    "RobertaForMaskedLM", masked_lm_weights, ("lm_head.",), tied=("lm_head.decoder.weight",)
+    "RobertaForMaskedLM", masked_lm_weights, ("lm_head.",), tied=OUTPUT_PROJECTION
 )
 
 
@@ -112,13 +113,17 @@ def test_the_output_bias_has_two_names(state):
     assert_same(load_head(state, MASKED_LM_HEAD), expected)
 
 
-def test_the_output_matrix_must_be_tied(state):
+def test_whether_the_output_matrix_is_the_embedding(state):
     embedding = state["roberta.embeddings.word_embeddings.weight"]
+    assert not hugging_face_weights.has_own_output_matrix(state)
     state["lm_head.decoder.weight"] = embedding
-    load_head(state, MASKED_LM_HEAD)
+    assert not hugging_face_weights.has_own_output_matrix(state)
     state["lm_head.decoder.weight"] = embedding + 1
-    with pytest.raises(InputError, match="lm_head.decoder.weight differs"):
-        load_head(state, MASKED_LM_HEAD)
+    assert hugging_face_weights.has_own_output_matrix(state)
+    untied = hugging_face_weights.load_head(
+        state, MASKED_LM_HEAD, CONFIG.replace(tie_word_embeddings=False)
+    )
+    np.testing.assert_array_equal(untied["output_projection"], embedding + 1)
 
 
 def test_missing_tensors_are_named(state):

@@ -155,6 +155,11 @@ def test_reads_tensors(tmp_path, save):
     assert state["bf16"].dtype == state["f16"].dtype == state["f64"].dtype == np.float32
 
 
+def test_a_trainers_state_around_the_weights(tmp_path):
+    save_zip(tmp_path / "pytorch_model.bin", {"state_dict": tensors(), "epoch": 3})
+    assert set(open_state_dict(tmp_path)) == set(tensors())
+
+
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_reads_pickle_protocol(tmp_path, protocol):
     save_zip(tmp_path / "pytorch_model.bin", tensors(), protocol)

@@ -261,6 +261,20 @@ def test_candidates_are_compared_by_id():
     assert comparison.largest_change == pytest.approx(0.2)  # of 9, from 0.3 to 0.1
 
 
+def test_candidates_that_only_one_has_are_a_change():
+    one = {
+        "token_ids": np.array([[[7, 8]]]),
+        "scores": np.array([[[0.5, 0.2]]]),
+        "num_masks": np.array([1]),
+    }
+    other = {**one, "token_ids": np.array([[[5, 6]]]), "scores": np.array([[[0.4, 0.3]]])}
+    # 7 is at most 0.3 there, as the last that is told.
+    for found, expected in ((one, other), (other, one)):
+        comparison = MaskedTokens(4).compare(found, expected)
+        assert comparison.agreement == 0.0
+        assert comparison.largest_change == pytest.approx(0.2)
+
+
 def test_names_are_distinct_and_as_many_as_classes():
     with pytest.raises(InputError, match="num_classes is 3, but 2 labels"):
         OneLabel(3, ("a", "b"))

@@ -1,10 +1,13 @@
 """From strings to the two arrays that the encoder takes."""
 
+import os
 from collections.abc import Mapping
+from typing import Any, Self
 
 import keras
 import numpy as np
 
+from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.data.examples.label_names import class_numbers, flat_labels
 from keras_roberta.data.examples.preprocess_in_graph import (
     features_in_graph,
@@ -14,6 +17,7 @@ from keras_roberta.data.examples.preprocess_in_graph import (
 from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.errors import InputError
 from keras_roberta.tokenizers import open_tokenizer
+from keras_roberta.unknown_arguments import refuse_unknown
 
 # Rows are padded up to one of these, so that a compiled step meets a handful of shapes.
 LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
@@ -31,6 +35,9 @@ def _is_one_text(x):
     elif isinstance(x, tuple) and len(x) == 2 and hasattr(x[0], "shape"):
         x, _ = x
     return isinstance(x, (str, bytes)) or getattr(x, "shape", None) == ()
+
+
+_OF_KERAS = ("name", "trainable", "dtype")  # every layer's
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
@@ -58,13 +65,36 @@ class RobertaPreprocessor(keras.layers.Layer):
     settings = ("sequence_length", "labels")  # arguments that a preset keeps
 
     def __init__(self, tokenizer=None, sequence_length=512, labels=None, **kwargs):
-        super().__init__(trainable=False, **kwargs)
+        refuse_unknown(type(self).__name__, kwargs, ("tokenizer", *self.settings, *_OF_KERAS))
+        super().__init__(**{"trainable": False, **kwargs})
         self.built = True  # it has no weights; Keras's `quantize` asks
         self.tokenizer = tokenizer
         self.sequence_length = int(sequence_length)
         if self.sequence_length < 3:
             raise InputError(f"sequence_length must be at least 3; got {sequence_length}")
         self.labels = tuple(str(label) for label in labels) if labels else None
+
+    @classmethod
+    def from_preset(cls, preset: str | os.PathLike, **kwargs: Any) -> Self:
+        """The preprocessor of a checkpoint: its tokenizer, its sequence length and its labels.
+
+        Args:
+            preset: as for a task's `from_preset`.
+            **kwargs: other values for arguments of the constructor. A `sequence_length` beyond the
+                model's positions is cut to them.
+
+        Raises:
+            InputError: names the file or argument that is wrong.
+        """
+        refuse_unknown(f"{cls.__name__}.from_preset", kwargs, ("tokenizer", *cls.settings))
+        source = open_checkpoint(preset)
+        saved = source.preprocessor_settings()
+        arguments = {name: saved[name] for name in cls.settings if name in saved} | kwargs
+        longest = source.config.max_sequence_length
+        arguments["sequence_length"] = min(arguments.get("sequence_length") or longest, longest)
+        if arguments.get("tokenizer") is None:
+            arguments["tokenizer"] = source.tokenizer()
+        return cls(**arguments)
 
     def __call__(self, x, y=None, sample_weight=None):
         one = _is_one_text(x)
@@ -143,3 +173,14 @@ class RobertaPreprocessor(keras.layers.Layer):
 
     def save_to_preset(self, preset_dir):
         self.tokenizer.save(f"{preset_dir}/assets/tokenizer")
+
+    # KerasHub calls these where one of its base classes, such as `keras_hub.models.TextClassifier`,
+    # opens a preset of ours: of a task, and of an encoder alone.
+
+    def load_preset_assets(self, preset):
+        self.tokenizer = open_tokenizer(preset)
+
+    @classmethod
+    def _add_missing_kwargs(cls, loader, kwargs):
+        made = cls.from_preset(loader.preset, **kwargs)
+        return {"tokenizer": made.tokenizer, **made.get_config()}

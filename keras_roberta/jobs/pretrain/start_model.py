@@ -8,8 +8,7 @@ from keras_roberta.data.corpus.shards import Shards
 from keras_roberta.data.pretraining.cooccurrence import check_vectors, token_vectors
 from keras_roberta.errors import InputError
 from keras_roberta.jobs.pretrain.options import PretrainingOptions
-from keras_roberta.models.roberta_backbone import RobertaBackbone
-from keras_roberta.tasks.from_preset import check_vocabulary
+from keras_roberta.models.roberta_backbone import RobertaBackbone, check_tokenizer
 from keras_roberta.tasks.pretrainer import RobertaPretrainer
 from keras_roberta.training.runs.progress import waiting
 from keras_roberta.training.workers.exchange import Exchange
@@ -90,7 +89,7 @@ def _check(source, shards, options):
             f"{options.preset}: has another tokenizer than the shards in {shards.directory}; "
             f"prepare the corpus again with --tokenizer {options.preset}"
         )
-    check_vocabulary(tokenizer, source)
+    check_tokenizer(tokenizer, source.config, options.preset)
     positions = source.config.max_sequence_length
     if options.longest_sequence > positions:
         raise InputError(

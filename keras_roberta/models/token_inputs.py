@@ -1,0 +1,57 @@
+"""Inputs that a model is called without are made from its token ids."""
+
+import keras
+from keras import ops
+
+from keras_roberta.errors import InputError
+
+
+class TokenInputs:
+    """Mixed into a functional model with a `pad_token_id`, before it in the bases.
+
+    It may then be called, trained and evaluated on token ids alone, or on a dict that lacks some of
+    its inputs.
+    """
+
+    def __call__(self, inputs, *args, **kwargs):
+        inputs = completed(inputs, self.input, pad_token_id=self.pad_token_id)
+        return super().__call__(inputs, *args, **kwargs)
+
+
+def completed(inputs, expected, *, pad_token_id: int):
+    """The inputs of a model, all there.
+
+    Args:
+        inputs: int (batch, length), token ids; or a dict of inputs with `token_ids`.
+        expected: dict of the model's inputs by name.
+        pad_token_id: tokens with this id are padding, where there is no `padding_mask`.
+
+    Returns:
+        dict with those that were missing: `padding_mask` by the padding's id, every position as
+        `mask_positions`, zeros for others.
+
+    Raises:
+        InputError: there are no token ids.
+    """
+    if not isinstance(inputs, dict):
+        inputs = {"token_ids": inputs}
+    missing = [name for name in expected if inputs.get(name) is None]
+    if not missing:
+        return inputs
+    if "token_ids" in missing:
+        raise InputError(
+            f"token_ids are missing: the model takes {', '.join(expected)}; got "
+            f"{', '.join(inputs) or 'nothing'}"
+        )
+    token_ids = inputs["token_ids"]
+    if not isinstance(token_ids, keras.KerasTensor):
+        token_ids = ops.convert_to_tensor(token_ids, "int32")
+    if len(token_ids.shape) != 2:
+        raise InputError(
+            f"token_ids must be of the shape (batch, length); got {tuple(token_ids.shape)}"
+        )
+    zeros = ops.zeros_like(token_ids)
+    made = {"padding_mask": ops.cast(token_ids != pad_token_id, "int32")}
+    if "mask_positions" in missing:
+        made["mask_positions"] = zeros + ops.arange(ops.shape(token_ids)[1], dtype="int32")
+    return {**inputs, "token_ids": token_ids, **{name: made.get(name, zeros) for name in missing}}

@@ -1,0 +1,57 @@
+"""Arguments that a function does not have are refused, with the nearest name that it has."""
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+
+from keras_roberta.errors import InputError
+
+
+class UnknownArgument(InputError, TypeError):
+    """An argument that a function or class does not have; a TypeError, as Python's own is."""
+
+
+def refuse_unknown(where: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raises an `UnknownArgument` for the first name that is not known.
+
+    Args:
+        where: the function or class, for the message.
+        given: names of arguments.
+        known: those that there are.
+    """
+    known = sorted(known)
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+            raise UnknownArgument(f"{where} has no argument {name!r}; {hint}")
+
+
+def named_arguments(function: Callable) -> Callable:
+    """The same function or class, which refuses unknown arguments as `refuse_unknown` does.
+
+    For public functions, and classes' constructors, that take no `**kwargs`.
+
+    >>> @named_arguments
+    ... def cut(text, length=3): ...
+    >>> try:
+    ...     cut("abcd", lenght=2)
+    ... except InputError as error:
+    ...     print(error)
+    cut has no argument 'lenght'; did you mean length?
+    """
+    if isinstance(function, type):
+        function.__init__ = named_arguments(function.__init__)
+        return function
+    parameters = inspect.signature(function).parameters
+    names = [name for name, p in parameters.items() if p.kind is not p.POSITIONAL_ONLY]
+    known = [name for name in names if name not in ("self", "cls")]
+    where = function.__qualname__.removesuffix(".__init__")
+
+    @functools.wraps(function)
+    def checked(*args, **kwargs):
+        refuse_unknown(where, kwargs, known)
+        return function(*args, **kwargs)
+
+    return checked
