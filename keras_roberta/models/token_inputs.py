@@ -43,9 +43,14 @@ def completed(inputs, expected, *, pad_token_id: int):
             f"token_ids are missing: the model takes {', '.join(expected)}; got "
             f"{', '.join(inputs) or 'nothing'}"
         )
+    inputs = {
+        name: value
+        if isinstance(value, keras.KerasTensor)
+        else ops.convert_to_tensor(value, "int32")
+        for name, value in inputs.items()
+        if name in expected and name not in missing
+    }
     token_ids = inputs["token_ids"]
-    if not isinstance(token_ids, keras.KerasTensor):
-        token_ids = ops.convert_to_tensor(token_ids, "int32")
     if len(token_ids.shape) != 2:
         raise InputError(
             f"token_ids must be of the shape (batch, length); got {tuple(token_ids.shape)}"
@@ -54,4 +59,4 @@ def completed(inputs, expected, *, pad_token_id: int):
     made = {"padding_mask": ops.cast(token_ids != pad_token_id, "int32")}
     if "mask_positions" in missing:
         made["mask_positions"] = zeros + ops.arange(ops.shape(token_ids)[1], dtype="int32")
-    return {**inputs, "token_ids": token_ids, **{name: made.get(name, zeros) for name in missing}}
+    return {**inputs, **{name: made.get(name, zeros) for name in missing}}
