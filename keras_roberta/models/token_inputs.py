@@ -43,13 +43,8 @@ def completed(inputs, expected, *, pad_token_id: int):
             f"token_ids are missing: the model takes {', '.join(expected)}; got "
             f"{', '.join(inputs) or 'nothing'}"
         )
-    inputs = {
-        name: value
-        if isinstance(value, keras.KerasTensor)
-        else ops.convert_to_tensor(value, "int32")
-        for name, value in inputs.items()
-        if name in expected and name not in missing
-    }
+    given = [name for name in expected if name not in missing]
+    inputs = {name: _as_tensor(inputs[name]) for name in given}
     token_ids = inputs["token_ids"]
     if len(token_ids.shape) != 2:
         raise InputError(
@@ -60,3 +55,7 @@ def completed(inputs, expected, *, pad_token_id: int):
     if "mask_positions" in missing:
         made["mask_positions"] = zeros + ops.arange(ops.shape(token_ids)[1], dtype="int32")
     return {**inputs, **{name: made.get(name, zeros) for name in missing}}
+
+
+def _as_tensor(x):
+    return x if isinstance(x, keras.KerasTensor) else ops.convert_to_tensor(x, "int32")
