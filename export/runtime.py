@@ -15,12 +15,14 @@ from keras_roberta.export.padded_rows import as_features, cut, reordered, stacke
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.schemas import schema_from_dict
 from keras_roberta.tokenizers import Tokenizer, byte_buffer
+from keras_roberta.unknown_arguments import named_arguments
 
 # A text goes first to the signature that holds it at this many bytes a token, as English has, and
 # on to a longer one where it turns out to have more tokens.
 LIKELY_BYTES_PER_TOKEN = 4
 
 
+@named_arguments
 def load(
     path: str | os.PathLike, tokenizer: Tokenizer | None = None, threads: int | None = None
 ) -> Runner:

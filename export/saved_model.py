@@ -24,6 +24,7 @@ from keras_roberta.export.serving_warmup import write_warmup_requests
 from keras_roberta.export.task_graph import TaskGraph
 from keras_roberta.export.verify import verify
 from keras_roberta.files.atomic_write import atomic_directory
+from keras_roberta.unknown_arguments import refuse_misspelt
 
 
 def to_saved_model(
@@ -76,6 +77,7 @@ def to_saved_model(
         InputError: the directory exists, or an argument or the task is not supported.
         ExportMismatch: the model's answers differ from the task's. Nothing is written.
     """
+    refuse_misspelt(to_saved_model, head_options, getattr(task, "export_options", ()))
     for name in OF_TFLITE:
         if name in head_options:
             raise InputError(

@@ -33,6 +33,7 @@ from keras_roberta.export.tflite_rewrites import name_layers
 from keras_roberta.export.verify import verify
 from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.tokenizers import byte_buffer
+from keras_roberta.unknown_arguments import refuse_misspelt
 
 # Room for the UTF-8 of a text that fills a signature: English has four to five bytes a token.
 BYTES_PER_TOKEN = 8
@@ -98,6 +99,7 @@ def to_tflite(
             cost; or the file would be slow, because XNNPACK does not run its encoder in one piece.
             Nothing is written.
     """
+    refuse_misspelt(to_tflite, head_options, getattr(task, "export_options", ()))
     check_choice("quantization", quantization, SCHEMES)
     scheme = SCHEMES[quantization]
     check_calibration(scheme, calibration)

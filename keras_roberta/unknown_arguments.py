@@ -28,6 +28,21 @@ def refuse_unknown(where: str, given: Iterable[str], known: Iterable[str]) -> No
             raise UnknownArgument(f"{where} has no argument {name!r}; {hint}")
 
 
+def refuse_misspelt(function: Callable, given: Iterable[str], known: Iterable[str] = ()) -> None:
+    """As `refuse_unknown`, for the `**kwargs` of a function, where only a near name is refused.
+
+    What is near to nothing is left to whoever takes the arguments.
+
+    Args:
+        known: names that may be in `**kwargs`.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    known = {*known, *(p.name for p in parameters if p.kind is not p.VAR_KEYWORD)}
+    for name in given:
+        if name not in known and difflib.get_close_matches(name, known, 1):
+            refuse_unknown(function.__name__, [name], known)
+
+
 def named_arguments(function: Callable) -> Callable:
     """The same function or class, which refuses unknown arguments as `refuse_unknown` does.
 
@@ -47,7 +62,8 @@ def named_arguments(function: Callable) -> Callable:
     parameters = inspect.signature(function).parameters
     names = [name for name, p in parameters.items() if p.kind is not p.POSITIONAL_ONLY]
     known = [name for name in names if name not in ("self", "cls")]
-    where = function.__qualname__.removesuffix(".__init__")
+    # Of a constructor the class's name, of a method its own.
+    where = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
 
     @functools.wraps(function)
     def checked(*args, **kwargs):

@@ -5,6 +5,7 @@ from typing import Any
 
 from keras_roberta.checkpoints.formats import format_named
 from keras_roberta.checkpoints.hugging_face_names import HuggingFaceHead
+from keras_roberta.unknown_arguments import named_arguments
 
 
 class PresetMixin:
@@ -17,6 +18,7 @@ class PresetMixin:
 
     hugging_face: HuggingFaceHead | None = None
 
+    @named_arguments
     def save_to_preset(self, preset_dir: str | os.PathLike, max_shard_size: float = 10) -> None:
         """Writes a preset directory that `from_preset` reads.
 
@@ -31,6 +33,7 @@ class PresetMixin:
         """
         format_named("keras").save(self, expanded(preset_dir), max_shard_size=max_shard_size)
 
+    @named_arguments
     def save_to_hugging_face(
         self, directory: str | os.PathLike, *, drop_heads: bool = False
     ) -> None:

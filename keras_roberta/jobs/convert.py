@@ -8,8 +8,10 @@ from keras_roberta.errors import InputError
 from keras_roberta.files.output_directory import check_output_directory
 from keras_roberta.jobs.options.convert import ConvertOptions
 from keras_roberta.tasks.registry import task_class_of
+from keras_roberta.unknown_arguments import named_arguments
 
 
+@named_arguments
 def convert(
     model: str | os.PathLike,
     out: str | os.PathLike,

@@ -18,8 +18,10 @@ from keras_roberta.reports.side_by_side import check_same_kind
 from keras_roberta.reports.size_on_disk import bytes_on_disk, short_name
 from keras_roberta.reports.table import as_table
 from keras_roberta.reports.write import write_json
+from keras_roberta.unknown_arguments import named_arguments
 
 
+@named_arguments
 def report(
     files: Sequence[str | Path],
     texts=None,

@@ -21,11 +21,12 @@ _OF_KERAS = ("name", "trainable", "compile")  # every task's
 class TaskFromPreset(PresetMixin):
     """Mixed into a KerasHub task, before it in the bases. It needs `preprocessor_cls`."""
 
+    def __new__(cls, *args, **kwargs):
+        # Before the constructor misses what is misspelt; Keras would pass over it.
+        refuse_unknown(cls.__name__, kwargs, {*_constructor_arguments(cls), *_OF_KERAS})
+        return super().__new__(cls)
+
     def __init__(self, *args, **kwargs):
-        # Keras would pass over what it does not know.
-        given = set(kwargs) - {"inputs", "outputs"}
-        known = {*_constructor_arguments(type(self)), *_OF_KERAS}
-        refuse_unknown(type(self).__name__, sorted(given), known)
         check_preprocessor(self.preprocessor, self.backbone)
         super().__init__(*args, **kwargs)
 

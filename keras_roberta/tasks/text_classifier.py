@@ -57,7 +57,7 @@ class RobertaTextClassifier(RobertaSequenceTask):
     def __new__(cls, backbone=None, num_classes=None, *args, **kwargs):
         if num_classes == 1 and cls is RobertaTextClassifier:
             return RobertaTextRegressor(backbone, *args, **kwargs)
-        return super().__new__(cls)
+        return super().__new__(cls, *args, **kwargs)
 
     def __init__(
         self,
