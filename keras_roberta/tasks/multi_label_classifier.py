@@ -89,10 +89,10 @@ class RobertaMultiLabelClassifier(RobertaSequenceTask):
         return ManyLabels(self.num_classes, labels, self.thresholds)
 
     def default_loss(self):
-        return keras.losses.BinaryCrossentropy(from_logits=self.activation is None)
+        return keras.losses.BinaryCrossentropy(from_logits=self.outputs_are_logits)
 
     def default_metrics(self):
-        threshold = 0.0 if self.activation is None else 0.5  # of logits, of probabilities
+        threshold = 0.0 if self.outputs_are_logits else 0.5
         return [keras.metrics.BinaryAccuracy(name="accuracy", threshold=threshold)]
 
     def exported_head(self):

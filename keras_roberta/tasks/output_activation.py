@@ -34,7 +34,7 @@ def activation_name(activation: Any) -> str | None:
     """
     try:
         name = keras.activations.serialize(keras.activations.get(activation))
-    except (TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError):  # it is not Keras's
         name = activation
     if not isinstance(name, str) or name not in _LOGITS:
         raise InputError(f"activation must be None or one of {', '.join(_LOGITS)}; got {name!r}")

@@ -75,6 +75,10 @@ class RobertaSequenceTask(RobertaTask, keras_hub.models.TextClassifier):
     def get_config(self):
         return {**super().get_config(), "dropout": self.dropout, "hidden_dim": self.hidden_dim}
 
+    @property
+    def outputs_are_logits(self):
+        return self.activation not in ("softmax", "sigmoid")
+
     def as_logits(self, outputs):
         return logits_of(outputs, self.activation)
 

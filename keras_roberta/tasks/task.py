@@ -42,6 +42,7 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset, TokenInputs):
     preprocessor_cls = RobertaPreprocessor
     schema_cls = None
     export_options: dict = {}
+    outputs_are_logits = True  # not probabilities, which losses read in another way
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -161,7 +162,8 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset, TokenInputs):
             optimizer = finetuning_optimizer()
         if isinstance(loss, str) and loss == "auto":
             loss = self.default_loss()
-        loss = on_logits(loss)
+        if self.outputs_are_logits:
+            loss = on_logits(loss)
         if isinstance(metrics, str) and metrics == "auto":
             metrics = self.default_metrics()
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)

@@ -99,8 +99,7 @@ class RobertaTextClassifier(RobertaSequenceTask):
         return OneLabel(self.num_classes, getattr(self.preprocessor, "labels", None))
 
     def default_loss(self):
-        of_probabilities = self.activation in ("softmax", "sigmoid")
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=not of_probabilities)
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=self.outputs_are_logits)
 
     def default_metrics(self):
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
