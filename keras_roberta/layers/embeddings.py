@@ -7,6 +7,7 @@ from keras_roberta.config import RobertaConfig
 from keras_roberta.layers.configured import ConfiguredLayer
 from keras_roberta.layers.dropout import RobertaDropout
 from keras_roberta.layers.initializers import make_initializer
+from keras_roberta.layers.look_up import look_up
 from keras_roberta.layers.tensor import Tensor
 
 
@@ -97,25 +98,13 @@ class RobertaEmbeddings(ConfiguredLayer):
         training: bool = False,
     ) -> Tensor:
         positions = position_ids(padding_mask, self.config.pad_token_id, segment_ids)
-        x = self._look_up(self.token_embedding, token_ids)  # (batch, length, hidden_dim)
-        x = x + self.position_embedding(positions)
+        x = look_up(self.token_embedding, token_ids)  # (batch, length, hidden_dim)
+        x = x + look_up(self.position_embedding, positions)
         if self.token_type_embedding is not None:
             if token_type_ids is None and self.token_type_embedding.quantization_mode is None:
                 # The same row for all tokens: adding it is faster than looking it up.
                 x = x + ops.cast(self.token_type_embedding.embeddings[0], x.dtype)
             else:
                 types = ops.zeros_like(token_ids) if token_type_ids is None else token_type_ids
-                x = x + self.token_type_embedding(types)
+                x = x + look_up(self.token_type_embedding, types)
         return self.dropout(self.norm(x), training=training)
-
-    @staticmethod
-    def _look_up(layer, token_ids):
-        # Of a TensorFlow variable only the rows are read: the optimizer updates it in place, and
-        # reading all of it after that would copy it. Keras's layer is called where this is not
-        # possible: on other backends, in compiled steps and with adapters (the table is a tensor
-        # there), for a variable on several devices (it has `values`), and for a quantised table.
-        table = getattr(layer.embeddings, "value", None)
-        rows = getattr(table, "sparse_read", None)
-        if rows is None or hasattr(table, "values") or layer.quantization_mode:
-            return layer(token_ids)
-        return ops.cast(rows(token_ids), layer.compute_dtype)
