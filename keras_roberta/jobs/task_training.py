@@ -40,7 +40,7 @@ def fit(
     Returns:
         list of dicts, one an epoch.
     """
-    with model.distribute_strategy.scope():
+    with FitWorkers(model).scope():
         if options.lora_rank:
             model.backbone.enable_lora(options.lora_rank)
         model.compile(

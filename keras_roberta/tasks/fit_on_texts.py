@@ -21,7 +21,7 @@ from keras_roberta.training.keras_internals import (
     is_validation_in_fit,
     learning_rate_schedule,
 )
-from keras_roberta.training.optimizer.schedules import LinearWarmupDecay
+from keras_roberta.training.optimizer.schedules import LinearWarmupDecay, check_rate_can_be_set
 from keras_roberta.training.runs.run_log import check_tensorboard
 
 logger = logging.getLogger("keras_roberta")
@@ -120,6 +120,7 @@ class FitOnTexts(MultiWorkerFit):
         )
         self._workers.check_scope()
         check_tensorboard(kwargs.get("callbacks"))
+        check_rate_can_be_set(self.optimizer, kwargs.get("callbacks"))
         if validation_data is not None:
             validation_data = self._validation_batches(
                 _as_columns(validation_data),
@@ -165,7 +166,7 @@ class FitOnTexts(MultiWorkerFit):
         if self._workers.several:
             x = self._workers.own_part(x)
         if not self.optimizer.built:  # inside the step it would be traced twice
-            with self.distribute_strategy.scope():
+            with self._workers.scope():
                 self.optimizer.build(self.trainable_variables)
         with _errors_of(data):
             return keras.Model.fit(

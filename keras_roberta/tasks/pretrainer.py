@@ -2,7 +2,6 @@
 
 import keras
 import keras_hub
-import tensorflow as tf
 from keras import ops
 
 from keras_roberta.checkpoints.formats import open_checkpoint
@@ -191,11 +190,28 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
             **kwargs,
         )
 
-    def train_step(self, data):
-        return super().train_step(_shares(data, self.gradient_accumulation_steps))
+    def train_step(self, *arguments):
+        *state, data = arguments  # on JAX the state comes first
+        return super().train_step(*state, self._shares(data, self.gradient_accumulation_steps))
 
-    def test_step(self, data):
-        return super().test_step(_shares(data, 1))
+    def test_step(self, *arguments):
+        *state, data = arguments
+        return super().test_step(*state, self._shares(data, 1))
+
+    def _shares(self, data, parts):
+        """A batch whose sample weights sum to `parts` in each objective, over all replicas.
+
+        The loss summed over the batch is then the objective's mean times `parts`, and that of each
+        of `parts` parts has the size of a mean.
+        """
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        shares = {}
+        for name, target in y.items():
+            weight = None if sample_weight is None else sample_weight.get(name)
+            weight = ops.ones_like(target, "float32") if weight is None else weight
+            total = self._workers.sum_over_replicas(ops.sum(weight))
+            shares[name] = ops.divide_no_nan(weight * parts, total)
+        return x, y, shares
 
     def get_metrics_result(self):
         """Keras's, with the perplexity of "mlm", and the same names where it is alone."""
@@ -269,23 +285,6 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
         if registered_name == "keras_roberta>RobertaMaskedLM":
             return {"objectives": ("mlm",), "preprocessor": settings["preprocessor"]}
         return None
-
-
-def _shares(data, parts):
-    """A batch whose sample weights sum to `parts` in each objective, over all replicas.
-
-    The loss summed over the batch is then the objective's mean times `parts`, and that of each of
-    `parts` parts has the size of a mean.
-    """
-    replica = tf.distribute.get_replica_context()
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    shares = {}
-    for name, target in y.items():
-        weight = None if sample_weight is None else sample_weight.get(name)
-        weight = tf.ones_like(target, "float32") if weight is None else weight
-        total = replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.reduce_sum(weight))
-        shares[name] = tf.math.divide_no_nan(weight * parts, total)
-    return x, y, shares
 
 
 def _check(objectives, loss_weights, num_choices, token_labels):

@@ -72,6 +72,11 @@ def learning_rate_schedule(optimizer: keras.optimizers.Optimizer) -> Any:
     return getattr(inner_optimizer(optimizer), "_learning_rate", None)
 
 
+def set_learning_rate_schedule(optimizer: keras.optimizers.Optimizer, schedule: Any) -> None:
+    """Replaces what `learning_rate_schedule` gives; Keras would drop the variable of a number."""
+    optimizer._learning_rate = schedule
+
+
 def built_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
     """The model's variables that the optimizer was built with, in order."""
     return optimizer._trainable_variables

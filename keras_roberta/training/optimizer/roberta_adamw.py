@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from keras_roberta.errors import InputError
 from keras_roberta.training.finetuning_recipe import LEARNING_RATE, WARMUP, WEIGHT_DECAY
 from keras_roberta.training.keras_internals import (
     adam_moments,
@@ -15,11 +16,15 @@ from keras_roberta.training.keras_internals import (
     decays,
     drop_missing_gradients,
     is_overwritten,
+    learning_rate_schedule,
     moving_averages,
+    set_learning_rate_schedule,
     variable_index,
 )
 from keras_roberta.training.optimizer.rate_multipliers import RateMultipliers
 from keras_roberta.training.optimizer.schedules import warmup_and_decay
+
+_BY_SCHEDULE = -1.0
 
 # Biases, and the scales and offsets of layer norms: decay would pull a scale towards 0.
 NOT_DECAYED = ("bias", "gamma", "beta")
@@ -68,6 +73,11 @@ class RobertaAdamW(keras.optimizers.AdamW):
         **kwargs: Any,
     ):
         super().__init__(*args, **kwargs)
+        # The rate as a number; negative where a schedule decides. Saved with the moments.
+        self._rate = learning_rate_schedule(self)
+        if not isinstance(self._rate, keras.Variable):
+            start = keras.initializers.Constant(_BY_SCHEDULE)
+            self._rate = self.add_variable((), start, "float32", name="learning_rate")
         self.not_decayed = tuple(not_decayed)
         self.exclude_from_weight_decay(var_names=list(self.not_decayed))
         self._multipliers = RateMultipliers(learning_rate_multipliers)
@@ -79,6 +89,34 @@ class RobertaAdamW(keras.optimizers.AdamW):
     def learning_rate_multipliers(self) -> Mapping[str, float] | Callable[[str], float] | None:
         """The factors of the learning rate, as given."""
         return self._multipliers.given
+
+    rate_replaces_schedule = True  # where `learning_rate` is set to a number
+
+    @property
+    def adds_up_slices(self) -> bool:
+        """Whether the update is faster with `tf.IndexedSlices`, in which a row may stand twice."""
+        return self._fast
+
+    @property
+    def learning_rate(self) -> Any:
+        """The rate of the next step, a scalar tensor.
+
+        It can be set at any time, also in `fit` by callbacks such as
+        `keras.callbacks.ReduceLROnPlateau`. A number holds from then on, in the place of a
+        schedule; a schedule holds until a number is set.
+        """
+        return self._get_current_learning_rate()
+
+    @learning_rate.setter
+    def learning_rate(self, rate: Any) -> None:
+        if callable(rate):
+            set_learning_rate_schedule(self, rate)
+            self._rate.assign(_BY_SCHEDULE)
+            return
+        number = float(keras.ops.convert_to_numpy(rate))
+        if not number >= 0:
+            raise InputError(f"learning_rate must be a number of at least 0; got {number}")
+        self._rate.assign(number)
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         if self.built:
@@ -103,7 +141,7 @@ class RobertaAdamW(keras.optimizers.AdamW):
         if trainable_variables is not None:
             self.build(list(trainable_variables))
         if not self._fast or len(grads) == 0:
-            return super().apply(grads, trainable_variables)
+            return super().apply(_dense(grads), trainable_variables)
         variables = list(trainable_variables or built_variables(self))
         check_known(self, variables)
         self._apply_fast(*drop_missing_gradients(self, grads, variables))
@@ -125,7 +163,11 @@ class RobertaAdamW(keras.optimizers.AdamW):
             )
 
     def _get_current_learning_rate(self):
-        rate = super()._get_current_learning_rate()
+        rate = self._rate
+        if learning_rate_schedule(self) is not rate:
+            number = keras.ops.convert_to_tensor(rate)
+            scheduled = keras.ops.cast(super()._get_current_learning_rate(), number.dtype)
+            rate = keras.ops.where(number < 0, scheduled, number)
         return rate if self._rate_factor == 1.0 else rate * self._rate_factor
 
     def _by_factor(self, variables):
@@ -264,6 +306,9 @@ class RobertaAdamW(keras.optimizers.AdamW):
 
     def get_config(self) -> dict[str, Any]:
         config = {**super().get_config(), "not_decayed": list(self.not_decayed)}
+        number = float(keras.ops.convert_to_numpy(self._rate))
+        if number >= 0:  # set in the place of a schedule
+            config["learning_rate"] = number
         multipliers = self._multipliers.get_config()
         if multipliers is not None:  # older files do not have this entry
             config["learning_rate_multipliers"] = multipliers
@@ -275,6 +320,15 @@ class RobertaAdamW(keras.optimizers.AdamW):
     ) -> "RobertaAdamW":
         config = RateMultipliers.restored(config, custom_objects)
         return super().from_config(config, custom_objects)
+
+
+def _dense(gradients):
+    """Gradients without slices, which Keras's update would square each by itself."""
+    if keras.backend.backend() != "tensorflow":
+        return gradients
+    import tensorflow as tf
+
+    return [None if g is None else tf.convert_to_tensor(g) for g in gradients]
 
 
 def finetuning_optimizer(

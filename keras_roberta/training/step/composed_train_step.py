@@ -8,6 +8,7 @@ import keras
 
 from keras_roberta.errors import InputError
 from keras_roberta.layers.gpu import has_gpu
+from keras_roberta.training.keras_internals import learning_rate_schedule
 
 # The parts need the TensorFlow backend, so they are imported when they are used: tasks run on other
 # backends too.
@@ -31,6 +32,7 @@ class ComposedTrainStep:
     _gradient_fn = None
     _transforms = dict.fromkeys(_TRANSFORMS, ())
     _compiles_gradients = False
+    _traced_schedule = None
 
     def compile(
         self,
@@ -49,7 +51,8 @@ class ComposedTrainStep:
                 `tf.distribute` strategy (`training.step.compiled_gradients`). "auto" does so only
                 on GPUs: a CPU spends most time in matrix products, which are library calls in
                 either case, and each new shape of batch takes time to compile. The optimizer is
-                always compiled.
+                always compiled. On other backends than TensorFlow it is Keras's argument: on JAX
+                "auto" compiles the whole step.
             run_eagerly: True compiles neither forward nor backward pass. Only dropout and GELU
                 are still compiled.
             loss_transforms: functions that change the loss of a step; the first is applied first
@@ -67,8 +70,6 @@ class ComposedTrainStep:
             InputError: `gradient_accumulation_steps` is not a positive integer, a loss is a sum, or
                 a transform or accumulation is given and the backend is not TensorFlow.
         """
-        if jit_compile == "auto":
-            jit_compile = not run_eagerly and has_gpu()
         self._transforms = {
             "loss_transforms": tuple(loss_transforms),
             "gradient_transforms": tuple(gradient_transforms),
@@ -78,6 +79,8 @@ class ComposedTrainStep:
         if keras.backend.backend() == "tensorflow":
             from keras_roberta.training.step.training_step import make_gradient_function
 
+            if jit_compile == "auto":
+                jit_compile = not run_eagerly and has_gpu()
             self._compiles_gradients = bool(jit_compile) and not run_eagerly
             self._gradient_fn = make_gradient_function(
                 jit_compile=self._compiles_gradients,
@@ -100,9 +103,30 @@ class ComposedTrainStep:
                     'reduction="sum"; give it reduction="sum_over_batch_size"'
                 )
 
-    def train_step(self, data: Any, *args: Any) -> dict[str, Any]:
+    def make_train_function(self, force: bool = False) -> None:
+        """As Keras's, and made anew where the optimizer has got another learning rate schedule.
+
+        Keras would go on with the schedule that it has traced.
+        """
+        schedule = learning_rate_schedule(self.optimizer)
+        if self.train_function is not None and not force and schedule is self._traced_schedule:
+            return
+        super().make_train_function(force=True)
+        self._traced_schedule = schedule
+        function = self.train_function
+
+        def train(*arguments):
+            if learning_rate_schedule(self.optimizer) is schedule:
+                return function(*arguments)
+            self.make_train_function(force=True)  # a callback has set another
+            return self.train_function(*arguments)
+
+        self.train_function = train
+
+    def train_step(self, *arguments: Any) -> Any:
         if self._gradient_fn is None:
-            return super().train_step(data, *args)
+            return super().train_step(*arguments)  # on JAX (state, data)
+        (data,) = arguments
         self.optimizer.apply(self.gradients(data), self.trainable_variables)
         return self.get_metrics_result()
 

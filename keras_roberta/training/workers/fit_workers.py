@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from keras_roberta.errors import InputError
+from keras_roberta.layers.tensor import Tensor
 from keras_roberta.training.keras_internals import build_from_batch, without_strategy
 
 if TYPE_CHECKING:
@@ -57,12 +58,27 @@ class FitWorkers:
                     "its backbone included, within `with strategy.scope():`"
                 )
 
+    def scope(self) -> contextlib.AbstractContextManager[Any]:
+        """The context in which variables of the model are made."""
+        if keras.backend.backend() != "tensorflow":
+            return contextlib.nullcontext()
+        return self._model.distribute_strategy.scope()
+
     def check_divides(self, batch_size: int | None) -> None:
         """Raises an InputError if a batch of this size cannot be split evenly over the replicas."""
         if self.num_replicas > 1:
             from keras_roberta.training.workers.multi_worker import check_divides
 
             check_divides(self._model.distribute_strategy, batch_size)
+
+    def sum_over_replicas(self, value: Tensor) -> Tensor:
+        """The sum of a tensor over all replicas; called by each replica within a step."""
+        if keras.backend.backend() != "tensorflow":
+            return value
+        import tensorflow as tf
+
+        replica = tf.distribute.get_replica_context()
+        return replica.all_reduce(tf.distribute.ReduceOp.SUM, value)
 
     def number_of_chief(self, number: int) -> int:
         """Returns the chief's number, a 32-bit integer, to every worker.
