@@ -15,6 +15,7 @@ from keras_roberta.reports.write import write_report
 from keras_roberta.tasks.task import RobertaTask
 from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
 from keras_roberta.training.runs.progress import ProgressBar
+from keras_roberta.training.workers.fit_workers import FitWorkers
 
 
 def fit(

@@ -209,9 +209,7 @@ def test_callbacks_that_keep_weights(config, data, tmp_path):
     first, second = (entry for entry in seen if not isinstance(entry, int))
     assert not np.array_equal(first, second)
     np.testing.assert_array_equal(weights(task), first)
-    np.testing.assert_array_equal(
-        weights(keras.models.load_model(tmp_path / "2.keras")), second
-    )
+    np.testing.assert_array_equal(weights(keras.models.load_model(tmp_path / "2.keras")), second)
     task.load_weights(tmp_path / "2.weights.h5")
     np.testing.assert_array_equal(weights(task), second)
     assert list(tmp_path.glob("batch-*.keras"))

@@ -27,6 +27,7 @@ from keras_roberta.jobs.pretrain.run_directory import RunDirectory
 from keras_roberta.jobs.pretrain.start_model import start_from_cooccurrence, start_model
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.tasks.pretrainer import RobertaPretrainer
+from keras_roberta.training.needs_tensorflow import needs_tensorflow
 from keras_roberta.training.optimizer.pretraining import pretraining_optimizer
 from keras_roberta.training.runs.budget import Budget, BudgetSchedule, RunClock
 from keras_roberta.training.runs.divergence import StopDivergence
@@ -100,6 +101,7 @@ def pretrain(
     Raises:
         InputError: names the file, option or value that does not fit; or the run diverges.
     """
+    needs_tensorflow("pretrain", "fit a RobertaPretrainer on pretraining_batches yourself")
     strategy = strategy or tf.distribute.get_strategy()
     stages = options.stages(strategy.num_replicas_in_sync)
     shards = check_run(

@@ -9,6 +9,7 @@ import keras
 from keras_roberta.errors import InputError
 from keras_roberta.layers.gpu import has_gpu
 from keras_roberta.training.keras_internals import learning_rate_schedule
+from keras_roberta.training.needs_tensorflow import needs_tensorflow
 
 # The parts need the TensorFlow backend, so they are imported when they are used: tasks run on other
 # backends too.
@@ -89,11 +90,10 @@ class ComposedTrainStep:
             )
             if self._compiles_gradients:
                 jit_compile = False  # for Keras's own step, which fails under a strategy
-        elif any(self._transforms.values()) or self.gradient_accumulation_steps > 1:
-            raise InputError(
-                f"{', '.join(_TRANSFORMS)} and gradient_accumulation_steps need the backend "
-                f"tensorflow; this is {keras.backend.backend()}"
-            )
+        elif any(self._transforms.values()):
+            needs_tensorflow(" and ".join(_TRANSFORMS), "leave them out")
+        elif self.gradient_accumulation_steps > 1:
+            needs_tensorflow("gradient_accumulation_steps", "give them to a Keras optimizer")
         super().compile(*args, jit_compile=jit_compile, run_eagerly=run_eagerly, **kwargs)
         if self.gradient_accumulation_steps > 1 and not self.weighs_parts:
             losses = keras.tree.flatten(self.loss)

@@ -9,6 +9,7 @@ import keras
 from keras_roberta.errors import InputError
 from keras_roberta.layers.tensor import Tensor
 from keras_roberta.training.keras_internals import build_from_batch, without_strategy
+from keras_roberta.training.needs_tensorflow import needs_tensorflow
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -46,8 +47,15 @@ class FitWorkers:
         return self._model.distribute_strategy.num_replicas_in_sync
 
     def check_scope(self) -> None:
-        """Raises an InputError unless all weights were created in the strategy's scope."""
+        """Raises an InputError unless all weights were created in the strategy's scope.
+
+        On other backends than TensorFlow there is no strategy to be in.
+        """
         if keras.backend.backend() != "tensorflow":
+            import tensorflow as tf
+
+            if tf.distribute.has_strategy():
+                needs_tensorflow("a tf.distribute strategy", "leave its scope")
             return
         strategy = self._model.distribute_strategy
         for weight in self._model.weights:

@@ -5,9 +5,11 @@ import re
 import time
 from collections.abc import Iterator
 
+import keras
 import tensorflow as tf
 
 from keras_roberta.errors import InputError, WorkerLostError
+from keras_roberta.training.needs_tensorflow import needs_tensorflow
 from keras_roberta.training.workers.cluster import (
     Cluster,
     find_cluster,
@@ -30,7 +32,7 @@ def make_strategy(
         mirrored      all GPUs of this machine
         multiworker   all workers that TF_CONFIG or SLURM's variables name; this process is one
         auto          multiworker if they name any; else mirrored if there are several GPUs; else
-                      none
+                      none, as always on other Keras backends than TensorFlow
 
     Args:
         name: one of these names.
@@ -38,16 +40,20 @@ def make_strategy(
         patience: seconds to wait for the other workers.
 
     Raises:
-        InputError: the cluster cannot be read, a worker is missing, or a tensor or model was made
-            before.
+        InputError: the cluster cannot be read, a worker is missing, a tensor or model was made
+            before, or the Keras backend is another one.
     """
     if name not in STRATEGIES:
         raise InputError(f"strategy {name!r}: choose from {', '.join(STRATEGIES)}")
+    if name == "auto" and keras.backend.backend() != "tensorflow":
+        name = "none"
     if name in ("multiworker", "auto"):
         cluster = cluster or find_cluster()
     if name == "auto":
         gpus = tf.config.list_physical_devices("GPU")
         name = "multiworker" if cluster else "mirrored" if len(gpus) > 1 else "none"
+    if name != "none":
+        needs_tensorflow(f"strategy {name}", "leave the strategy out")
     if name == "none":
         return tf.distribute.get_strategy()
     if name == "mirrored":

@@ -1,0 +1,88 @@
+"""Trains every task of the contract on Keras's backend, from weights that are the same on all.
+
+KERAS_BACKEND=jax python backend_runs.py DIRECTORY
+
+DIRECTORY has a preset for each task, `RobertaTextClassifier/start` and so on. What comes out is
+written beside it: `jax.json`, and `jax`, a preset, and `jax.keras` of the trained task.
+"""
+
+import json
+import os
+import pathlib
+import sys
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import keras_roberta as kr  # before TensorFlow
+
+# isort: split
+import keras
+import numpy as np
+from task_cases import CASES
+
+from keras_roberta import export
+from keras_roberta.training.optimizer import finetuning_optimizer
+
+STEPS = 20
+
+
+def make_data(case, task):
+    """Arguments of `fit`: a single batch of ten rows, the same in every step."""
+    if callable(case.x):
+        return dict(x=case.x().take(1))
+    if case.y is not None:
+        return dict(x=list(case.x), y=case.y, batch_size=10, shuffle=False)
+    # Masks are drawn; here it is the first token of each text.
+    features = task.preprocessor(list(case.x))
+    targets = features["token_ids"][:, 1:2].copy()
+    features["token_ids"][:, 1] = task.preprocessor.tokenizer.mask_token_id
+    features["mask_positions"] = np.ones_like(targets)
+    weights = np.ones(targets.shape, "float32")
+    return dict(x=features, y=targets, sample_weight=weights, batch_size=10, shuffle=False)
+
+
+def train(task, data):
+    """The loss of each step."""
+    task.compile(finetuning_optimizer(1e-3))
+    return task.fit(**data, epochs=STEPS, verbose=0).history["loss"]
+
+
+def ask(case, task):
+    outputs = keras.tree.flatten(task.predict(case.asked, verbose=0))
+    return [np.asarray(output, "float64").tolist() for output in outputs]
+
+
+def run(case, directory, backend):
+    start = directory / case.class_name / "start"
+    cls = getattr(kr, case.class_name)
+    task = cls.from_preset(start)
+    data = make_data(case, task)
+    results = {"loss": train(task, data)}
+    measured = {name: value for name, value in data.items() if name != "shuffle"}
+    results["evaluated"] = task.evaluate(**measured, verbose=0, return_dict=True)["loss"]
+    results["outputs"] = ask(case, task)
+    task.save_to_preset(start.with_name(backend))
+    task.save(start.with_name(f"{backend}.keras"))
+    again = cls.from_preset(start)
+    again.backbone.enable_lora(2)
+    for weight in again.backbone.trainable_weights:  # they start at random
+        values = np.random.default_rng(3).normal(0, 0.1, weight.shape)
+        weight.assign(values.astype("float32"))
+    results["loss of adapters"] = train(again, data)
+    return results
+
+
+def main(directory):
+    backend = keras.backend.backend()
+    directory = pathlib.Path(directory)
+    results = {case.class_name: run(case, directory, backend) for case in CASES}
+    (directory / f"{backend}.json").write_text(json.dumps(results))
+    if backend != "tensorflow":
+        task = kr.RobertaTextClassifier.from_preset(directory / f"RobertaTextClassifier/{backend}")
+        export.to_tflite(task, directory / "exported.tflite", sequence_lengths=(16,))
+        export.to_saved_model(task, directory / "exported")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
