@@ -35,6 +35,7 @@ def backbone(dtype, **changes):
 
 
 def classify(strategy, jit_compile, dtype="float32", compiling=None, optimizer=None, **changes):
+    """The rate is halved on the way."""
     keras.utils.set_random_seed(1)
     with strategy.scope():
         task = kr.RobertaTextClassifier(backbone(dtype, **changes), num_classes=2)
@@ -45,7 +46,18 @@ def classify(strategy, jit_compile, dtype="float32", compiling=None, optimizer=N
         )
     features, random = make_features()
     labels = random.integers(0, 2, STEPS * BATCH_SIZE).astype("int32")
-    return train(task, features, labels)
+    return train(task, features, labels, halves_the_rate=True)
+
+
+def classify_by_adam(strategy):
+    """Tokens stand several times in a batch, and in the parts of both replicas."""
+    keras.utils.set_random_seed(1)
+    with strategy.scope():
+        task = kr.RobertaTextClassifier(backbone("float32"), num_classes=2)
+        task.compile(keras.optimizers.Adam(1e-2, epsilon=1e-3), jit_compile=False)
+    features, random = make_features()
+    features["token_ids"] %= 7
+    return train(task, features, random.integers(0, 2, STEPS * BATCH_SIZE).astype("int32"))
 
 
 def pretrain(strategy, jit_compile, parts):
@@ -121,14 +133,20 @@ def make_features():
     return {"token_ids": token_ids, "padding_mask": np.ones(shape, "int32")}, random
 
 
-def train(task, *data):
+def train(task, *data, halves_the_rate=False):
     """The loss along an epoch, and some of the weights at its end."""
     dataset = tf.data.Dataset.from_tensor_slices(data).batch(BATCH_SIZE, drop_remainder=True)
     losses = []
     record = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda _, logs: losses.append(float(logs["loss"]))
     )
-    task.fit(dataset, callbacks=[record], verbose=0)
+
+    def halve(batch, logs):
+        if batch == STEPS // 2 and halves_the_rate:
+            task.optimizer.learning_rate = float(np.asarray(task.optimizer.learning_rate)) / 2
+
+    callbacks = [record, keras.callbacks.LambdaCallback(on_train_batch_end=halve)]
+    task.fit(dataset, callbacks=callbacks, verbose=0)
     weights = np.concatenate([np.ravel(np.asarray(v, "float32")) for v in task.trainable_variables])
     optimizer = getattr(task.optimizer, "inner_optimizer", task.optimizer)
     return {
@@ -160,6 +178,8 @@ def main():
         "one, taught": taught(one, False),
         "two, XLA, taught": taught(two, True),
         "two, XLA, float16, composed": classify(two, True, "mixed_float16", **composed),
+        "one, Adam": classify_by_adam(one),
+        "two, Adam": classify_by_adam(two),
         "one": classify(one, False),
         "two": classify(two, False),
         "two, XLA": classify(two, True),

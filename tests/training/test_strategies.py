@@ -23,6 +23,7 @@ def runs():
     [
         ("two", "one", 1e-5),
         ("two, XLA", "one", 1e-5),
+        ("two, Adam", "one, Adam", 1e-5),
         ("two, averaged", "one, averaged", 1e-5),
         ("two, XLA, taught", "one, taught", 1e-5),
         ("two, XLA, float16, composed", "two, composed", 3e-2),
