@@ -86,6 +86,8 @@ class RobertaDropout(keras.layers.Dropout):
 class _DrawnSeed(keras.random.SeedGenerator):
     """A seed generator that always gives the seed which was drawn before."""
 
+    _initial_seed = 0  # PyTorch's dropout would draw from a seed of its own without one
+
     def __init__(self, seed):
         self.seed = seed
 

@@ -19,10 +19,15 @@ import keras_roberta as kr  # before TensorFlow
 # isort: split
 import keras
 import numpy as np
+import tensorflow as tf
 from task_cases import CASES
 
 from keras_roberta import export
+from keras_roberta.errors import InputError
+from keras_roberta.jobs.pretrain.options import recipe
+from keras_roberta.jobs.pretrain.run import pretrain
 from keras_roberta.training.optimizer import finetuning_optimizer
+from keras_roberta.training.workers.strategies import make_strategy
 
 STEPS = 20
 
@@ -73,6 +78,31 @@ def run(case, directory, backend):
     return results
 
 
+def refusals(task, directory):
+    """What is said where something needs TensorFlow."""
+
+    def in_scope():
+        with tf.distribute.OneDeviceStrategy("cpu:0").scope():
+            task.fit(["a fine film"], [1], verbose=0)
+
+    asked = {
+        "strategy mirrored": lambda: make_strategy("mirrored"),
+        "a tf.distribute strategy": in_scope,
+        "gradient_accumulation_steps": lambda: task.compile(gradient_accumulation_steps=2),
+        "gradient_transforms": lambda: task.compile(
+            gradient_transforms=[lambda function: function]
+        ),
+        "pretrain": lambda: pretrain(directory, directory / "run", recipe("one-day")),
+    }
+    said = {}
+    for name, ask_for in asked.items():
+        try:
+            ask_for()
+        except InputError as error:
+            said[name] = str(error)
+    return said
+
+
 def main(directory):
     backend = keras.backend.backend()
     directory = pathlib.Path(directory)
@@ -82,6 +112,8 @@ def main(directory):
         task = kr.RobertaTextClassifier.from_preset(directory / f"RobertaTextClassifier/{backend}")
         export.to_tflite(task, directory / "exported.tflite", sequence_lengths=(16,))
         export.to_saved_model(task, directory / "exported")
+        said = refusals(task, directory)
+        (directory / f"{backend}-refusals.json").write_text(json.dumps(said))
 
 
 if __name__ == "__main__":

@@ -383,6 +383,10 @@ def test_on_jax_it_trains_as_on_tensorflow(case, on_backends):
         for exported in ("exported.tflite", "exported"):
             outputs = export.load(on_backends / exported).predict(case.asked)
             assert_equal(outputs["logits"], found["outputs"], 1e-2 if "." in exported else 1e-4)
+        said = json.loads((on_backends / "jax-refusals.json").read_text())
+        assert len(said) == 5
+        for name, message in said.items():
+            assert f"{name}: needs the backend tensorflow, and this is jax; " in message
 
 
 def test_a_damaged_preset_is_named(case, tokenizer, tmp_path):

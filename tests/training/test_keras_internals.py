@@ -109,6 +109,14 @@ def test_learning_rate_schedule():
     assert float(internals.learning_rate_schedule(keras.optimizers.SGD(0.5))) == 0.5
 
 
+def test_set_learning_rate_schedule():
+    optimizer = keras.optimizers.SGD(0.1)
+    variables = list(optimizer.variables)
+    internals.set_learning_rate_schedule(optimizer, lambda: 0.5)
+    assert float(optimizer.learning_rate) == 0.5
+    assert [a is b for a, b in zip(optimizer.variables, variables, strict=True)] == [True, True]
+
+
 def test_built_variables_and_their_places(built):
     optimizer, variables = built
     found = internals.built_variables(optimizer)

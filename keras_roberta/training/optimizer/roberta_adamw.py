@@ -105,7 +105,7 @@ class RobertaAdamW(keras.optimizers.AdamW):
         `keras.callbacks.ReduceLROnPlateau`. A number holds from then on, in the place of a
         schedule; a schedule holds until a number is set.
         """
-        return self._get_current_learning_rate()
+        return super().learning_rate
 
     @learning_rate.setter
     def learning_rate(self, rate: Any) -> None:
