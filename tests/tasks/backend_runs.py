@@ -1,6 +1,6 @@
-"""Trains every task of the contract on Keras's backend, from weights that are the same on all.
+"""Trains a task of the contract on Keras's backend, from weights that are the same on all.
 
-KERAS_BACKEND=jax python backend_runs.py DIRECTORY
+All of them: KERAS_BACKEND=jax python backend_runs.py DIRECTORY
 
 DIRECTORY has a preset for each task, `RobertaTextClassifier/start` and so on. What comes out is
 written beside it: `jax.json`, and `jax`, a preset, and `jax.keras` of the trained task.
@@ -67,8 +67,9 @@ def run(case, directory, backend):
     measured = {name: value for name, value in data.items() if name != "shuffle"}
     results["evaluated"] = task.evaluate(**measured, verbose=0, return_dict=True)["loss"]
     results["outputs"] = ask(case, task)
-    task.save_to_preset(start.with_name(backend))
-    task.save(start.with_name(f"{backend}.keras"))
+    if backend != "tensorflow":
+        task.save_to_preset(start.with_name(backend))
+        task.save(start.with_name(f"{backend}.keras"))
     again = cls.from_preset(start)
     again.backbone.enable_lora(2)
     for weight in again.backbone.trainable_weights:  # they start at random
@@ -110,8 +111,8 @@ def main(directory):
     (directory / f"{backend}.json").write_text(json.dumps(results))
     if backend != "tensorflow":
         task = kr.RobertaTextClassifier.from_preset(directory / f"RobertaTextClassifier/{backend}")
-        export.to_tflite(task, directory / "exported.tflite", sequence_lengths=(16,))
-        export.to_saved_model(task, directory / "exported")
+        path = directory / "exported.tflite"
+        export.to_tflite(task, path, sequence_lengths=(16,), quantization="none")
         said = refusals(task, directory)
         (directory / f"{backend}-refusals.json").write_text(json.dumps(said))
 
