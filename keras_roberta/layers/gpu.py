@@ -11,6 +11,8 @@ def has_gpu() -> bool:
 
     The backend is asked once in a process, and opens its devices to answer.
     """
+    if keras.backend.backend() == "torch":
+        return False  # Keras has no list of its devices, and nothing is chosen by it there
     # Not `list_devices("gpu")`: JAX raises an error where there is none.
     return any(device.startswith("gpu") for device in keras.distribution.list_devices())
 
