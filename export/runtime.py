@@ -85,9 +85,10 @@ class Runner:
         """The outputs for each row.
 
         Args:
-            x: texts: a list of strings, a pair of lists, or a dict of `text` and `text_pair`. Or
-                token ids: a dict of `token_ids` and `padding_mask`, int (rows, length). A row that
-                is too long for the model is cut; the final `</s>` stays.
+            x: texts: a list of strings, a pair of lists, or a dict of `text` and `text_pair`; all
+                forms are those of `texts_and_pairs`. Or token ids: a dict of `token_ids` and
+                `padding_mask`, int (rows, length). A row that is too long for the model is cut; the
+                final `</s>` stays.
 
         Returns:
             dict of arrays (rows, ...) by the names of the task's outputs. A classifier has
@@ -121,18 +122,12 @@ class Runner:
         return outputs if self.tokenizer is None else self.schema.spell(outputs, self.tokenizer)
 
     def _checked(self, texts, text_pairs):
-        """Checks both columns and returns them as lists; None for no second column."""
-        if isinstance(texts, (str, bytes)):
-            raise InputError("texts: expected a sequence of strings, found a single one")
-        texts = list(texts)
+        """Checks both columns and returns them; None for no second column."""
         if not texts:
             raise InputError("there is nothing to predict: no rows")
         if self.metadata["pairs"] != (text_pairs is not None):
             wanted = "pairs of texts" if self.metadata["pairs"] else "single texts"
             raise InputError(f"{self.path}: was exported for {wanted}")
-        text_pairs = text_pairs if text_pairs is None else list(text_pairs)
-        if text_pairs is not None and len(text_pairs) != len(texts):
-            raise InputError(f"text_pair: {len(text_pairs)} of them for {len(texts)} texts")
         return texts, text_pairs
 
     def _run_if_any(self, rows):

@@ -9,7 +9,6 @@ _COUNT, _START = Option("", at_least=1), Option("", at_least=0)
 _ARGUMENTS = {
     **dict.fromkeys(("batch_size", "steps_per_epoch", "steps"), (int | None, _COUNT)),
     **dict.fromkeys(("validation_steps", "validation_batch_size"), (int | None, _COUNT)),
-    "top_k": (int, _COUNT),
     "epochs": (int, _COUNT),
     "initial_epoch": (int, _START),
     "validation_split": (float | None, Option("", at_least=0, below=1)),

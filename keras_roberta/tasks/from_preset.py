@@ -42,7 +42,8 @@ class TaskFromPreset(PresetMixin):
             **kwargs: constructor arguments of the task, of its preprocessor (`sequence_length`,
                 `labels`), and of `RobertaBackbone.from_preset`: `dtype`, `max_sequence_length`,
                 `extend_positions`, `attention`, `remat`, `encoder_dropout`. `num_classes` asks for
-                a new head; a `sequence_length` beyond the model's positions is cut to them.
+                a new head, as do `labels` of another number; a `sequence_length` beyond the model's
+                positions is cut to them.
 
         Raises:
             InputError: names the file, tensor, field or argument that is wrong.
@@ -54,6 +55,9 @@ class TaskFromPreset(PresetMixin):
         saved = None
         if load_head and "num_classes" not in kwargs:
             saved = source.task_settings(cls)
+            labels = kwargs.get("labels")
+            if saved and labels and len(labels) != saved.get("num_classes", len(labels)):
+                saved = None  # the names ask for a head of another size
         settings = saved or {}
         of_saved_backbone = settings.pop("backbone", {})
         backbone = kwargs.pop("backbone", None)

@@ -15,6 +15,7 @@ from keras_roberta.layers.cross_entropy import VocabularyCrossEntropy
 from keras_roberta.models.roberta_backbone import RobertaBackbone, layer_weights
 from keras_roberta.schemas import MaskedTokens
 from keras_roberta.tasks.exported_head import ExportedHead
+from keras_roberta.tasks.fit_arguments import check_numbers
 from keras_roberta.tasks.task import RobertaTask
 
 _ROWS_AT_ONCE = 32  # of logits (masks, vocabulary_size) in memory
@@ -155,6 +156,7 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
         Raises:
             InputError: a target is not one token.
         """
+        check_numbers(batch_size=batch_size)
         _check_count("top_k", top_k, self.backbone.config.vocabulary_size)
         among = None if targets is None else self._target_ids(targets)
         features = x

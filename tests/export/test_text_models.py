@@ -141,13 +141,21 @@ def test_misuse(kind, exported, saved_model):
     path = saved_model if kind == "saved_model" else exported[kind]
     with pytest.raises(InputError, match="exported for single texts"):
         export.load(path).predict((["a"], ["b"]))
-    with pytest.raises(InputError, match="found a single one"):
-        export.load(path).predict("a gem")
-    with pytest.raises(InputError, match="expected texts under 'text'; found 'sentence'"):
-        export.load(path).predict({"sentence": ["a gem"]})
+    with pytest.raises(InputError, match="expected texts under 'text'; found 'sentence', 'id'"):
+        export.load(path).predict({"sentence": ["a gem"], "id": ["1"]})
+    with pytest.raises(InputError, match="expected strings, found None in row 1"):
+        export.load(path).predict(["a gem", None])
     if kind == "text_int8":
         with pytest.raises(InputError, match="takes texts; export it with inputs='tokens'"):
             export.load(path).predict({"token_ids": [[0, 2]]})
+
+
+@pytest.mark.parametrize("kind", ["text_int8", "saved_model"])
+def test_forms_of_texts(kind, exported, saved_model):
+    runner = export.load(saved_model if kind == "saved_model" else exported[kind])
+    expected = runner.predict(["a gem"])["logits"]
+    for form in ("a gem", b"a gem", np.array(["a gem"]), {"sentence": ["a gem"]}, [("a gem", 1)]):
+        np.testing.assert_allclose(runner.predict(form)["logits"], expected, atol=1e-6)
 
 
 def test_a_task_without_a_tokenizer(make_task, tmp_path):

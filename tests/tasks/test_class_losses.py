@@ -108,3 +108,13 @@ def test_targets_by_objective_in_single_batches():
     assert set(before) >= {"mlm_loss", "sop_loss"}
     trained = task.train_on_batch(features, targets, return_dict=True)
     assert trained["loss"] > 0
+
+
+def test_labels_alone_tell_how_many_classes(classifier, tmp_path):
+    classifier.save_to_preset(tmp_path / "preset")
+    renamed = kr.RobertaTextClassifier.from_preset(tmp_path / "preset", labels=["x", "y", "z"])
+    assert renamed.labels == ("x", "y", "z")
+    kernels = (task.head_weights_by_name()["out/kernel"] for task in (renamed, classifier))
+    np.testing.assert_array_equal(*map(np.array, kernels))
+    other = kr.RobertaTextClassifier.from_preset(tmp_path / "preset", labels=["no", "yes"])
+    assert other.num_classes == 2 and other.labels == ("no", "yes")

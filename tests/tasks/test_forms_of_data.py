@@ -243,7 +243,7 @@ def test_a_single_text(classifier):
 def test_fit_takes_what_flows(classifier, tokenizer):
     """As many epochs as Keras would, and validation of every form."""
     done = []
-    count = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: done.append(1))
+    count = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_, **__: done.append(1))
     for x, arguments, steps in (
         (Sequence(batches(TEXTS, NUMBERS)), dict(epochs=2), 4),
         (Loader(), dict(epochs=2), 4),
