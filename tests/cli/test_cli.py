@@ -288,11 +288,18 @@ def test_finetune_evaluate_predict_export_report(run, preset, train, dev, tmp_pa
         exported = ("--model", model, *tokenizer, "--data", dev)
         code, stdout, stderr = run("evaluate", *exported, "--json")
         assert code == 0, stderr
-        assert json.loads(stdout)["accuracy"] == metrics["accuracy"]
+        measured = json.loads(stdout)
+        assert measured["accuracy"] == metrics["accuracy"]
+        (matrix,), (threshold,) = measured["confusion"], measured["thresholds"]
+        assert sum(map(sum, matrix["counts"])) == measured["rows"]
+        assert [one["label"] for one in measured["classes"]] == ["0", "1"]
+        assert (threshold["label"], threshold["chosen"]) == ("1", 0.5)
         table = tmp_path / "predictions.jsonl"
-        assert run("predict", *exported, "--text-column", "content", "--out", table)[0] == 0
+        predict = ("predict", *exported, "--text-column", "content", "--all-scores")
+        assert run(*predict, "--out", table)[0] == 0
         first = json.loads(table.read_text().splitlines()[0])
         assert first["text"] == "a fine film" and first["label"] == "1"
+        assert first["all_scores"]["1"] == first["score"] > first["all_scores"]["0"]
 
     code, stdout, stderr = run(
         *("report", tflite, saved_model, "--preset", out, "--data", dev),

@@ -290,6 +290,8 @@ def test_a_file_that_is_not_utf8_in_one_line(run, tokenizer, tmp_path, runner):
     last = stderr.splitlines()[-1]
     assert last.startswith("error: ") and "a.txt: not UTF-8 at byte 4" in last
     assert last.endswith("out of the corpus")
+    # The corrected command is not in its own way.
+    assert not (tmp_path / "out").exists()
 
 
 def test_tokenizer_training_draws_languages_by_their_shares(tmp_path):

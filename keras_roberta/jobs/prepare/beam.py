@@ -54,8 +54,7 @@ def prepare(
     tokenizer = open_tokenizer(tokenizer)
     units = work_units(corpus, options.corpus)
     job = shared.Job(out, tokenizer, options, units)
-    with output_errors(out):
-        shards_directory.begin(out, shared.describe(job), overwrite)
+    with output_errors(out), shards_directory.begun(out, shared.describe(job), overwrite):
         records = out / shards_directory.PROGRESS
         with _plain_errors(), beam.Pipeline(options=_beam_options(runner, runner_options)) as p:
             _build(p, job, records)

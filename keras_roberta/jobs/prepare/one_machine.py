@@ -21,7 +21,6 @@ from keras_roberta.data.corpus.encoding import DocumentEncoder
 from keras_roberta.data.corpus.part_duplicates import mark_duplicates
 from keras_roberta.data.corpus.prepare_options import PrepareOptions
 from keras_roberta.data.corpus.shards import shard_name
-from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_directory, atomic_file
 from keras_roberta.files.output_directory import output_errors
 from keras_roberta.jobs.prepare import shards_directory
@@ -72,13 +71,8 @@ def prepare(
     tokenizer = open_tokenizer(tokenizer)
     units = work_units(corpus, options.corpus)
     job = Job(out, tokenizer, options, units)
-    with output_errors(out):
-        shards_directory.begin(out, describe(job), overwrite)
-        try:
-            manifest = _run(job, processes or _num_cores(), progress or (lambda *_: None))
-        except InputError:  # the same job would end here each time
-            shards_directory.abandon(out)
-            raise
+    with output_errors(out), shards_directory.begun(out, describe(job), overwrite):
+        manifest = _run(job, processes or _num_cores(), progress or (lambda *_: None))
         shards_directory.finish(out, tokenizer, manifest)
     return manifest
 

@@ -1,5 +1,6 @@
 """The directory that shards are written to, from its first file to the manifest."""
 
+import contextlib
 import json
 import shutil
 
@@ -38,12 +39,21 @@ def begin(out, description, overwrite):
         temporary.write_text(description, encoding="utf-8")
 
 
-def abandon(out):
-    """Removes what a job that cannot be finished has written: another may take its place."""
-    _remove_shards(out)
-    shutil.rmtree(out / PROGRESS, ignore_errors=True)
-    if not any(out.iterdir()):
-        out.rmdir()
+@contextlib.contextmanager
+def begun(out, description, overwrite):
+    """`begin`; a job that its corpus or its options end leaves nothing in another one's way.
+
+    It would end in the same place each time. What a full disk or a signal ends stays, to go on from.
+    """
+    begin(out, description, overwrite)
+    try:
+        yield
+    except InputError:
+        _remove_shards(out)
+        shutil.rmtree(out / PROGRESS, ignore_errors=True)
+        if not any(out.iterdir()):
+            out.rmdir()
+        raise
 
 
 def finish(out, tokenizer, manifest):
