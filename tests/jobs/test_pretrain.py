@@ -133,7 +133,7 @@ def test_what_the_card_advises_runs_and_stands_in_the_readme(finished, tmp_path,
     assert [language for language, _ in blocks] == ["sh", "python"]
     for language, code in blocks:
         if language == "python":
-            exec(code.replace("(train, val", "(*train, val"), names)
+            exec(code, names)
         for line in code.splitlines():
             if language == "sh":
                 with pytest.raises(SystemExit) as end:

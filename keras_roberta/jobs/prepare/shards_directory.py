@@ -43,7 +43,7 @@ def begin(out, description, overwrite):
 def begun(out, description, overwrite):
     """`begin`; a job that its corpus or its options end leaves nothing in another one's way.
 
-    It would end in the same place each time. What a full disk or a signal ends stays, to go on from.
+    It would end in the same place each time. What a full disk or a signal ends stays.
     """
     begin(out, description, overwrite)
     try:
