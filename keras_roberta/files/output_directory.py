@@ -22,7 +22,7 @@ def check_output_directory(out, overwrite):
 
 def check_output_file(out):
     """Raises unless a file may be written there; one that is there is replaced."""
-    out = Path(out)
+    out = Path(out).expanduser()
     if out.is_dir():
         raise InputError(f"{out}: is a directory; give a file")
     check_writable(out)

@@ -33,12 +33,13 @@ def check_run(
         InputError: names the file, option or value that does not fit.
     """
     options.stages()
-    if options.preset is not None and Path(options.preset).resolve() == Path(out).resolve():
+    directory = RunDirectory(out)
+    if options.preset is not None and Path(options.preset).resolve() == directory.path.resolve():
         raise InputError(f"{out}: is the preset to start from; give another --out")
     shards = open_shards(data, on_corrupt)
     Plan.of(options, shards)
     if with_directory:
-        RunDirectory(out).check(options, shards, overwrite)
+        directory.check(options, shards, overwrite)
     return shards
 
 
