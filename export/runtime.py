@@ -87,8 +87,9 @@ class Runner:
         Args:
             x: texts: a list of strings, a pair of lists, or a dict of `text` and `text_pair`; all
                 forms are those of `texts_and_pairs`. Or token ids: a dict of `token_ids` and
-                `padding_mask`, int (rows, length). A row that is too long for the model is cut; the
-                final `</s>` stays.
+                `padding_mask`, int (rows, length), padding anywhere; without a mask the ids that
+                are not the padding's count. A row that is too long for the model is cut; the final
+                `</s>` stays.
 
         Returns:
             dict of arrays (rows, ...) by the names of the task's outputs. A classifier has
@@ -145,7 +146,10 @@ class Runner:
 
     def _rows_of_features(self, features):
         token_ids = np.asarray(features["token_ids"], "int32")
-        mask = np.asarray(features.get("padding_mask", np.ones_like(token_ids)), bool)
+        mask = features.get("padding_mask")
+        if mask is None:
+            mask = token_ids != self.metadata["pad_token_id"]
+        mask = np.asarray(mask, bool)
         if token_ids.ndim != 2 or mask.shape != token_ids.shape:
             raise InputError(
                 "token_ids and padding_mask: expected two arrays of one shape (rows, length); "

@@ -168,6 +168,8 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
                 raise InputError("there are no texts")
             features = self.preprocessor(list(texts))
         features = {name: np.asarray(value) for name, value in features.items()}
+        if "padding_mask" not in features:
+            features["padding_mask"] = (features["token_ids"] != self.pad_token_id).astype("int32")
         tokenizer, token_ids = self.preprocessor.tokenizer, features["token_ids"]
         is_mask = (token_ids == tokenizer.mask_token_id) & (features["padding_mask"] > 0)
         num_masks = is_mask.sum(axis=1).astype("int32")  # (rows,)

@@ -85,6 +85,11 @@ def test_an_exported_file_has_no_second_softmax(config, tokenizer, tmp_path):
     found = export.load(path, tokenizer).predict(TEXTS)
     np.testing.assert_allclose(found["logits"], plain.predict(TEXTS, verbose=0), atol=1e-4)
     np.testing.assert_allclose(found["probabilities"], task.predict(TEXTS, verbose=0), atol=1e-4)
+    # Of token ids alone the padding's do not count, wherever they stand.
+    in_front = [[1, 1, *tokenizer(text)] for text in TEXTS]
+    rows = np.array([row + [1] * (12 - len(row)) for row in in_front])
+    again = export.load(path, tokenizer).predict({"token_ids": rows})
+    np.testing.assert_allclose(again["logits"], found["logits"], atol=1e-5)
 
 
 @pytest.mark.parametrize(
