@@ -113,7 +113,8 @@ def test_transformers_has_no_place_for_another_width(config, tmp_path):
 
 
 def test_the_preset_by_kerashubs_base_classes(config, tokenizer, tmp_path):
-    """Its `TextClassifier` and so on open our presets once keras_roberta is imported."""
+    """Its `TextClassifier` and so on open our presets once our classes are imported."""
+    masked_lm_cls = kr.RobertaMaskedLM
     task, _ = pair(kr.RobertaTextClassifier, config, tokenizer, "softmax")
     task.save_to_preset(tmp_path / "task")
     task.backbone.save_to_preset(tmp_path / "encoder")
@@ -128,7 +129,7 @@ def test_the_preset_by_kerashubs_base_classes(config, tokenizer, tmp_path):
         encoder = keras_hub.models.Backbone.from_preset(str(tmp_path / source))
         np.testing.assert_allclose(encoder(features), task.backbone(features), atol=1e-6)
     masked_lm = keras_hub.models.MaskedLM.from_preset(str(tmp_path / "encoder"))
-    assert type(masked_lm) is kr.RobertaMaskedLM
+    assert type(masked_lm) is masked_lm_cls
     assert masked_lm.preprocessor.sequence_length == config.max_sequence_length
 
 
