@@ -347,9 +347,7 @@ class FitOnTexts(MultiWorkerFit):
                 x, y, sample_weight = _labelled(x, sample_weight)
             takes = self._takes_as_texts(x)
         if not takes:
-            if labelled and not self.learns_from_labels and hasattr(x, "element_spec"):
-                # Token ids alone: the task makes its targets of them.
-                x = self.prepare_batches(x) if isinstance(x.element_spec, Mapping) else x
+            x, y = self._of_tokenised(x, y, batch_size or 32, labelled)
             return Inputs(None, x, y, sample_weight)
         # tf.data; here, since it is slow to import and not every use of a model needs it.
         from keras_roberta.data.examples.batches import example_batches
@@ -369,6 +367,20 @@ class FitOnTexts(MultiWorkerFit):
                 bucket_lengths=self._compiles_each_shape,
             )
         )
+
+    def _of_tokenised(self, x, y, batch_size, labelled):
+        """Token ids and labels as Keras takes them."""
+        if labelled and y is None and not self.learns_from_labels:
+            # The task makes its targets of the ids.
+            if isinstance(x, Mapping):
+                import tensorflow as tf
+
+                x = tf.data.Dataset.from_tensor_slices(dict(x)).batch(batch_size)
+            if isinstance(getattr(x, "element_spec", None), Mapping):
+                x = self.prepare_batches(x)
+        elif y is not None and self.schema_cls is not None and holds_strings(y):
+            y = self.check_targets(y)
+        return x, y
 
     def _takes_as_texts(self, x):
         """Whether `x`, in memory, is for `make_examples`."""

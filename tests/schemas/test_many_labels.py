@@ -1,6 +1,9 @@
 """Any number of labels a text: the forms they come in, thresholds, scores."""
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from sklearn.metrics import f1_score
 
@@ -24,6 +27,9 @@ EXPECTED = [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
         np.array(EXPECTED, "float32"),
         [("sad", "fun"), (), ("long",)],
         [[b"fun", b"sad"], [], [b"long"]],
+        pa.array([["fun", "sad"], [], ["long"]]),
+        pl.Series([["fun", "sad"], [], ["long"]]),
+        pd.Series([["fun", "sad"], [], ["long"]]),
     ],
 )
 def test_forms_in_python(labels):

@@ -263,6 +263,19 @@ def test_fit_takes_what_flows(classifier, tokenizer):
         classifier.fit(iter(ROWS), epochs=2)
 
 
+def test_token_ids_keep_their_own_forms(classifier, tokenizer):
+    """With labels by name; and of a task that makes its own targets without any."""
+    ids = classifier.preprocessor(TEXTS)
+    expected = classifier.evaluate(TEXTS, NUMBERS, verbose=0)
+    stream = ((ids, np.array(NUMBERS)) for _ in range(1))
+    for arguments in ((ids, np.array(NAMES)), ((ids, NAMES),), (stream,)):
+        np.testing.assert_allclose(classifier.evaluate(*arguments, verbose=0), expected, atol=1e-5)
+    preprocessor = kr.RobertaMaskedLM.preprocessor_cls(tokenizer, 24)
+    lm = kr.RobertaMaskedLM(classifier.backbone, preprocessor=preprocessor)
+    for x in (dict(ids), dataset(dict(ids)).batch(3)):
+        assert np.isfinite(lm.evaluate(x, verbose=0)).all()
+
+
 REFUSED = {
     "numbers": (lambda: dict(x=[1, 2], y=[0, 1]), "expected strings, found 1 in row 0"),
     "array of numbers": (lambda: dict(x=np.ones((2, 4)), y=[0, 1]), "'token_ids'"),
@@ -275,6 +288,8 @@ REFUSED = {
     "missing": (lambda: dict(x=pd.Series(["a", None], dtype="string"), y=[0, 1]), "<NA> in row 1"),
     "a dict without": (lambda: dict(x=[{"text": "a"}, {}], y=[0, 1]), "None in row 1"),
     "words": (lambda: dict(x=[["a", "b", "c"]] * 2, y=[0, 1]), "rows of 3 values"),
+    "a query": (lambda: dict(x=pl.DataFrame(ROWS).lazy()), "LazyFrame holds no rows yet"),
+    "a stream of numbers": (lambda: dict(x=iter([1, 2])), "expected a stream of texts.*found 1"),
     "unknown columns": (lambda: dict(x={"a": ["b"], "c": ["d"]}, y=[0]), "under 'text'; found"),
     "token ids by other names": (
         lambda: dict(x={"input_ids": np.ones((1, 3)), "attention_mask": np.ones((1, 3))}, y=[0]),

@@ -95,7 +95,7 @@ def as_array(labels) -> np.ndarray | None:
     """Labels in an array, tensor, column or table of any library as an array; None for a list."""
     if hasattr(labels, "numpy"):
         labels = labels.numpy()
-    if hasattr(labels, "to_numpy"):  # pandas, polars, pyarrow
+    if hasattr(labels, "to_numpy") and not hasattr(labels, "to_pylist"):  # pandas, polars
         labels = labels.to_numpy()
     return labels if isinstance(labels, np.ndarray) else None
 
@@ -106,6 +106,8 @@ def flat_labels(labels) -> list:
     array = as_array(labels)
     if array is not None:
         labels = array.tolist()
+    elif hasattr(labels, "to_pylist"):  # pyarrow
+        labels = labels.to_pylist()
     if isinstance(labels, (str, bytes)) or not hasattr(labels, "__iter__"):
         labels = [labels]
     return [as_plain(label) for label in labels]

@@ -18,11 +18,16 @@ def named_columns(data: Any) -> dict[str, Any] | None:
         data: a dict of columns, a list of dicts (one a row), or a table of pandas, polars, pyarrow
             or datasets. None of these libraries is needed.
 
+    Raises:
+        InputError: the table is a query that has not been run.
+
     >>> named_columns([{"text": "a", "label": 1}, {"text": "b"}])
     {'text': ['a', 'b'], 'label': [1, None]}
     """
     if isinstance(data, Mapping):
         return dict(data)
+    if hasattr(data, "collect") and hasattr(data, "collect_schema"):  # a LazyFrame of polars
+        raise InputError(f"a {type(data).__name__} holds no rows yet; give its .collect()")
     names = getattr(data, "column_names", None)
     names = getattr(data, "columns", None) if names is None else names
     if names is not None and hasattr(data, "__getitem__"):

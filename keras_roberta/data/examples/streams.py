@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_roberta.data.examples.named_columns import named_columns
 from keras_roberta.data.examples.text_forms import holds_strings
+from keras_roberta.errors import InputError
 
 _IN_MEMORY = (str, bytes, list, tuple, Mapping, Set, np.ndarray)
 
@@ -77,6 +78,10 @@ class PythonStream:
         # Elements that were read ahead.
         self._begun = [element] if self.read_once and element is not None else []
         self.holds_texts = element is None or holds_strings(element)
+        if not self.holds_texts and not isinstance(element, (tuple, list)):
+            raise InputError(
+                f"expected a stream of texts, or of tuples (texts, labels); found {element!r:.80}"
+            )
         self._by_row = element is not None and _is_row(_as_tuple(element)[0])
         self.batch_size = batch_size if self._by_row else None
         length = x.num_batches if self._is_indexed else _length(x)
