@@ -9,7 +9,11 @@ line is for.
 import numpy as np
 import tensorflow as tf
 
-from keras_roberta.export.operation_names import TOKEN_LOOK_UP, TOKEN_PROJECTION
+from keras_roberta.export.operation_names import (
+    POSITION_LOOK_UP,
+    TOKEN_LOOK_UP,
+    TOKEN_PROJECTION,
+)
 
 # Added to the score of a padding token. Small enough for half precision, whose largest number is
 # 65504, and large enough that exp(-10,000) is 0 in any precision.
@@ -50,29 +54,28 @@ class EdgeGraph(tf.Module):
             name: tf.Variable(value, trainable=False, name=name) for name, value in weights.items()
         }
 
-    def encode(self, token_ids, padding_mask, positions=None, selection=None):
+    def encode(self, token_ids, padding_mask, selection=None):
         """The encoder's last hidden state, only at the positions that the task reads.
 
         Args:
             token_ids: int32 (batch, length)
-            padding_mask: int32 (batch, length), 1 for tokens, 0 for padding.
-            positions: int32 (batch, length), counted from 0; None where padding only ever stands
-                at the end.
+            padding_mask: int32 (batch, length), 1 for tokens, 0 for padding, which may be anywhere.
             selection: float32 (batch, places, length), in each row a single 1 where to read, or
-                zeros; "all" for every token; None for `<s>` alone, each row's first token.
+                zeros; "all" for every place; None for `<s>` alone, each row's first token.
 
         Returns:
             float32 (batch * places, hidden_dim)
         """
         batch, length = shape_of(token_ids)
-
-        def read(x):
-            if selection is not None:
-                return _selected_rows(x, selection), shape_of(selection)[1]
-            if positions is not None:
-                return _first_tokens(x, padding_mask), 1
-            return _first_rows(x, batch, length), 1
-
+        with layer("counts"):
+            # Tokens up to each place. What is made of them is not known before a file runs, so
+            # that no converter folds it: GPU delegates add only the first row of a constant.
+            # They sum floats alone, and XNNPACK keeps to one piece if the rest is whole numbers.
+            counts = tf.cumsum(tf.cast(padding_mask, tf.float32), axis=1)
+            counts = tf.cast(counts, tf.int32)  # (batch, length)
+            if selection is None:  # a 1 at the first token: the mask times max(2 - count, 0)
+                selection = tf.cast(padding_mask * tf.maximum(2 - counts, 0), tf.float32)
+                selection = tf.reshape(selection, (batch, 1, length))
         with layer("attention_bias"):
             # (1 - mask) * MASKED_SCORE in one subtraction and one product, once for all blocks.
             # An addition inside the softmax costs less than a SELECT, which XNNPACK cannot run.
@@ -82,15 +85,24 @@ class EdgeGraph(tf.Module):
             # Tokens lie in one axis: XNNPACK's matrix product is a 2-D one, and a third axis would
             # bring reshapes with it.
             x = tf.gather(self.weights["embeddings/token"], tf.reshape(token_ids, (-1,)))
-        with layer("embeddings/position"):
-            x += self._positions(batch, length, positions)
+        with layer(POSITION_LOOK_UP):
+            positions = tf.reshape(tf.maximum(counts - 1, 0), (-1,))
+            positions = tf.gather(self.weights["embeddings/position"], positions)
+        with layer("embeddings/sum"):
+            x += positions
         x = self.layer_norm(x, "embeddings/layer_norm")
         last = self.config.num_layers - 1
         for i in range(last):
             x = self._block(x, bias, batch, length, i)
-        return self._block(
-            x, bias, batch, length, last, None if isinstance(selection, str) else read
-        )
+        return self._block(x, bias, batch, length, last, selection)
+
+    def keep_positions(self, count):
+        """Drops the positions behind the first so many, for files of fixed lengths."""
+        name = "embeddings/position"
+        # A row of zeros stays behind them: a table with as many rows as are looked up in it the
+        # converter would widen whole from 8 bits.
+        kept = tf.pad(self.weights[name][:count], [[0, 1], [0, 0]])
+        self.weights[name] = tf.Variable(kept, trainable=False, name=name)
 
     def dense(self, x, name):
         """`x` times the kernel `name` plus its bias: (rows, width of the bias)."""
@@ -119,26 +131,14 @@ class EdgeGraph(tf.Module):
             # The embedding's rows are the projection's outputs, as TFLite keeps them for both.
             return tf.matmul(x, self.weights["embeddings/token"], transpose_b=True)
 
-    def _positions(self, batch, length, positions):
-        table = self.weights["embeddings/position"]
-        if positions is not None:
-            return tf.gather(table, tf.reshape(positions, (-1,)))
-        if isinstance(batch, int) and batch == 1:
-            return table[:length]  # folded into a constant: no gather
-        return tf.tile(table[:length], (batch, 1))
-
-    def _block(self, x, bias, batch, length, i, read=None):
-        """One encoder block on (batch * length, hidden_dim).
-
-        `read` takes what goes in to the rows that are wanted of what comes out, and their number
-        for each text.
-        """
+    def _block(self, x, bias, batch, length, i, selection="all"):
+        """One encoder block on (batch * length, hidden_dim), at the rows of a selection."""
         name = f"encoder/block_{i}"
         key = self._heads(x, f"{name}/attention/key", batch, length)
         value = self._heads(x, f"{name}/attention/value", batch, length)
-        if read is not None:  # the other rows need not ask, nor go on
+        if not isinstance(selection, str):  # the other rows need not ask, nor go on
             with layer(f"{name}/read"):
-                x, length = read(x)
+                x, length = _selected_rows(x, selection), shape_of(selection)[1]
         # Three products for query, key and value, since the split of a fused one copies more than
         # it saves.
         query = self._heads(x, f"{name}/attention/query", batch, length)
@@ -216,19 +216,6 @@ def shape_of(x):
     """Sizes of the axes: numbers where they are known, scalars of the graph elsewhere."""
     dynamic = tf.shape(x)
     return [dynamic[i] if size is None else size for i, size in enumerate(x.shape)]
-
-
-def _first_rows(x, batch, length):
-    """Row 0 of each sequence: (batch * length, width) to (batch, width)."""
-    width = x.shape[-1]
-    return tf.reshape(tf.reshape(x, (batch, length, width))[:, :1], (batch, width))
-
-
-def _first_tokens(x, padding_mask):
-    """The row of each sequence's first token: (batch * length, width) to (batch, width)."""
-    batch, length = shape_of(padding_mask)
-    first = tf.argmax(padding_mask, axis=1, output_type=tf.int32)  # (batch,)
-    return tf.gather(tf.reshape(x, (batch, length, x.shape[-1])), first, batch_dims=1)
 
 
 def _selected_rows(x, selection):

@@ -6,4 +6,5 @@ and so two names.
 """
 
 TOKEN_LOOK_UP = "embeddings/token/look_up"
+POSITION_LOOK_UP = "embeddings/position/look_up"
 TOKEN_PROJECTION = "embeddings/token/projection"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import threading
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.export.interpreter import open_interpreter
 from keras_roberta.export.metadata import read_metadata
 from keras_roberta.export.padded_rows import as_features, cut, reordered, stacked
+from keras_roberta.export.signature_names import ENCODE, TEXT, TOKENIZE
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.schemas import schema_from_dict
 from keras_roberta.tokenizers import Tokenizer, byte_buffer
@@ -28,12 +30,20 @@ def load(
 ) -> Runner:
     """Opens an exported model. A `.tflite` needs no TensorFlow.
 
+    A runner may be used from several threads. A `.tflite` answers one call at a time, the others
+    wait: an interpreter for each thread would pack the weights for each anew, and `threads` speeds
+    up each call without. A SavedModel answers all at once.
+
+    A pickled runner holds the path and opens the file again. In a process that was forked a
+    `.tflite` is opened again when it is first used; TensorFlow, and so a SavedModel, does not work
+    in one.
+
     Args:
         path: a `.tflite` file, or the directory of a SavedModel, written by this package.
         tokenizer: the model's tokenizer. Only a model that was exported with `inputs="tokens"`
             needs it, to take texts; the others have theirs inside.
-        threads: number of threads for a `.tflite`, 1 by default. A SavedModel uses TensorFlow's,
-            whose number is set once in a process.
+        threads: number of threads that one call of a `.tflite` computes with, 1 by default. A
+            SavedModel uses TensorFlow's, whose number is set once in a process.
 
     Returns:
         a `Runner`
@@ -47,7 +57,9 @@ def load(
 
 
 class Runner:
-    """An exported model that is open.
+    """An exported model that is open; see `load`.
+
+    `close` gives its memory back, as does the end of a `with` block or of the last reference to it.
 
     Attributes:
         metadata: see `read_metadata`.
@@ -59,7 +71,7 @@ class Runner:
         takes_token_ids: whether it has one for token ids.
     """
 
-    def __init__(self, path, tokenizer=None):
+    def __init__(self, path, tokenizer=None, threads=None):
         self.path = pathlib.Path(path)
         self.metadata = read_metadata(path)
         try:
@@ -75,11 +87,47 @@ class Runner:
         self.lengths = self.metadata["sequence_lengths"] or [self.max_length]
         self.takes_text = self.metadata["inputs"] == "text"
         self.takes_token_ids = True
+        self.threads = threads
         self._ragged = {self.metadata["ids_output"], *self.schema.ragged_outputs}
         self.tokenizer = tokenizer
         expected = self.metadata["tokenizer_fingerprint"]
         if tokenizer is not None and expected not in (None, tokenizer.fingerprint):
             raise InputError(f"{path}: was exported with another tokenizer than the one given")
+        self._opened = self._open()
+
+    def _open(self):
+        """Opens the file: an object with `process`, the number of this one, and `run`."""
+        raise NotImplementedError
+
+    def _reopened(self):
+        """What a process goes on with that was forked after the file was opened."""
+        return self._open()
+
+    def close(self):
+        """Gives the memory of the model back. Calls that are under way end as they would."""
+        self._opened = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def __reduce__(self):
+        return type(self), (os.path.abspath(self.path), self.tokenizer, self.threads)
+
+    def run(self, signature, **inputs):
+        """The outputs of a signature as arrays by name.
+
+        Raises:
+            InputError: the runner was closed.
+        """
+        opened = self._opened
+        if opened is None:
+            raise InputError(f"{self.path}: this runner was closed; load the file again")
+        if opened.process != os.getpid():
+            opened = self._opened = self._reopened()
+        return opened.run(signature, inputs)
 
     def predict(self, x):
         """The outputs for each row.
@@ -98,9 +146,7 @@ class Runner:
         """
         if isinstance(x, dict) and "token_ids" in x:
             if not self.takes_token_ids:
-                raise InputError(
-                    f"{self.path}: takes texts; export it with inputs='tokens' for ids"
-                )
+                raise InputError(f"{self.path}: takes texts; export it again to give it ids too")
             return self.finish(self._run_if_any(self._rows_of_features(x)))
         texts, text_pairs = texts_and_pairs(x)
         if not self.takes_text:
@@ -156,6 +202,9 @@ class Runner:
                 f"got {token_ids.shape} and {mask.shape}"
             )
         rows = [ids[kept] for ids, kept in zip(token_ids, mask, strict=True)]
+        if not all(map(len, rows)):
+            row = min(i for i, ids in enumerate(rows) if not len(ids))
+            raise InputError(f"padding_mask: row {row} has no token; give it `<s>` at least")
         end = np.array([self.metadata["end_token_id"]], "int32")
         return [
             np.concatenate([row[: self.max_length - 1], end]) if len(row) > self.max_length else row
@@ -167,17 +216,15 @@ class TFLiteRunner(Runner):
     """A `.tflite` file in `ai-edge-litert`'s interpreter: it needs no TensorFlow, and for a file
     that takes text no tokenizer."""
 
-    def __init__(self, path, tokenizer=None, threads=None):
-        super().__init__(path, tokenizer)
-        self.takes_token_ids = not self.takes_text
+    def _open(self):
         try:
-            self._interpreter = open_interpreter(path, threads or 1)
+            interpreter = open_interpreter(self.path, self.threads or 1)
         except ValueError as error:
-            raise InputError(f"{path}: TFLite cannot open it ({error})") from None
-        self._signatures = {
-            length: self._interpreter.get_signature_runner(f"{self.metadata['inputs']}_{length}")
-            for length in self.lengths
-        }
+            raise InputError(f"{self.path}: TFLite cannot open it ({error})") from None
+        names = interpreter.get_signature_list()
+        # Files of versions before have but one kind of signature.
+        self.takes_token_ids = f"{ENCODE}_{self.max_length}" in names
+        return _Interpreter({name: interpreter.get_signature_runner(name) for name in names})
 
     def run_rows(self, rows):
         """Outputs of rows of ids."""
@@ -186,7 +233,7 @@ class TFLiteRunner(Runner):
             # The shortest signature that holds the row.
             length = next(length for length in self.lengths if length >= len(row))
             features = as_features([row], self.metadata["pad_token_id"], length)
-            outputs.append(self._signatures[length](**features))
+            outputs.append(self.run(f"{ENCODE}_{length}", **features))
         return stacked(outputs, self._ragged)
 
     def run_texts(self, texts, text_pairs=None):
@@ -200,14 +247,34 @@ class TFLiteRunner(Runner):
 
     def _run_text(self, sides):
         size = sum(len(byte_buffer.encode(text)) for text in sides.values())
+        kind = TOKENIZE if self.takes_token_ids else TEXT
         for length, num_bytes in zip(self.lengths, self.metadata["num_bytes"], strict=True):
             if size > LIKELY_BYTES_PER_TOKEN * length and length < self.max_length:
                 continue
             utf8 = {name: byte_buffer.fill([text], num_bytes) for name, text in sides.items()}
-            outputs = self._signatures[length](**utf8)
-            if outputs["num_tokens"][0] <= length:
+            row = self.run(f"{kind}_{length}", **utf8)
+            if row["num_tokens"][0] <= length:
                 break
-        return outputs
+        if kind == TEXT:
+            return row
+        length = next(n for n in self.lengths if n >= min(row["num_tokens"][0], length))
+        features = {name: row[name][:, :length] for name in ("token_ids", "padding_mask")}
+        outputs = self.run(f"{ENCODE}_{length}", **features)
+        ids = {self.metadata["ids_output"]: features["token_ids"]}
+        return outputs | ids | {"num_tokens": row["num_tokens"]}
+
+
+class _Interpreter:
+    """Signatures of an interpreter, of which one may run at a time."""
+
+    def __init__(self, signatures):
+        self.process = os.getpid()
+        self._lock = threading.Lock()
+        self._signatures = signatures
+
+    def run(self, signature, inputs):
+        with self._lock:
+            return self._signatures[signature](**inputs)
 
 
 class SavedModelRunner(Runner):
@@ -216,17 +283,21 @@ class SavedModelRunner(Runner):
     batch_size = 32
 
     def __init__(self, path, tokenizer=None, threads=None):
-        import tensorflow as tf
-
-        super().__init__(path, tokenizer)
         if threads is not None:
             raise InputError(
                 "threads: a SavedModel runs on TensorFlow's; set "
                 "tf.config.threading.set_intra_op_parallelism_threads at the start of the program"
             )
-        self._model = tf.saved_model.load(str(path))  # held: a signature refers to it weakly
-        self._signatures = self._model.signatures
-        self._constant = tf.constant
+        super().__init__(path, tokenizer)
+
+    def _open(self):
+        return _SavedModel(self.path)
+
+    def _reopened(self):
+        raise InputError(
+            f"{self.path}: was opened before this process was forked, which TensorFlow does not "
+            "survive; load it in each process, and start them by multiprocessing's 'spawn'"
+        )
 
     def run_rows(self, rows):
         """Outputs of rows of ids."""
@@ -252,7 +323,21 @@ class SavedModelRunner(Runner):
         batches = []
         for start in range(0, len(sizes), self.batch_size):
             inputs = make_inputs(order[start : start + self.batch_size])
-            inputs = {name: self._constant(value) for name, value in inputs.items()}
-            outputs = self._signatures[signature](**inputs)
-            batches.append({name: value.numpy() for name, value in outputs.items()})
+            batches.append(self.run(signature, **inputs))
         return reordered(stacked(batches, self._ragged), np.argsort(order))
+
+
+class _SavedModel:
+    """A SavedModel in TensorFlow, which runs as many calls at a time as come."""
+
+    def __init__(self, path):
+        import tensorflow as tf
+
+        self.process = os.getpid()
+        self._model = tf.saved_model.load(str(path))  # held: a signature refers to it weakly
+        self._constant = tf.constant
+
+    def run(self, signature, inputs):
+        inputs = {name: self._constant(value) for name, value in inputs.items()}
+        outputs = self._model.signatures[signature](**inputs)
+        return {name: value.numpy() for name, value in outputs.items()}

@@ -154,10 +154,7 @@ class ServingModule(tf.Module):
         return outputs | self.graph.head.as_strings(outputs, features["token_ids"], self.tokenizer)
 
     def serve_tokens(self, token_ids, padding_mask):
-        # A client may put padding anywhere, so positions count the tokens; and with positions
-        # given, the first of them is taken for `<s>`, not the first column.
-        positions = tf.maximum(tf.cumsum(padding_mask, axis=1) - 1, 0)
-        return self.answer(token_ids, padding_mask, positions)
+        return self.answer(token_ids, padding_mask)
 
     def warmup_requests(self, batch_sizes, lengths):
         """Signatures and inputs, see `write_warmup_requests`."""

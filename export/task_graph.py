@@ -27,11 +27,11 @@ class TaskGraph(tf.Module):
         self.head = make_head(task, head_options or {})
         self.encoder = EdgeGraph(task)
 
-    def __call__(self, token_ids, padding_mask, positions=None):
+    def __call__(self, token_ids, padding_mask):
         """The task's outputs by name, each (batch, ...); for the arguments see
         `EdgeGraph.encode`."""
         with layer("head"):
-            return self.head(self.encoder, token_ids, padding_mask, positions)
+            return self.head(self.encoder, token_ids, padding_mask)
 
 
 def make_head(task, head_options):

@@ -10,6 +10,7 @@ from typing import Any
 
 import flatbuffers
 import keras
+import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
@@ -28,9 +29,11 @@ from keras_roberta.export.mismatch import ExportMismatch
 from keras_roberta.export.padded_rows import as_features
 from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.export.runtime import TFLiteRunner
+from keras_roberta.export.signature_names import ENCODE, TEXT, TOKENIZE
 from keras_roberta.export.task_graph import TaskGraph
+from keras_roberta.export.text_signatures import add_text_signatures
 from keras_roberta.export.tflite_rewrites import name_layers
-from keras_roberta.export.verify import verify
+from keras_roberta.export.verify import SENTENCES, verify
 from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.tokenizers import byte_buffer
 from keras_roberta.unknown_arguments import refuse_misspelt
@@ -108,10 +111,14 @@ def to_tflite(
         raise InputError(f"{path}: exists; choose a new name or give overwrite=True")
     if path.is_dir():
         raise InputError(f"{path}: is a directory; remove it first")
-    module = PhoneModule(task, inputs=inputs, pairs=pairs, head_options=head_options)
-    longest = task.backbone.config.max_sequence_length
-    of_texts = task.preprocessor.sequence_length if inputs == "text" else None
-    lengths = lengths_of_file(sequence_lengths, longest, of_texts)
+    module = PhoneModule(
+        task,
+        inputs=inputs,
+        sequence_lengths=sequence_lengths,
+        pairs=pairs,
+        head_options=head_options,
+    )
+    lengths = module.lengths
     values = describe(
         task,
         module.graph.head,
@@ -124,15 +131,17 @@ def to_tflite(
     )
     content = tflite_bytes(
         module,
-        functions={f"{inputs}_{n}": module.trace(n) for n in lengths},
         scheme=scheme,
         metadata=values,
-        samples=None if calibration is None else module.samples(calibration, lengths),
+        samples=None if calibration is None else module.samples(calibration),
     )
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)
         check_operations(temporary, scheme)
-        verify(task, TFLiteRunner(temporary), graph=module.graph, scheme=scheme)
+        runner = TFLiteRunner(temporary)
+        verify(task, runner, graph=module.graph, scheme=scheme)
+        if inputs == "text":
+            check_text_signatures(runner)
     return path
 
 
@@ -140,10 +149,15 @@ class PhoneModule(tf.Module):
     """The graph, and the tokenizer in front of it.
 
     Args:
-        task, inputs, pairs, head_options: see `to_tflite`.
+        task, inputs, sequence_lengths, pairs, head_options: see `to_tflite`.
+
+    Attributes:
+        lengths: of the signatures in tokens, ascending.
     """
 
-    def __init__(self, task, *, inputs="text", pairs=False, head_options=None):
+    def __init__(
+        self, task, *, inputs="text", sequence_lengths=None, pairs=False, head_options=None
+    ):
         super().__init__(name="phone")
         # A file of fixed sizes takes the defaults of such.
         defaults = getattr(task, "export_options", {})
@@ -154,56 +168,54 @@ class PhoneModule(tf.Module):
         if inputs == "text":
             tokenizer = task.preprocessor.tokenizer
             self.tokenizer = check_in_graph(tokenizer, tokenizer.static_in_graph())
+        longest = task.backbone.config.max_sequence_length
+        of_texts = task.preprocessor.sequence_length if inputs == "text" else None
+        self.lengths = lengths_of_file(sequence_lengths, longest, of_texts)
+        self.graph.encoder.keep_positions(self.lengths[-1])
 
-    def trace(self, length):
-        """The concrete function for texts of up to so many tokens."""
-        return self._trace_text(length) if self.inputs == "text" else self._trace_tokens(length)
+    def functions(self):
+        """The concrete functions of the signatures by name; see `text_signatures` for the rest."""
+        functions = {f"{ENCODE}_{n}": self._trace_tokens(n) for n in self.lengths}
+        if self.inputs == "text":
+            functions |= {f"{TOKENIZE}_{n}": self._trace_tokenizer(n) for n in self.lengths}
+        return functions
 
-    def samples(self, texts, lengths):
+    def samples(self, texts):
         """What the converter calibrates on: a function that yields pairs of a signature's name and
-        its inputs, each text in the shortest signature that is likely to hold it."""
+        its inputs, each text in the shortest signature that holds it."""
         sides = [list(side) for side in texts_and_pairs(texts) if side is not None]
         if not sides[0] or len(sides) != 1 + self.pairs:
             raise InputError("calibration: expected texts, or pairs of texts, as the model takes")
         if self.preprocessor is None:
             raise InputError("calibration: the task has no preprocessor to tokenize the texts")
-        rows = self.preprocessor.tokenizer.encode_batch(*sides, max_length=max(lengths))
+        rows = self.preprocessor.tokenizer.encode_batch(*sides, max_length=self.lengths[-1])
 
         def samples():
-            for row, *texts in zip(rows, *sides, strict=True):
-                length = next(length for length in lengths if len(row) <= length)
-                inputs = as_features([row], self.pad_token_id, length)
-                if self.inputs == "text":
-                    num_bytes = BYTES_PER_TOKEN * length
-                    inputs = {
-                        name: byte_buffer.fill([text], num_bytes)
-                        for name, text in zip(("utf8", "utf8_pair"), texts, strict=False)
-                    }
-                yield f"{self.inputs}_{length}", inputs
+            for row in rows:
+                length = next(length for length in self.lengths if len(row) <= length)
+                yield f"{ENCODE}_{length}", as_features([row], self.pad_token_id, length)
 
         return samples
 
     def _trace_tokens(self, length):
-        """On token ids, padding at the end."""
-        return tf.function(
-            lambda token_ids, padding_mask: self.graph(token_ids, padding_mask), autograph=False
-        ).get_concrete_function(
+        """From token ids to the task's outputs."""
+
+        def run(token_ids, padding_mask):
+            outputs = self.graph(token_ids, padding_mask)
+            if self.inputs == "text":
+                outputs |= self.graph.head.as_bytes(outputs, self.tokenizer)
+            return outputs
+
+        return tf.function(run, autograph=False).get_concrete_function(
             token_ids=tf.TensorSpec((1, length), tf.int32, "token_ids"),
             padding_mask=tf.TensorSpec((1, length), tf.int32, "padding_mask"),
         )
 
-    def _trace_text(self, length):
-        """On the bytes of a text, or of two."""
+    def _trace_tokenizer(self, length):
+        """From the bytes of a text, or of two, to token ids."""
 
         def run(**utf8):
-            row = self.tokenizer(**utf8, sequence_length=length)
-            outputs = self.graph(row["token_ids"], row["padding_mask"])
-            return {
-                **outputs,
-                **self.graph.head.as_bytes(outputs, self.tokenizer),
-                self.graph.head.ids_name: row["token_ids"],
-                "num_tokens": row["num_tokens"],
-            }
+            return self.tokenizer(**utf8, sequence_length=length)
 
         shape = (1, BYTES_PER_TOKEN * length)
         return tf.function(run, autograph=False).get_concrete_function(
@@ -214,16 +226,16 @@ class PhoneModule(tf.Module):
         )
 
 
-def tflite_bytes(module, *, functions, scheme, metadata, samples=None):
+def tflite_bytes(module, *, scheme, metadata, samples=None):
     """The content of the `.tflite` file.
 
     Args:
-        module: what the functions hold on to.
-        functions: the concrete functions of the signatures, by name.
+        module: `PhoneModule`
         scheme: `QuantizationScheme`
         metadata: see `describe`.
         samples: see `PhoneModule.samples`.
     """
+    functions = module.functions()
     # Through a SavedModel: the converter takes several signatures from nothing else.
     with tempfile.TemporaryDirectory() as directory:
         tf.saved_model.save(module, directory, signatures=functions)
@@ -236,6 +248,8 @@ def tflite_bytes(module, *, functions, scheme, metadata, samples=None):
     model = schema.ModelT.InitFromPackedBuf(content)
     for rewrite in (name_layers, *scheme.rewrites):
         rewrite(model)
+    if module.inputs == "text":
+        add_text_signatures(model, module.lengths, module.graph.head.ids_name)
     add_metadata(model, metadata)
     builder = flatbuffers.Builder(len(content) + 4096)
     builder.Finish(model.Pack(builder), file_identifier=TFLITE_IDENTIFIER)
@@ -258,18 +272,34 @@ def check_operations(path, scheme):
         if partitions != 1:
             logger.warning("%s: XNNPACK runs it in %d pieces", path.name, partitions)
         return
-    # The interpreter shows the first signature's partitions alone. The others have the same
+    # The interpreter shows the first encoder's partitions alone. The others have the same
     # operations in the same order, which is what XNNPACK goes by.
     signatures = [model.SignatureDefs(i) for i in range(model.SignatureDefsLength())]
-    graphs = [_operations(model.Subgraphs(s.SubgraphIndex())) for s in signatures]
+    encoders = [s for s in signatures if s.SignatureKey().startswith(ENCODE.encode())]
+    graphs = [_operations(model.Subgraphs(s.SubgraphIndex())) for s in encoders]
     if any(graph != graphs[0] for graph in graphs):
         raise ExportMismatch("the signatures differ in more than their lengths")
     if partitions != 1:
         raise ExportMismatch(f"XNNPACK splits the graph into {partitions} partitions, not 1")
 
 
+def check_text_signatures(runner):
+    """Raises ExportMismatch unless `text_N` gives what `tokenize_N` and `tokens_N` give."""
+    for length, num_bytes in zip(runner.lengths, runner.metadata["num_bytes"], strict=True):
+        names = ["utf8", "utf8_pair"] if runner.metadata["pairs"] else ["utf8"]
+        utf8 = {name: byte_buffer.fill([SENTENCES[2]], num_bytes) for name in names}
+        row = runner.run(f"{TOKENIZE}_{length}", **utf8)
+        ids = {name: row[name] for name in ("token_ids", "padding_mask")}
+        expected = runner.run(f"{ENCODE}_{length}", **ids)
+        expected |= {runner.metadata["ids_output"]: row["token_ids"]}
+        found = runner.run(f"{TEXT}_{length}", **utf8)
+        for name, value in expected.items():
+            if not np.array_equal(found[name], value):
+                raise ExportMismatch(f"{TEXT}_{length}: gives another {name} than its two parts")
+
+
 def xnnpack_partitions(path):
-    """Into how many pieces the first signature falls for XNNPACK."""
+    """Into how many pieces the first encoder falls for XNNPACK."""
     interpreter = open_interpreter(path)
     # Nodes that a delegate took over stay listed; each piece adds one node of this name.
     names = collections.Counter(node["op_name"] for node in interpreter._get_ops_details())

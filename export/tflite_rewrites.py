@@ -12,7 +12,11 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_roberta.export.mismatch import ExportMismatch
-from keras_roberta.export.operation_names import TOKEN_LOOK_UP, TOKEN_PROJECTION
+from keras_roberta.export.operation_names import (
+    POSITION_LOOK_UP,
+    TOKEN_LOOK_UP,
+    TOKEN_PROJECTION,
+)
 
 Kind = schema.BuiltinOperator
 _KERNEL = b"/kernel"  # ends the names that `name_layers` gives
@@ -34,41 +38,39 @@ def gather_before_widening(model):
     """
     kinds = [code.builtinCode for code in model.operatorCodes]
     for graph in signature_graphs(model):
-        gather = _named(graph, TOKEN_LOOK_UP, Kind.GATHER, kinds)
-        widen = _only(
-            [op for op in graph.operators if gather.inputs[0] in op.outputs],
-            Kind.DEQUANTIZE,
-            kinds,
-            "the half precision of the embedding table",
-        )
-        rows = copy.copy(graph.tensors[gather.outputs[0]])  # (length, hidden_dim)
-        rows.type, rows.name = schema.TensorType.FLOAT16, b"rows"
-        graph.tensors.append(rows)
-        widen_rows = copy.copy(widen)
-        widen_rows.inputs, widen_rows.outputs = [len(graph.tensors) - 1], gather.outputs
-        gather.inputs = [widen.inputs[0], *gather.inputs[1:]]
-        gather.outputs = widen_rows.inputs
-        unused = [] if any(widen.outputs[0] in op.inputs for op in graph.operators) else [widen]
-        # Operations run in the order of the list. On whole numbers are those of the tokenizer, the
-        # look-up, and the mask's cast.
-        first = [*_before_floats(graph), gather, widen_rows]
+        look_ups, unused = [], []
+        for name in (TOKEN_LOOK_UP, POSITION_LOOK_UP):
+            gather = _named(graph, name, Kind.GATHER, kinds)
+            widen = _only(
+                [op for op in graph.operators if gather.inputs[0] in op.outputs],
+                Kind.DEQUANTIZE,
+                kinds,
+                f"the half precision of {name}",
+            )
+            rows = copy.copy(graph.tensors[gather.outputs[0]])  # (length, hidden_dim)
+            rows.type, rows.name = schema.TensorType.FLOAT16, b"rows"
+            graph.tensors.append(rows)
+            widen_rows = copy.copy(widen)
+            widen_rows.inputs, widen_rows.outputs = [len(graph.tensors) - 1], gather.outputs
+            gather.inputs = [widen.inputs[0], *gather.inputs[1:]]
+            gather.outputs = widen_rows.inputs
+            look_ups += [gather, widen_rows]
+            if not any(widen.outputs[0] in op.inputs for op in graph.operators):
+                unused.append(widen)
+        # Operations run in the order of the list.
+        first = [*_needed_for(graph, look_ups), *look_ups]
         rest = [op for op in graph.operators if op not in first + unused]
         graph.operators = first + rest
 
 
-def _before_floats(graph):
-    """The operations that no floating point number has a part in."""
-    made_of_floats = set()
-    for op in graph.operators:
-        if _on_floats(graph, op) or made_of_floats.intersection(op.inputs):
-            made_of_floats.update(op.outputs)
-    return [op for op in graph.operators if not made_of_floats.intersection(op.outputs)]
-
-
-def _on_floats(graph, op):
-    """Whether an operation reads floating point numbers."""
-    floats = (schema.TensorType.FLOAT32, schema.TensorType.FLOAT16)
-    return any(i >= 0 and graph.tensors[i].type in floats for i in op.inputs)
+def _needed_for(graph, operations):
+    """The other operations on whose results some depend, directly or not, in their order."""
+    needed, wanted = [], {i for op in operations for i in op.inputs}
+    for op in reversed(graph.operators):
+        if op not in operations and wanted.intersection(op.outputs):
+            needed.insert(0, op)
+            wanted.update(op.inputs)
+    return needed
 
 
 def share_vocabulary(model):
@@ -127,8 +129,8 @@ def share_vocabulary(model):
         look_up.inputs = [scales, gather.inputs[1]]
         look_up.outputs = [add(b"scales_of_rows", (length, 1))]
         cast, multiply = schema.OperatorT(), schema.OperatorT()
-        cast.opcodeIndex = _number_of_kind(model, Kind.CAST)
-        multiply.opcodeIndex = _number_of_kind(model, Kind.MUL)
+        cast.opcodeIndex = number_of_kind(model, Kind.CAST)
+        multiply.opcodeIndex = number_of_kind(model, Kind.MUL)
         cast.inputs, cast.outputs = gather.outputs, [add(b"whole_rows", (length, hidden_dim))]
         multiply.inputs = [cast.outputs[0], look_up.outputs[0]]
         multiply.outputs = widen.outputs
@@ -156,7 +158,7 @@ def _check_nothing_projects(graph, table, kinds):
             )
 
 
-def _number_of_kind(model, kind):
+def number_of_kind(model, kind):
     """An operation's number in a model, which gets one where it has none yet."""
     for number, code in enumerate(model.operatorCodes):
         if code.builtinCode == kind:
@@ -226,5 +228,6 @@ def _only(operations, kind, kinds, what):
 
 
 def signature_graphs(model):
-    """The subgraphs of a model's signatures."""
-    return [model.subgraphs[signature.subgraphIndex] for signature in model.signatureDefs]
+    """The subgraphs of a model's signatures that hold the encoder; all, if none seems to."""
+    graphs = [model.subgraphs[signature.subgraphIndex] for signature in model.signatureDefs]
+    return [graph for graph in graphs if _operations(graph, TOKEN_LOOK_UP)] or graphs

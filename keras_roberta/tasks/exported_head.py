@@ -14,7 +14,7 @@ class ExportedHead:
 
     A task makes one by `exported_head(**options)`. It computes on an encoder that has
 
-        encode(token_ids, padding_mask, positions=None, selection=None)
+        encode(token_ids, padding_mask, selection=None)
                               float32 (batch * places, hidden_dim) of the places that are read:
                               `<s>`, those of a selection, or with selection="all" every token
         dense(x, name)        x @ weights["<name>/kernel"] + weights["<name>/bias"]
@@ -35,13 +35,12 @@ class ExportedHead:
     def __init__(self, schema: Schema):
         self.schema = schema
 
-    def __call__(self, encoder, token_ids, padding_mask, positions=None) -> dict[str, tf.Tensor]:
+    def __call__(self, encoder, token_ids, padding_mask) -> dict[str, tf.Tensor]:
         """The task's outputs by name, each (batch, ...).
 
         Args:
             encoder: see above.
             token_ids, padding_mask: int32 (batch, length)
-            positions: see `encode`.
         """
         raise NotImplementedError
 

@@ -258,13 +258,13 @@ class MaskedLMExportedHead(ExportedHead):
         super().__init__(schema)
         self.any_number_of_outputs = schema.max_masks is None
 
-    def __call__(self, encoder, token_ids, padding_mask, positions=None):
+    def __call__(self, encoder, token_ids, padding_mask):
         is_mask = self._is_mask(token_ids) * padding_mask  # (batch, length)
         num_masks = tf.reduce_sum(is_mask, axis=1)  # (batch,)
         masks = self.schema.max_masks or tf.reduce_max(tf.concat([num_masks, [0]], 0))
         number = tf.cumsum(is_mask, axis=1) * is_mask  # (batch, length), from 1
         selection = number[:, None, :] == tf.range(1, masks + 1)[:, None]  # (batch, masks, length)
-        x = encoder.encode(token_ids, padding_mask, positions, tf.cast(selection, tf.float32))
+        x = encoder.encode(token_ids, padding_mask, tf.cast(selection, tf.float32))
         x = tf.nn.gelu(encoder.dense(x, "head/dense"), approximate=False)
         x = encoder.layer_norm(x, "head/layer_norm")  # (batch * masks, hidden_dim)
         logits = encoder.project_onto_vocabulary(x) + encoder.weights["head/bias"]

@@ -116,8 +116,8 @@ class ManyLabelsHead(SequenceHead):
     """`logits` and `probabilities` float32 (batch, num_classes), and `labels` int32 like them, 1
     where a probability reaches the class's threshold."""
 
-    def __call__(self, encoder, token_ids, padding_mask, positions=None):
-        logits = self.logits(encoder, token_ids, padding_mask, positions)
+    def __call__(self, encoder, token_ids, padding_mask):
+        logits = self.logits(encoder, token_ids, padding_mask)
         probabilities = tf.sigmoid(logits)
         given = probabilities >= tf.constant(self.schema.thresholds, tf.float32)
         return {

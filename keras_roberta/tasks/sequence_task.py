@@ -118,9 +118,9 @@ class RobertaSequenceTask(RobertaTask, keras_hub.models.TextClassifier):
 class SequenceHead(ExportedHead):
     """The logits of a `RobertaSequenceTask` on the inference graph; subclasses say what of them."""
 
-    def logits(self, encoder, token_ids, padding_mask, positions=None):
+    def logits(self, encoder, token_ids, padding_mask):
         """float32 (batch, num_outputs)"""
-        hidden = encoder.encode(token_ids, padding_mask, positions)  # (batch, hidden_dim)
+        hidden = encoder.encode(token_ids, padding_mask)  # (batch, hidden_dim)
         return encoder.dense(tf.tanh(encoder.dense(hidden, "head/dense")), "head/out")
 
 

@@ -145,8 +145,8 @@ class LabelHead(SequenceHead):
     """`logits` and `probabilities` float32 (batch, num_classes), `label` int32 (batch) and `score`
     float32 (batch), the label's probability."""
 
-    def __call__(self, encoder, token_ids, padding_mask, positions=None):
-        logits = self.logits(encoder, token_ids, padding_mask, positions)
+    def __call__(self, encoder, token_ids, padding_mask):
+        logits = self.logits(encoder, token_ids, padding_mask)
         probabilities = tf.nn.softmax(logits)
         return {
             "logits": logits,

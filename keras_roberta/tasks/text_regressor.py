@@ -66,6 +66,6 @@ class RobertaTextRegressor(RobertaSequenceTask):
 class ValueHead(SequenceHead):
     """`logits` float32 (batch, 1) and `value` float32 (batch)."""
 
-    def __call__(self, encoder, token_ids, padding_mask, positions=None):
-        logits = self.logits(encoder, token_ids, padding_mask, positions)
+    def __call__(self, encoder, token_ids, padding_mask):
+        logits = self.logits(encoder, token_ids, padding_mask)
         return {"logits": logits, "value": tf.reshape(logits, (-1,))}

@@ -32,8 +32,8 @@ class Tags(Schema):
 
 
 class TagsHead(ExportedHead):
-    def __call__(self, encoder, token_ids, padding_mask, positions=None):
-        hidden = encoder.encode(token_ids, padding_mask, positions, selection="all")
+    def __call__(self, encoder, token_ids, padding_mask):
+        hidden = encoder.encode(token_ids, padding_mask, selection="all")
         logits = encoder.dense(hidden, "head/out")
         batch, length = (size or tf.shape(token_ids)[i] for i, size in enumerate(token_ids.shape))
         return {"logits": tf.reshape(logits, (batch, length, 3))}
