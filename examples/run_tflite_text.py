@@ -4,7 +4,7 @@
     python examples/run_tflite_text.py sentiment.tflite "a gob of drivel"
 
 The file is one that `export.to_tflite(task, path, inputs="text")` wrote. A program on a phone does
-the same steps; see docs/android.md.
+the same steps; see docs/guides/phone.md.
 """
 
 import json
@@ -19,8 +19,9 @@ def main(path, *texts):
     sys.stdout.reconfigure(errors="replace")  # lone surrogates cannot be printed
     labels = read_labels(path)
     interpreter = Interpreter(path)
-    signatures = interpreter.get_signature_list()  # text_32, text_64, ...
-    lengths = sorted(int(name.removeprefix("text_")) for name in signatures)
+    interpreter.allocate_tensors()
+    signatures = interpreter.get_signature_list()  # text_32, text_64, ..., and others
+    lengths = sorted(int(name.removeprefix("text_")) for name in signatures if "text_" in name)
     runners = {length: interpreter.get_signature_runner(f"text_{length}") for length in lengths}
     for text in texts:
         for length in lengths:  # a text of more bytes or tokens than a signature has: the next

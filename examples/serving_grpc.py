@@ -1,12 +1,11 @@
 """Asks TF Serving over gRPC, which carries tensors as they are: faster than REST for batches.
 
     pip install "keras-roberta[serving]"
-    python examples/serving_grpc.py localhost:8500 sentiment models/sentiment/1 "a gem" "a mess"
+    python examples/serving_grpc.py localhost:8500 sentiment "a gem" "a mess"
 
 examples/serving_rest.py says how to start the server.
 """
 
-import pathlib
 import sys
 
 import grpc
@@ -14,15 +13,14 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 
-def main(server, model, directory, *texts):
-    labels = (pathlib.Path(directory) / "assets/labels.txt").read_text("utf-8").splitlines()
+def main(server, model, *texts):
     outputs = predict(server, model, texts)
-    for text, label, score in zip(texts, outputs["label"], outputs["score"], strict=True):
-        print(f"{labels[label]}\t{score:.4f}\t{text}")
+    for text, name, score in zip(texts, outputs["label_name"], outputs["score"], strict=True):
+        print(f"{name.decode()}\t{score:.4f}\t{text}")
 
 
 def predict(server, model, texts):
-    """Arrays (texts, ...): `label`, `score`, `probabilities` and `logits`."""
+    """Arrays (texts, ...): `label`, `label_name` (bytes), `score`, `probabilities`, `logits`."""
     request = predict_pb2.PredictRequest()
     request.model_spec.name = model
     request.model_spec.signature_name = "serving_default"

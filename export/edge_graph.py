@@ -67,7 +67,7 @@ class EdgeGraph(tf.Module):
             float32 (batch * places, hidden_dim)
         """
         batch, length = shape_of(token_ids)
-        with layer("counts"):
+        with layer("embeddings/counts"):
             # Tokens up to each place. What is made of them is not known before a file runs, so
             # that no converter folds it: GPU delegates add only the first row of a constant.
             # They sum floats alone, and XNNPACK keeps to one piece if the rest is whole numbers.

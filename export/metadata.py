@@ -22,6 +22,7 @@ _KEYS = (
     *("max_sequence_length", "inputs", "pairs", "num_bytes", "ids_output", "start_token_id"),
     *("pad_token_id", "end_token_id", "tokenizer_fingerprint"),
 )
+_RUNTIME = "min_runtime_version"  # TFLite's own entry, a text with NULs behind
 TFLITE_IDENTIFIER = b"TFL3"  # at byte 4, from the schema's file_identifier
 
 
@@ -83,15 +84,16 @@ def read_metadata(path):
         (None: any), `max_sequence_length`, `inputs` ("text": the tokenizer is in the file; or
         "tokens"), `pairs` (whether it takes two texts a row), `num_bytes` (of the buffers for texts
         in a `.tflite`, one number for each of the lengths, else None), `ids_output` (the output
-        that tells the ids of a text, or None), `start_token_id`, `pad_token_id`, `end_token_id` and
-        `tokenizer_fingerprint` (None: exported without a tokenizer).
+        that tells the ids of a text, or None), `start_token_id`, `pad_token_id`, `end_token_id`,
+        `tokenizer_fingerprint` (None: exported without a tokenizer) and `min_runtime_version` (the
+        oldest TFLite that has the operations of a `.tflite`, such as "2.12.0", else None).
 
     Raises:
         InputError: no such file, not a model, cut short, or not from this package.
     """
     path = pathlib.Path(path).expanduser()
     if path.is_dir():
-        return _parse(_asset(path), path)
+        return {**_parse(_asset(path), path), _RUNTIME: None}
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     content = np.memmap(path, np.uint8, "r") if path.stat().st_size else b""
@@ -103,7 +105,9 @@ def read_metadata(path):
         raise InputError(f"{path}: is cut short or damaged; export or copy it again") from None
     if NAME not in metadata:
         raise InputError(f"{path}: is a TFLite model, but not one that keras_roberta exported")
-    return _parse(buffers[metadata[NAME]].tobytes(), path)
+    values = _parse(buffers[metadata[NAME]].tobytes(), path)
+    runtime = buffers[metadata[_RUNTIME]].tobytes() if _RUNTIME in metadata else b""
+    return {**values, _RUNTIME: runtime.rstrip(b"\0").decode() or None}
 
 
 def add_metadata(model, values):

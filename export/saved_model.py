@@ -24,6 +24,7 @@ from keras_roberta.export.serving_warmup import write_warmup_requests
 from keras_roberta.export.task_graph import TaskGraph
 from keras_roberta.export.verify import verify
 from keras_roberta.files.atomic_write import atomic_directory
+from keras_roberta.tokenizers import byte_buffer
 from keras_roberta.unknown_arguments import refuse_misspelt
 
 
@@ -49,8 +50,8 @@ def to_saved_model(
       and padded to the longest of their batch.
     - The signature `tokens` takes `token_ids` and `padding_mask`, int32 (batch, length) of any
       sizes. Padding may be in front of, between or behind the tokens.
-    - Both give the outputs of the task by name; see its schema. For text there may be more, such as
-      the spelling of tokens.
+    - Both give the outputs of the task by name; see its schema. Beside a label there is its name as
+      a string, and for text there may be more, such as the spelling of tokens.
     - Assets are `labels.txt`, one label a line, and `keras_roberta.json`; see `read_metadata`.
     - Requests with which TF Serving warms up are where it looks for them.
 
@@ -147,14 +148,15 @@ class ServingModule(tf.Module):
 
     def serve_text(self, text, text_pair=None):
         features = self.tokenizer(text, text_pair, max_length=self.longest)
-        outputs = self.answer(features["token_ids"], features["padding_mask"])
+        outputs = self.serve_tokens(features["token_ids"], features["padding_mask"])
         if self.graph.head.schema.ragged_outputs:  # one has to know where padding begins
             num_tokens = tf.reduce_sum(features["padding_mask"], axis=1)
             outputs = {**outputs, "num_tokens": num_tokens}
         return outputs | self.graph.head.as_strings(outputs, features["token_ids"], self.tokenizer)
 
     def serve_tokens(self, token_ids, padding_mask):
-        return self.answer(token_ids, padding_mask)
+        outputs = self.answer(token_ids, padding_mask)
+        return outputs | self.graph.head.as_names(outputs)  # strings, which XLA has none of
 
     def warmup_requests(self, batch_sizes, lengths):
         """Signatures and inputs, see `write_warmup_requests`."""
@@ -176,7 +178,7 @@ class ServingModule(tf.Module):
             values: the metadata, from `metadata.describe`.
         """
         assets = {
-            "labels.txt": "".join(f"{label}\n" for label in values["labels"]),
+            "labels.txt": "".join(map(_as_line, values["labels"])),
             f"{metadata.NAME}.json": json.dumps(values, indent=2),
         }
         source = directory / "source"
@@ -186,3 +188,8 @@ class ServingModule(tf.Module):
         self.assets = [tf.saved_model.Asset(str(source / name)) for name in assets]
         tf.saved_model.save(self, str(directory), signatures=self.functions)
         shutil.rmtree(source)  # saving copied them to `assets`
+
+
+def _as_line(label):
+    """A label as a line of a file, without surrogates and ends of lines of its own."""
+    return " ".join(byte_buffer.encode(label).decode().splitlines()) + "\n"

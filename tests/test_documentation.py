@@ -24,6 +24,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
+from google.protobuf import (
+    descriptor_pb2,
+    descriptor_pool,
+    message_factory,
+    text_format,
+    wrappers_pb2,
+)
 
 import keras_roberta as kr
 from keras_roberta import export
@@ -39,7 +46,7 @@ PAGES = {
 }
 # Languages whose blocks are programs; those of the others are read only.
 RUN = ("python", "sh")
-READ = ("text", "json", "kotlin", "yaml", "pycon", "diff", "toml")
+READ = ("text", "json", "kotlin", "yaml", "pycon", "diff", "toml", "textproto")
 
 
 @dataclasses.dataclass
@@ -377,7 +384,10 @@ def test_example_of_rest(exported, capsys):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             outputs = model.signatures["serving_default"](text=tf.constant(body["instances"]))
             rows = [
-                {name: value[i].numpy().tolist() for name, value in outputs.items()}
+                {
+                    name: value[i].decode() if value.dtype == object else value[i].tolist()
+                    for name, value in ((name, x.numpy()) for name, x in outputs.items())
+                }
                 for i in range(len(body["instances"]))
             ]
             self.send_response(200)
@@ -390,7 +400,7 @@ def test_example_of_rest(exported, capsys):
     with http.server.HTTPServer(("127.0.0.1", 0), Server) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
-        run_example("serving_rest.py", address, "sentiment", str(out / "sentiment/1"), *TEXTS)
+        run_example("serving_rest.py", address, "sentiment", *TEXTS)
         server.shutdown()
     assert lines_of(capsys.readouterr().out) == expected_lines(task)
 
@@ -420,7 +430,7 @@ def test_example_of_grpc(exported, capsys):
     server.start()
     try:
         address = f"127.0.0.1:{port}"
-        run_example("serving_grpc.py", address, "sentiment", str(out / "sentiment/1"), *TEXTS)
+        run_example("serving_grpc.py", address, "sentiment", *TEXTS)
     finally:
         server.stop(None)
     assert lines_of(capsys.readouterr().out) == expected_lines(task)
@@ -435,11 +445,76 @@ def run_example(name, *arguments):
 def test_the_page_on_phones_speaks_of_what_there_is(exported):
     page = (DOCS / "guides/phone.md").read_text(encoding="utf-8")
     interpreter = Interpreter(str(exported[0] / "model.tflite"))
+    interpreter.allocate_tensors()
+    kinds = {name.split("_")[0] for name in interpreter.get_signature_list()}
+    assert kinds == set(re.findall(r"\| `(\w+)_N` \|", page))
     runner = interpreter.get_signature_runner("text_8")
     assert runner.get_input_details()["utf8"]["shape"].tolist() == [1, 8 * 8]
     assert runner.get_input_details()["utf8"]["dtype"] == np.uint8
     for name in [*runner.get_input_details(), *runner.get_output_details()]:
         assert f"`{name}`" in page
+
+
+def serving_messages():
+    """TF Serving's messages for its configuration files, by the file's name.
+
+    Its Python package has that of models alone. The fields of the others are those of
+    session_bundle_config.proto and monitoring_config.proto.
+    """
+    config = pytest.importorskip("tensorflow_serving.config.model_server_config_pb2")
+    file = descriptor_pb2.FileDescriptorProto(
+        name="serving_files.proto", package="of_the_test", syntax="proto3"
+    )
+    file.dependency.append("google/protobuf/wrappers.proto")
+    wrapped = wrappers_pb2.Int64Value.DESCRIPTOR
+    fields = {
+        "BatchingParameters": {
+            **dict.fromkeys(("max_batch_size", "batch_timeout_micros"), wrapped),
+            **dict.fromkeys(("max_enqueued_batches", "num_batch_threads"), wrapped),
+            "pad_variable_length_inputs": "BOOL",
+        },
+        "PrometheusConfig": {"enable": "BOOL", "path": "STRING"},
+        "MonitoringConfig": {"prometheus_config": "of_the_test.PrometheusConfig"},
+    }
+    for message, of_message in fields.items():
+        added = file.message_type.add(name=message)
+        for number, (name, kind) in enumerate(of_message.items(), 1):
+            field = added.field.add(name=name, number=number, label="LABEL_OPTIONAL")
+            if kind in ("BOOL", "STRING"):
+                field.type = f"TYPE_{kind}"
+            else:
+                field.type = "TYPE_MESSAGE"
+                field.type_name = f".{getattr(kind, 'full_name', kind)}"
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(wrapped.file.serialized_pb)
+    pool.Add(file)
+    batching, monitoring = (
+        message_factory.GetMessageClass(pool.FindMessageTypeByName(f"of_the_test.{name}"))
+        for name in ("BatchingParameters", "MonitoringConfig")
+    )
+    return {
+        "models.config": config.ModelServerConfig(),
+        "batching.config": batching(),
+        "monitoring.config": monitoring(),
+    }
+
+
+def test_the_page_on_servers_shows_what_a_server_reads():
+    page = (DOCS / "guides/server.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```textproto\n# (\S+)\n(.*?)```", page, re.S)
+    messages = serving_messages()
+    assert [name for name, _ in blocks] == list(messages)
+    found = {name: text_format.Parse(text, messages[name]) for name, text in blocks}
+    (model,) = found["models.config"].model_config_list.config
+    assert dict(model.version_labels) == {"stable": 1, "canary": 2}
+    assert list(model.model_version_policy.specific.versions) == [1, 2]
+    assert found["batching.config"].max_batch_size.value == 32
+    assert found["monitoring.config"].prometheus_config.enable
+    command = " ".join(
+        re.search(r"docker run .*?\n```", page[page.index("## Running") :], re.S)[0].split()
+    )
+    for name in messages:
+        assert f"/models/{name}" in command
 
 
 def test_example_of_pre_training(sentiment, tokenizer, tmp_path, monkeypatch):

@@ -37,6 +37,7 @@ class MaskedTokens(Schema):
     def finish(self, outputs):
         """Cut to the most masks of a row; candidates as strings where the file spells them."""
         outputs = dict(outputs)
+        besides = ("input_ids", "num_tokens", "tokens_bytes")
         if "token_utf8" in outputs:
             utf8, sizes = outputs.pop("token_utf8"), outputs.pop("token_num_bytes")
             rows = zip(utf8.reshape(-1, utf8.shape[-1]), sizes.reshape(-1), strict=True)
@@ -50,7 +51,7 @@ class MaskedTokens(Schema):
             if name in outputs:
                 texts = [_as_text(text) for text in outputs[name].reshape(-1)]
                 outputs[name] = np.array(texts, object).reshape(outputs[name].shape)
-        return {k: v for k, v in outputs.items() if k not in ("input_ids", "num_tokens")}
+        return {k: v for k, v in outputs.items() if k not in besides}
 
     def spell(self, outputs, tokenizer):
         """Adds `tokens`, the spelling of each candidate, empty behind the masks of a row."""

@@ -137,7 +137,8 @@ class Schema:
 
     def finish(self, outputs: dict[str, Any]) -> dict[str, np.ndarray]:
         """The outputs that belong to the task, of all that an exported file gives."""
-        return {k: v for k, v in outputs.items() if k not in ("token_ids", "num_tokens")}
+        besides = ("token_ids", "num_tokens", "label_name", "label_names")
+        return {k: v for k, v in outputs.items() if k not in besides}
 
     def spell(self, outputs: dict[str, Any], tokenizer) -> dict[str, Any]:
         """The outputs with what only a tokenizer can tell, such as the spelling of tokens.

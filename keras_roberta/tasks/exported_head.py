@@ -44,6 +44,16 @@ class ExportedHead:
         """
         raise NotImplementedError
 
+    def as_names(self, outputs) -> dict[str, tf.Tensor]:
+        """Names for numbers among the outputs, as strings, which a SavedModel gives besides.
+
+        The schema's `finish` drops them: it knows the names.
+
+        Args:
+            outputs: of calling the head.
+        """
+        return {}
+
     def as_strings(self, outputs, token_ids, tokenizer) -> dict[str, tf.Tensor]:
         """What a SavedModel says besides, as strings.
 

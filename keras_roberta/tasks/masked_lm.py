@@ -281,8 +281,12 @@ class MaskedLMExportedHead(ExportedHead):
 
     def as_strings(self, outputs, token_ids, tokenizer):
         """`tokens` (batch, masks, top_k), the candidates, with the space before a word, empty
-        behind the masks of a text; and `filled` (batch), the text with each mask replaced by its
-        first candidate, without special tokens."""
+        behind the masks of a text; `tokens_bytes`, the same as they are, where `tokens` has U+FFFD
+        for parts of characters; and `filled` (batch), the text with each mask replaced by its first
+        candidate, without special tokens.
+
+        TF Serving's REST sends what is called `_bytes` in base 64, all else as it is, so that it
+        has to be UTF-8."""
         candidates, num_masks = outputs["token_ids"], outputs["num_masks"]
         tokens = tokenizer.detokenize(candidates[..., None], skip_special_tokens=False)
         is_there = self._is_there(num_masks, tf.shape(candidates)[1])[:, :, None]
@@ -292,6 +296,7 @@ class MaskedLMExportedHead(ExportedHead):
         best = tf.gather(best, number, batch_dims=1)  # (batch, length)
         return {
             "tokens": tf.where(is_there, tokens, ""),
+            "tokens_bytes": tf.where(is_there, tokenizer.spell(candidates), ""),
             "filled": tokenizer.detokenize(tf.where(number > 0, best, token_ids)),
         }
 

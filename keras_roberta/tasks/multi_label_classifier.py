@@ -9,6 +9,7 @@ from keras_roberta.tasks.output_activation import activation_name
 from keras_roberta.tasks.sequence_task import (
     RobertaSequenceTask,
     SequenceHead,
+    name_strings,
     sequence_head,
 )
 
@@ -125,3 +126,7 @@ class ManyLabelsHead(SequenceHead):
             "probabilities": probabilities,
             "labels": tf.cast(given, tf.int32),
         }
+
+    def as_names(self, outputs):
+        """`label_names` (batch, num_classes), each where it is given, "" elsewhere"""
+        return {"label_names": tf.where(outputs["labels"] > 0, name_strings(self.schema), "")}

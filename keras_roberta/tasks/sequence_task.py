@@ -21,6 +21,7 @@ from keras_roberta.schemas import Schema
 from keras_roberta.tasks.exported_head import ExportedHead
 from keras_roberta.tasks.output_activation import activation_name, logits_of
 from keras_roberta.tasks.task import RobertaTask
+from keras_roberta.tokenizers import byte_buffer
 
 
 class RobertaSequenceTask(RobertaTask, keras_hub.models.TextClassifier):
@@ -122,6 +123,11 @@ class SequenceHead(ExportedHead):
         """float32 (batch, num_outputs)"""
         hidden = encoder.encode(token_ids, padding_mask)  # (batch, hidden_dim)
         return encoder.dense(tf.tanh(encoder.dense(hidden, "head/dense")), "head/out")
+
+
+def name_strings(schema):
+    """The names of a schema's labels as strings of a graph: (num_classes,)."""
+    return tf.constant([byte_buffer.encode(name) for name in schema.label_names])
 
 
 def sequence_head(problem_type):

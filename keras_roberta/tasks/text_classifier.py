@@ -12,6 +12,7 @@ from keras_roberta.tasks.registry import task_class_of
 from keras_roberta.tasks.sequence_task import (
     RobertaSequenceTask,
     SequenceHead,
+    name_strings,
     sequence_head,
 )
 from keras_roberta.tasks.text_regressor import RobertaTextRegressor
@@ -154,3 +155,7 @@ class LabelHead(SequenceHead):
             "label": tf.argmax(logits, axis=-1, output_type=tf.int32),
             "score": tf.reduce_max(probabilities, axis=-1),
         }
+
+    def as_names(self, outputs):
+        """`label_name` (batch)"""
+        return {"label_name": tf.gather(name_strings(self.schema), outputs["label"])}

@@ -201,7 +201,8 @@ class Tokenizer(Protocol):
     def batched_in_graph(self) -> Any | None:
         """This tokenizer for tf.string tensors, None where the kind has no such form.
 
-        It is called, and has `detokenize`, as `in_graph.BatchedTokenizer`. Imports TensorFlow.
+        It is called, and has `detokenize` and `spell`, as `in_graph.BatchedTokenizer`. Imports
+        TensorFlow.
         """
         ...
 

@@ -1,5 +1,6 @@
 """Fill-mask models: a text with `<mask>` in, the likeliest tokens for each out."""
 
+import json
 import subprocess
 import sys
 
@@ -136,6 +137,30 @@ def test_filled_texts(files):
     found = _open(files["saved_model"]).predict(texts)
     a, b, c = found["tokens"][0, 0, 0], found["tokens"][1, :, 0], found["tokens"][4, 0, 0]
     assert found["filled"].tolist() == [f"a{a} gem", "".join(b), "a gem", "", f"\u65e5\u672c{c}"]
+
+
+def test_any_candidate_can_be_sent_as_json(masked_lm, tokenizer):
+    """Tokens may be parts of characters. TF Serving's REST writes strings into JSON as they are,
+    and base 64 only of outputs whose names end in `_bytes`."""
+    module = tokenizer.batched_in_graph()
+    ids = np.arange(tokenizer.vocabulary_size, dtype="int32")
+    head = masked_lm.exported_head(top_k=1)
+    outputs = {
+        "token_ids": tf.constant(ids[:, None, None]),
+        "num_masks": tf.ones(len(ids), tf.int32),
+    }
+    row = tf.constant([[0, tokenizer.mask_token_id, 2]] * len(ids))
+    strings = head.as_strings(outputs, row, module)
+    assert set(strings) == {"tokens", "tokens_bytes", "filled"}
+    raw = strings["tokens_bytes"].numpy()[:, 0, 0]
+    broken = [spelt for spelt in raw if spelt.decode(errors="ignore").encode() != spelt]
+    assert len(broken) >= 128  # all bytes are tokens, and half of them begin or go on a character
+    assert sum(map(len, raw)) > len(ids) and len(set(raw)) == len(ids)
+    for name in ("tokens", "filled"):
+        for spelt, as_it_is in zip(strings[name].numpy().reshape(-1), raw, strict=True):
+            assert json.dumps({name: spelt.decode()})
+            if name == "tokens":
+                assert spelt.decode() == as_it_is.decode(errors="replace")
 
 
 def test_no_rows(files):

@@ -29,7 +29,20 @@ def test_round_trip(exported, classifier):
         "pad_token_id": 1,
         "end_token_id": 2,
         "tokenizer_fingerprint": classifier.preprocessor.tokenizer.fingerprint,
+        "min_runtime_version": "2.17.0",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        *(("int8", "2.17.0"), ("text_int8", "2.17.0"), ("none", "2.9.0"), ("float16", "2.9.0")),
+        *(("text_none", "2.12.0"), ("text_float16", "2.12.0")),
+    ],
+)
+def test_the_oldest_runtime(name, version, exported):
+    """As docs/guides/phone.md tells it."""
+    assert export.read_metadata(exported[name])["min_runtime_version"] == version
 
 
 def test_of_a_file_that_takes_text(exported):

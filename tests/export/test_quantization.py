@@ -187,7 +187,7 @@ def test_a_scheme_is_one_entry(scheme, classifier, tmp_path, monkeypatch, caplog
 
 @pytest.mark.parametrize("inputs", ["text", "tokens"])
 def test_a_scheme_that_is_calibrated(inputs, classifier, tmp_path, monkeypatch):
-    """The converter is shown the texts, each as the inputs of the signature that holds it."""
+    """The converter is shown the texts, each as the ids of the signature that holds it."""
     seen = []
 
     def configure(converter):
@@ -206,13 +206,10 @@ def test_a_scheme_that_is_calibrated(inputs, classifier, tmp_path, monkeypatch):
     tokenizer = classifier.preprocessor.tokenizer
     rows = [tokenizer(text) for text in texts]
     assert len(rows[0]) <= 8 < len(rows[1]) <= 16
-    assert [name for name, _ in seen] == [f"{inputs}_8", f"{inputs}_16"]
-    for (_, given), text, row in zip(seen, texts, rows, strict=True):
-        if inputs == "text":
-            assert given["utf8"].tobytes().rstrip(b"\0") == text.encode()
-        else:
-            assert given["token_ids"][0, : len(row)].tolist() == row
-            assert given["padding_mask"].sum() == len(row)
+    assert [name for name, _ in seen] == ["tokens_8", "tokens_16"]
+    for (_, given), row in zip(seen, rows, strict=True):
+        assert given["token_ids"][0, : len(row)].tolist() == row
+        assert given["padding_mask"].sum() == len(row)
 
 
 def test_the_table_names_what_it_holds():
@@ -252,7 +249,7 @@ def test_sizes_that_are_all_alike(hidden_dim, masked, make_task, tokenizer, tmp_
 @pytest.mark.parametrize(
     ("rewrite", "names", "message"),
     [
-        ("gather_before_widening", True, "embedding table: expected one DEQUANTIZE .* found 0"),
+        ("gather_before_widening", True, "token/look_up: expected one DEQUANTIZE .* found 0"),
         ("gather_before_widening", False, "embeddings/token/look_up: expected one GATHER"),
         ("share_vocabulary", True, "embedding table: expected one DEQUANTIZE .* found 0"),
     ],

@@ -1,7 +1,11 @@
 """One way to run both formats on token ids: texts, features, lengths, errors."""
 
+import concurrent.futures
+import os
+import pickle
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -54,6 +58,8 @@ def test_errors(runner, exported, saved_model, tokenizer):
         runner.predict([])
     with pytest.raises(InputError, match="one shape"):
         runner.predict({"token_ids": [[0, 2]], "padding_mask": [[1]]})
+    with pytest.raises(InputError, match="row 1 has no token"):
+        runner.predict({"token_ids": [[0, 2], [1, 1]], "padding_mask": [[1, 1], [0, 0]]})
     with pytest.raises(InputError, match="give load a tokenizer"):
         export.load(exported["none"]).predict(["a gem"])
     other = train_byte_level_bpe(["another text"] * 3, vocabulary_size=265)
@@ -68,6 +74,77 @@ def test_threads(exported, tokenizer):
     np.testing.assert_allclose(
         one.predict(TEXTS)["logits"], two.predict(TEXTS)["logits"], rtol=1e-4, atol=1e-4
     )
+
+
+THREADS = 8
+
+
+@pytest.mark.parametrize("name", ["text_int8", "saved_model"])
+def test_many_threads_get_the_answers_of_one(name, exported, saved_model):
+    check_threads(export.load({**exported, "saved_model": saved_model}[name]), texts_a_thread=12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["text_int8", "saved_model"])
+def test_soak_of_threads(name, exported, saved_model):
+    check_threads(export.load({**exported, "saved_model": saved_model}[name]), texts_a_thread=1000)
+
+
+def check_threads(runner, texts_a_thread):
+    words = "a gem the film is a mess it makes up for much of that and more".split()
+    texts = [" ".join(words[i % 7 : 8 + i % 9]) + " !" * (i % 11) for i in range(texts_a_thread)]
+    expected = runner.answers(texts)
+    assert len({answer["score"] for answer in expected}) > 10  # one for another would show
+
+    def answers(first):
+        order = [*range(first, len(texts)), *range(first)]  # no two threads go in step
+        return [(i, runner.answers([texts[i]])[0]) for i in order]
+
+    with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
+        for found in pool.map(answers, range(THREADS)):
+            for i, answer in found:
+                assert answer["label"] == expected[i]["label"]
+                assert answer["score"] == pytest.approx(expected[i]["score"], abs=1e-5)
+
+
+def test_a_runner_is_let_go(runner):
+    twin = pickle.loads(pickle.dumps(runner))
+    assert twin.answers(TEXTS) == runner.answers(TEXTS)
+    with twin:
+        pass
+    with pytest.raises(InputError, match="this runner was closed; load the file again"):
+        twin.predict(TEXTS)
+    seen = weakref.ref(twin)
+    del twin
+    assert seen() is None  # without a collection: nothing holds a model that nobody uses
+
+
+def test_forked_processes(exported, saved_model, monkeypatch):
+    """With a lock that another thread holds, and threads that a fork does not take along."""
+    program = f"""
+import os, threading
+from keras_roberta import export
+runner = export.load({str(exported["text_int8"])!r}, threads=2)
+texts = ["a gem", "a mess"]
+expected = runner.answers(texts)
+busy = threading.Thread(target=lambda: [runner.answers(texts) for _ in range(300)])
+busy.start()
+codes = []
+for _ in range(5):
+    child = os.fork()
+    if not child:
+        os._exit(int(runner.answers(texts) != expected))
+    codes.append(os.waitpid(child, 0)[1])
+busy.join()
+print(codes)
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.stdout.splitlines()[-1:] == ["[0, 0, 0, 0, 0]"], run.stderr
+
+    server = export.load(saved_model)
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    with pytest.raises(InputError, match="opened before this process was forked"):
+        server.predict(TEXTS)
 
 
 def test_answers(runner, classifier, tokenizer):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import keras_roberta as kr
 from keras_roberta import export
 from keras_roberta.errors import InputError
 from keras_roberta.export import serving_warmup
@@ -54,6 +55,33 @@ def test_batches_are_padded_to_the_longest_only(classifier, tokenizer):
         assert padding_mask.all(axis=1).any()
 
 
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_names_beside_numbers(many, jit_compile, make_task, tmp_path):
+    """In both signatures, whatever the names; as TF Serving they can be put into JSON."""
+    names = ("bad\nvery", "caf\u00e9 \U0001f600", "\ud800")
+    shown = ["bad\nvery", "caf\u00e9 \U0001f600", "\ufffd"]
+    task = make_task(layers=1, labels=names)
+    if many:
+        task = kr.RobertaMultiLabelClassifier(task.backbone, 3, task.preprocessor)
+    options = {"jit_compile": jit_compile, "warmup_batch_sizes": [2], "warmup_lengths": [3]}
+    path = export.to_saved_model(task, tmp_path / "1", **options)
+    assert (path / "assets" / "labels.txt").read_text("utf-8").splitlines() == [
+        "bad very",
+        *shown[1:],
+    ]
+    signatures = tf.saved_model.load(str(path)).signatures
+    ids = tf.constant([[0, 9, 2], [0, 7, 2]])
+    for outputs in (
+        signatures["serving_default"](text=tf.constant(["a gem", "a mess"])),
+        signatures["tokens"](token_ids=ids, padding_mask=tf.ones_like(ids)),
+    ):
+        numbers = outputs["labels" if many else "label"].numpy()
+        found = outputs["label_names" if many else "label_name"].numpy()
+        expected = np.where(numbers > 0, shown, "") if many else np.array(shown)[numbers]
+        assert np.vectorize(bytes.decode)(found).tolist() == expected.tolist()
+
+
 def test_runs_without_keras(saved_model):
     program = f"""
 import sys
@@ -67,7 +95,7 @@ print([name for name in ("keras_hub", "tf_keras", "keras_roberta") if name in sy
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    outputs = "['label', 'logits', 'probabilities', 'score']"
+    outputs = "['label', 'label_name', 'logits', 'probabilities', 'score']"
     assert run.stdout.splitlines()[-3:] == [outputs, outputs, "[]"]
 
 

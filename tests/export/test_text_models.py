@@ -145,9 +145,6 @@ def test_misuse(kind, exported, saved_model):
         export.load(path).predict({"sentence": ["a gem"], "id": ["1"]})
     with pytest.raises(InputError, match="expected strings, found None in row 1"):
         export.load(path).predict(["a gem", None])
-    if kind == "text_int8":
-        with pytest.raises(InputError, match="takes texts; export it with inputs='tokens'"):
-            export.load(path).predict({"token_ids": [[0, 2]]})
 
 
 @pytest.mark.parametrize("kind", ["text_int8", "saved_model"])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
 
 from keras_roberta import export
 from keras_roberta.errors import InputError
@@ -10,7 +11,9 @@ from keras_roberta.export import tflite
 from keras_roberta.export.edge_graph import inference_weights
 from keras_roberta.export.padded_rows import as_features
 from keras_roberta.export.quantization import SCHEMES
+from keras_roberta.tokenizers import byte_buffer
 
+LENGTHS = (16, 32)
 ROWS = [[0, 2], [0, 9, 2], [0, *range(5, 19), 2], [0, *range(1000, 1014), 2]]
 
 
@@ -55,11 +58,76 @@ def test_sizes(exported):
 
 def test_size_of_the_tokenizer(exported):
     """Tables are there once, whatever the number of signatures, and never quantised."""
+    # Code point classes 40 kB, and 120 kB for each length: the tokenizer's graph, and its copy.
     for quantization in ("none", "float16", "int8"):
         added = (
             exported[f"text_{quantization}"].stat().st_size - exported[quantization].stat().st_size
         )
-        assert 0 < added < 400_000  # code point classes 40 kB, the graph 120 kB a signature
+        assert 0 < added < 400_000
+
+
+@pytest.mark.parametrize("name", ["none", "text_none"])
+def test_padding_may_stand_anywhere(name, exported, classifier):
+    """In front, between and behind the tokens of a row, in the signature itself."""
+    row = [0, 7, 8, 9, 2]
+    expected = classifier(as_features([row], 1)).numpy()
+    interpreter = Interpreter(str(exported[name]))
+    encode = interpreter.get_signature_runner("tokens_16")
+    for places in (range(5), range(3, 8), range(11, 16), [1, 2, 5, 9, 15]):
+        token_ids, mask = np.ones((2, 1, 16), np.int32)
+        token_ids[0, places], mask[0] = row, np.isin(range(16), places)
+        found = encode(token_ids=token_ids, padding_mask=mask)["logits"]
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("quantization", ["none", "float16", "int8"])
+def test_a_file_for_texts_has_its_two_halves_too(quantization, exported, tokenizer):
+    """`tokenize_N` and `tokens_N` in a row are `text_N`; the weights are there once."""
+    path = exported[f"text_{quantization}"]
+    interpreter = Interpreter(str(path))
+    interpreter.allocate_tensors()
+    names = set(interpreter.get_signature_list())
+    assert names == {f"{kind}_{n}" for kind in ("text", "tokenize", "tokens") for n in LENGTHS}
+    run = {name: interpreter.get_signature_runner(name) for name in names}
+    for n in (*LENGTHS, *LENGTHS):
+        for text in ("a gem", "", "the film is a mess from start to finish"):
+            utf8 = byte_buffer.fill([text], 8 * n)
+            row = run[f"tokenize_{n}"](utf8=utf8)
+            ids = tokenizer(text)
+            assert row["num_tokens"] == len(ids)
+            assert row["token_ids"][0, : len(ids)].tolist() == ids[:n]
+            mask = row["padding_mask"]
+            assert mask.sum() == min(n, len(ids))
+            halves = run[f"tokens_{n}"](token_ids=row["token_ids"], padding_mask=mask)
+            whole = run[f"text_{n}"](utf8=utf8)
+            assert set(whole) == {*halves, "token_ids", "num_tokens"}
+            for name, value in halves.items():
+                np.testing.assert_array_equal(whole[name], value)
+    model = schema.Model.GetRootAs(path.read_bytes())
+    sizes = [model.Buffers(i).DataLength() for i in range(model.BuffersLength())]
+    bytes_a_weight = {"none": 4, "float16": 2, "int8": 1}[quantization]
+    assert sizes.count(20_000 * 64 * bytes_a_weight) == 1  # the vocabulary
+    assert sizes.count(64 * 96 * bytes_a_weight) == 4  # two kernels of each of two blocks
+
+
+@pytest.mark.parametrize("name", ["none", "text_none", "text_float16", "text_int8"])
+def test_the_encoder_suits_a_gpu(name, exported):
+    """Positions are looked up, since GPUs add only the first row of a constant; no tensor is of
+    a size that is known only when it is run, and what has such ones is kept from delegates."""
+    model = schema.ModelT.InitFromPackedBuf(exported[name].read_bytes())
+    kinds = [code.builtinCode for code in model.operatorCodes]
+    unknown = {getattr(schema.BuiltinOperator, n) for n in ("UNSORTED_SEGMENT_MAX", "WHILE", "IF")}
+    encoders = [s.subgraphIndex for s in model.signatureDefs if s.signatureKey[:7] == b"tokens_"]
+    assert len(encoders) == 2
+    for number, graph in enumerate(model.subgraphs):
+        if number not in encoders:
+            assert graph.name.startswith(b"VALIDATION:")  # TFLite's word for "delegate nothing"
+            continue
+        assert not unknown & {kinds[op.opcodeIndex] for op in graph.operators}
+        for op in graph.operators:  # an addition of a constant with a row for each place
+            if kinds[op.opcodeIndex] == schema.BuiltinOperator.ADD:
+                for tensor in (graph.tensors[i] for i in op.inputs):
+                    assert model.buffers[tensor.buffer].data is None or tensor.shape[0] == 64
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,11 @@ class BatchedTokenizer(tf.Module):
             texts = tf.strings.reduce_join(tf.gather(spellings, token_ids), axis=-1)
             return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
 
+    def spell(self, token_ids: tf.Tensor) -> tf.Tensor:
+        """The bytes of each token, which need not be whole characters: tf.string, like the ids."""
+        with tf.device("CPU"):
+            return tf.gather(self.spellings, tf.minimum(token_ids, tf.size(self.spellings) - 1))
+
     def _tokenize_all(self, texts, with_offsets):
         """All token ids [tokens], their counts [batch], and offsets [tokens, 2] if asked for."""
         with tf.device("CPU"):
