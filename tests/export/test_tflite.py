@@ -93,11 +93,11 @@ def test_a_file_for_texts_has_its_two_halves_too(quantization, exported, tokeniz
         for text in ("a gem", "", "the film is a mess from start to finish"):
             utf8 = byte_buffer.fill([text], 8 * n)
             row = run[f"tokenize_{n}"](utf8=utf8)
-            ids = tokenizer(text)
-            assert row["num_tokens"] == len(ids)
-            assert row["token_ids"][0, : len(ids)].tolist() == ids[:n]
+            ids = tokenizer(text, max_length=n)
+            assert row["num_tokens"] == len(tokenizer(text))
+            assert row["token_ids"][0, : len(ids)].tolist() == ids
             mask = row["padding_mask"]
-            assert mask.sum() == min(n, len(ids))
+            assert mask.sum() == len(ids)
             halves = run[f"tokens_{n}"](token_ids=row["token_ids"], padding_mask=mask)
             whole = run[f"text_{n}"](utf8=utf8)
             assert set(whole) == {*halves, "token_ids", "num_tokens"}
@@ -127,7 +127,8 @@ def test_the_encoder_suits_a_gpu(name, exported):
         for op in graph.operators:  # an addition of a constant with a row for each place
             if kinds[op.opcodeIndex] == schema.BuiltinOperator.ADD:
                 for tensor in (graph.tensors[i] for i in op.inputs):
-                    assert model.buffers[tensor.buffer].data is None or tensor.shape[0] == 64
+                    is_constant = model.buffers[tensor.buffer].data is not None
+                    assert not is_constant or np.prod(np.array(tensor.shape)[:-1]) == 1
 
 
 @pytest.mark.parametrize(
