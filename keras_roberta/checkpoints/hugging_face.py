@@ -357,7 +357,7 @@ class HuggingFaceFormat(CheckpointFormat):
         tensors = to_hugging_face(weights, table, head_weights)
         write_safetensors(directory / "model.safetensors", tensors)
         if tokenizer is not None:
-            tokenizer.save(directory)
+            tokenizer.save(directory, model_max_length=config.max_sequence_length)
 
 
 def _arrays(variables):

@@ -145,7 +145,9 @@ class KerasPresetFormat(CheckpointFormat):
         base = keras_hub.models.Task if is_task else keras_hub.models.Backbone
         base.save_to_preset(model, str(directory), max_shard_size=max_shard_size)
         if tokenizer is not None and getattr(model, "preprocessor", None) is None:
-            tokenizer.save(directory / "assets" / "tokenizer")
+            backbone = model.backbone if is_task else model
+            length = backbone.config.max_sequence_length
+            tokenizer.save(directory / "assets" / "tokenizer", model_max_length=length)
 
 
 def remove_preset(directory: pathlib.Path) -> None:

@@ -8,17 +8,31 @@ from collections.abc import Iterable
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from tokenizers import AddedToken
+from tokenizers import AddedToken as RustAddedToken
 from tokenizers import Tokenizer as RustTokenizer
 
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_directory
+from keras_roberta.tokenizers import hugging_face_call
+from keras_roberta.tokenizers.added_tokens import (
+    AddedToken,
+    read_added_tokens,
+    special_added_tokens,
+)
+from keras_roberta.tokenizers.hugging_face_call import HuggingFaceNames
 from keras_roberta.tokenizers.kinds.kind import Kind, as_object
-from keras_roberta.tokenizers.protocol import AlignedTokens, PlainTokens, Texts, Tokenizer
+from keras_roberta.tokenizers.protocol import (
+    AlignedTokens,
+    PlacedTokens,
+    PlainTokens,
+    Texts,
+    Tokenizer,
+)
 from keras_roberta.tokenizers.special_token_layout import SpecialTokenLayout, layout_of
+from keras_roberta.tokenizers.special_token_names import SpecialTokenNames
+from keras_roberta.tokenizers.symbolic_call import ids_in_graph, is_symbolic
 from keras_roberta.tokenizers.texts import as_batch, as_texts, without_surrogates
 from keras_roberta.tokenizers.tokenizer_files import TokenizerFiles
 
@@ -27,49 +41,7 @@ from keras_roberta.tokenizers.tokenizer_files import TokenizerFiles
 _IN_NO_TEXT = "\U0010ffff"
 
 
-class SpecialTokenNames(NamedTuple):
-    """What a vocabulary calls the special tokens that RoBERTa calls
-    `<s>`, `<pad>`, `</s>`, `<unk>` and `<mask>`."""
-
-    start: str = "<s>"
-    pad: str = "<pad>"
-    end: str = "</s>"
-    unk: str = "<unk>"
-    mask: str = "<mask>"
-
-    @classmethod
-    def from_config(cls, config: dict) -> SpecialTokenNames:
-        """As a `tokenizer_config.json` has them, where it has them."""
-        fields = {
-            "start": ("cls_token", "bos_token"),
-            "pad": ("pad_token",),
-            "end": ("sep_token", "eos_token"),
-            "unk": ("unk_token",),
-            "mask": ("mask_token",),
-        }
-        names = {}
-        for role, candidates in fields.items():
-            values = [config.get(field) for field in candidates]
-            values = [as_object(value).get("content", value) for value in values]
-            found = [value for value in values if isinstance(value, str)]
-            if found:
-                names[role] = found[0]
-        return cls(**names)
-
-    def as_config(self) -> dict[str, str]:
-        """The entries of a `tokenizer_config.json`."""
-        return {
-            "bos_token": self.start,
-            "cls_token": self.start,
-            "eos_token": self.end,
-            "sep_token": self.end,
-            "pad_token": self.pad,
-            "unk_token": self.unk,
-            "mask_token": self.mask,
-        }
-
-
-class HostTokenizer(Tokenizer):
+class HostTokenizer(HuggingFaceNames, Tokenizer):
     """A `tokenizers.Tokenizer` as the library asks for it; see `protocol.Tokenizer`.
 
     Rows are made as the tokenizer's post-processor says, as `<s> a </s>` and `<s> a </s></s> b
@@ -80,6 +52,8 @@ class HostTokenizer(Tokenizer):
         kind: what its tokens mean.
         special_tokens: what its vocabulary calls the special tokens.
         vocabulary: token to id, where the caller has it at hand.
+        model_max_length: the longest row that the tokenizer's model takes; None where it is not
+            known.
 
     Raises:
         InputError: a special token is missing.
@@ -92,12 +66,14 @@ class HostTokenizer(Tokenizer):
         kind: Kind,
         special_tokens: SpecialTokenNames = SpecialTokenNames(),  # noqa: B008 (immutable)
         vocabulary: dict[str, int] | None = None,
+        model_max_length: int | None = None,
     ):
         self.kind = kind
+        self.model_max_length = model_max_length
         self.special_tokens = SpecialTokenNames(*special_tokens)
         self._rust = rust
         self._vocabulary = dict(vocabulary or rust.get_vocab(with_added_tokens=True))
-        _check_special_tokens(self._vocabulary, self.special_tokens)
+        check_special_tokens(self._vocabulary, self.special_tokens)
         self._tokens = {index: token for token, index in self._vocabulary.items()}
         self.vocabulary_size = max(self._tokens) + 1
         (
@@ -111,17 +87,24 @@ class HostTokenizer(Tokenizer):
         rust.no_truncation()
         rust.no_padding()
         added = rust.get_added_tokens_decoder()
-        for token in self.special_tokens:  # so that they are found where a text spells them out
-            if self._vocabulary[token] not in added:
-                mask = token == self.special_tokens.mask
-                rust.add_special_tokens([AddedToken(token, lstrip=mask, normalized=False)])
-        others = (i for i, token in rust.get_added_tokens_decoder().items() if token.special)
+        # So that they are found where a text spells them out.
+        add_to(rust, [t for t in special_added_tokens(self.special_tokens, self._vocabulary)
+                      if t.id not in added])  # fmt: skip
+        self._added_tokens = tuple(
+            AddedToken(
+                *(token.content, index, token.lstrip, token.rstrip),
+                *(token.single_word, token.normalized, token.special),
+            )
+            for index, token in sorted(rust.get_added_tokens_decoder().items())
+        )
         ids = (self._vocabulary[token] for token in self.special_tokens)
+        others = (token.id for token in self._added_tokens if token.special)
         self._special_token_ids = tuple(dict.fromkeys(chain(ids, others)))
 
     @classmethod
     def from_files(cls, files: TokenizerFiles, kind: Kind) -> HostTokenizer:
-        """Reads `tokenizer.json`, and from `tokenizer_config.json` what special tokens are called.
+        """Reads `tokenizer.json`, and from the files beside it what special tokens are called,
+        which other tokens are added, and the model's length.
 
         Raises:
             InputError: names the file and what is wrong with it.
@@ -135,14 +118,20 @@ class HostTokenizer(Tokenizer):
                 f"{files.path}: names no unknown token, so that some texts have no ids; "
                 "set model.unk_token"
             )
+        names = SpecialTokenNames.from_files(files)
+        added = read_added_tokens(files, names, _vocabulary_of(model))
+        content["added_tokens"] = [{"id": token.id, **token.to_json()} for token in added]
         try:
             rust = RustTokenizer.from_str(json.dumps(content))
         except Exception as error:  # The library raises nothing more precise.
             raise InputError(
                 f"{files.path}: not a tokenizer ({str(error).splitlines()[0]})"
             ) from None
+        check_numbers(rust, added, files.path)
         try:
-            return cls(rust, kind=kind, special_tokens=SpecialTokenNames.from_config(files.config))
+            return cls(
+                rust, kind=kind, special_tokens=names, model_max_length=files.model_max_length
+            )
         except InputError as error:
             raise InputError(f"{files.path}: {error}") from None
 
@@ -154,9 +143,19 @@ class HostTokenizer(Tokenizer):
     def special_token_ids(self) -> tuple[int, ...]:
         return self._special_token_ids
 
+    @property
+    def added_tokens(self) -> tuple[AddedToken, ...]:
+        return self._added_tokens
+
     # Text to ids
 
-    def __call__(self, texts, text_pair=None, max_length=None, add_special_tokens=True):
+    def __call__(self, texts, text_pair=None, max_length=None, add_special_tokens=True, **options):
+        if is_symbolic(texts):
+            return ids_in_graph(self, texts, text_pair, max_length, add_special_tokens, options)
+        if options:
+            return hugging_face_call.encode(
+                self, texts, text_pair, max_length, add_special_tokens, **options
+            )
         texts, one = as_texts(texts)
         pairs = None
         if text_pair is not None:
@@ -167,7 +166,7 @@ class HostTokenizer(Tokenizer):
         return ids[0] if one else ids
 
     def encode_batch(self, texts, text_pairs=None, max_length=None, add_special_tokens=True):
-        layout = self._layout if add_special_tokens else SpecialTokenLayout.none()
+        layout = self.special_token_layout if add_special_tokens else SpecialTokenLayout.none()
         budget = layout.budget(max_length, text_pairs is not None)
         firsts = self._encode(texts)
         seconds = None if text_pairs is None else self._encode(text_pairs)
@@ -186,7 +185,7 @@ class HostTokenizer(Tokenizer):
         ]
 
     def encode_aligned(self, texts, text_pairs=None, max_length=None, add_special_tokens=True):
-        layout = self._layout if add_special_tokens else SpecialTokenLayout.none()
+        layout = self.special_token_layout if add_special_tokens else SpecialTokenLayout.none()
         is_pair = text_pairs is not None
         budget = layout.budget(max_length, is_pair)
         # By text: its ids, the places of its tokens, and which text of the row it is.
@@ -209,6 +208,16 @@ class HostTokenizer(Tokenizer):
             np.fromiter(chain.from_iterable(sides), np.int8, total),
         )
 
+    def encode_words(self, texts, is_split_into_words=False):
+        if not is_split_into_words:
+            encodings = self._run(self._rust.encode_batch, as_batch(texts))
+        else:
+            words = [[without_surrogates(word) for word in text] for text in texts]
+            encodings = self._rust.encode_batch(
+                words, is_pretokenized=True, add_special_tokens=False
+            )
+        return [PlacedTokens(e.ids, e.offsets, e.word_ids) for e in encodings]
+
     def encode_plain(self, texts: Texts) -> PlainTokens:
         texts = [without_surrogates(text) for text in as_batch(texts)]
         encodings = self._run(self._plain_rust.encode_batch, texts)
@@ -230,7 +239,7 @@ class HostTokenizer(Tokenizer):
         )
 
     @cached_property
-    def _layout(self) -> SpecialTokenLayout:
+    def special_token_layout(self) -> SpecialTokenLayout:
         layout = layout_of(self._rust, probe=self.special_tokens.unk)
         return layout or SpecialTokenLayout.roberta(self.start_token_id, self.end_token_id)
 
@@ -281,11 +290,9 @@ class HostTokenizer(Tokenizer):
 
     def decode_batch(self, rows, skip_special_tokens=True):
         rows = [[int(i) for i in ids] for ids in rows]
-        try:
-            return self._rust.decode_batch(rows, skip_special_tokens=skip_special_tokens)
-        except OverflowError:
-            worst = min(chain.from_iterable(rows))
-            raise InputError(f"{worst} is not an id; leave out what masks labels") from None
+        for row in rows:
+            check_ids(row)
+        return self._rust.decode_batch(rows, skip_special_tokens=skip_special_tokens)
 
     # The vocabulary
 
@@ -300,16 +307,27 @@ class HostTokenizer(Tokenizer):
     def id_to_token(self, index: int) -> str | None:
         return self._tokens.get(int(index))
 
+    @property
+    def vocab_size(self) -> int:
+        """Tokens without those that were added to the vocabulary, as Transformers counts them."""
+        return self._rust.get_vocab_size(with_added_tokens=False)
+
     def starts_word(self) -> np.ndarray:
         starts = np.zeros(self.vocabulary_size, bool)
         for index, token in self._text_tokens():
             starts[index] = self.kind.starts_word(token)
+        for token in self._added_tokens:
+            if not token.special:
+                starts[token.id] |= token.lstrip or token.single_word or token.content[0].isspace()
         return starts
 
     def token_texts(self) -> list[str | None]:
         texts = [None] * self.vocabulary_size
         for index, token in self._text_tokens():
             texts[index] = self.kind.text_of(token)
+        for token in self._added_tokens:
+            if not token.special:
+                texts[token.id] = token.content
         return texts
 
     def _text_tokens(self):
@@ -325,10 +343,52 @@ class HostTokenizer(Tokenizer):
         content = json.loads(self._rust.to_str())
         parts = [content[n] for n in ("normalizer", "pre_tokenizer", "model", "added_tokens")]
         # Without what is off: a later version of the library may know of more.
-        decides = [_without_defaults(parts), self.special_tokens, self._layout]
+        decides = [_without_defaults(parts), self.special_tokens, self.special_token_layout]
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
+    def add_tokens(self, new_tokens, special_tokens=False) -> int:
+        tokens = self._new_tokens(new_tokens, special_tokens)
+        if tokens:
+            self.__dict__ = self._with(tokens).__dict__  # at once, for the threads that share it
+        return len(tokens)
+
+    def _new_tokens(self, new_tokens, special_tokens) -> list[AddedToken]:
+        """Those of some tokens that are not added yet, with ids."""
+        known = {token.content for token in self._added_tokens}
+        following, found = self.vocabulary_size, {}
+        for token in [new_tokens] if hasattr(new_tokens, "strip") else new_tokens:
+            content = getattr(token, "content", token)
+            if not isinstance(content, str) or not content:
+                raise InputError(f"add_tokens: expected texts or AddedTokens; got {token!r:.60}")
+            if content in known or content in found:
+                continue
+            flags = {"normalized": not special_tokens}
+            if token is not content:
+                flags |= {name: getattr(token, name) for name in AddedToken._fields[2:]}
+            flags["special"] = bool(special_tokens or flags.get("special"))
+            index = self._vocabulary.get(content, following)
+            found[content] = AddedToken(content, index, **flags)
+            following += index == following
+        return list(found.values())
+
+    def _with(self, tokens: list[AddedToken]) -> HostTokenizer:
+        """The same tokenizer with further added tokens."""
+        rust = RustTokenizer.from_str(self._rust.to_str())
+        add_to(rust, tokens)
+        return type(self)(rust, **self._settings())
+
+    def _settings(self) -> dict:
+        return {
+            "kind": self.kind,
+            "special_tokens": self.special_tokens,
+            "model_max_length": self.model_max_length,
+        }
+
     # Other forms
+
+    @cached_property
+    def graph(self):
+        return self.batched_in_graph()
 
     def batched_in_graph(self):
         return None
@@ -336,22 +396,31 @@ class HostTokenizer(Tokenizer):
     def static_in_graph(self):
         return None
 
-    def save(self, directory: str | Path) -> None:
+    def save(self, directory: str | Path, model_max_length: int | None = None) -> None:
         with atomic_directory(directory) as temporary:
-            for name, content in self._files().items():
+            files = self._files(model_max_length or self.model_max_length)
+            for name, content in files.items():
                 (temporary / name).write_text(content, encoding="utf-8", newline="\n")
 
-    def _files(self) -> dict[str, str]:
+    def _files(self, model_max_length: int | None) -> dict[str, str]:
         """Names and contents of the files that `save` writes."""
         config = {
             "tokenizer_class": "PreTrainedTokenizerFast",
             "clean_up_tokenization_spaces": False,
-            **self.special_tokens.as_config(),
+            **self._config(model_max_length),
         }
         return {
             "tokenizer.json": self._rust.to_str(),
             "tokenizer_config.json": json.dumps(config, indent=2, ensure_ascii=False) + "\n",
         }
+
+    def _config(self, model_max_length: int | None) -> dict:
+        """What `tokenizer_config.json` says of any kind."""
+        config = self.special_tokens.as_config()
+        config["added_tokens_decoder"] = {str(t.id): t.to_json() for t in self._added_tokens}
+        if model_max_length is not None:
+            config["model_max_length"] = model_max_length
+        return config
 
     # The object
 
@@ -360,24 +429,57 @@ class HostTokenizer(Tokenizer):
             return NotImplemented
         return self is other or self.fingerprint == other.fingerprint
 
+    def __bool__(self) -> bool:
+        return True  # whatever its length
+
     def __hash__(self) -> int:
         return hash(self.fingerprint)
 
     def __reduce__(self):
-        return _unpickled, (type(self), self._rust.to_str(), self.kind, self.special_tokens)
+        return _unpickled, (type(self), self._rust.to_str(), self._settings())
 
     def __copy__(self):
-        return self  # Immutable.
+        copied = object.__new__(type(self))
+        copied.__dict__ = dict(self.__dict__)  # What is in there never changes.
+        return copied
 
     def __deepcopy__(self, memo):
-        return self
+        return self.__copy__()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.kind_name}, vocabulary_size={self.vocabulary_size})"
 
 
-def _unpickled(cls, content, kind, special_tokens):
-    return cls(RustTokenizer.from_str(content), kind=kind, special_tokens=special_tokens)
+def _unpickled(cls, content, settings):
+    return cls(RustTokenizer.from_str(content), **settings)
+
+
+def add_to(rust: RustTokenizer, tokens: Iterable[AddedToken]) -> None:
+    """Adds tokens to one of the library's tokenizers, ascending by id."""
+    for token in sorted(tokens, key=lambda token: token.id):
+        flags = token.to_json()
+        add = rust.add_special_tokens if token.special else rust.add_tokens
+        add([RustAddedToken(flags.pop("content"), **flags)])
+
+
+def check_numbers(rust: RustTokenizer, tokens: Iterable[AddedToken], path: Path) -> None:
+    """Raises an InputError if the library has numbered an added token in its own way."""
+    for token in tokens:
+        found = rust.token_to_id(token.content)
+        if found != token.id:
+            raise InputError(
+                f"{path}: the added token {token.content!r} has the id {token.id}, and the library "
+                f"numbers it {found}; ids of added tokens follow those of the vocabulary"
+            )
+
+
+def _vocabulary_of(model: dict) -> dict[str, int]:
+    """Token to id in the `model` of a `tokenizer.json`; empty if it is mangled."""
+    vocabulary = model.get("vocab")
+    if isinstance(vocabulary, list):  # pairs of tokens and scores
+        pairs = (pair for pair in enumerate(vocabulary) if isinstance(pair[1], list) and pair[1])
+        return {pair[0]: index for index, pair in pairs}
+    return as_object(vocabulary)
 
 
 def _ragged(rows: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
@@ -415,7 +517,15 @@ def _check_pairs(firsts, seconds) -> None:
         raise InputError(f"text_pairs: {len(seconds)} of them for {len(firsts)} texts")
 
 
-def _check_special_tokens(vocabulary, special_tokens) -> None:
+def check_ids(row: list[int]) -> None:
+    """Raises an InputError if one of them can be no id."""
+    if row and not 0 <= min(row) <= max(row) < 2**32:
+        worst = min(row) if min(row) < 0 else max(row)
+        raise InputError(f"{worst} is not an id; leave out what masks labels")
+
+
+def check_special_tokens(vocabulary, special_tokens) -> None:
+    """Raises an InputError if the vocabulary lacks a special token."""
     missing = [token for token in special_tokens if token not in vocabulary]
     if missing:
         raise InputError(

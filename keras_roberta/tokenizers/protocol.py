@@ -8,6 +8,9 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from keras_roberta.tokenizers.added_tokens import AddedToken
+from keras_roberta.tokenizers.special_token_layout import SpecialTokenLayout
+
 Texts = Sequence[str | bytes]
 
 
@@ -27,6 +30,20 @@ class AlignedTokens(NamedTuple):
     row_lengths: np.ndarray
     offsets: np.ndarray
     sides: np.ndarray
+
+
+class PlacedTokens(NamedTuple):
+    """Tokens of a text, and where they lie, as the `tokenizers` library tells it.
+
+    Attributes:
+        token_ids: ids.
+        offsets: (begin, end) of each in characters of its text, or of its word.
+        words: the number of the word that each is of.
+    """
+
+    token_ids: list[int]
+    offsets: list[tuple[int, int]]
+    words: list[int | None]
 
 
 class PlainTokens(NamedTuple):
@@ -50,9 +67,10 @@ class PlainTokens(NamedTuple):
 class Tokenizer(Protocol):
     """Text to ids and back.
 
-    A tokenizer never changes once it is made: threads may share it, and it can be pickled, copied,
-    compared and hashed. Texts are strings, or bytes that hold UTF-8; what is not Unicode in them
-    becomes U+FFFD. Special tokens written out in a text become their ids except in `encode_plain`.
+    Threads may share a tokenizer, and it can be pickled, copied, compared and hashed. Nothing but
+    `add_tokens` changes it, and never its copies. Texts are strings, or bytes that hold UTF-8; what
+    is not Unicode in them becomes U+FFFD. Special tokens written out in a text become their ids
+    except in `encode_plain`.
 
     Attributes:
         kind_name: the kind for messages, such as "byte-level BPE".
@@ -60,6 +78,9 @@ class Tokenizer(Protocol):
         start_token_id, pad_token_id, end_token_id, unk_token_id, mask_token_id: `<s>`, `<pad>`,
             `</s>`, `<unk>` and `<mask>`, whatever the vocabulary calls them.
         special_token_ids: these five, then other ids that never stand for text.
+        added_tokens: all tokens that a text is searched for before it is split, `AddedToken`s.
+        special_token_layout: which ids stand around texts, a `SpecialTokenLayout`.
+        model_max_length: the longest row that the tokenizer's model takes, None if not known.
         fingerprint: SHA-256, in hex, of all that decides the ids: two tokenizers that share it
             agree on every text.
         vocabulary: token to id, as the kind spells its tokens (a copy).
@@ -72,9 +93,16 @@ class Tokenizer(Protocol):
     end_token_id: int
     unk_token_id: int
     mask_token_id: int
+    model_max_length: int | None
 
     @property
     def special_token_ids(self) -> tuple[int, ...]: ...
+
+    @property
+    def added_tokens(self) -> tuple[AddedToken, ...]: ...
+
+    @property
+    def special_token_layout(self) -> SpecialTokenLayout: ...
 
     @property
     def fingerprint(self) -> str: ...
@@ -90,8 +118,13 @@ class Tokenizer(Protocol):
         text_pair: str | bytes | Texts | None = None,
         max_length: int | None = None,
         add_special_tokens: bool = True,
-    ) -> list[int] | list[list[int]]:
+        **options: Any,
+    ) -> Any:
         """Ids of one text (a list) or of many (a list of lists).
+
+        With an option of Hugging Face's (`padding=True`, `return_tensors="np"`, …) a dict of
+        `input_ids`, `attention_mask` and so on; see `hugging_face_call`. On tensors of a graph, as
+        in `dataset.map(tokenizer)`, the same ids as a tensor; see `symbolic_call`.
 
         Args:
             texts: one string, or a sequence or array of them.
@@ -99,6 +132,7 @@ class Tokenizer(Protocol):
             max_length: cut to this many ids, special tokens included. Of a pair the longer half is
                 cut first; the special tokens always stay.
             add_special_tokens: False gives the bare text's ids (a pair's one after the other).
+            options: see `hugging_face_call.Options`.
         """
         ...
 
@@ -147,6 +181,17 @@ class Tokenizer(Protocol):
         for answers that are a part of a text."""
         ...
 
+    def encode_words(
+        self, texts: Texts | Sequence[Sequence[str]], is_split_into_words: bool = False
+    ) -> list[PlacedTokens]:
+        """The tokens of each text, none added, with the words that they are of.
+
+        Args:
+            is_split_into_words: whether texts are lists of words, each of which is read as a text
+                of its own: with a space in front only if the tokenizer puts one there.
+        """
+        ...
+
     def encode_plain(self, texts: Texts) -> PlainTokens:
         """The tokens of texts of a corpus, none added; special tokens written out are text."""
         ...
@@ -192,10 +237,29 @@ class Tokenizer(Protocol):
         ids always sum up to the text (but for a space put in front); else None."""
         ...
 
+    def add_tokens(self, new_tokens: Any, special_tokens: bool = False) -> int:
+        """Adds tokens that become one id wherever a text spells them out.
+
+        A model needs a row of its embedding for each: `backbone.resize_vocabulary(len(tokenizer))`.
+
+        Args:
+            new_tokens: a text, or many; or `tokenizers.AddedToken`s, which have flags.
+            special_tokens: whether they stand for no text, as `<mask>`.
+
+        Returns:
+            how many were added; those that had been before are left as they are.
+        """
+        ...
+
     # Other forms
 
-    def save(self, directory: str | Path) -> None:
-        """Writes the files that `open_tokenizer` and Transformers' `AutoTokenizer` read back."""
+    def save(self, directory: str | Path, model_max_length: int | None = None) -> None:
+        """Writes the files that `open_tokenizer` and Transformers' `AutoTokenizer` read back.
+
+        Args:
+            model_max_length: of the model that it is saved with; by default the attribute. There
+                Transformers cuts rows when it is told to cut them.
+        """
         ...
 
     def batched_in_graph(self) -> Any | None:

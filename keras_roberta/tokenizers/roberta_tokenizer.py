@@ -6,23 +6,29 @@ The vocabulary is GPT-2's byte-level BPE (Radford et al. 2019, section 2.2) renu
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from tokenizers import AddedToken, decoders, models, pre_tokenizers, processors
 from tokenizers import Tokenizer as RustTokenizer
+from tokenizers import decoders, models, pre_tokenizers, processors
 
 from keras_roberta.errors import InputError
-from keras_roberta.tokenizers.host import HostTokenizer
+from keras_roberta.tokenizers.added_tokens import (
+    AddedToken,
+    read_added_tokens,
+    special_added_tokens,
+)
+from keras_roberta.tokenizers.host import HostTokenizer, add_to, check_ids, check_special_tokens
 from keras_roberta.tokenizers.kinds.byte_pairs import BYTE_LEVEL_BPE
 from keras_roberta.tokenizers.protocol import PlainTokens, Texts
 from keras_roberta.tokenizers.special_token_layout import SpecialTokenLayout
-from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS
+from keras_roberta.tokenizers.special_token_names import SpecialTokenNames
+from keras_roberta.tokenizers.spelling import bytes_of_ids
 from keras_roberta.tokenizers.texts import as_batch, without_surrogates
 from keras_roberta.tokenizers.tokenizer_files import TokenizerFiles, find_tokenizer_files
 from keras_roberta.tokenizers.vocabulary_files import read_vocabulary
@@ -31,15 +37,20 @@ from keras_roberta.tokenizers.vocabulary_files import read_vocabulary
 class RobertaTokenizer(HostTokenizer):
     """Text to ids and back, with the ids of RoBERTa for every string.
 
-    Immutable once made, hence safe to share between threads and cheap to copy; it pickles as its
-    vocabulary and merges. Special tokens written out in a text (`"a <mask> b"`) become their ids,
-    as they do in Transformers; `<mask>` takes the white space before it along.
+    Safe to share between threads and cheap to copy; it pickles as its vocabulary and merges.
+    Special tokens written out in a text (`"a <mask> b"`) become their ids, as they do in
+    Transformers; `<mask>` takes the white space before it along, if files do not say otherwise.
 
     Args:
         vocabulary: token to id, the tokens spelt in GPT-2's byte letters (`"Ġthe"`). It holds the
             256 byte letters and the five special tokens. Ids are distinct; gaps are allowed.
         merges: pairs `("Ġ", "t")`, or the same as `"Ġ t"`, the first merged first.
         add_prefix_space: whether "a" is read as " a". RoBERTa's own tokenizer does not.
+        special_tokens: what the vocabulary calls the special tokens.
+        added_tokens: tokens that become one id wherever a text spells them out, in the vocabulary
+            or beside it. Special tokens that are not among them have RoBERTa's flags.
+        model_max_length: the longest row that the tokenizer's model takes; None where it is not
+            known.
 
     Raises:
         InputError: the vocabulary and the merges do not make such a tokenizer.
@@ -57,14 +68,41 @@ class RobertaTokenizer(HostTokenizer):
         vocabulary: dict[str, int],
         merges: Sequence[tuple[str, str]] | Sequence[str],
         add_prefix_space: bool = False,
+        *,
+        special_tokens: SpecialTokenNames = SpecialTokenNames(),  # noqa: B008 (immutable)
+        added_tokens: Sequence[AddedToken] = (),
+        model_max_length: int | None = None,
     ):
         merges = [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in merges]
-        _check_vocabulary(vocabulary)
+        special_tokens = SpecialTokenNames(*special_tokens)
+        base = dict(vocabulary) if isinstance(vocabulary, dict) else {}
+        vocabulary = base | {token.content: token.id for token in added_tokens}
+        _check_vocabulary(vocabulary, special_tokens)
         _check_merges(merges, vocabulary)
         add_prefix_space = bool(add_prefix_space)
-        rust = _rust_tokenizer(vocabulary, merges, add_prefix_space)
-        super().__init__(rust, kind=BYTE_LEVEL_BPE, vocabulary=vocabulary)
-        self._merges, self.add_prefix_space = merges, add_prefix_space
+        added = {token.content: token for token in special_added_tokens(special_tokens, vocabulary)}
+        added |= {token.content: token for token in added_tokens}
+        rust = _rust_tokenizer(base, merges, add_prefix_space)
+        add_to(rust, added.values())
+        if any(rust.token_to_id(token) != index for token, index in vocabulary.items()):
+            # The library numbers what is beside the vocabulary from its end on; so put it inside.
+            rust = _rust_tokenizer(vocabulary, merges, add_prefix_space)
+            add_to(rust, added.values())
+        # Not what puts the special tokens in here, but what Transformers reads from tokenizer.json.
+        rust.post_processor = processors.RobertaProcessing(
+            (special_tokens.end, vocabulary[special_tokens.end]),
+            (special_tokens.start, vocabulary[special_tokens.start]),
+            trim_offsets=True,
+            add_prefix_space=add_prefix_space,
+        )
+        super().__init__(
+            rust,
+            kind=BYTE_LEVEL_BPE,
+            special_tokens=special_tokens,
+            vocabulary=vocabulary,
+            model_max_length=model_max_length,
+        )
+        self._base, self._merges, self.add_prefix_space = base, merges, add_prefix_space
 
     @classmethod
     def from_preset(cls, src: str | Path) -> RobertaTokenizer:
@@ -74,7 +112,8 @@ class RobertaTokenizer(HostTokenizer):
             src: a directory or `hf://org/name` with one of `tokenizer.json` (Hugging Face),
                 `vocab.json` + `merges.txt` (Hugging Face), `vocabulary.json` + `merges.txt`
                 (KerasHub), `dict.txt` + `encoder.json` + `vocab.bpe` (fairseq), or one of our
-                presets, where they lie in `assets/tokenizer/`.
+                presets, where they lie in `assets/tokenizer/`. Added tokens, their flags and the
+                model's length are read from Hugging Face's files beside them.
 
         Raises:
             InputError: names the file that is missing or mangled, or the kind of tokenizer it
@@ -86,8 +125,17 @@ class RobertaTokenizer(HostTokenizer):
     def from_files(cls, files: TokenizerFiles, kind=BYTE_LEVEL_BPE) -> RobertaTokenizer:
         """As `from_preset`, from files that were found already."""
         found = read_vocabulary(files)
+        names = SpecialTokenNames.from_files(files)
+        added = read_added_tokens(files, names, found.vocabulary)
         try:
-            return cls(found.vocabulary, found.merges, found.add_prefix_space)
+            return cls(
+                found.vocabulary,
+                found.merges,
+                found.add_prefix_space,
+                special_tokens=names,
+                added_tokens=added,
+                model_max_length=files.model_max_length,
+            )
         except InputError as error:
             raise InputError(f"{found.path}: {error}") from None
 
@@ -97,6 +145,8 @@ class RobertaTokenizer(HostTokenizer):
         return list(self._merges)
 
     def encode_plain(self, texts: Texts) -> PlainTokens:
+        if any(not token.special for token in self.added_tokens):
+            return super().encode_plain(texts)
         # The tokens of a text are its bytes in pieces, so that no offsets are needed.
         texts = as_batch(texts)
         encodings = self._run(self._plain_rust.encode_batch_fast, texts)
@@ -114,42 +164,59 @@ class RobertaTokenizer(HostTokenizer):
         begins = np.maximum(ends - sizes + self._has_front_space[token_ids], 0)
         return PlainTokens(token_ids, row_lengths, begins, ends)
 
-    @cached_property
-    def _layout(self) -> SpecialTokenLayout:
+    @functools.cached_property
+    def special_token_layout(self) -> SpecialTokenLayout:
         return SpecialTokenLayout.roberta(self.start_token_id, self.end_token_id)
 
-    @cached_property
+    @functools.cached_property
     def _plain_rust(self) -> RustTokenizer:
-        rust = RustTokenizer(models.BPE(vocab=self._vocabulary, merges=self._merges))
-        rust.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=self.add_prefix_space)
+        rust = _rust_tokenizer(self._vocabulary, self._merges, self.add_prefix_space)
+        rust.post_processor = processors.ByteLevel(trim_offsets=True)
+        add_to(rust, [token for token in self.added_tokens if not token.special])
         return rust
 
     def _trimmed(self, text, offsets):
         return offsets  # The library has done it.
 
-    @cached_property
+    @functools.cached_property
+    def _bytes(self) -> list[bytes]:
+        return bytes_of_ids(self._vocabulary, self.added_tokens)
+
+    @functools.cached_property
     def _sizes(self) -> np.ndarray:
-        sizes = np.zeros(self.vocabulary_size, np.int64)
-        for index, token in self._text_tokens():
-            sizes[index] = len(token)  # a letter is a byte
+        """int64 (vocabulary_size,): bytes of each id, 0 of special ones."""
+        sizes = np.array([len(spelt) for spelt in self._bytes], np.int64)
+        sizes[list(self.special_token_ids)] = 0
         return sizes
 
-    @cached_property
+    @functools.cached_property
     def _has_front_space(self) -> np.ndarray:
         """bool (vocabulary_size,): tokens with white space in front of something else."""
-        has_space = np.zeros(self.vocabulary_size, bool)
-        for index, token in self._text_tokens():
-            has_space[index] = token.startswith("Ġ") and len(token) > 1
-        return has_space
+        return np.array([spelt.startswith(b" ") and len(spelt) > 1 for spelt in self._bytes])
 
-    def byte_lengths(self) -> np.ndarray:
-        return self._sizes.copy()
+    def byte_lengths(self) -> np.ndarray | None:
+        strips = any((t.lstrip or t.rstrip) and not t.special for t in self.added_tokens)
+        return None if strips else self._sizes.copy()
 
-    @cached_property
+    def decode_batch(self, rows, skip_special_tokens=True):
+        # Not by the library, which takes the letters of an added token ("naïve") for bytes.
+        skipped = {*self.special_token_ids} if skip_special_tokens else ()
+        texts = []
+        for row in rows:
+            row = [int(index) for index in row]
+            check_ids(row)
+            row = (index for index in row if index < len(self._bytes) and index not in skipped)
+            texts.append(b"".join([self._bytes[index] for index in row]).decode(errors="replace"))
+        return texts
+
+    @functools.cached_property
     def fingerprint(self) -> str:
-        tokens = sorted(self._vocabulary.items(), key=lambda item: item[1])
-        content = json.dumps([tokens, self._merges, self.add_prefix_space])
-        return hashlib.sha256(content.encode()).hexdigest()
+        content = [[*_by_id(self._vocabulary).items()], self._merges, self.add_prefix_space]
+        usual = special_added_tokens(SpecialTokenNames(), self._vocabulary)
+        # Alone the special tokens are found in one pass as in two: they cannot overlap.
+        if {token._replace(normalized=False) for token in self.added_tokens} != {*usual}:
+            content += [self.special_tokens, self.added_tokens]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
     def batched_in_graph(self):
         from keras_roberta.tokenizers.in_graph import BatchedTokenizer  # TensorFlow
@@ -165,62 +232,69 @@ class RobertaTokenizer(HostTokenizer):
         return {
             "vocabulary": self._vocabulary,
             "merges": self._merges,
+            "added_tokens": self.added_tokens,
             "add_prefix_space": self.add_prefix_space,
             "start_id": self.start_token_id,
             "pad_id": self.pad_token_id,
             "end_id": self.end_token_id,
         }
 
-    def save(self, directory: str | Path) -> None:
-        """Writes `vocab.json`, `merges.txt`, `tokenizer.json` and `tokenizer_config.json`.
+    def save(self, directory: str | Path, model_max_length: int | None = None) -> None:
+        """Writes `vocab.json`, `merges.txt`, `tokenizer.json` and `tokenizer_config.json`, and
+        `added_tokens.json` where tokens were added to the vocabulary.
 
         `from_preset` and Transformers' `AutoTokenizer.from_pretrained` read them back.
         """
-        super().save(directory)
+        super().save(directory, model_max_length)
 
-    def _files(self):
-        tokens = dict(sorted(self._vocabulary.items(), key=lambda item: item[1]))
+    def _files(self, model_max_length):
         merges = "".join(f"{a} {b}\n" for a, b in self._merges)
         config = {
             "tokenizer_class": "RobertaTokenizer",
             "add_prefix_space": self.add_prefix_space,
-            **self.special_tokens.as_config(),
+            **self._config(model_max_length),
         }
+        beside = {t.content: t.id for t in self.added_tokens if t.content not in self._base}
+        added = {"added_tokens.json": json.dumps(beside, ensure_ascii=False)} if beside else {}
         return {
-            "vocab.json": json.dumps(tokens, ensure_ascii=False),
+            "vocab.json": json.dumps(_by_id(self._base), ensure_ascii=False),
             "merges.txt": "#version: 0.2\n" + merges,
+            **added,
             "tokenizer.json": self._rust.to_str(),
-            "tokenizer_config.json": json.dumps(config, indent=2) + "\n",
+            "tokenizer_config.json": json.dumps(config, indent=2, ensure_ascii=False) + "\n",
+        }
+
+    def _with(self, tokens):
+        settings = self._settings() | {"added_tokens": (*self.added_tokens, *tokens)}
+        return type(self)(self._base, self._merges, self.add_prefix_space, **settings)
+
+    def _settings(self):
+        return {
+            "special_tokens": self.special_tokens,
+            "added_tokens": self.added_tokens,
+            "model_max_length": self.model_max_length,
         }
 
     def __reduce__(self):
-        return type(self), (self._vocabulary, self._merges, self.add_prefix_space)
+        make = functools.partial(type(self), **self._settings())
+        return make, (self._base, self._merges, self.add_prefix_space)
 
     def __repr__(self) -> str:
         return f"RobertaTokenizer(vocabulary_size={self.vocabulary_size})"
+
+
+def _by_id(vocabulary: dict[str, int]) -> dict[str, int]:
+    return dict(sorted(vocabulary.items(), key=lambda item: item[1]))
 
 
 def _rust_tokenizer(vocabulary, merges, add_prefix_space) -> RustTokenizer:
     rust = RustTokenizer(models.BPE(vocab=vocabulary, merges=merges))
     rust.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space)
     rust.decoder = decoders.ByteLevel()
-    # Not what puts the special tokens in here, but what Transformers reads from tokenizer.json.
-    rust.post_processor = processors.RobertaProcessing(
-        ("</s>", vocabulary["</s>"]),
-        ("<s>", vocabulary["<s>"]),
-        trim_offsets=True,
-        add_prefix_space=add_prefix_space,
-    )
-    rust.add_special_tokens(
-        [
-            AddedToken(t, lstrip=t == "<mask>", normalized=False, special=True)
-            for t in SPECIAL_TOKENS
-        ]
-    )
     return rust
 
 
-def _check_vocabulary(vocabulary) -> None:
+def _check_vocabulary(vocabulary, special_tokens) -> None:
     if not isinstance(vocabulary, dict) or not vocabulary:
         raise InputError("the vocabulary is not a mapping of tokens to ids")
     for token, index in vocabulary.items():
@@ -231,12 +305,7 @@ def _check_vocabulary(vocabulary) -> None:
         for token, index in vocabulary.items():
             if seen.setdefault(index, token) != token:
                 raise InputError(f"tokens {seen[index]!r} and {token!r} share the id {index}")
-    missing = [token for token in SPECIAL_TOKENS if token not in vocabulary]
-    if missing:
-        raise InputError(
-            f"the vocabulary lacks {' '.join(missing)}; RoBERTa needs all of "
-            f"{' '.join(SPECIAL_TOKENS)}"
-        )
+    check_special_tokens(vocabulary, special_tokens)
     letters = [letter for letter in pre_tokenizers.ByteLevel.alphabet() if letter not in vocabulary]
     if letters:
         raise InputError(

@@ -2,7 +2,9 @@
 
 import functools
 
-SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+from keras_roberta.tokenizers.special_token_names import SpecialTokenNames
+
+SPECIAL_TOKENS = tuple(SpecialTokenNames())
 
 
 def byte_alphabet():
@@ -32,6 +34,24 @@ def token_bytes(token):
     """
     byte_of = _byte_of_letter()
     return b"".join(byte_of.get(letter) or letter.encode() for letter in token)
+
+
+def bytes_of_ids(vocabulary, added_tokens=(), skip=()):
+    """The bytes that each id stands for; b"" for ids without a token and for those to skip.
+
+    Args:
+        vocabulary: {token in byte letters: id}.
+        added_tokens: `AddedToken`s, which are spelt as they are.
+        skip: ids.
+    """
+    spelt = [b""] * (1 + max(vocabulary.values()))
+    for token, index in vocabulary.items():
+        spelt[index] = token_bytes(token)
+    for token in added_tokens:
+        spelt[token.id] = token.content.encode()
+    for index in skip:
+        spelt[index] = b""
+    return spelt
 
 
 @functools.cache

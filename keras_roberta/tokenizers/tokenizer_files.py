@@ -14,6 +14,8 @@ from keras_roberta.files.json_file import read_json_object
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
     "vocab.json",
     "vocabulary.json",
     "merges.txt",
@@ -23,6 +25,8 @@ TOKENIZER_FILES = (
 )
 # Each means that there is a tokenizer.
 _MAIN_FILES = ("tokenizer.json", "vocab.json", "vocabulary.json", "dict.txt")
+# In the order of the attributes below.
+_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 _HINT = "it belongs to the files beside it"
 
 
@@ -36,12 +40,23 @@ class TokenizerFiles:
         tokenizer_json: content of `tokenizer.json`, the `tokenizers` library's own format, which
             holds any kind; None if there is none.
         config: content of `tokenizer_config.json`; empty if there is none.
+        special_tokens_map: content of `special_tokens_map.json`; empty if there is none.
+        added_tokens: content of `added_tokens.json`, token to id; empty if there is none.
     """
 
     directory: Path
     path: Path
     tokenizer_json: dict[str, Any] | None = None
     config: dict[str, Any] = field(default_factory=dict)
+    special_tokens_map: dict[str, Any] = field(default_factory=dict)
+    added_tokens: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def model_max_length(self) -> int | None:
+        """The longest row that the model takes, where `tokenizer_config.json` says one."""
+        length = self.config.get("model_max_length")
+        # Transformers writes 1e30 where there is no limit.
+        return int(length) if isinstance(length, (int, float)) and 0 < length < 2**31 else None
 
 
 def find_tokenizer_files(source: str | Path) -> TokenizerFiles:
@@ -58,12 +73,15 @@ def find_tokenizer_files(source: str | Path) -> TokenizerFiles:
     for place in (directory, directory / "assets" / "tokenizer"):
         found = [place / name for name in _MAIN_FILES if (place / name).is_file()]
         if found:
-            path, config = found[0], place / "tokenizer_config.json"
+            path = found[0]
             return TokenizerFiles(
                 place,
                 path,
                 read_json_object(path, hint=_HINT) if path.name == "tokenizer.json" else None,
-                read_json_object(config, hint=_HINT) if config.is_file() else {},
+                *(
+                    read_json_object(place / name, hint=_HINT) if (place / name).is_file() else {}
+                    for name in _SETTINGS
+                ),
             )
     raise InputError(
         f"{directory}: no tokenizer here; expected tokenizer.json, vocab.json and "

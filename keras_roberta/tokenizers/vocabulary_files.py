@@ -7,7 +7,6 @@ from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.files.json_file import read_json_object
 from keras_roberta.tokenizers.kinds.kind import as_object, model_type
-from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS
 from keras_roberta.tokenizers.tokenizer_files import TokenizerFiles
 
 _HINT = "it belongs to the files beside it"
@@ -15,7 +14,9 @@ _HINT = "it belongs to the files beside it"
 
 @dataclass(frozen=True)
 class VocabularyFiles:
-    """What a checkpoint's files say, as yet unchecked, and the file to name in an error."""
+    """What a checkpoint's files say, as yet unchecked, and the file to name in an error.
+
+    The vocabulary is the model's, without tokens that other files or entries add."""
 
     path: Path
     vocabulary: dict[str, int]
@@ -56,16 +57,6 @@ def _read_tokenizer_json(files: TokenizerFiles) -> VocabularyFiles:
     vocabulary, merges = model.get("vocab"), model.get("merges")
     if not isinstance(vocabulary, dict) or not isinstance(merges, list):
         raise InputError(f"{path}: model.vocab and model.merges are missing or mangled")
-    vocabulary = dict(vocabulary)
-    for token in map(as_object, content.get("added_tokens") or []):
-        name, index = token.get("content"), token.get("id")
-        if name in SPECIAL_TOKENS:
-            vocabulary.setdefault(name, index)  # Some files keep <mask> here alone.
-        else:
-            raise InputError(
-                f"{path}: adds the token {name!r}, and only RoBERTa's five special "
-                "tokens can be added; remove it from added_tokens"
-            )
     add_prefix_space = _prefix_space(files, bool(pre_tokenizer.get("add_prefix_space")))
     return VocabularyFiles(path, vocabulary, merges, add_prefix_space)
 

@@ -454,6 +454,28 @@ def test_xlmr(data_directory):
     assert not np.isin(plain.token_ids, tokenizer.special_token_ids).any()
     assert pickle.loads(pickle.dumps(tokenizer)) == tokenizer
 
+    # Called as Hugging Face's users do.
+    library = Library.from_file(str(directory / "tokenizer.json"))
+    library.enable_truncation(12, stride=2)
+    texts, pairs = (
+        ["Hello world, how are you?", "Guten <mask>, alle zusammen"],
+        ["Ja", "日本語です"],
+    )
+    found = tokenizer(
+        texts,
+        pairs,
+        truncation=True,
+        max_length=12,
+        stride=2,
+        return_offsets_mapping=True,
+        return_overflowing_tokens=True,
+    )
+    encodings = library.encode_batch(list(zip(texts, pairs, strict=True)))
+    expected = [e for encoding in encodings for e in (encoding, *encoding.overflowing)]
+    assert found["input_ids"] == [e.ids for e in expected]
+    assert found["offset_mapping"] == [e.offsets for e in expected]
+    assert [found.word_ids(i) for i in range(len(expected))] == [e.word_ids for e in expected]
+
 
 @pytest.mark.parametrize(
     ("imports", "not_imported"),

@@ -166,13 +166,14 @@ class RobertaPreprocessor(keras.layers.Layer):
     # Keras calls the first two for `.keras` files, KerasHub the third for presets.
 
     def save_assets(self, directory):
-        self.tokenizer.save(directory)
+        self.tokenizer.save(directory, model_max_length=self.sequence_length)
 
     def load_assets(self, directory):
         self.tokenizer = open_tokenizer(directory)
 
     def save_to_preset(self, preset_dir):
-        self.tokenizer.save(f"{preset_dir}/assets/tokenizer")
+        directory = f"{preset_dir}/assets/tokenizer"
+        self.tokenizer.save(directory, model_max_length=self.sequence_length)
 
     # KerasHub calls these where one of its base classes, such as `keras_hub.models.TextClassifier`,
     # opens a preset of ours: of a task, and of an encoder alone.

@@ -6,10 +6,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_roberta.tokenizers.in_graph.byte_level_bpe import ByteLevelBPE, spellings
+from keras_roberta.tokenizers.added_tokens import AddedToken, special_added_tokens
+from keras_roberta.tokenizers.in_graph.byte_level_bpe import ByteLevelBPE
 from keras_roberta.tokenizers.in_graph.row_layout import PAD, TOKENS, layout
 from keras_roberta.tokenizers.in_graph.vectors import following, repeat_index
-from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS
+from keras_roberta.tokenizers.special_token_names import SpecialTokenNames
+from keras_roberta.tokenizers.spelling import bytes_of_ids
 
 
 class BatchedTokenizer(tf.Module):
@@ -21,8 +23,8 @@ class BatchedTokenizer(tf.Module):
     Args:
         vocabulary: {token in the GPT-2 byte alphabet: id}.
         merges: pairs (left, right), in the order of their ranks.
-        special_tokens: special tokens that become one id when they are spelt out in a text. None:
-            all of `<s>`, `<pad>`, `</s>`, `<unk>` and `<mask>`; see `ByteLevelBPE`.
+        added_tokens: tokens that become one id where they are spelt out in a text. None: those of
+            `<s>`, `<pad>`, `</s>`, `<unk>` and `<mask>` that are in the vocabulary.
         add_prefix_space: whether to tokenize "a" like " a". RoBERTa's own tokenizer does not.
         start_id: id of the token in front of a text.
         pad_id: id of padding.
@@ -38,7 +40,7 @@ class BatchedTokenizer(tf.Module):
         self,
         vocabulary: Mapping[str, int],
         merges: Sequence[tuple[str, str]],
-        special_tokens: Sequence[str] | None = None,
+        added_tokens: Sequence[AddedToken] | None = None,
         add_prefix_space: bool = False,
         start_id: int = 0,
         pad_id: int = 1,
@@ -46,12 +48,16 @@ class BatchedTokenizer(tf.Module):
         name: str = "batched_tokenizer",
     ):
         super().__init__(name=name)
-        self.bpe = ByteLevelBPE(vocabulary, merges, special_tokens, add_prefix_space)
+        if added_tokens is None:
+            added_tokens = special_added_tokens(SpecialTokenNames(), vocabulary)
+        self.bpe = ByteLevelBPE(vocabulary, merges, added_tokens, add_prefix_space)
         self.start_id, self.pad_id, self.end_id = start_id, pad_id, end_id
         with tf.init_scope(), tf.device("CPU"):
             # The bytes of each id, and at the end b"" for all other ids.
-            self.spellings = tf.constant([*spellings(vocabulary), b""])  # (num_ids + 1,)
-            self.plain_spellings = tf.constant([*spellings(vocabulary, skip=SPECIAL_TOKENS), b""])
+            self.spellings = tf.constant([*bytes_of_ids(vocabulary, added_tokens), b""])
+            special = [token.id for token in added_tokens if token.special]
+            plain = bytes_of_ids(vocabulary, added_tokens, skip=special)
+            self.plain_spellings = tf.constant([*plain, b""])  # (num_ids + 1,) like the others
         # Each is traced once, for batches of any size: first without, then with offsets.
         self._tokens = [
             tf.function(
@@ -83,8 +89,8 @@ class BatchedTokenizer(tf.Module):
             token_ids: int32 [batch, longest].
             padding_mask: int32 [batch, longest].
             offsets: int32 [batch, longest, 2], only if `with_offsets`: begin and end of each token
-                in the bytes of its text. The space before a word is included. (0, 0) for special
-                tokens that are not in the text.
+                in the bytes of its text, without white space at its front and its end. (0, 0) for
+                special tokens that are not in the text.
 
         Raises:
             InputError: `max_length` leaves no room for the special tokens.

@@ -1,26 +1,31 @@
 """Byte-level BPE from bytes to token ids, in plain TensorFlow ops."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from keras_roberta.errors import InputError
+from keras_roberta.tokenizers.added_tokens import AddedToken
+from keras_roberta.tokenizers.in_graph.added_tokens import AddedTokens
 from keras_roberta.tokenizers.in_graph.byte_pair_merges import merge_bytes
 from keras_roberta.tokenizers.in_graph.merge_table import MergeTable
 from keras_roberta.tokenizers.in_graph.pre_tokenization import spread, word_starts
-from keras_roberta.tokenizers.in_graph.special_tokens import SpecialTokens
-from keras_roberta.tokenizers.in_graph.unicode_classes import SPACE, CodePointClasses
+from keras_roberta.tokenizers.in_graph.unicode_classes import (
+    SPACE,
+    CodePointTable,
+    code_point_classes,
+    word_characters,
+)
 from keras_roberta.tokenizers.in_graph.utf8 import REPLACEMENT, characters
 from keras_roberta.tokenizers.in_graph.vectors import (
     covered,
-    following,
     keep_where,
     look_up,
     previous,
     repeat_index,
 )
-from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS, byte_alphabet
+from keras_roberta.tokenizers.spelling import byte_alphabet
 
 
 class ByteLevelBPE(tf.Module):
@@ -32,50 +37,56 @@ class ByteLevelBPE(tf.Module):
     nor look-up tables, so it can be loaded by every TensorFlow and TFLite.
 
     Args:
-        vocabulary: {token in the GPT-2 byte alphabet: id}. The ids are distinct, and all 256 bytes
-            are tokens.
+        vocabulary: {token in the GPT-2 byte alphabet: id}, added tokens among them. The ids are
+            distinct, and all 256 bytes are tokens.
         merges: pairs (left, right), in the order of their ranks.
-        special_tokens: special tokens that become one id when they are spelt out in a text. Each
-            must be in the vocabulary. `<mask>` includes the white space before it. None: those of
-            `<s>`, `<pad>`, `</s>`, `<unk>` and `<mask>` that are in the vocabulary, as in
-            RoBERTa's `tokenizer.json`. (): all text is plain text.
+        added_tokens: tokens that become one id where they are spelt out in a text; each is in the
+            vocabulary.
         add_prefix_space: whether to tokenize "a" like " a".
         name: name of the module.
 
     Raises:
-        InputError: the vocabulary lacks a token or its ids are not distinct, or special tokens can
-            overlap in a text.
+        InputError: the vocabulary lacks a token or its ids are not distinct, or a graph cannot look
+            for one of the added tokens.
     """
 
     def __init__(
         self,
         vocabulary: Mapping[str, int],
         merges: Sequence[tuple[str, str]],
-        special_tokens: Sequence[str] | None = None,
+        added_tokens: Sequence[AddedToken] = (),
         add_prefix_space: bool = False,
         name: str = "byte_level_bpe",
     ):
         super().__init__(name=name)
         alphabet = byte_alphabet()
-        if special_tokens is None:
-            special_tokens = [token for token in SPECIAL_TOKENS if token in vocabulary]
-        missing = [token for token in (*alphabet, *special_tokens) if token not in vocabulary]
+        missing = [letter for letter in alphabet if letter not in vocabulary]
+        missing += [t.content for t in added_tokens if vocabulary.get(t.content) != t.id]
         if missing:
-            raise InputError(f"the vocabulary lacks bytes or special tokens: {missing[:5]}")
+            raise InputError(f"the vocabulary lacks bytes or added tokens: {missing[:5]}")
         if len(set(vocabulary.values())) < len(vocabulary) or min(vocabulary.values()) < 0:
             raise InputError("the ids of the vocabulary must be distinct and not negative")
 
         self.add_prefix_space = add_prefix_space
-        self.classes = CodePointClasses()
+        self.classes = CodePointTable(code_point_classes())
         self.table = MergeTable(vocabulary, merges)
-        self.specials = SpecialTokens({token: vocabulary[token] for token in special_tokens})
-        lengths = np.zeros(max(vocabulary.values()) + 1, np.int32)
-        lengths[list(vocabulary.values())] = [len(token) for token in vocabulary]
-        # A special token is one symbol, whatever its bytes.
-        lengths[[vocabulary[token] for token in special_tokens]] = 1
+        self.added = AddedTokens(added_tokens)
+        self.words = CodePointTable(word_characters()) if self.added.reads_words else None
+        # Of each id: its symbols, and the spaces at its front and its end.
+        lengths, fronts, ends = np.zeros((3, max(vocabulary.values()) + 1), np.int32)
+        for token, index in vocabulary.items():
+            lengths[index] = len(token)
+            fronts[index] = len(token) - len(token.lstrip(alphabet[ord(" ")]))
+            ends[index] = len(token) - len(token.rstrip(alphabet[ord(" ")]))
+        for token in added_tokens:
+            content = token.content
+            fronts[token.id] = len(content.encode()) - len(content.lstrip().encode())
+            ends[token.id] = len(content.encode()) - len(content.rstrip().encode())
         with tf.init_scope(), tf.device("CPU"):
             self.byte_ids = tf.constant([vocabulary[letter] for letter in alphabet], tf.int32)
             self.token_lengths = tf.constant(lengths)  # (num_ids,)
+            self.front_spaces = tf.constant(fronts)  # (num_ids,)
+            self.end_spaces = tf.constant(ends)  # (num_ids,)
 
     def __call__(
         self,
@@ -99,10 +110,10 @@ class ByteLevelBPE(tf.Module):
             texts: int32, same shape, the number of each token's text; 0 behind the tokens.
             begins: int32, same shape, only if `with_spans`: the first byte in `utf8` of each token.
             ends: int32, same shape, only if `with_spans`: the byte in `utf8` behind each token.
+                As on the host, spans leave out white space at a token's front and end.
         """
         code_points, bad, width = characters(utf8)
         classes = spread(self.classes(code_points), width)  # (n,)
-        specials = self.specials.find(utf8, size)  # (n,)
 
         def as_written():
             place = tf.range(tf.size(utf8))
@@ -111,10 +122,13 @@ class ByteLevelBPE(tf.Module):
             return utf8, token_ids, texts, spaced, texts == 0, place, place + 1
 
         def rewritten():
-            return self._rewrite(utf8, texts, classes, specials, bad, width, size)
+            word = self.words and spread(self.words(code_points), width) > 0  # (n,)
+            found = self.added.find(utf8, texts > 0, classes == SPACE, word, size)
+            return self._rewrite(utf8, texts, classes, found, bad, width, size)
 
         if size is None and not self.add_prefix_space:  # most texts need no rewriting
-            written = tf.cond(tf.reduce_any(bad | (specials > 0)), rewritten, as_written)
+            needed = tf.reduce_any(bad) | self.added.any_in(utf8, texts > 0)
+            written = tf.cond(needed, rewritten, as_written)
         else:
             written = rewritten()
         symbols, token_ids, texts, classes, barriers, begins, ends = written
@@ -123,40 +137,50 @@ class ByteLevelBPE(tf.Module):
         tokens = merge_bytes(token_ids, starts, self.table, size)  # (symbols,), 1 + id or 0
         columns = [tokens - 1, texts]
         if with_spans:
-            place = tf.range(tf.size(tokens))
-            last = place + look_up(self.token_lengths, tf.maximum(tokens - 1, 0)) - 1
-            columns += [begins, look_up(ends, tf.minimum(last, tf.size(tokens) - 1))]
+            columns += self._spans(tokens, texts, barriers, begins, ends)
         return keep_where((tokens > 0) & (texts > 0), *columns, size=size)
 
-    def _rewrite(self, utf8, texts, classes, specials, bad, width, size):
+    def _spans(self, tokens, texts, barriers, begins, ends):
+        """Where each token begins and ends, without white space at its front and its end."""
+        token_ids = tf.maximum(tokens - 1, 0)
+        # An added token is one symbol; merges may make the same token out of many.
+        num_symbols = tf.where(barriers, 1, look_up(self.token_lengths, token_ids))
+        last = tf.minimum(tf.range(tf.size(tokens)) + num_symbols - 1, tf.size(tokens) - 1)
+        ends = look_up(ends, last)
+        front = look_up(self.front_spaces, token_ids)
+        if self.add_prefix_space:  # which is in no text; as the library has it, for the first token
+            is_first = (texts > 0) & (texts != previous(texts))
+            front = tf.where(is_first & (front == 1), 0, front)
+        begins = tf.minimum(begins + front, ends)
+        return [begins, tf.maximum(ends - look_up(self.end_spaces, token_ids), begins)]
+
+    def _rewrite(self, utf8, texts, classes, found, bad, width, size):
         """Rewrites bytes as symbols.
 
-        A symbol is a byte, or a whole special token. A malformed subpart becomes the three bytes of
+        A symbol is a byte, or a whole added token. A malformed subpart becomes the three bytes of
         U+FFFD.
 
         Returns the columns [symbols]: byte, token id, text, class, whether it is a barrier, and
         begin and end of the symbol in the bytes of the input.
         """
-        # The first byte of a malformed subpart or a special token stands for the whole of it.
+        # The first byte of a malformed subpart or an added token stands for the whole of it.
         bad_extent = tf.where(bad, width, 1)  # (n,)
-        special_extent = look_up(self.specials.lengths, specials)
-        extent = tf.maximum(bad_extent, special_extent)
-        in_special = covered(special_extent, self.specials.longest)
-        hidden = covered(bad_extent, 3) | in_special
-        apart = (texts == 0) | (specials > 0) | in_special
-        strips_left = look_up(self.specials.strips_left, specials)
-        stripped = runs_before(strips_left, (classes == SPACE) & ~apart, size)
+        extent = tf.maximum(bad_extent, look_up(self.added.lengths, found.number))
+        hidden = covered(bad_extent, 3) | found.inside
+        apart = (texts == 0) | (found.number > 0) | found.inside | found.stripped
         prefixed = tf.zeros_like(utf8)
-        if self.add_prefix_space:  # to each stretch of text between special tokens
-            visible = ~apart & ~stripped & (utf8 != ord(" "))
+        if self.add_prefix_space:  # to each stretch of text between added tokens
+            visible = ~apart & (utf8 != ord(" "))
             prefixed = tf.cast(visible & previous(apart, fill=True), tf.int32)
-        counts = tf.where(hidden | stripped, 0, prefixed + tf.where(bad, 3, 1))  # (n,), symbols
+        counts = tf.where(
+            hidden | found.stripped, 0, prefixed + tf.where(bad, 3, 1)
+        )  # (n,), symbols
 
         source = repeat_index(counts, size)  # (symbols,) or (size,)
         copy = tf.range(tf.size(source)) - look_up(tf.cumsum(counts, exclusive=True), source)
         copy -= look_up(prefixed, source)  # -1 for a prefix space, else from 0
-        specials, texts, bad, extent = (
-            look_up(column, source) for column in (specials, texts, bad, extent)
+        number, texts, bad, extent = (
+            look_up(column, source) for column in (found.number, texts, bad, extent)
         )
         first, second, third = REPLACEMENT
         replacement = tf.where(copy == 0, first, tf.where(copy == 1, second, third))
@@ -165,31 +189,35 @@ class ByteLevelBPE(tf.Module):
         if size is not None:  # added bytes need room, so the end may be cut within a character
             texts = tf.where(cut_characters(symbols, size), 0, texts)
 
-        special_ids = look_up(self.specials.token_ids, specials)
-        token_ids = tf.where(specials > 0, special_ids, look_up(self.byte_ids, symbols))
-        barriers = (texts == 0) | (specials > 0)
+        added_ids = look_up(self.added.token_ids, number)
+        token_ids = tf.where(number > 0, added_ids, look_up(self.byte_ids, symbols))
+        barriers = (texts == 0) | (number > 0)
         symbols = tf.where(barriers, 0, symbols)
         classes = tf.where(barriers | (copy < 0), SPACE, look_up(classes, source))
-        ends = source + tf.where(copy < 0, 0, extent)
-        return symbols, token_ids, texts, classes, barriers, source, ends
+        begins, ends = source, source + extent
+        if self.add_prefix_space:
+            begins, ends = self._with_prefix(begins, ends, copy < 0, number, texts, found, width)
+        return symbols, token_ids, texts, classes, barriers, begins, ends
 
+    @staticmethod
+    def _with_prefix(begins, ends, is_prefix, number, texts, found, width):
+        """Begins and ends of symbols where prefix spaces are among them.
 
-def runs_before(marks: tf.Tensor, members: tf.Tensor, size: int | None) -> tf.Tensor:
-    """Finds the runs of members that end right before a mark.
-
-    Args:
-        marks: bool [n].
-        members: bool [n].
-        size: n if it is static, else None.
-
-    Returns:
-        bool [n], the members that belong to such runs
-    """
-    runs = tf.cumsum(tf.cast(members != previous(members, fill=False), tf.int32))  # (n,)
-    last = members & following(marks, fill=False)
-    count = (tf.size(runs) if size is None else size) + 1
-    chosen = tf.math.unsorted_segment_max(tf.cast(last, tf.int32), runs, count)
-    return members & (look_up(chosen, runs) > 0)
+        As the library has them: a prefix space lies before the text if it begins it, else on the
+        character behind it; and a single white space character at the front of a text counts as
+        one, so that it stays with the added token that takes it along.
+        """
+        is_first = texts != previous(texts)
+        over = tf.where(is_first, 0, look_up(width, begins))  # bytes of that character
+        before = tf.maximum(begins - 1, 0)
+        character = look_up(spread(tf.range(tf.size(width)), width), before)
+        run_goes_on = (character > 0) & look_up(found.stripped, tf.maximum(character - 1, 0))
+        gives_back = (number > 0) & is_first & look_up(found.stripped, before) & ~run_goes_on
+        return (
+            tf.where(is_prefix, begins + tf.maximum(over - 1, 0),
+                     tf.where(gives_back, character, begins)),
+            tf.where(is_prefix, begins + over, ends),
+        )  # fmt: skip
 
 
 def cut_characters(utf8: tf.Tensor, size: int) -> tf.Tensor:
@@ -197,13 +225,3 @@ def cut_characters(utf8: tf.Tensor, size: int) -> tf.Tensor:
     width = 1 + sum(tf.cast(utf8 >= lead, tf.int32) for lead in (0xC0, 0xE0, 0xF0))
     width = tf.where(tf.range(size) + width > size, width, 1)
     return (width > 1) | covered(width, 4)
-
-
-def spellings(vocabulary: Mapping[str, int], skip: Collection[str] = ()) -> list[bytes]:
-    """The bytes of each id; b"" for ids without a token and for tokens to skip."""
-    bytes_of = {letter: bytes([byte]) for byte, letter in enumerate(byte_alphabet())}
-    spelt = [b""] * (max(vocabulary.values()) + 1)
-    for token, token_id in vocabulary.items():
-        if token not in skip:
-            spelt[token_id] = b"".join(bytes_of.get(letter, letter.encode()) for letter in token)
-    return spelt

@@ -6,8 +6,11 @@ import numpy as np
 import tensorflow as tf
 
 from keras_roberta.tokenizers import byte_buffer
-from keras_roberta.tokenizers.in_graph.byte_level_bpe import ByteLevelBPE, spellings
+from keras_roberta.tokenizers.added_tokens import AddedToken, special_added_tokens
+from keras_roberta.tokenizers.in_graph.byte_level_bpe import ByteLevelBPE
 from keras_roberta.tokenizers.in_graph.row_layout import PAD, TOKENS, layout
+from keras_roberta.tokenizers.special_token_names import SpecialTokenNames
+from keras_roberta.tokenizers.spelling import bytes_of_ids
 
 
 class StaticTokenizer(tf.Module):
@@ -21,8 +24,8 @@ class StaticTokenizer(tf.Module):
     Args:
         vocabulary: {token in the GPT-2 byte alphabet: id}.
         merges: pairs (left, right), in the order of their ranks.
-        special_tokens: special tokens that become one id when they are spelt out in a text. None:
-            all of `<s>`, `<pad>`, `</s>`, `<unk>` and `<mask>`; see `ByteLevelBPE`.
+        added_tokens: tokens that become one id where they are spelt out in a text. None: those of
+            `<s>`, `<pad>`, `</s>`, `<unk>` and `<mask>` that are in the vocabulary.
         add_prefix_space: whether to tokenize "a" like " a". RoBERTa's own tokenizer does not.
         start_id: id of the token in front of a text.
         pad_id: id of padding.
@@ -34,7 +37,7 @@ class StaticTokenizer(tf.Module):
         self,
         vocabulary: Mapping[str, int],
         merges: Sequence[tuple[str, str]],
-        special_tokens: Sequence[str] | None = None,
+        added_tokens: Sequence[AddedToken] | None = None,
         add_prefix_space: bool = False,
         start_id: int = 0,
         pad_id: int = 1,
@@ -42,9 +45,14 @@ class StaticTokenizer(tf.Module):
         name: str = "static_tokenizer",
     ):
         super().__init__(name=name)
-        self.bpe = ByteLevelBPE(vocabulary, merges, special_tokens, add_prefix_space)
+        if added_tokens is None:
+            added_tokens = special_added_tokens(SpecialTokenNames(), vocabulary)
+        self.bpe = ByteLevelBPE(vocabulary, merges, added_tokens, add_prefix_space)
         self.start_id, self.pad_id, self.end_id = start_id, pad_id, end_id
-        spelt = [*spellings(vocabulary), b""]  # of each id, and at the end for all other ids
+        spelt = [
+            *bytes_of_ids(vocabulary, added_tokens),
+            b"",
+        ]  # of each id, and at the end for all other ids
         lengths = np.array([len(token) for token in spelt])
         self.longest_spelling = int(lengths.max())
         with tf.init_scope(), tf.device("CPU"):
