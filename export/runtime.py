@@ -159,7 +159,9 @@ class Runner:
         Args:
             x: see `predict`.
         """
-        return self.schema.answers(self.predict(x))
+        outputs = self.predict(x)
+        self.schema.check_answered(x, outputs)
+        return self.schema.answers(outputs)
 
     def finish(self, outputs):
         """The task's own outputs, without ids and counts, of those of `run_rows` or `run_texts`."""

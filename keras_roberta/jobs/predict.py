@@ -54,6 +54,10 @@ def predict(
     else:
         texts = texts[: options.limit]
     outputs = predictor.outputs(texts)
+    try:
+        schema.check_answered(texts, outputs)
+    except InputError as error:
+        raise InputError(str(error) if data is None else f"{data}: {error}") from None
     if options.threshold is not None:
         outputs = schema.at_threshold(outputs, options.threshold)
     rows = schema.answers(outputs)

@@ -7,10 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.errors import InputError
 from keras_roberta.schemas.schema import Comparison, Schema, changed_by
 
 _BY_MASK = ("token_ids", "scores", "logits", "tokens")  # outputs (rows, masks, top_k)
+# What they hold where a text has no such mask: no token has the id.
+NOTHING = {"token_ids": -1, "scores": 0.0, "logits": 0.0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,11 +24,13 @@ class MaskedTokens(Schema):
         mask_token_id: of `<mask>`.
         top_k: candidates for each mask, the best first.
         max_masks: masks of a text that are answered; None for all.
+        mask_token: how a text spells `<mask>`.
     """
 
     mask_token_id: int
     top_k: int = 5
     max_masks: int | None = None
+    mask_token: str = "<mask>"
 
     name: ClassVar[str] = "masked-tokens"
     takes_pairs: ClassVar[bool] = False
@@ -58,10 +63,35 @@ class MaskedTokens(Schema):
         if "tokens" in outputs:
             return outputs
         ids = stacked(outputs["token_ids"])  # (rows, masks, top_k)
-        spelt = tokenizer.decode_batch(ids.reshape(-1, 1), skip_special_tokens=False)
+        known = np.maximum(ids, 0).reshape(-1, 1)
+        spelt = tokenizer.decode_batch(known, skip_special_tokens=False)
         there = np.arange(ids.shape[1]) < np.asarray(outputs["num_masks"])[:, None]
         tokens = np.array(spelt, object).reshape(ids.shape)
         return {**outputs, "tokens": np.where(there[..., None], tokens, "")}
+
+    def check_answered(self, asked, outputs):
+        """Every text has to have a mask, and all of them an answer."""
+        texts = None
+        if asked is not None and not (isinstance(asked, dict) and "token_ids" in asked):
+            texts, _ = texts_and_pairs(asked)
+        most = np.inf if self.max_masks is None else self.max_masks
+        for row, found in enumerate(np.asarray(outputs["num_masks"]).tolist()):
+            written = found if texts is None else max(found, texts[row].count(self.mask_token))
+            if not written:
+                raise InputError(
+                    f"row {row}: there is no {self.mask_token} in what the model reads of it; "
+                    "write one where a word is missing"
+                )
+            if found < written:
+                raise InputError(
+                    f"row {row}: of its {written} {self.mask_token} the model reads {found}, and "
+                    "the others lie behind its longest row; shorten the text"
+                )
+            if found > most:
+                raise InputError(
+                    f"row {row}: has {found} {self.mask_token}, and the file answers {most} a "
+                    f"text; export it with max_masks={found}, or ask for fewer"
+                )
 
     def answers(self, outputs):
         if "tokens" not in outputs:

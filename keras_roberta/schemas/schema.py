@@ -148,6 +148,14 @@ class Schema:
         """
         return outputs
 
+    def check_answered(self, asked: Any, outputs: dict[str, np.ndarray]) -> None:
+        """Raises an InputError if something asked for has no answer in the outputs.
+
+        Args:
+            asked: texts or features, as for `predict`; None where they are not at hand.
+            outputs: named outputs.
+        """
+
     def answers(self, outputs: dict[str, np.ndarray]) -> list[dict[str, Any]]:
         """What people read: a dict of plain values for each row.
 

@@ -14,11 +14,15 @@ from keras_roberta.layers import MaskedLMHead
 from keras_roberta.layers.cross_entropy import VocabularyCrossEntropy
 from keras_roberta.models.roberta_backbone import RobertaBackbone, layer_weights
 from keras_roberta.schemas import MaskedTokens
+from keras_roberta.schemas.masked_tokens import NOTHING
 from keras_roberta.tasks.exported_head import ExportedHead
 from keras_roberta.tasks.fit_arguments import check_numbers
 from keras_roberta.tasks.task import RobertaTask
 
 _ROWS_AT_ONCE = 32  # of logits (masks, vocabulary_size) in memory
+# The logit of a row of the embedding that no token has: none is chosen, and its share is 0. It has
+# a place in half precision.
+_NO_TOKEN = -1e4
 
 
 def masked_lm_head_weights(head):
@@ -38,7 +42,8 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
     """RoBERTa with its language model head, the projection tied to the token embedding.
 
     `fit` takes raw strings without labels and masks them anew at every step. `predict` takes
-    strings with `<mask>` in them.
+    strings with `<mask>` in them; where a text has fewer than the others its further logits are
+    NaN. Candidates are tokens of the tokenizer, however many rows the embedding has.
 
     Args:
         backbone: a `RobertaBackbone`.
@@ -84,7 +89,13 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
         tokenizer = getattr(self.preprocessor, "tokenizer", None)
         if tokenizer is None:
             raise InputError("the task has no preprocessor to tell what <mask> is; give it one")
-        return MaskedTokens(tokenizer.mask_token_id, top_k, max_masks)
+        mask = tokenizer.mask_token_id
+        return MaskedTokens(mask, top_k, max_masks, tokenizer.id_to_token(mask))
+
+    def _has_token(self):
+        """Which rows of the embedding a token has: bool (vocabulary_size,)."""
+        rows = np.arange(self.backbone.config.vocabulary_size)
+        return np.isin(rows, list(self.preprocessor.tokenizer.vocabulary.values()))
 
     def default_loss(self):
         """The mean over masked positions, however few a row has."""
@@ -123,6 +134,37 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
             return super().preprocess_samples(x, y, sample_weight)
         return (self.preprocessor.find_masks(self._features(x)),)
 
+    def predict(self, x, batch_size=None, **kwargs):
+        """Logits of each `<mask>`, (rows, most masks, vocabulary_size); NaN where a text has fewer.
+
+        Args:
+            x: see `RobertaTask.predict`; or features.
+
+        Raises:
+            InputError: a text has no `<mask>`, or it was cut away.
+        """
+        return self._answered(x, super().predict(x, batch_size, **kwargs))
+
+    def predict_on_batch(self, x):
+        """As `keras.Model.predict_on_batch`; for strings see `predict`."""
+        return self._answered(x, super().predict_on_batch(x))
+
+    def predict_step(self, *args):
+        # `<s>` stands at 0, so that no mask does: there is nothing to answer.
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(args[-1])
+        there = x["mask_positions"][..., None] > 0  # (batch, masks, 1)
+        outputs = super().predict_step(*args)
+        if isinstance(outputs, tuple):  # with JAX's state
+            return keras.ops.where(there, outputs[0], np.nan), *outputs[1:]
+        return keras.ops.where(there, outputs, np.nan)
+
+    def _answered(self, x, logits):
+        if not (isinstance(x, dict) and "token_ids" in x) and self.preprocessor is not None:
+            num_masks = (~np.isnan(logits[..., 0])).sum(axis=1)
+            asked = x if isinstance(x, (str, list, np.ndarray)) else None
+            self.schema.check_answered(asked, {"num_masks": num_masks})
+        return logits
+
     def train_on_batch(self, x, y=None, sample_weight=None, **kwargs):
         """As `keras.Model.train_on_batch`; raw strings are masked here."""
         return super().train_on_batch(*self._masked(x, y, sample_weight), **kwargs)
@@ -157,7 +199,8 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
             InputError: a target is not one token.
         """
         check_numbers(batch_size=batch_size)
-        _check_count("top_k", top_k, self.backbone.config.vocabulary_size)
+        has_token = self._has_token()
+        _check_count("top_k", top_k, int(has_token.sum()))
         among = None if targets is None else self._target_ids(targets)
         features = x
         if not (isinstance(x, dict) and "token_ids" in x):
@@ -180,6 +223,7 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
             width = max(int(num_masks.max(initial=0)), 1)
             part = {k: np.asarray(v) for k, v in self.preprocessor.find_masks(part, width).items()}
             best = keras.ops.convert_to_numpy(self.predict_on_batch(part)).astype("float32")
+            best[..., ~has_token] = _NO_TOKEN
             order = _likeliest(best, top_k, among)
             highest = best.max(axis=-1, keepdims=True)
             shares = np.exp(best - highest)
@@ -190,7 +234,7 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
         there = np.arange(candidates[0].shape[1]) < num_masks[:, None]  # (rows, masks)
         outputs = {"token_ids": candidates, "scores": scores, "logits": logits}
         outputs = {
-            name: np.where(there[..., None], np.concatenate(arrays), 0)
+            name: np.where(there[..., None], np.concatenate(arrays), NOTHING[name])
             for name, arrays in outputs.items()
         }
         filled = token_ids.copy()
@@ -218,10 +262,11 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
         return np.array(list(dict.fromkeys(row[0] for row in rows)))
 
     def exported_head(self, top_k=5, max_masks=None):
-        _check_count("top_k", top_k, self.backbone.config.vocabulary_size)
+        schema, has_token = self._schema(top_k, max_masks), self._has_token()
+        _check_count("top_k", top_k, int(has_token.sum()))
         if max_masks is not None:
             _check_count("max_masks", max_masks, self.backbone.config.max_sequence_length)
-        return MaskedLMExportedHead(self._schema(top_k, max_masks))
+        return MaskedLMExportedHead(schema, has_token)
 
     # === Checkpoints ===
 
@@ -249,13 +294,20 @@ class MaskedLMExportedHead(ExportedHead):
     Gives `token_ids` int32, `scores` float32, their probabilities, and `logits` float32, each
     (batch, masks, top_k), the best first and the masks as they stand in the text; and `num_masks`
     int32 (batch), how many the text has. `masks` is the schema's `max_masks`, or the most of a text
-    in the batch. Behind the masks of a text are zeros.
+    in the batch. Behind the masks of a text, and where it has none, ids are -1, and scores and
+    logits 0.
+
+    Args:
+        schema: `MaskedTokens`
+        has_token: bool (vocabulary_size,), the rows of the embedding that a token has; only these
+            are candidates.
     """
 
     ids_name = "input_ids"
 
-    def __init__(self, schema):
+    def __init__(self, schema, has_token):
         super().__init__(schema)
+        self.no_token = None if has_token.all() else np.where(has_token, 0, _NO_TOKEN)
         self.any_number_of_outputs = schema.max_masks is None
 
     def __call__(self, encoder, token_ids, padding_mask):
@@ -267,7 +319,10 @@ class MaskedLMExportedHead(ExportedHead):
         x = encoder.encode(token_ids, padding_mask, tf.cast(selection, tf.float32))
         x = tf.nn.gelu(encoder.dense(x, "head/dense"), approximate=False)
         x = encoder.layer_norm(x, "head/layer_norm")  # (batch * masks, hidden_dim)
-        logits = encoder.project_onto_vocabulary(x) + encoder.weights["head/bias"]
+        bias = encoder.weights["head/bias"]
+        if self.no_token is not None:  # the converter makes one bias of the two
+            bias = bias + tf.constant(self.no_token, tf.float32)
+        logits = encoder.project_onto_vocabulary(x) + bias
         batch = token_ids.shape[0] or tf.shape(token_ids)[0]
         logits = tf.reshape(logits, (batch, masks, logits.shape[-1]))
         probabilities = tf.nn.softmax(logits)
@@ -276,7 +331,7 @@ class MaskedLMExportedHead(ExportedHead):
         scores = tf.gather(probabilities, candidates, batch_dims=2)
         is_there = self._is_there(num_masks, masks)[:, :, None]
         answers = {"token_ids": candidates, "scores": scores, "logits": best}
-        answers = {name: tf.where(is_there, answer, 0) for name, answer in answers.items()}
+        answers = {n: tf.where(is_there, answer, NOTHING[n]) for n, answer in answers.items()}
         return {**answers, "num_masks": num_masks}
 
     def as_strings(self, outputs, token_ids, tokenizer):
@@ -288,10 +343,13 @@ class MaskedLMExportedHead(ExportedHead):
         TF Serving's REST sends what is called `_bytes` in base 64, all else as it is, so that it
         has to be UTF-8."""
         candidates, num_masks = outputs["token_ids"], outputs["num_masks"]
+        masks = tf.shape(candidates)[1]
+        is_there = self._is_there(num_masks, masks)[:, :, None]
+        candidates = tf.maximum(candidates, 0)
         tokens = tokenizer.detokenize(candidates[..., None], skip_special_tokens=False)
-        is_there = self._is_there(num_masks, tf.shape(candidates)[1])[:, :, None]
         is_mask = self._is_mask(token_ids)
         number = tf.cumsum(is_mask, axis=1) * is_mask  # (batch, length), 0 where no mask is
+        number = tf.where(number <= masks, number, 0)  # nor where one has no answer
         best = tf.pad(candidates[:, :, 0], [[0, 0], [1, 0]])  # (batch, 1 + masks)
         best = tf.gather(best, number, batch_dims=1)  # (batch, length)
         return {
@@ -304,7 +362,7 @@ class MaskedLMExportedHead(ExportedHead):
         """`token_utf8` uint8 (batch, masks, top_k, bytes of the longest token), the candidates,
         with the space before a word, zeros behind; and `token_num_bytes` int32
         (batch, masks, top_k), 0 behind the masks of a text."""
-        utf8, lengths = tokenizer.spell(outputs["token_ids"])
+        utf8, lengths = tokenizer.spell(tf.maximum(outputs["token_ids"], 0))
         is_there = self._is_there(outputs["num_masks"], self.schema.max_masks)[:, :, None]
         return {"token_utf8": utf8, "token_num_bytes": tf.where(is_there, lengths, 0)}
 

@@ -139,6 +139,7 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset, TokenInputs):
             InputError: the task has no labels to give scores of.
         """
         outputs = self.named_outputs(x, batch_size, **options)
+        self.schema.check_answered(x, outputs)
         answers = self.schema.answers(outputs)
         if all_scores:
             for answer, scores in zip(answers, self.schema.all_scores(outputs), strict=True):
