@@ -44,9 +44,9 @@ def masked_lm(make_task, tokenizer):
     random = np.random.default_rng(1)
     for weight in (task.head.output_bias, task.head.dense.bias, task.head.norm.beta):
         weight.assign_add(random.normal(0, 0.2, weight.shape))
-    # Candidates are tokens of the tokenizer, which has fewer than the model, and no special ones.
+    # No special tokens come first; and of the rows that no token has, which would, none comes.
     ids = np.arange(20_000)
-    task.head.output_bias.assign_add(9.0 * ((ids > 4) & (ids < tokenizer.vocabulary_size)))
+    task.head.output_bias.assign_add(9.0 * (ids > 4) + 9.0 * (ids >= tokenizer.vocabulary_size))
     return task
 
 
@@ -79,6 +79,7 @@ def expected_answers(task, text, max_masks=None):
         return len(positions), *np.zeros((3, 0, TOP_K))
     features = as_features([row], 1) | {"mask_positions": positions[None]}
     logits = task(features, training=False).numpy()[0, :max_masks]  # (masks, vocabulary_size)
+    logits = logits[:, : tokenizer.vocabulary_size]  # candidates are tokens
     ids = np.argsort(-logits, axis=-1)[:, :TOP_K]
     scores = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
     return len(positions), ids, *(np.take_along_axis(x, ids, -1) for x in (scores, logits))
@@ -95,6 +96,45 @@ def test_equals_keras(name, file, max_masks, files, masked_lm, tokenizer):
     np.testing.assert_allclose(found["logits"], logits[None], rtol=1e-4, atol=1e-5)
     spelt = [[tokenizer.decode([i], skip_special_tokens=False) for i in row] for row in ids]
     assert found["tokens"].tolist() == [spelt] and all(map(any, spelt))
+
+
+@pytest.mark.parametrize(
+    "texts, message",
+    [
+        (["a <mask>", "a gem"], "row 1: there is no <mask>"),
+        (["<mask> gem", ""], "row 1: there is no <mask>"),
+        (["a <MASK>"], "row 0: there is no <mask>"),
+        ([TEXTS["cut off"]], "row 0: of its 1 <mask> the model reads 0, and the others lie behind"),
+        (["<mask>" + TEXTS["cut off"]], "row 0: of its 2 <mask> the model reads 1"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["none", "saved_model", "task"])
+def test_texts_without_an_answer(kind, texts, message, files, masked_lm):
+    model = masked_lm if kind == "task" else _open(files[kind])
+    with pytest.raises(InputError) as caught:
+        model.answers(texts)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+    if kind == "task":
+        for predict in (masked_lm.predict, masked_lm.predict_on_batch):
+            if "of its 2" not in message:
+                with pytest.raises(InputError, match="row .: (there is no|of its 1) <mask>"):
+                    predict(texts)
+
+
+def test_every_mask_is_answered(files, masked_lm):
+    texts = [TEXTS["three masks"], TEXTS["one mask"]]
+    for model in (masked_lm, _open(files["saved_model"])):
+        assert [len(answer["tokens"]) for answer in model.answers(texts)] == [3, 1]
+    with pytest.raises(InputError, match="row 0: has 3 <mask>, and the file answers 2 a text"):
+        _open(files["none"]).answers(texts)
+    logits = masked_lm.predict(texts, verbose=0)
+    np.testing.assert_array_equal(np.isnan(logits[..., 0]), [[False] * 3, [False, True, True]])
+
+
+def test_candidates_are_tokens(masked_lm, tokenizer):
+    outputs = masked_lm.named_outputs([TEXTS["one mask"]], top_k=20_000)
+    assert sorted(outputs["token_ids"][0, 0]) == sorted(tokenizer.vocabulary.values())
+    np.testing.assert_allclose(outputs["scores"].sum(), 1, rtol=1e-5)
 
 
 _opened = {}
@@ -116,15 +156,15 @@ def test_quantized(quantization, files, masked_lm):
 
 
 def test_a_batch_of_unequal_rows(files, masked_lm):
-    """Behind the masks of a text: zeros and empty strings; both formats alike."""
+    """Behind the masks of a text: no token, 0 and empty strings; both formats alike."""
     texts = [TEXTS[name] for name in ("no mask", "one mask", "only masks")]
     for file in ("none", "saved_model"):
         found = _open(files[file]).predict(texts)
         assert found["num_masks"].tolist() == [0, 1, 2]
         assert found["token_ids"].shape == found["tokens"].shape == (3, 2, TOP_K)
         is_there = np.arange(2) < found["num_masks"][:, None]
-        for name in ("token_ids", "scores", "logits"):
-            assert not found[name][~is_there].any(), name
+        for name, nothing in (("token_ids", -1), ("scores", 0), ("logits", 0)):
+            assert (found[name][~is_there] == nothing).all(), name
         assert (found["scores"][is_there] > 0).all()
         assert set(found["tokens"][~is_there].ravel()) == {""}
         for i, text in enumerate(texts):
@@ -187,6 +227,7 @@ def test_agrees_with_predict(files, masked_lm):
     texts = [TEXTS["one mask"], TEXTS["three masks"]]
     logits = masked_lm.predict(texts, verbose=0)  # (rows, most masks, vocabulary_size)
     found = _open(files["saved_model"]).predict(texts)
+    logits = logits[..., : masked_lm.preprocessor.tokenizer.vocabulary_size]
     np.testing.assert_array_equal(found["token_ids"][1, :, 0], logits[1].argmax(axis=-1))
     np.testing.assert_allclose(found["logits"][0, 0, 0], logits[0, 0].max(), rtol=1e-4)
 
@@ -206,6 +247,7 @@ def test_the_file(files, tokenizer):
         "mask_token_id": tokenizer.mask_token_id,
         "top_k": 3,
         "max_masks": 2,
+        "mask_token": "<mask>",
     }
 
 
@@ -250,12 +292,12 @@ def test_a_better_token_left_out_is_noticed(masked_lm, tmp_path, monkeypatch):
         (
             export.to_tflite,
             {"sequence_lengths": [9], "top_k": 0},
-            "top_k: expected a whole number in 1..20000; got 0",
+            "top_k: expected a whole number in 1..[0-9]+; got 0",
         ),
         (
             export.to_tflite,
             {"sequence_lengths": [9], "top_k": 20_001},
-            "top_k: expected a whole number in 1..20000",
+            "top_k: expected a whole number in 1..[0-9]+; got 20001",
         ),
         (
             export.to_tflite,

@@ -435,7 +435,12 @@ def append(name, text):
         ("merges.txt", without_tokenizer_json(append("merges.txt", "one\n")), "not a pair"),
         (
             "merges.txt",
-            without_tokenizer_json(edit_json("vocab.json", lambda c: c.pop("<mask>"))),
+            without_tokenizer_json(
+                lambda d: (
+                    (d / "tokenizer_config.json").unlink(),  # which tells its id too
+                    edit_json("vocab.json", lambda c: c.pop("<mask>"))(d),
+                )
+            ),
             "lacks <mask>",
         ),
         (
