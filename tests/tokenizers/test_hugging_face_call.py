@@ -186,7 +186,7 @@ def test_in_a_graph(kind, tmp_path):
     ]
     for call, message in (
         (lambda text: tok(text, padding=True), "padding: inside a graph a tokenizer gives ids"),
-        (lambda text: tok(tf.strings.length(text)), "expected strings"),
+        (lambda text: tok(tf.strings.length(text)), "texts: expected strings"),
         (lambda text: tok(text, tf.expand_dims(text, 0)), "text_pair: give one string"),
     ):
         with pytest.raises(Exception, match=f"InputError: {message}"):  # wrapped by TensorFlow
