@@ -261,6 +261,8 @@ class RobertaConfig:
         for name in ("start_token_id", "end_token_id"):  # which Transformers' model does not read
             if fields[name] is None:
                 fields[name] = getattr(cls, name)
+            elif isinstance(fields[name], list) and fields[name]:  # several that end a text
+                fields[name] = fields[name][0]
         offset = fields["pad_token_id"] + 1 if _is_integer(fields["pad_token_id"]) else 0
         positions = values.get("max_position_embeddings", 512)
         if not _is_integer(positions) or positions <= offset:

@@ -121,7 +121,7 @@ def test_what_is_refused(tmp_path, changes, says):
     [
         dict(is_decoder=False, add_cross_attention=False, position_embedding_type="absolute"),
         dict(pruned_heads={}, bos_token_id=None, eos_token_id=None, classifier_dropout=None),
-        dict(label2id={"LABEL_0": 0, "LABEL_1": 1, "LABEL_2": 2}),
+        dict(label2id={"LABEL_0": 0, "LABEL_1": 1, "LABEL_2": 2}, eos_token_id=[2, 3]),
     ],
 )
 def test_what_changes_nothing_is_taken(tmp_path, changes):
