@@ -373,13 +373,14 @@ def test_on_jax_it_trains_as_on_tensorflow(case, on_backends):
     for name in ("loss", "loss of adapters", "evaluated"):
         np.testing.assert_allclose(found[name], expected[name], rtol=0, atol=1e-4, err_msg=name)
     # Its files open here, and answer as there.
+    outputs = [np.array(output) for output in found["outputs"]]
     preset = kr.open_task(on_backends / case.class_name / "jax")
     file = keras.models.load_model(on_backends / case.class_name / "jax.keras")
     for opened in (preset, file):
-        assert_equal(opened.predict(case.asked, verbose=0), found["outputs"], 1e-4)
+        assert_equal(opened.predict(case.asked, verbose=0), outputs, 1e-4)
     if case.class_name == "RobertaTextClassifier":
-        outputs = export.load(on_backends / "exported.tflite").predict(case.asked)
-        assert_equal(outputs["logits"], found["outputs"], 1e-4)
+        exported = export.load(on_backends / "exported.tflite").predict(case.asked)
+        assert_equal(exported["logits"], outputs, 1e-4)
         said = json.loads((on_backends / "jax-refusals.json").read_text())
         assert len(said) == 5
         for name, message in said.items():
