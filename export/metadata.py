@@ -13,6 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
+from keras_roberta.files.replacing import finish_replacing
 from keras_roberta.schemas import schema_from_format_2
 
 NAME = "keras_roberta"
@@ -93,6 +94,7 @@ def read_metadata(path):
     """
     path = pathlib.Path(path).expanduser()
     if path.is_dir():
+        finish_replacing(path)
         return {**_parse(_asset(path), path), _RUNTIME: None}
     if not path.is_file():
         raise InputError(f"{path}: no such file")

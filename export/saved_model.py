@@ -24,8 +24,11 @@ from keras_roberta.export.serving_warmup import write_warmup_requests
 from keras_roberta.export.task_graph import TaskGraph
 from keras_roberta.export.verify import verify
 from keras_roberta.files.atomic_write import atomic_directory
+from keras_roberta.files.output_directory import is_empty
 from keras_roberta.tokenizers import byte_buffer
 from keras_roberta.unknown_arguments import refuse_misspelt
+
+_GRAPH = "saved_model.pb"
 
 
 def to_saved_model(
@@ -98,17 +101,13 @@ def to_saved_model(
         raise InputError(
             f"{directory}: exists; choose a new version directory or give overwrite=True"
         )
-    if directory.is_dir() and any(directory.iterdir()):
-        if not (directory / "saved_model.pb").is_file():
+    if directory.is_dir():
+        if not (directory / _GRAPH).is_file() and not is_empty(directory):
             raise InputError(f"{directory}: is something else than a SavedModel; remove it first")
-    with atomic_directory(directory) as temporary:
+    with atomic_directory(directory, last=_GRAPH, replaces=["**/*"]) as temporary:
         module.save(temporary, values)
         write_warmup_requests(temporary, module.warmup_requests(batch_sizes, lengths))
         verify(task, SavedModelRunner(temporary), graph=module.graph, scheme=SCHEMES["none"])
-        if directory.is_dir():
-            shutil.rmtree(directory)  # only now, when its successor is known to be right
-        elif directory.exists():
-            directory.unlink()
     return directory
 
 

@@ -1,6 +1,7 @@
 """A task as one `.tflite` file: a signature for each length, one copy of weights and tables."""
 
 import collections
+import contextlib
 import logging
 import os
 import pathlib
@@ -129,13 +130,14 @@ def to_tflite(
         num_bytes=[BYTES_PER_TOKEN * n for n in lengths] if inputs == "text" else None,
         ids_output=module.graph.head.ids_name if inputs == "text" else None,
     )
-    content = tflite_bytes(
-        module,
-        scheme=scheme,
-        metadata=values,
-        samples=None if calibration is None else module.samples(calibration),
-    )
     with atomic_file(path) as temporary:
+        content = tflite_bytes(
+            module,
+            scheme=scheme,
+            metadata=values,
+            samples=None if calibration is None else module.samples(calibration),
+            directory=temporary.parent,
+        )
         temporary.write_bytes(content)
         check_operations(temporary, scheme)
         runner = TFLiteRunner(temporary)
@@ -226,7 +228,7 @@ class PhoneModule(tf.Module):
         )
 
 
-def tflite_bytes(module, *, scheme, metadata, samples=None):
+def tflite_bytes(module, *, scheme, metadata, samples=None, directory=None):
     """The content of the `.tflite` file.
 
     Args:
@@ -234,10 +236,11 @@ def tflite_bytes(module, *, scheme, metadata, samples=None):
         scheme: `QuantizationScheme`
         metadata: see `describe`.
         samples: see `PhoneModule.samples`.
+        directory: on a disk with room for the model; None: that of the system's temporary files.
     """
     functions = module.functions()
     # Through a SavedModel: the converter takes several signatures from nothing else.
-    with tempfile.TemporaryDirectory() as directory:
+    with _temporary_files_in(directory), tempfile.TemporaryDirectory() as directory:
         tf.saved_model.save(module, directory, signatures=functions)
         converter = tf.lite.TFLiteConverter.from_saved_model(
             directory, signature_keys=list(functions)
@@ -254,6 +257,16 @@ def tflite_bytes(module, *, scheme, metadata, samples=None):
     builder = flatbuffers.Builder(len(content) + 4096)
     builder.Finish(model.Pack(builder), file_identifier=TFLITE_IDENTIFIER)
     return bytes(builder.Output())
+
+
+@contextlib.contextmanager
+def _temporary_files_in(directory):
+    """A context in which temporary files, the converter's too, lie in a directory, if not None."""
+    before, tempfile.tempdir = tempfile.tempdir, directory and str(directory)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def check_operations(path, scheme):

@@ -1,5 +1,7 @@
 """The exceptions that a user of the library is expected to meet."""
 
+import os
+
 
 class InputError(ValueError):
     """What the user gave cannot be used: a file, a field, an argument or a combination of them.
@@ -11,6 +13,27 @@ class InputError(ValueError):
     def __init__(self, message: str):
         # Messages quote names from files, and those may hold line breaks.
         super().__init__(" ".join(message.splitlines()))
+
+
+class OutputError(InputError):
+    """An output cannot be written: the disk is full, the place is read-only or in use.
+
+    Args:
+        path: the output.
+        reason: why, in a few words.
+        way_out: what to do.
+    """
+
+    def __init__(self, path: str | os.PathLike, reason: str, way_out: str):
+        super().__init__(f"{path}: cannot be written ({reason}); {way_out}")
+        self.path, self.reason, self.way_out = path, reason, way_out
+
+    def __reduce__(self):  # as it comes from another process
+        return type(self), (self.path, self.reason, self.way_out)
+
+
+class InUseError(OutputError):
+    """Another process, or another thread, writes to the output; the message names it."""
 
 
 class WorkerLostError(RuntimeError):

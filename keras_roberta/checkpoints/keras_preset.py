@@ -8,7 +8,6 @@ from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.files.json_file import read_json_object
 from keras_roberta.tokenizers import open_tokenizer
-from keras_roberta.tokenizers.tokenizer_files import TOKENIZER_FILES
 
 _HINT = "is this a model's directory?"
 
@@ -124,7 +123,13 @@ class KerasPresetFormat(CheckpointFormat):
     name = "keras"
     summary = "a preset of this library, whose config.json has a registered_name"
     files = ("*.json", "*.weights.h5", "assets/tokenizer/*")
-    parts = frozenset({"task.json", "task.weights.h5", "model.weights.h5", "model.weights.json"})
+    parts = frozenset(
+        {
+            *("task.json", "task.weights.h5", "preprocessor.json"),
+            *("model.weights.h5", "model.weights.json", "model_[0-9]*.weights.h5"),
+            "assets/tokenizer/*",
+        }
+    )
 
     def detect(self, directory):
         path = directory / "config.json"
@@ -153,8 +158,6 @@ class KerasPresetFormat(CheckpointFormat):
 def remove_preset(directory: pathlib.Path) -> None:
     """Removes a preset of ours from a directory; what else is there stays."""
     # The first makes a directory a preset, so that nothing takes the rest for one.
-    parts = ["config.json", "metadata.json", *sorted(KerasPresetFormat.parts)]
-    parts += [path.name for path in directory.glob("model_[0-9]*.weights.h5")]  # sharded
-    parts += [f"assets/tokenizer/{name}" for name in TOKENIZER_FILES]
-    for part in parts:
-        (directory / part).unlink(missing_ok=True)
+    for part in ("config.json", "metadata.json", *sorted(KerasPresetFormat.parts)):
+        for path in directory.glob(part):
+            path.unlink()

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import abc
 import logging
-import math
 import os
 import pathlib
-import shutil
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_directory
+from keras_roberta.files.room import bytes_of, check_room
 
 logger = logging.getLogger("keras_roberta")
 
-# Directories that a `write` is filling. KerasHub saves a task and then, through `save`, its
-# backbone into the same directory: what the task wrote there was not left by another.
-_being_written: set[pathlib.Path] = set()
-
-_SMALL_FILES = 1 << 23  # bytes, more than a config and a tokenizer take
+_TOKENIZER = 1 << 23  # bytes, more than one takes
 
 
 class Checkpoint(abc.ABC):
@@ -95,8 +90,9 @@ class CheckpointFormat(abc.ABC):
         name: what the command line calls it.
         summary: what tells its directories, for the message where no format fits.
         files: names of the files to download from a repository, with `*` and `?`.
-        parts: files that not every checkpoint of the format has. One that is left of a checkpoint
-            that was saved over would be read as a part of the new one, so it is removed.
+        parts: files that not every checkpoint of the format has, with `*` and `?`. One that is
+            left of a checkpoint that was saved over would be read as a part of the new one, so it
+            is removed.
     """
 
     name: ClassVar[str]
@@ -160,17 +156,14 @@ class CheckpointFormat(abc.ABC):
             logger.warning("%s: left out %s", directory, ", ".join(left_out))
         if getattr(model, "preprocessor", None) is not None:
             tokenizer = model.preprocessor.tokenizer
-        with atomic_directory(directory) as temporary:
-            _check_room(temporary, model.weights, directory)
-            _being_written.add(temporary)
-            try:
-                self.write(model, temporary, tokenizer=tokenizer, **options)
-            finally:
-                _being_written.discard(temporary)
-            written = {path.name for path in temporary.iterdir()}
-        if directory not in _being_written:
-            for name in self.parts - written:
-                (directory / name).unlink(missing_ok=True)
+        with self.atomic_directory(directory) as temporary:
+            # Beforehand: HDF5 does not report every write that fails.
+            check_room(temporary, bytes_of(model.weights) + _TOKENIZER)
+            self.write(model, temporary, tokenizer=tokenizer, **options)
+
+    def atomic_directory(self, directory: str | os.PathLike):
+        """`atomic_directory` for a checkpoint of this format."""
+        return atomic_directory(directory, last="config.json", replaces=tuple(self.parts))
 
 
 def head_layers(model, kept: Mapping[str, Any] | None = None) -> list[str]:
@@ -191,14 +184,3 @@ def head_layers(model, kept: Mapping[str, Any] | None = None) -> list[str]:
         if own and not own & placed:
             names.append(layer.name)
     return names
-
-
-def _check_room(temporary, weights, directory):
-    # Beforehand: HDF5 does not report every write that fails.
-    needed = 4 * sum(math.prod(weight.shape) for weight in weights) + _SMALL_FILES
-    free = shutil.disk_usage(temporary).free
-    if free < needed:
-        raise InputError(
-            f"{directory}: cannot be written: it takes {needed / 1e6:,.0f} MB, and "
-            f"{free / 1e6:,.0f} are free; make room and run it again"
-        )

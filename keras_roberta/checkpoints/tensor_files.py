@@ -215,7 +215,4 @@ def write_safetensors(path: str | os.PathLike, tensors: Mapping[str, np.ndarray]
     # The library writes the buffer as it lies, so a transposed view would come out wrong.
     tensors = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     with atomic_file(path) as temporary:
-        temporary.touch()
-        mode = temporary.stat().st_mode
         save_file(tensors, temporary, metadata={"format": "pt"})  # Transformers asks for "pt"
-        temporary.chmod(mode)  # The library leaves a file that only its owner can read.

@@ -14,7 +14,7 @@ from keras_roberta.demo.finetune_and_compare import LabelledTexts, finetune_and_
 from keras_roberta.demo.library_of_docstring import library_of_docstring
 from keras_roberta.demo.short_pretraining import prepare_shards, pretrain_on_shards
 from keras_roberta.demo.stages import Stages
-from keras_roberta.files.output_directory import check_output_directory
+from keras_roberta.files.output import hold_directory
 from keras_roberta.jobs.options.demo import DemoOptions
 from keras_roberta.jobs.options.finetune import FinetuneOptions
 from keras_roberta.options import OptionError
@@ -44,8 +44,13 @@ def demo_on_docstrings(
     Returns:
         rich tables to print.
     """
-    check_output_directory(out, overwrite)
-    out, stages, seed = Path(out), Stages(), (options or DemoOptions()).seed
+    with hold_directory(out, overwrite):
+        seed = (options or DemoOptions()).seed
+        return _on_docstrings(Path(out), seed, pretraining_seconds, site_packages)
+
+
+def _on_docstrings(out, seed, pretraining_seconds, site_packages):
+    stages = Stages()
     keras.utils.set_random_seed(seed)
     with stages("collect docstrings"), progress_bar() as bar:
         line = bar.add_task("reading docstrings", total=None)
@@ -108,7 +113,11 @@ def demo_on_tables(
     """
     if not options.on_tables:
         raise OptionError(("preset", "train", "dev"), ": give all of them")
-    check_output_directory(out, overwrite)
+    with hold_directory(out, overwrite):
+        return _on_tables(Path(out), options)
+
+
+def _on_tables(out, options):
     columns, limit = options.tables.columns, options.tables.limit
     train, dev = (read_table(path).head(limit) for path in (options.train, options.dev))
     schema, of_dev = OneLabel.from_table(train, columns), columns.of_dev
@@ -125,4 +134,4 @@ def demo_on_tables(
     finetuning = dataclasses.replace(
         CHECKPOINT, seed=options.seed, epochs=options.epochs or CHECKPOINT.epochs
     )
-    return finetune_and_compare(options.preset, Path(out), texts, finetuning, Stages())
+    return finetune_and_compare(options.preset, out, texts, finetuning, Stages())

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
+from keras_roberta.files.replacing import finish_replacing
 
 HF_SCHEME = "hf://"
 FILE_SCHEME = "file://"
@@ -27,6 +28,7 @@ def local_directory(src: str | Path, patterns: list[str]) -> Path:
         return _fetch(str(src), patterns)
     directory = Path(str(src).removeprefix(FILE_SCHEME)).expanduser()
     if directory.is_dir():
+        finish_replacing(directory)
         return directory
     found = "is a file, not a directory" if directory.exists() else "no such directory"
     raise InputError(f"{src}: {found}; give a checkpoint's directory or hf://org/name")

@@ -1,26 +1,26 @@
-"""Whether a command can write where it is told to, and what is said if it cannot."""
+"""Whether a command can write where it is told to, asked before it works."""
 
-import contextlib
 import os
 from pathlib import Path
 
 from keras_roberta.errors import InputError
-from keras_roberta.files.failure_reason import reason_of
+from keras_roberta.files.locks import LOCK, hold
+from keras_roberta.files.temporaries import is_temporary
 
 
-def check_output_directory(out, overwrite):
+def check_output_directory(out: str | os.PathLike, overwrite: bool) -> None:
     """Raises unless `out` is new, empty, or may be overwritten."""
     out = Path(out).expanduser()
     if out.is_file():
         raise InputError(f"{out}: is a file; --out names a directory")
     check_writable(out)
-    if not overwrite and out.is_dir() and any(out.iterdir()):
+    if not overwrite and not is_empty(out):
         raise InputError(
             f"{out}: exists and is not empty; give another --out, or overwrite=True (--overwrite)"
         )
 
 
-def check_output_file(out):
+def check_output_file(out: str | os.PathLike) -> None:
     """Raises unless a file may be written there; one that is there is replaced."""
     out = Path(out).expanduser()
     if out.is_dir():
@@ -28,20 +28,18 @@ def check_output_file(out):
     check_writable(out)
 
 
-def check_writable(out):
-    """Raises where nothing may be written to a file or directory, or made in its place."""
-    parent = next(path for path in out.absolute().parents if path.exists())
-    if not parent.is_dir() or not os.access(out if out.is_dir() else parent, os.W_OK):
-        raise InputError(f"{out}: cannot be written there; give another --out")
+def check_writable(out: str | os.PathLike) -> None:
+    """Raises where nothing may be written to a file or directory, or made in its place.
+
+    Raises:
+        OutputError: for want of permission, or since another process is at it.
+    """
+    with hold(out):
+        pass
 
 
-@contextlib.contextmanager
-def output_errors(out):
-    """A disk that is full, or may not be written to, as an `InputError`."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(
-            f"{out}: cannot be written ({reason_of(error)}); once that is put right the "
-            "same command goes on from here"
-        ) from None
+def is_empty(directory: Path) -> bool:
+    """Whether a directory is not there, or holds nothing but what killed processes left."""
+    if not directory.is_dir():
+        return not directory.exists()
+    return all(path.name == LOCK or is_temporary(path) for path in directory.iterdir())

@@ -5,7 +5,7 @@ import os
 from keras_roberta.checkpoints.formats import format_named, open_checkpoint
 from keras_roberta.checkpoints.protocol import Checkpoint, logger
 from keras_roberta.errors import InputError
-from keras_roberta.files.output_directory import check_output_directory
+from keras_roberta.files.output import hold_directory
 from keras_roberta.jobs.options.convert import ConvertOptions
 from keras_roberta.tasks.registry import task_class_of
 from keras_roberta.unknown_arguments import named_arguments
@@ -35,8 +35,13 @@ def convert(
         InputError: there is no model, `out` is in use, or a head would be left out.
     """
     options = options or ConvertOptions()
+    with hold_directory(out, overwrite):
+        return _convert(model, out, options)
+
+
+def _convert(model, out, options):
+    """`convert`, once nobody else writes to `out`."""
     target, drop_heads = format_named(options.to), options.drop_heads
-    check_output_directory(out, overwrite)
     source = open_checkpoint(model)
 
     from keras_roberta.models.roberta_backbone import RobertaBackbone

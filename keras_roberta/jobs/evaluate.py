@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from keras_roberta.errors import InputError
-from keras_roberta.files.output_directory import check_output_directory
+from keras_roberta.files.output import hold_directory
+from keras_roberta.files.room import check_room
 from keras_roberta.jobs.finetuned_task import only_pretrained
 from keras_roberta.jobs.input_table import read_input_table
 from keras_roberta.jobs.options.evaluate import EvaluateOptions
@@ -50,8 +51,17 @@ def measure(
 ) -> Evaluation:
     """`evaluate`, as a record that knows its tables."""
     options = options or EvaluateOptions()
-    if out is not None:
-        check_output_directory(out, overwrite)
+    if out is None:
+        measured, _ = _measure(model, data, options)
+        return measured
+    with hold_directory(out, overwrite):
+        check_room(out)
+        measured, table = _measure(model, data, options)
+        write_evaluation(out, measured, title=f"{Path(model).name} on {table.path.name}")
+    return measured
+
+
+def _measure(model, data, options):
     table = read_input_table(data, options.columns, labels=True).head(options.limit)
     predictor = open_predictor(model, options.tokenizer, options.threads)
     schema = predictor.schema
@@ -64,9 +74,5 @@ def measure(
     outputs = predictor.outputs(texts)
     if options.threshold is not None:
         outputs = schema.at_threshold(outputs, options.threshold)
-    measured = Evaluation(
-        len(table), schema.scores(outputs, targets), schema.details(outputs, targets)
-    )
-    if out is not None:
-        write_evaluation(out, measured, title=f"{Path(model).name} on {table.path.name}")
-    return measured
+    scores, details = schema.scores(outputs, targets), schema.details(outputs, targets)
+    return Evaluation(len(table), scores, details), table

@@ -10,7 +10,9 @@ from keras_roberta.data.examples.table_files import read_table
 from keras_roberta.errors import InputError
 from keras_roberta.export.arguments import check_calibration, lengths_of_file
 from keras_roberta.export.quantization import SCHEMES
-from keras_roberta.files.output_directory import check_writable
+from keras_roberta.files.output import hold_output
+from keras_roberta.files.output_directory import check_writable, is_empty
+from keras_roberta.files.room import bytes_of, check_room
 from keras_roberta.jobs.finetuned_task import open_finetuned_task
 from keras_roberta.jobs.options.export import ExportOptions
 from keras_roberta.reports.size_on_disk import bytes_on_disk
@@ -38,6 +40,12 @@ def export(
     """
     options, out = options or ExportOptions(), Path(out).expanduser()
     check_output(out, options.format, overwrite)
+    with hold_output(out):
+        check_output(out, options.format, overwrite)
+        return _export(preset, out, options, overwrite)
+
+
+def _export(preset, out, options, overwrite):
     of_tflite = options.of_tflite
     if options.quantization is not None:
         check_calibration(SCHEMES[options.quantization], options.calibration)
@@ -47,6 +55,7 @@ def export(
         longest = open_checkpoint(preset).config.max_sequence_length
         lengths_of_file(options.sequence_lengths, longest)
     task = open_finetuned_task(preset)
+    check_room(out, bytes_of(task.weights))
 
     from keras_roberta.export.saved_model import to_saved_model
     from keras_roberta.export.tflite import to_tflite
@@ -74,9 +83,11 @@ def check_output(out: Path, format: str, overwrite: bool) -> None:
             f"{out}: a TFLite file's name ends in .tflite, a SavedModel's directory does not; "
             "change --out or --format"
         )
+    check_writable(out)
+    if format != "tflite" and is_empty(out):
+        return
     if out.exists() and not overwrite:
         raise InputError(f"{out}: exists; give another --out, or overwrite=True (--overwrite)")
     is_model = out.is_file() if format == "tflite" else (out / "saved_model.pb").is_file()
     if out.exists() and not is_model:
         raise InputError(f"{out}: is something else than a model of this format; remove it first")
-    check_writable(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.data.examples.label_names import shortened
 from keras_roberta.data.examples.table_files import Table, read_table
-from keras_roberta.files.output_directory import check_output_directory
+from keras_roberta.files.output import hold_directory
+from keras_roberta.files.room import bytes_of, check_room
 from keras_roberta.jobs.options.finetune import FinetuneOptions
 from keras_roberta.schemas import Schema
 from keras_roberta.tasks.registry import TaskEntry, task_of_command
@@ -63,9 +65,9 @@ def finetune(
 
     strategy = strategy or tf.distribute.get_strategy
     strategy = strategy() if callable(strategy) else strategy
-    if WorkerRank.of(strategy).is_chief:
-        check_output_directory(out, overwrite)
-    return _finetune(preset, data, Path(out), options, strategy)
+    is_chief = WorkerRank.of(strategy).is_chief
+    with hold_directory(out, overwrite) if is_chief else contextlib.nullcontext():
+        return _finetune(preset, data, Path(out), options, strategy)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,6 +136,8 @@ def _finetune(preset, data, out, options, strategy):
     if is_chief and schema.label_names:
         numbered = shortened(f"{i} = {name}" for i, name in enumerate(schema.label_names))
         console.print(f"classes: {numbered}", markup=False, highlight=False)
+    if is_chief:
+        check_room(out, bytes_of(model.weights))
     started = time.monotonic()
     history = fit(model, data.texts, data.targets, data.validation, options)
     seconds = time.monotonic() - started

@@ -7,7 +7,9 @@ from typing import Any
 
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
+from keras_roberta.files.output import hold_output
 from keras_roberta.files.output_directory import check_output_file
+from keras_roberta.files.room import check_room
 from keras_roberta.jobs.input_table import read_input_table
 from keras_roberta.jobs.options.evaluate import PredictOptions
 from keras_roberta.jobs.prediction_formats import FORMATS, format_of
@@ -39,9 +41,21 @@ def predict(
     """
     options = options or PredictOptions()
     options.check_source(data)
-    if out is not None:
-        format = format_of(out, options.format)
-        check_output_file(out)
+    if out is None:
+        return _rows(model, texts, options, data)
+    format = format_of(out, options.format)
+    check_output_file(out)
+    with hold_output(out):
+        check_room(out)
+        rows = _rows(model, texts, options, data)
+        lines = "".join(f"{line}\n" for line in FORMATS[format](rows))
+        with atomic_file(out) as path:
+            # Whole characters: a text may hold a half of a surrogate pair.
+            path.write_text(lines, encoding="utf-8", errors="replace", newline="")
+    return rows
+
+
+def _rows(model, texts, options, data):
     table = None
     if data is not None:
         table = read_input_table(data, options.columns, labels=False).head(options.limit)
@@ -69,11 +83,6 @@ def predict(
         row["text"] = text
     for row, second in zip(rows, seconds or (), strict=False):
         row["text_pair"] = second
-    if out is not None:
-        lines = "".join(f"{line}\n" for line in FORMATS[format](rows))
-        with atomic_file(out) as path:
-            # Whole characters: a text may hold a half of a surrogate pair.
-            path.write_text(lines, encoding="utf-8", errors="replace", newline="")
     return rows
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from keras_roberta.errors import InputError
 from keras_roberta.export.metadata import read_metadata
 from keras_roberta.export.runtime import load
+from keras_roberta.files.replacing import finish_replacing
 from keras_roberta.jobs.finetuned_task import open_finetuned_task
 from keras_roberta.reports.size_on_disk import bytes_on_disk
 from keras_roberta.schemas.schema import Schema
@@ -83,4 +84,5 @@ def is_exported(path: str | Path) -> bool:
         if not path.is_file():
             raise InputError(f"{path}: no such file")
         return True
+    finish_replacing(path)
     return (path / "saved_model.pb").is_file()

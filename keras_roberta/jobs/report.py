@@ -8,7 +8,8 @@ from pathlib import Path
 from rich.table import Table
 
 from keras_roberta.errors import InputError
-from keras_roberta.files.output_directory import check_output_directory
+from keras_roberta.files.output import hold_directory
+from keras_roberta.files.room import check_room
 from keras_roberta.jobs.finetuned_task import open_finetuned_task
 from keras_roberta.jobs.input_table import read_input_table
 from keras_roberta.jobs.options.report import ReportOptions
@@ -42,7 +43,12 @@ def report_on_table(
     wrong = next((path for path in models if not is_exported(path)), None)
     if wrong is not None:
         raise InputError(f"{wrong}: is neither a .tflite file nor a SavedModel's directory")
-    check_output_directory(out, overwrite=True)  # both files take the place of older ones
+    with hold_directory(out, overwrite=True):  # both files take the place of older ones
+        check_room(out)
+        return _report_on_table(models, preset, data, out, options)
+
+
+def _report_on_table(models, preset, data, out, options):
     table = read_input_table(data, options.columns, labels=False).head(options.limit)
     task = open_finetuned_task(preset)
     predictor = task_predictor(task)

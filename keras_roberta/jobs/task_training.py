@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from keras_roberta.files.atomic_write import atomic_directory
+from keras_roberta.checkpoints.formats import format_named
 from keras_roberta.jobs.options.finetune import FinetuneOptions
 from keras_roberta.reports.contents import Report
 from keras_roberta.reports.write import write_report
@@ -76,7 +76,7 @@ def save(
     report: Report | None = None,
 ) -> None:
     """Writes the preset, its metrics, the history of the run and its report, all or nothing."""
-    with atomic_directory(out) as directory:
+    with format_named("keras").atomic_directory(out) as directory:
         if report is not None:
             write_report(directory, report)
         model.save_to_preset(directory)

@@ -7,8 +7,8 @@ from keras_roberta.data.corpus.corpora import read_documents, work_units
 from keras_roberta.data.corpus.encoding import document_key
 from keras_roberta.data.corpus.language_sampling import language_shares
 from keras_roberta.errors import InputError
-from keras_roberta.files.failure_reason import reason_of
-from keras_roberta.files.output_directory import check_output_directory
+from keras_roberta.files.output import hold_directory
+from keras_roberta.files.room import check_room
 from keras_roberta.jobs.options.train_tokenizer import TrainTokenizerOptions
 from keras_roberta.tokenizers import Tokenizer
 from keras_roberta.tokenizers.training import train_byte_level_bpe
@@ -37,7 +37,14 @@ def train_tokenizer(
         InputError: something in the corpus, or `out` holds a tokenizer already.
     """
     options, out = options or TrainTokenizerOptions(), Path(out).expanduser()
-    check_output_directory(out, overwrite)
+    with hold_directory(out, overwrite):
+        check_room(out)
+        tokenizer, shares = _learn(corpus, options, progress)
+        tokenizer.save(out)
+    return tokenizer, shares
+
+
+def _learn(corpus, options, progress):
     units = work_units(corpus, options.corpus)
     sizes = collections.Counter()
     for document in _documents(units, options.corpus):
@@ -48,12 +55,7 @@ def train_tokenizer(
     total = min(sum(sizes.values()), options.sample_mb * 10**6)
     times = {language: shares[language] * total / size for language, size in sizes.items()}
     texts = _sampled(_documents(units, options.corpus), times)
-    tokenizer = train_byte_level_bpe(texts, options.vocabulary_size, progress=progress)
-    try:
-        tokenizer.save(out)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({reason_of(error)})") from None
-    return tokenizer, shares
+    return train_byte_level_bpe(texts, options.vocabulary_size, progress=progress), shares
 
 
 def _documents(units, options):

@@ -60,7 +60,7 @@ class Evaluation:
 
 def write_evaluation(directory: str | Path, evaluation: Evaluation, title: str) -> None:
     """Writes `evaluation.json` and, where there are classes, `confusion.png`."""
-    with atomic_directory(directory) as temporary:
+    with atomic_directory(directory, last=JSON_NAME, replaces=[PICTURE_NAME]) as temporary:
         write_json(temporary / JSON_NAME, evaluation.to_dict())
         if evaluation.details.confusions:
             from keras_roberta.reports.confusion_picture import draw_confusions

@@ -13,7 +13,7 @@ def write_report(directory: str | Path, report: Report):
     """Writes `report.json` and `report.png` into a directory, both or neither."""
     from keras_roberta.reports.picture import draw  # Matplotlib is slow to import
 
-    with atomic_directory(directory) as temporary:
+    with atomic_directory(directory, last=JSON_NAME) as temporary:
         write_json(temporary / JSON_NAME, report.to_dict())
         draw(temporary / PICTURE_NAME, report)
 

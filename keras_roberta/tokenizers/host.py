@@ -34,7 +34,7 @@ from keras_roberta.tokenizers.special_token_layout import SpecialTokenLayout, la
 from keras_roberta.tokenizers.special_token_names import SpecialTokenNames
 from keras_roberta.tokenizers.symbolic_call import ids_in_graph, is_symbolic
 from keras_roberta.tokenizers.texts import as_batch, as_texts, without_surrogates
-from keras_roberta.tokenizers.tokenizer_files import TokenizerFiles
+from keras_roberta.tokenizers.tokenizer_files import TOKENIZER_FILES, TokenizerFiles
 
 # A noncharacter of Unicode, which is in no text. With it in front a token of the vocabulary is
 # never found.
@@ -397,7 +397,7 @@ class HostTokenizer(HuggingFaceNames, Tokenizer):
         return None
 
     def save(self, directory: str | Path, model_max_length: int | None = None) -> None:
-        with atomic_directory(directory) as temporary:
+        with atomic_directory(directory, replaces=TOKENIZER_FILES) as temporary:
             files = self._files(model_max_length or self.model_max_length)
             for name, content in files.items():
                 (temporary / name).write_text(content, encoding="utf-8", newline="\n")

@@ -11,7 +11,7 @@ from keras_roberta.checkpoints.tensor_files import open_state_dict, write_safete
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.files.json_file import read_json_object
-from keras_roberta.files.output_directory import output_errors
+from keras_roberta.files.output_errors import output_errors
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

@@ -4,6 +4,8 @@ import errno
 import json
 import pathlib
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -221,6 +223,39 @@ def test_an_unfinished_run_is_overwritten_whole(corpus, tokenizer, tmp_path, mon
     prepare(corpus, tokenizer, out, PrepareOptions(), processes=1, overwrite=True)
     prepare(corpus, tokenizer, tmp_path / "new", PrepareOptions(), processes=1)
     assert content(out) == content(tmp_path / "new")
+
+
+SLOW_PREPARE = """
+import os, sys, time
+from keras_roberta.jobs.prepare import one_machine
+
+def wait(task):
+    print("begun", flush=True)
+    time.sleep(60)
+    print("not ended", flush=True)
+    os._exit(0)
+
+units = one_machine.work_units
+
+if __name__ == "__main__":
+    one_machine.work_units = lambda *a: [(piece,) for unit in units(*a) for piece in unit]
+    one_machine._encode_unit = wait
+    one_machine.prepare(*sys.argv[1:4], processes=2)
+"""
+
+
+def test_workers_end_with_a_process_that_is_killed(tokenizer, tmp_path):
+    (tmp_path / "corpus").mkdir()
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / "corpus" / name).write_text("x")
+    tokenizer.save(tmp_path / "tokenizer")
+    (tmp_path / "slow.py").write_text(SLOW_PREPARE)
+    command = [sys.executable, "slow.py", "corpus", "tokenizer", "out"]
+    # Whoever still has the pipe keeps it open.
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"begun\n"
+        process.kill()
+        assert b"not ended" not in process.stdout.read()
 
 
 def test_a_disk_that_fills(corpus, tokenizer, tmp_path, monkeypatch):

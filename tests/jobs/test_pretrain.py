@@ -30,6 +30,7 @@ from keras_roberta.jobs.pretrain.options import recipe
 from keras_roberta.jobs.pretrain.run import pretrain
 from keras_roberta.jobs.pretrain.run_directory import RunDirectory
 from keras_roberta.jobs.pretrain.start_model import start_from_cooccurrence, start_model
+from keras_roberta.training.runs.budget import RunClock
 from keras_roberta.training.runs.run_log import CsvLog
 from keras_roberta.training.runs.save_state import SaveState
 
@@ -154,6 +155,25 @@ def stop_at_first_row(monkeypatch, number):
             os.kill(os.getpid(), number)
 
     monkeypatch.setattr(CsvLog, "__call__", call)
+
+
+def test_the_log_of_a_run_that_was_stopped_within_a_window(english_shards, tmp_path, monkeypatch):
+    chosen = options(steps=5, log_every=4, evaluate_every=8)
+    pretrain(english_shards, tmp_path / "whole", chosen)
+    call = RunClock.on_train_batch_end
+
+    def stop(self, batch, logs=None):
+        call(self, batch, logs)
+        if self.step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunClock, "on_train_batch_end", stop)
+        assert pretrain(english_shards, tmp_path / "stopped", chosen).steps == 3
+    pretrain(english_shards, tmp_path / "stopped", chosen)
+    logs = [(tmp_path / run / "log.csv").read_text() for run in ("stopped", "whole")]
+    assert logs[0] == logs[1] and logs[0].count("\n") == 2
+    assert_same_state(tmp_path / "stopped", tmp_path / "whole")
 
 
 @pytest.mark.slow
@@ -564,5 +584,5 @@ def test_killed_five_times_a_run_ends_with_the_same_weights(english_shards, tmp_
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stderr.count("going on from step") == 5
     assert_same_state(tmp_path / "killed", tmp_path / "whole")
-    steps = [int(row["step"]) for row in rows(tmp_path / "killed" / "log.csv")]
-    assert steps == list(range(50, 301, 50))
+    logs = [(tmp_path / run / "log.csv").read_text() for run in ("killed", "whole")]
+    assert logs[0] == logs[1] and logs[0].count("\n") == 7

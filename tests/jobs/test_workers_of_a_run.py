@@ -91,6 +91,8 @@ def test_a_worker_is_killed_and_all_go_on(pretrain, tmp_path):
     for tensor in expected:
         np.testing.assert_array_equal(found[tensor], expected[tensor], err_msg=tensor)
     assert (tmp_path / "killed" / "config.json").exists()
+    logs = [(tmp_path / run / "log.csv").read_text() for run in ("killed", "whole")]
+    assert logs[0] == logs[1] and logs[0].count("\n") == 1 + STEPS // 5
     evaluations = (tmp_path / "killed" / "evaluations.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in evaluations] == ["step", "15", "30"]
 

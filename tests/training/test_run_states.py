@@ -94,7 +94,9 @@ def test_a_damaged_state_gives_way_to_the_one_before(config, tmp_path, caplog):
 
 
 def test_what_a_killed_save_left_is_removed(config, tmp_path):
-    (tmp_path / ".step-00000003.safetensors.abc").mkdir()
+    left = tmp_path / ".step-00000003.safetensors.abcdefgh"
+    left.mkdir()
+    (left / ".lock").touch()
     RunStates(tmp_path).restore(make_model(config))
     assert list(tmp_path.iterdir()) == []
 

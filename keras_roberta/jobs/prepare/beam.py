@@ -20,7 +20,6 @@ from keras_roberta.data.corpus.prepare_options import PrepareOptions
 from keras_roberta.data.corpus.shards import SPLITS, shard_name
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
-from keras_roberta.files.output_directory import output_errors
 from keras_roberta.jobs.prepare import job as shared
 from keras_roberta.jobs.prepare import shards_directory
 from keras_roberta.tokenizers import Tokenizer, open_tokenizer
@@ -54,7 +53,7 @@ def prepare(
     tokenizer = open_tokenizer(tokenizer)
     units = work_units(corpus, options.corpus)
     job = shared.Job(out, tokenizer, options, units)
-    with output_errors(out), shards_directory.begun(out, shared.describe(job), overwrite):
+    with shards_directory.held(out), shards_directory.begun(out, shared.describe(job), overwrite):
         records = out / shards_directory.PROGRESS
         with _plain_errors(), beam.Pipeline(options=_beam_options(runner, runner_options)) as p:
             _build(p, job, records)

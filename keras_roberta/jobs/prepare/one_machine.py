@@ -8,6 +8,7 @@ import concurrent.futures
 import json
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,6 @@ from keras_roberta.data.corpus.part_duplicates import mark_duplicates
 from keras_roberta.data.corpus.prepare_options import PrepareOptions
 from keras_roberta.data.corpus.shards import shard_name
 from keras_roberta.files.atomic_write import atomic_directory, atomic_file
-from keras_roberta.files.output_directory import output_errors
 from keras_roberta.jobs.prepare import shards_directory
 from keras_roberta.jobs.prepare.job import (
     Job,
@@ -71,7 +71,7 @@ def prepare(
     tokenizer = open_tokenizer(tokenizer)
     units = work_units(corpus, options.corpus)
     job = Job(out, tokenizer, options, units)
-    with output_errors(out), shards_directory.begun(out, describe(job), overwrite):
+    with shards_directory.held(out), shards_directory.begun(out, describe(job), overwrite):
         manifest = _run(job, processes or _num_cores(), progress or (lambda *_: None))
         shards_directory.finish(out, tokenizer, manifest)
     return manifest
@@ -136,8 +136,20 @@ def _start(job, threads):
         # Before the tokenizer's first batch; the processes share the cores between them.
         os.environ["RAYON_NUM_THREADS"] = str(threads)
         os.environ["TOKENIZERS_PARALLELISM"] = "true" if threads > 1 else "false"
+        _end_with_parent()
     encoder = DocumentEncoder(job.tokenizer, job.options.sentences, job.options.corpus_classes)
     _state_of_process.update(job=job, encoder=encoder)
+
+
+def _end_with_parent():
+    """Lets this process end when the one that started it has gone, even if that was killed."""
+    parent = multiprocessing.parent_process()
+
+    def wait():
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _encode_unit(unit):

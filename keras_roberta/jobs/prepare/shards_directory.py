@@ -5,10 +5,27 @@ import json
 import shutil
 
 from keras_roberta.data.corpus.shards import MANIFEST, index_name
-from keras_roberta.errors import InputError
+from keras_roberta.errors import InputError, OutputError
 from keras_roberta.files.atomic_write import atomic_file
+from keras_roberta.files.output import hold_output
+from keras_roberta.files.output_directory import is_empty
+from keras_roberta.files.output_errors import output_errors
 
 PROGRESS = ".progress"  # in the directory, while there is no manifest
+
+
+@contextlib.contextmanager
+def held(out):
+    """A context in which this process alone makes shards in a directory.
+
+    Raises:
+        OutputError: another one does, or the directory cannot be written to.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; give a directory for the shards")
+    way_out = "once that is put right the same command goes on from here"
+    with hold_output(out, make=True), output_errors(out, way_out):
+        yield
 
 
 def begin(out, description, overwrite):
@@ -18,8 +35,6 @@ def begin(out, description, overwrite):
         InputError: it holds shards, another job's progress or other files, and may not be
             overwritten.
     """
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file; give a directory for the shards")
     path = out / PROGRESS / "job.json"
     manifest = out / MANIFEST
     if not overwrite:
@@ -30,7 +45,7 @@ def begin(out, description, overwrite):
                 f"{out}: holds an unfinished run with other options, tokenizer or corpus; "
                 "add --overwrite to begin anew"
             )
-        if out.exists() and not path.exists() and any(out.iterdir()):
+        if not path.exists() and not is_empty(out):
             raise InputError(f"{out}: is not empty; give another directory or add --overwrite")
     else:
         _remove_shards(out)
@@ -48,11 +63,11 @@ def begun(out, description, overwrite):
     begin(out, description, overwrite)
     try:
         yield
+    except OutputError:
+        raise
     except InputError:
         _remove_shards(out)
         shutil.rmtree(out / PROGRESS, ignore_errors=True)
-        if not any(out.iterdir()):
-            out.rmdir()
         raise
 
 

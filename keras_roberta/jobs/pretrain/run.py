@@ -1,5 +1,6 @@
 """Pre-trains a model from shards: a run that can be stopped and killed, and goes on."""
 
+import contextlib
 import dataclasses
 import json
 import time
@@ -17,7 +18,7 @@ from keras_roberta.data.pretraining.batches import (
     pretraining_batches,
 )
 from keras_roberta.errors import InputError
-from keras_roberta.files.output_directory import output_errors
+from keras_roberta.files.room import bytes_of, check_room
 from keras_roberta.jobs.pretrain.card import draw_curves, write_card
 from keras_roberta.jobs.pretrain.checks import check_run
 from keras_roberta.jobs.pretrain.device_memory import device_memory
@@ -26,8 +27,10 @@ from keras_roberta.jobs.pretrain.plan import Plan
 from keras_roberta.jobs.pretrain.run_directory import RunDirectory
 from keras_roberta.jobs.pretrain.start_model import start_from_cooccurrence, start_model
 from keras_roberta.models.roberta_backbone import RobertaBackbone
+from keras_roberta.reports.size_on_disk import bytes_on_disk
 from keras_roberta.tasks.pretrainer import RobertaPretrainer
 from keras_roberta.training.needs_tensorflow import needs_tensorflow
+from keras_roberta.training.keras_internals import build_from_batch
 from keras_roberta.training.optimizer.pretraining import pretraining_optimizer
 from keras_roberta.training.runs.budget import Budget, BudgetSchedule, RunClock
 from keras_roberta.training.runs.divergence import StopDivergence
@@ -38,7 +41,9 @@ from keras_roberta.training.runs.save_state import SaveState
 from keras_roberta.training.runs.time_estimate import TimeEstimate
 from keras_roberta.training.runs.windows import Windows
 from keras_roberta.training.workers.exchange import Exchange
-from keras_roberta.training.workers.multi_worker import WorkerRank
+from keras_roberta.training.workers.multi_worker import WorkerRank, example_batch
+
+_NOTHING_YET = {"window": [], "divergence": None}  # also of a state that an older version wrote
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,8 +128,9 @@ def pretrain(
         model, schedule = build(options, shards)
     evaluation = _Evaluation(model, shards, options, stages[-1])
     directory, exchange = RunDirectory(out), Exchange(strategy)
-    with output_errors(directory.path):
-        if exchange.rank.is_chief:
+    is_chief = exchange.rank.is_chief
+    with directory.held() if is_chief else contextlib.nullcontext():
+        if is_chief:
             directory.open(options, shards, overwrite)
         shares = ", ".join(f"{share:.1%} {name}" for name, share in statistics["shares"].items())
         console.print(f"drawn: {shares}; {statistics['padding']:.1%} of it padding")
@@ -152,9 +158,15 @@ def _run(
     model, options, *, schedule, shards, stages, directory, evaluation, exchange, planned_tokens
 ):
     """Trains for what is left of the budget, then measures and writes the preset."""
-    is_chief = exchange.rank.is_chief
+    rank = exchange.rank
+    is_chief = rank.is_chief
     states = RunStates(directory.states, options.keep_states)
     before = _restore(states, model, exchange)
+    if is_chief:
+        # One state more than are kept while that is written, and in the end the preset.
+        needed = (options.keep_states + 1) * bytes_of(state_variables(model).values())
+        there = bytes_on_disk(directory.states)
+        check_room(directory.path, max(needed - there, 0) + bytes_of(model.weights))
     if before["step"]:
         console.print(f"going on from step {before['step']:,}")
     elif options.initial_embeddings == "cooccurrence":
@@ -182,7 +194,13 @@ def _run(
         states if is_chief else None,
         every=options.save_every,
         step=clock.step,
-        values=lambda: {"seconds": clock.seconds, "tokens": clock.tokens, "stages": stage_starts},
+        values=lambda: {
+            "seconds": clock.seconds,
+            "tokens": clock.tokens,
+            "stages": stage_starts,
+            "window": exchange(windows.sums()).tolist(),
+            "divergence": divergence.state(),
+        },
         agree=lambda received: int(exchange([received or 0]).max()) or None,
     )
 
@@ -192,9 +210,11 @@ def _run(
             if is_chief and saving.signal is None:
                 _report_evaluation(step, heldout, evaluations, tensorboard)
 
-    windows = Windows(
-        options.log_every, [*reports, StopDivergence(options.log_every), evaluate], clock.step
-    )
+    divergence = StopDivergence(options.log_every)
+    if before["divergence"] is not None:
+        divergence.restore(before["divergence"])
+    sums = before["window"][rank.index] if rank.index < len(before["window"]) else []
+    windows = Windows(options.log_every, [*reports, divergence, evaluate], clock.step, sums)
     bar, heldout = RunBar(clock), {}
     estimate = TimeEstimate(clock, planned_tokens)
     try:
@@ -218,6 +238,8 @@ def _run(
                 seed=options.seed + stage.number,
                 start_step=clock.step - start,
             )
+            if isinstance(batches, tf.data.Dataset):  # of others `fit` builds the metrics itself
+                build_from_batch(model, example_batch(model.distribute_strategy, batches))
             model.gradient_accumulation_steps = stage.parts
             model.train_function = None  # its trace holds the old number of parts
             with input_errors():
@@ -263,16 +285,16 @@ def _restore(states, model, exchange):
     """Puts the chief's newest state into the models of all workers.
 
     Returns:
-        dict of `step`, `seconds`, `tokens` and `stages`.
+        dict of `step`, `seconds`, `tokens`, `stages`, `window` and `divergence`.
     """
     found = states.restore(model) if exchange.rank.is_chief else None
     found = json.loads(exchange.bytes_of_chief(json.dumps(found).encode()))
     if found is None:
-        return {"step": 0, "seconds": 0.0, "tokens": 0, "stages": {}}
+        return {"step": 0, "seconds": 0.0, "tokens": 0, "stages": {}, **_NOTHING_YET}
     if exchange.rank.num_workers > 1:
         for variable in state_variables(model).values():
             variable.assign(exchange.of_chief(np.array(variable)))
-    return found
+    return _NOTHING_YET | found
 
 
 def _batches_of_worker(strategy, shards, batches, **place):

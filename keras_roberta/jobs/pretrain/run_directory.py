@@ -1,15 +1,19 @@
 """The directory of a pre-training run: what was asked for, states, logs, in the end a preset."""
 
+import contextlib
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from keras_roberta.checkpoints.keras_preset import remove_preset
 from keras_roberta.data.corpus.shards import Shards
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
-from keras_roberta.files.output_directory import check_output_directory
+from keras_roberta.files.output import hold_output
+from keras_roberta.files.output_directory import check_output_directory, check_writable
+from keras_roberta.files.output_errors import output_errors
 from keras_roberta.jobs.pretrain.options import (
     MAY_DIFFER,
     PretrainingOptions,
@@ -42,8 +46,19 @@ class RunDirectory:
     def can_go_on(self) -> bool:
         """Whether it holds a run that came as far as to a saved state or its preset."""
         return self.holds_run and (
-            any(self.states.glob("*")) or (self.path / "config.json").exists()
+            any(self.states.glob("step-*")) or (self.path / "config.json").exists()
         )
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """A context in which this process alone writes to the run.
+
+        Raises:
+            OutputError: another one does, or the directory cannot be written to.
+        """
+        way_out = "once that is put right the same command goes on from here"
+        with hold_output(self.path, make=True), output_errors(self.path, way_out):
+            yield
 
     def check(self, options: PretrainingOptions, shards: Shards, overwrite: bool = False) -> None:
         """Raises where `open` would; writes nothing.
@@ -52,6 +67,7 @@ class RunDirectory:
             InputError: the directory holds something else, or a run of other options or data.
         """
         if self.can_go_on and not overwrite:
+            check_writable(self.path)
             _check_same(self.path / RECORD, _record(options, shards))
         else:
             check_output_directory(self.path, overwrite=overwrite or self.holds_run)

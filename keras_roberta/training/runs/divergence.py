@@ -28,6 +28,16 @@ class StopDivergence:
         self.every, self.patience, self.tolerance = every, patience, tolerance
         self._best, self._bad, self._skipped = math.inf, 0, None
 
+    def state(self) -> dict[str, Any]:
+        """What it remembers, as JSON has it."""
+        best = None if math.isinf(self._best) else self._best
+        return {"best": best, "bad": self._bad, "skipped": self._skipped}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes what another one remembered."""
+        self._best = math.inf if state["best"] is None else state["best"]
+        self._bad, self._skipped = state["bad"], state["skipped"]
+
     def __call__(self, step: int, means: Mapping[str, Any]) -> None:
         """Looks at one window.
 

@@ -13,14 +13,16 @@ import tensorflow as tf
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
 
+_NAME = "language"  # the column whose cells are no numbers
+
 
 class CsvLog:
     """A report for `Windows` that appends a row to a CSV file, and flushes it at once.
 
     Args:
         path: path of the file. Rows that it already has are kept.
-        step: the step from which the run goes on. Rows of later steps are removed, and so is an
-            incomplete last row.
+        step: the step from which the run goes on. Rows of later steps are removed, and so are
+            lines that are no rows: one that was cut off, or that another program wrote.
     """
 
     def __init__(self, path: str | os.PathLike, step: int = 0):
@@ -49,8 +51,27 @@ class CsvLog:
         if not self.path.exists():
             return []
         text = self.path.read_text(encoding="utf-8", errors="replace")
-        whole = text[: text.rfind("\n") + 1].splitlines()
-        return [row for row in csv.DictReader(whole) if None not in row.values()]
+        lines = [line.split(",") for line in text[: text.rfind("\n") + 1].splitlines()]
+        columns = next((cells for cells in lines if cells[0] == "step"), None)
+        return [
+            dict(zip(columns, cells, strict=True))
+            for cells in lines
+            if columns and len(cells) == len(columns) and _is_row(columns, cells)
+        ]
+
+
+def _is_row(columns, cells):
+    """Whether the cells are numbers, and a name in the column of names."""
+    for column, cell in zip(columns, cells, strict=True):
+        if column == _NAME:
+            if not cell:
+                return False
+            continue
+        try:
+            (int if column == "step" else float)(cell)
+        except ValueError:
+            return False
+    return True
 
 
 def check_tensorboard(callbacks: Any) -> None:

@@ -4,16 +4,15 @@ import json
 import logging
 import os
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_roberta.errors import InputError
+from keras_roberta.errors import InputError, OutputError
 from keras_roberta.files.atomic_write import atomic_file
-from keras_roberta.files.failure_reason import reason_of
+from keras_roberta.files.temporaries import sweep
 
 logger = logging.getLogger("keras_roberta")
 
@@ -22,8 +21,8 @@ class RunStates:
     """The last saved states of a run: `step-00001000.safetensors` and so on.
 
     A state contains all weights, the seeds of dropout, all variables of the optimizer, and more
-    values as JSON. It contains no code. A state is written under a temporary name, forced to disk
-    and then renamed. So the newest file is always complete, even if the machine stops.
+    values as JSON. It contains no code. The newest file is always complete, even if the machine
+    stops; see `atomic_file`.
 
     Args:
         directory: the directory for the files.
@@ -47,9 +46,8 @@ class RunStates:
             **values: more values for `restore` to return. They are stored as JSON.
 
         Raises:
-            InputError: the file cannot be written, for example because the disk is full.
+            OutputError: the file cannot be written, for example because the disk is full.
         """
-        from safetensors import SafetensorError
         from safetensors.numpy import save_file
 
         tensors = {name: np.array(v, order="C") for name, v in state_variables(model).items()}
@@ -58,14 +56,11 @@ class RunStates:
         try:
             with atomic_file(path) as temporary:
                 save_file(tensors, temporary, metadata)
-                _force_to_disk(temporary)
-            _force_to_disk(self.directory)
-        except (OSError, SafetensorError) as error:
+        except OutputError as error:
             newest = next(iter(self._newest_first()), None)
             goes_on = f"go on from {newest.name}" if newest else "start again"
-            raise InputError(
-                f"{path}: cannot be written ({reason_of(error)}); make room, and the same command "
-                f"will {goes_on}"
+            raise OutputError(
+                path, error.reason, f"put that right, and the same command will {goes_on}"
             ) from None
         for old in self._newest_first()[self.keep :]:
             old.unlink()
@@ -84,8 +79,7 @@ class RunStates:
         """
         from safetensors import SafetensorError, safe_open
 
-        for left_over in self.directory.glob(".step-*"):  # of a save that was killed
-            shutil.rmtree(left_over, ignore_errors=True)
+        sweep(self.directory)
         found = self._newest_first()
         for path in found:
             try:
@@ -140,11 +134,3 @@ def _assign(model, tensors, path):
         raise InputError(f"{path}: a state of another model ({wrong[0]} does not fit)")
     for name, variable in variables.items():
         variable.assign(tensors[name])
-
-
-def _force_to_disk(path):
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -29,7 +29,8 @@ class SaveState(keras.callbacks.Callback):
         states: where to save. None saves nothing: of several workers, only the chief saves.
         every: number of steps between two states.
         step: steps done before this call of `fit`.
-        values: function that returns more values to save, as a dict for JSON, or None.
+        values: function that returns more values to save, as a dict for JSON, or None. Every
+            worker calls it at the same steps.
         agree: function from the signal that this process got, or None, to the signal that all
             processes act on. `look` calls it, so it runs after every step, and after every batch
             of an evaluation. None: each process acts on its own signal.
@@ -95,8 +96,10 @@ class SaveState(keras.callbacks.Callback):
 
     def save(self) -> None:
         """Saves the state now, unless the state of this step is already saved."""
-        if self.states is not None and self.step > self._saved:
-            self.states.save(self.model, self.step, **self.values())
+        if self.step > self._saved:
+            values = self.values()  # by every worker: they may tell each other
+            if self.states is not None:
+                self.states.save(self.model, self.step, **values)
             self._saved = self.step
 
     def close(self) -> None:

@@ -1,0 +1,38 @@
+"""Whether there is room on a disk, asked before the work."""
+
+import math
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from keras_roberta.errors import OutputError
+
+_SMALL_FILES = 1 << 20  # bytes, more than a config, a table and a picture take
+
+
+def check_room(out: str | os.PathLike, num_bytes: float = 0) -> None:
+    """Raises unless a disk has room for an output.
+
+    Args:
+        out: a file or directory; it need not exist.
+        num_bytes: what it takes besides some small files.
+
+    Raises:
+        OutputError: there is less room.
+    """
+    path = Path(out).absolute()
+    place = next(parent for parent in (path, *path.parents) if parent.exists())
+    needed, free = num_bytes + _SMALL_FILES, shutil.disk_usage(place).free
+    if free < needed:
+        raise OutputError(
+            out,
+            f"it takes {needed / 1e6:,.1f} MB, and {free / 1e6:,.1f} are free",
+            "make room or give another place",
+        )
+
+
+def bytes_of(variables: Iterable[Any]) -> int:
+    """What variables take on the disk in float32."""
+    return 4 * sum(math.prod(variable.shape) for variable in variables)

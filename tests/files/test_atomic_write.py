@@ -1,0 +1,245 @@
+"""Files and directories are whole at every moment, also of a process that is killed."""
+
+import contextlib
+import errno
+import os
+import pathlib
+import shutil
+import signal
+import stat
+
+import pytest
+
+from keras_roberta.errors import InputError, OutputError
+from keras_roberta.files.atomic_write import atomic_directory, atomic_file
+from keras_roberta.files.output import hold_output
+from keras_roberta.files.replacing import finish_replacing
+
+OLD = {"config.json": "old", "weights": "old", "head": "old", "sub/a": "old"}
+NEW = {"config.json": "new", "weights": "new", "sub/a": "new", "sub/b": "new"}
+CALLS = ("mkdir", "rename", "replace", "unlink", "rmdir", "fsync", "open", "scandir", "chmod")
+
+
+def content(directory):
+    """{name: text} of the files, without those that are hidden."""
+    return {
+        path.relative_to(directory).as_posix(): path.read_text()
+        for path in directory.rglob("*")
+        if path.is_file() and not path.relative_to(directory).parts[0].startswith(".")
+    }
+
+
+def fill(directory, texts):
+    for name, text in texts.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(text)
+
+
+def killed_at(number, function):
+    """Runs a function in a process that is killed at one of its calls of the system.
+
+    Returns:
+        whether it was killed.
+    """
+    child = os.fork()
+    if not child:
+        calls = 0
+
+        def counted(call):
+            def replacement(*args, **kwargs):
+                nonlocal calls
+                calls += 1
+                if calls == number:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return call(*args, **kwargs)
+
+            return replacement
+
+        with contextlib.suppress(BaseException):
+            for name in CALLS:
+                setattr(os, name, counted(getattr(os, name)))
+            function()
+            os._exit(0)
+        os._exit(1)
+    status = os.waitpid(child, 0)[1]
+    assert status == 0 or os.WIFSIGNALED(status)
+    return status != 0
+
+
+def write_new(out, texts=NEW, **arguments):
+    with atomic_directory(out, **arguments) as new:
+        fill(new, texts)
+
+
+def test_a_directory_is_replaced_whole_wherever_the_process_is_killed(tmp_path):
+    found, number, out = [], 0, tmp_path / "out"
+    while True:
+        number += 1
+        shutil.rmtree(out, ignore_errors=True)
+        fill(out, OLD | {"mine": "kept"})
+        killed = killed_at(number, lambda: write_new(out, last="config.json", replaces=["head"]))
+        here = content(out)
+        if "config.json" in here:  # whoever opens it now finds all of it, old or new
+            assert here in (OLD | {"mine": "kept"}, NEW | {"mine": "kept"})
+        finish_replacing(out)
+        found.append(content(out))
+        assert found[-1] in (OLD | {"mine": "kept"}, NEW | {"mine": "kept"})
+        with hold_output(out):
+            pass
+        assert {p.name for p in tmp_path.iterdir()} == {"out"}
+        assert not [p.name for p in out.iterdir() if p.name.startswith(".")]
+        if not killed:
+            break
+    places = [texts["config.json"] for texts in found]
+    assert "old" in places and places == sorted(places, reverse=True) and number > 20
+    assert places[:-1].count("new") > 3
+
+
+def test_a_new_directory_appears_whole_wherever_the_process_is_killed(tmp_path):
+    killed, number, texts = True, 0, {"a": "new", "b": "new"}
+    while killed:
+        number += 1
+        out = tmp_path / f"out{number}"
+        killed = killed_at(number, lambda out=out: write_new(out, texts))
+        assert not out.exists() or content(out) == texts
+        with hold_output(out):
+            pass
+    assert number > 10 and content(out) == texts
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_file_is_replaced_whole_wherever_the_process_is_killed(tmp_path):
+    path, killed, number = tmp_path / "a.json", True, 0
+
+    def write():
+        with atomic_file(path) as temporary:
+            temporary.write_text("new")
+
+    while killed:
+        number += 1
+        path.write_text("old")
+        killed = killed_at(number, write)
+        assert path.read_text() in ("old", "new")
+        with hold_output(path):
+            pass
+        assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+    assert path.read_text() == "new"
+
+
+def test_what_is_being_written_is_not_swept(tmp_path):
+    with atomic_file(tmp_path / "a.json") as first:
+        first.write_text("1")
+        with hold_output(tmp_path / "a.json"), atomic_directory(tmp_path) as other:
+            (other / "b").write_text("2")
+        assert first.exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.json", "b"]
+
+
+def test_directories_of_others_are_not_swept(tmp_path):
+    names = [".out.original", ".out.abcdefgh", ".other.12345678", ".out.empty_at"]
+    for name in names[:3]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine").touch()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".mine.settings").mkdir()
+    with hold_output(tmp_path / "out"):
+        pass
+    assert {p.name for p in tmp_path.iterdir()} == {*names[:3], "out"}
+    assert [p.name for p in (tmp_path / "out").iterdir()] == [".mine.settings"]
+
+
+def test_an_unfinished_replacement_where_nothing_can_be_written(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    fill(out, OLD)
+    with contextlib.suppress(KeyboardInterrupt), monkeypatch.context() as patch:
+        patch.setattr("keras_roberta.files.replacing._finish", interrupt)
+        write_new(out)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        with pytest.raises(InputError, match="was killed while it replaced .*Read-only"):
+            finish_replacing(out)
+    finish_replacing(out)
+    assert content(out) == OLD | NEW
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def refuse(path, *_):
+    raise OSError(errno.EROFS, "Read-only file system", path)
+
+
+def test_a_directory_in_the_way_of_a_file(tmp_path):
+    fill(tmp_path, OLD)
+    (tmp_path / "sub" / "b").mkdir()
+    with pytest.raises(OutputError, match="cannot be written .sub/b is a directory"):
+        write_new(tmp_path)
+    assert content(tmp_path) == OLD and not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_permissions_follow_the_umask(tmp_path, mask):
+    def private(path):
+        path.write_text("x")
+        path.chmod(0o600)
+
+    old = os.umask(mask)
+    try:
+        with atomic_file(tmp_path / "file") as path:
+            private(path)
+        with atomic_directory(tmp_path / "directory") as path:
+            (path / "sub").mkdir()
+            private(path / "sub" / "file")
+    finally:
+        os.umask(old)
+    for name, mode in (("file", 0o666), ("directory/sub/file", 0o666), ("directory", 0o777)):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == mode & ~mask, name
+    (tmp_path / "file").chmod(0o640)
+    with atomic_file(tmp_path / "file") as path:
+        private(path)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640  # as its owner wanted it
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device.; make room"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "Disk quota exceeded.; make room"),
+        (OSError(errno.EROFS, "Read-only file system"), "Read-only file system.; give another"),
+        (RuntimeError("{{node x}} failed: No space left on device [Op:Save]"), "No space left"),
+        (PermissionError(errno.EACCES, "Permission denied"), "Permission denied"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(tmp_path, error, message):
+    for write, name in ((atomic_file, "a.json"), (atomic_directory, "new")):
+        with pytest.raises(OutputError, match=f"{name}: cannot be written .{message}"):
+            with write(tmp_path / name) as path:
+                if write is atomic_directory:
+                    (path / "half").write_text("half")
+                raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), KeyError("x"), ValueError()])
+def test_other_errors_stay_what_they_are(tmp_path, error):
+    with pytest.raises(type(error)) as caught, atomic_file(tmp_path / "x"):
+        raise error
+    assert caught.value is error and list(tmp_path.iterdir()) == []
+
+
+def test_a_file_elsewhere_is_named_itself(tmp_path):
+    with pytest.raises(InputError, match="^/nowhere/corpus.txt: Permission denied; put that right"):
+        with atomic_file(tmp_path / "x"):
+            raise PermissionError(errno.EACCES, "Permission denied", "/nowhere/corpus.txt")
+
+
+def test_a_place_that_cannot_be(tmp_path):
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file" / "x", tmp_path / ("x" * 300)):
+        for write in (atomic_file, atomic_directory):
+            with pytest.raises(OutputError), write(out):
+                pass
+        with pytest.raises(OutputError), hold_output(out):
+            pass
+    assert [p.name for p in pathlib.Path(tmp_path).iterdir()] == ["file"]
