@@ -4,9 +4,9 @@ import contextlib
 import errno
 import os
 import pathlib
-import shutil
-import signal
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -17,7 +17,6 @@ from keras_roberta.files.replacing import finish_replacing
 
 OLD = {"config.json": "old", "weights": "old", "head": "old", "sub/a": "old"}
 NEW = {"config.json": "new", "weights": "new", "sub/a": "new", "sub/b": "new"}
-CALLS = ("mkdir", "rename", "replace", "unlink", "rmdir", "fsync", "open", "scandir", "chmod")
 
 
 def content(directory):
@@ -35,95 +34,17 @@ def fill(directory, texts):
         (directory / name).write_text(text)
 
 
-def killed_at(number, function):
-    """Runs a function in a process that is killed at one of its calls of the system.
-
-    Returns:
-        whether it was killed.
-    """
-    child = os.fork()
-    if not child:
-        calls = 0
-
-        def counted(call):
-            def replacement(*args, **kwargs):
-                nonlocal calls
-                calls += 1
-                if calls == number:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return call(*args, **kwargs)
-
-            return replacement
-
-        with contextlib.suppress(BaseException):
-            for name in CALLS:
-                setattr(os, name, counted(getattr(os, name)))
-            function()
-            os._exit(0)
-        os._exit(1)
-    status = os.waitpid(child, 0)[1]
-    assert status == 0 or os.WIFSIGNALED(status)
-    return status != 0
-
-
 def write_new(out, texts=NEW, **arguments):
     with atomic_directory(out, **arguments) as new:
         fill(new, texts)
 
 
-def test_a_directory_is_replaced_whole_wherever_the_process_is_killed(tmp_path):
-    found, number, out = [], 0, tmp_path / "out"
-    while True:
-        number += 1
-        shutil.rmtree(out, ignore_errors=True)
-        fill(out, OLD | {"mine": "kept"})
-        killed = killed_at(number, lambda: write_new(out, last="config.json", replaces=["head"]))
-        here = content(out)
-        if "config.json" in here:  # whoever opens it now finds all of it, old or new
-            assert here in (OLD | {"mine": "kept"}, NEW | {"mine": "kept"})
-        finish_replacing(out)
-        found.append(content(out))
-        assert found[-1] in (OLD | {"mine": "kept"}, NEW | {"mine": "kept"})
-        with hold_output(out):
-            pass
-        assert {p.name for p in tmp_path.iterdir()} == {"out"}
-        assert not [p.name for p in out.iterdir() if p.name.startswith(".")]
-        if not killed:
-            break
-    places = [texts["config.json"] for texts in found]
-    assert "old" in places and places == sorted(places, reverse=True) and number > 20
-    assert places[:-1].count("new") > 3
-
-
-def test_a_new_directory_appears_whole_wherever_the_process_is_killed(tmp_path):
-    killed, number, texts = True, 0, {"a": "new", "b": "new"}
-    while killed:
-        number += 1
-        out = tmp_path / f"out{number}"
-        killed = killed_at(number, lambda out=out: write_new(out, texts))
-        assert not out.exists() or content(out) == texts
-        with hold_output(out):
-            pass
-    assert number > 10 and content(out) == texts
-    assert not list(tmp_path.glob(".*"))
-
-
-def test_a_file_is_replaced_whole_wherever_the_process_is_killed(tmp_path):
-    path, killed, number = tmp_path / "a.json", True, 0
-
-    def write():
-        with atomic_file(path) as temporary:
-            temporary.write_text("new")
-
-    while killed:
-        number += 1
-        path.write_text("old")
-        killed = killed_at(number, write)
-        assert path.read_text() in ("old", "new")
-        with hold_output(path):
-            pass
-        assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
-    assert path.read_text() == "new"
+@pytest.mark.parametrize("scenario", ["directory_replaced", "new_directory", "file_replaced"])
+def test_whole_wherever_the_process_is_killed(tmp_path, scenario):
+    script = pathlib.Path(__file__).with_name("killed_writers.py")
+    command = [sys.executable, str(script), scenario, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_is_being_written_is_not_swept(tmp_path):
