@@ -215,8 +215,9 @@ class Campaign:
                     shutil.rmtree(out)
             kills -= done
             try:
-                if not (out / "config.json").exists() and not (out / "manifest.json").exists():
-                    finished(*command, "--out", out)
+                done_before = (out / "manifest.json").exists()  # and is refused, then
+                if Started(*command, "--out", out).wait().code not in (0, 2 * done_before):
+                    raise Lost(f"{out} cannot be gone on with")
                 check_nothing_left(out)
                 if value(out) != expected:
                     raise Lost(f"{out} differs from a run that nothing disturbed")

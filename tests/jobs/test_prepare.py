@@ -225,6 +225,20 @@ def test_an_unfinished_run_is_overwritten_whole(corpus, tokenizer, tmp_path, mon
     assert content(out) == content(tmp_path / "new")
 
 
+def test_what_is_left_of_the_first_and_the_last_moment(corpus, tokenizer, tmp_path):
+    out = tmp_path / "out"
+    left = out / ".progress" / ".job.json.abcdefgh"
+    left.mkdir(parents=True)
+    for file in (left / ".lock", left / "job.json", out / ".lock"):
+        file.touch()
+    prepare(corpus, tokenizer, out, OPTIONS, processes=1)
+    before = content(out)
+    (out / ".progress" / "parts").mkdir(parents=True)
+    with pytest.raises(InputError, match="there are shards already"):
+        prepare(corpus, tokenizer, out, OPTIONS, processes=1)
+    assert content(out) == before and not (out / ".progress").exists()
+
+
 SLOW_PREPARE = """
 import os, sys, time
 from keras_roberta.jobs.prepare import one_machine

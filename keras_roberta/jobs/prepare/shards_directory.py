@@ -10,6 +10,7 @@ from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.files.output import hold_output
 from keras_roberta.files.output_directory import is_empty
 from keras_roberta.files.output_errors import output_errors
+from keras_roberta.files.temporaries import sweep
 
 PROGRESS = ".progress"  # in the directory, while there is no manifest
 
@@ -37,6 +38,12 @@ def begin(out, description, overwrite):
     """
     path = out / PROGRESS / "job.json"
     manifest = out / MANIFEST
+    if manifest.exists():  # killed when all was done but this
+        shutil.rmtree(out / PROGRESS, ignore_errors=True)
+    elif not path.exists():  # killed before there was anything to go on with
+        sweep(out / PROGRESS)
+        with contextlib.suppress(OSError):
+            (out / PROGRESS).rmdir()
     if not overwrite:
         if manifest.exists():
             raise InputError(f"{out}: there are shards already; add --overwrite to replace them")
