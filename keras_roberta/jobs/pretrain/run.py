@@ -29,8 +29,8 @@ from keras_roberta.jobs.pretrain.start_model import start_from_cooccurrence, sta
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.reports.size_on_disk import bytes_on_disk
 from keras_roberta.tasks.pretrainer import RobertaPretrainer
-from keras_roberta.training.needs_tensorflow import needs_tensorflow
 from keras_roberta.training.keras_internals import build_from_batch
+from keras_roberta.training.needs_tensorflow import needs_tensorflow
 from keras_roberta.training.optimizer.pretraining import pretraining_optimizer
 from keras_roberta.training.runs.budget import Budget, BudgetSchedule, RunClock
 from keras_roberta.training.runs.divergence import StopDivergence
