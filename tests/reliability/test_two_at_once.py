@@ -25,7 +25,7 @@ COMMANDS = {
     "export": "export --format saved-model --overwrite --preset preset --out",
     "convert": "convert --model preset --overwrite --out",
     "tokenizer": "tokenizer train --corpus corpus.txt --overwrite --out",
-    "report": "report preset --preset preset --data table.tsv --out",
+    "report": "report saved --preset preset --data table.tsv --out",
     "demo": "demo --overwrite --out",
     "export tflite": "export --preset preset --out m.tflite",
     "predict": "predict --model preset --data table.tsv --out p.jsonl",
@@ -36,6 +36,8 @@ COMMANDS = {
 def made(tmp_path_factory):
     directory = tmp_path_factory.mktemp("made")
     small_files.make_all(directory, exported=False)
+    (directory / "saved").mkdir()
+    (directory / "saved" / "saved_model.pb").touch()
     return directory
 
 
