@@ -63,20 +63,24 @@ def to_tflite(
     short text does not have to be computed at the length of a long one. All signatures share one
     copy of the weights. The file is run and compared with the task before it appears.
 
-    With `inputs="text"` the tokenizer is in the file. The signatures are `text_32`, `text_64` and
-    so on:
+    The signatures `tokens_32`, `tokens_64` and so on take `token_ids` and `padding_mask`, int32
+    (1, length), padding anywhere, and give the outputs of the task by name; see its schema.
+
+    With `inputs="text"` the tokenizer is in the file, as two signatures more for each length.
+    `tokenize_32` takes
 
     - input `utf8`, uint8 (1, 8 * length): the text in UTF-8, filled up with zeros. A text that is
       too long is cut at the end of a character; `keras_roberta.tokenizers.byte_buffer.fill` does
       both. With `pairs` there is an input `utf8_pair` too.
-    - the outputs of the task, by name; see its schema.
-    - output `token_ids`, int32 (1, length): the tokens of the text. It is called `input_ids` where
-      the task has an output `token_ids` of its own.
+
+    and gives `token_ids` and `padding_mask`, as `tokens_32` takes them, and
+
     - output `num_tokens`, int32 (1): how many tokens the text has. If that is more than the length,
       the text was cut, and a longer signature sees more of it.
 
-    With `inputs="tokens"` the signatures are `tokens_32` and so on. They take `token_ids` and
-    `padding_mask`, int32 (1, length), with padding at the end, and give the outputs of the task.
+    `text_32` is one after the other: it takes what `tokenize_32` takes, and gives the outputs of
+    the task, `num_tokens` and `token_ids`, which is called `input_ids` where the task has an output
+    `token_ids` of its own.
 
     Args:
         task: a task with a head that can be exported.
