@@ -6,9 +6,12 @@ row does not depend on the other rows of its batch.
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from keras_roberta.tokenizers import Tokenizer
 
 # SpanBERT (Joshi et al. 2020, section 3.1): a geometric number of words, up to ten.
 _SPAN_CONTINUES = 0.8
@@ -29,6 +32,20 @@ def num_predictions(row_length: int, mask_rate: float, units: str = "token") -> 
         units: "token", "whole-word" or "span"; see `mask_tokens`.
     """
     return min(int(mask_rate * row_length) + _SHORTENING[units], row_length)
+
+
+def arguments_of(tokenizer: Tokenizer) -> dict[str, Any]:
+    """What a tokenizer decides of the arguments of `mask_tokens`, by their names.
+
+    Where ids have gaps those that no token has are never used either.
+    """
+    size = tokenizer.vocabulary_size
+    no_token = np.setdiff1d(np.arange(size), list(tokenizer.vocabulary.values()))
+    return {
+        "vocabulary_size": size,
+        "mask_token_id": tokenizer.mask_token_id,
+        "special_token_ids": (*tokenizer.special_token_ids, *no_token.tolist()),
+    }
 
 
 def mask_tokens(
@@ -59,7 +76,8 @@ def mask_tokens(
         num_predictions: columns of the output, so that shapes are static.
         vocabulary_size: random tokens have ids below it.
         mask_token_id: id of `<mask>`.
-        special_token_ids: ids that are never used as random tokens.
+        special_token_ids: ids that are never used as random tokens. `arguments_of` has this and
+            the two above as a tokenizer says them.
         mask_rate: share of the maskable tokens to choose.
         mask_token_rate: share of the chosen tokens that become `<mask>`.
         random_token_rate: share of the chosen tokens that become another token.

@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from tokenizers.pre_tokenizers import ByteLevel
 
 from keras_roberta.data.examples.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
-from keras_roberta.data.masking import mask_tokens
+from keras_roberta.data.masking import arguments_of, mask_tokens
+from keras_roberta.tokenizers import RobertaTokenizer
+from keras_roberta.tokenizers.added_tokens import AddedToken
 
 MASK, VOCABULARY, SPECIALS = 4, 500, (0, 1, 2, 3)
 
@@ -118,6 +121,27 @@ def test_share_of_hidden_tokens_is_the_same_for_all_units(units):
     )
     # The standard error for spans, of which a row has one or two, is 0.0016.
     assert weights.sum() / maskable.sum() == pytest.approx(0.15, abs=0.006)
+
+
+def test_random_tokens_are_tokens():
+    """Ids may have gaps, here of five after the vocabulary and of twenty before the last token."""
+    ids = {token: i for i, token in enumerate(["<s>", "<pad>", "</s>", "<unk>", "<mask>"])}
+    ids |= {letter: 10 + i for i, letter in enumerate(sorted(ByteLevel.alphabet()))}
+    added = [AddedToken("dog", 286, special=False), AddedToken("<x>", 287)]
+    tokenizer = RobertaTokenizer(ids, [], added_tokens=added)
+    arguments = arguments_of(tokenizer)
+    assert arguments["vocabulary_size"] == 288 and arguments["mask_token_id"] == 4
+    token_ids = tf.fill([100, 100], 20)
+    masked, *_ = mask_tokens(
+        token_ids,
+        tf.ones_like(token_ids, bool),
+        num_predictions=100,
+        mask_rate=1.0,
+        mask_token_rate=0.0,
+        random_token_rate=1.0,
+        **arguments,
+    )
+    assert set(masked.numpy().ravel()) == {*range(10, 266), 286}
 
 
 def test_lengths_of_spans():

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from keras_roberta.data.examples.preprocess_in_graph import is_in_graph
 from keras_roberta.data.examples.preprocessor import RobertaPreprocessor
-from keras_roberta.data.masking import mask_tokens
+from keras_roberta.data.masking import arguments_of, mask_tokens
 from keras_roberta.errors import InputError
 
 
@@ -81,12 +81,10 @@ class RobertaMaskedLMPreprocessor(RobertaPreprocessor):
             maskable,
             # As many columns as the rounding up of a full row can ask for.
             num_predictions=tf.cast(self.mask_rate * tf.cast(length, tf.float32), tf.int32) + 1,
-            vocabulary_size=self.tokenizer.vocabulary_size,
-            mask_token_id=self.tokenizer.mask_token_id,
-            special_token_ids=self.tokenizer.special_token_ids,
             mask_rate=self.mask_rate,
             mask_token_rate=self.mask_token_rate,
             random_token_rate=self.random_token_rate,
+            **arguments_of(self.tokenizer),
         )
         return {**features, "token_ids": masked, "mask_positions": positions}, labels, weights
 

@@ -174,6 +174,7 @@ def _element_maker(shards, options):
     """A function that turns the arrays of `Samples.batch` into (features, targets, weights)."""
     tokenizer = shards.tokenizer
     starts_word = None if options.mask_units == "token" else tokenizer.starts_word()
+    of_tokenizer = masking.arguments_of(tokenizer)
     columns = masking.num_predictions(
         options.sequence_length, options.mask_rate, options.mask_units
     )
@@ -200,15 +201,13 @@ def _element_maker(shards, options):
                     token_ids,
                     maskable,
                     num_predictions=columns,
-                    vocabulary_size=tokenizer.vocabulary_size,
-                    mask_token_id=tokenizer.mask_token_id,
-                    special_token_ids=tokenizer.special_token_ids,
                     mask_rate=options.mask_rate,
                     mask_token_rate=options.mask_token_rate,
                     random_token_rate=options.random_token_rate,
                     units=options.mask_units,
                     starts_word=starts_word,
                     seed=batch["row_seeds"],
+                    **of_tokenizer,
                 )
             )
         return features, targets, weights
