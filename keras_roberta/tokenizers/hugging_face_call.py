@@ -69,8 +69,15 @@ class BatchEncoding(dict):
         for padding."""
         return [token.side for token in self._rows[row]]
 
-    def char_to_token(self, row: int, character: int, sequence_index: int = 0) -> int | None:
-        """The place of the token that holds a character of a text; None where there is none."""
+    def char_to_token(
+        self, row: int, character: int | None = None, sequence_index: int = 0
+    ) -> int | None:
+        """The place of the token that holds a character of a text; None where there is none.
+
+        Of one text the number of the character is enough: `char_to_token(7)`.
+        """
+        if character is None:
+            row, character = 0, row
         for place, token in enumerate(self._rows[row]):
             if token.side == sequence_index and token.offsets[0] <= character < token.offsets[1]:
                 return place

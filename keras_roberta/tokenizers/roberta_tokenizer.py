@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -26,12 +27,14 @@ from keras_roberta.tokenizers.added_tokens import (
 from keras_roberta.tokenizers.host import HostTokenizer, add_to, check_ids, check_special_tokens
 from keras_roberta.tokenizers.kinds.byte_pairs import BYTE_LEVEL_BPE
 from keras_roberta.tokenizers.protocol import PlainTokens, Texts
-from keras_roberta.tokenizers.special_token_layout import SpecialTokenLayout
+from keras_roberta.tokenizers.special_token_layout import SpecialTokenLayout, layout_of
 from keras_roberta.tokenizers.special_token_names import SpecialTokenNames
 from keras_roberta.tokenizers.spelling import bytes_of_ids
 from keras_roberta.tokenizers.texts import as_batch, without_surrogates
 from keras_roberta.tokenizers.tokenizer_files import TokenizerFiles, find_tokenizer_files
 from keras_roberta.tokenizers.vocabulary_files import read_vocabulary
+
+logger = logging.getLogger("keras_roberta")
 
 
 class RobertaTokenizer(HostTokenizer):
@@ -128,7 +131,7 @@ class RobertaTokenizer(HostTokenizer):
         names = SpecialTokenNames.from_files(files)
         added = read_added_tokens(files, names, found.vocabulary)
         try:
-            return cls(
+            made = cls(
                 found.vocabulary,
                 found.merges,
                 found.add_prefix_space,
@@ -136,8 +139,33 @@ class RobertaTokenizer(HostTokenizer):
                 added_tokens=added,
                 model_max_length=files.model_max_length,
             )
+            made._check_layout((files.tokenizer_json or {}).get("post_processor"), found.path)
         except InputError as error:
             raise InputError(f"{found.path}: {error}") from None
+        return made
+
+    def _check_layout(self, post_processor, path) -> None:
+        """Rows are RoBERTa's whatever a file says: raises an InputError where it puts other ids
+        around a text, and warns where it puts none, or others between the texts of a pair."""
+        if post_processor is None:
+            return
+        model = {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}
+        content = {"model": model, "post_processor": post_processor, "added_tokens": []}
+        try:
+            found = layout_of(RustTokenizer.from_str(json.dumps(content)), probe="a")
+        except Exception as error:  # The library raises nothing more precise.
+            raise InputError(f"post_processor: {str(error).splitlines()[0]}") from None
+        usual = self.special_token_layout
+        if found is None or found == usual:
+            return
+        start, end = self.special_tokens.start, self.special_tokens.end
+        rows = f"{start} a {end} and, of pairs, {start} a {end}{end} b {end}"
+        if (found.before or found.after) and found[:2] != usual[:2]:
+            raise InputError(
+                "its post_processor puts other tokens around texts than RoBERTa's, whose rows are "
+                f"{rows}; set it to null if the model was trained on such rows"
+            )
+        logger.warning("%s: rows are RoBERTa's, %s; its post_processor makes others", path, rows)
 
     @property
     def merges(self) -> list[tuple[str, str]]:

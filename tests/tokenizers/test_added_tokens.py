@@ -105,12 +105,12 @@ def save(made, directory):
     return directory
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_any_flags(seed, tmp_path):
-    prefix = seed > 3
+# Seeds by which each flag is on and off, for special tokens and for others.
+@pytest.mark.parametrize("seed, prefix", [(10, False), (33, True)])
+def test_any_flags(seed, prefix, tmp_path):
     made = library(random_flags(seed), prefix)
     host = open_tokenizer(save(made, tmp_path))
-    texts = random_texts(seed)
+    texts = random_texts(seed, count=150)
     expected = made.encode_batch(texts, add_special_tokens=False)
     found = host.encode_with_offsets(texts)
     for text, (ids, offsets), encoding in zip(texts, found, expected, strict=True):
@@ -123,7 +123,7 @@ def test_any_flags(seed, tmp_path):
         assert outputs["token_ids"][i, row].numpy().tolist() == ids, text
         assert spans(text, outputs["offsets"][i, row].numpy()) == offsets, text
 
-    if seed in (0, 5):  # tracing takes long
+    if prefix:  # it takes long; without a prefix it is run below, in TFLite
         static = host.static_in_graph()
         buffers = byte_buffer.fill(texts, NUM_BYTES)
         fixed = static(buffers, sequence_length=LENGTH, with_offsets=True)
@@ -320,6 +320,33 @@ def test_bad_files(tmp_path, files, message):
     with pytest.raises(InputError) as caught:
         open_tokenizer(write_parts(tmp_path, **files))
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "single, pair, message",
+    [
+        ("<s> $A </s>", "<s> $A </s> </s> $B </s>", None),
+        ("<s>:0 $A:0 </s>:0", "<s>:0 $A:0 </s>:0 </s>:0 $B:1 </s>:1", None),
+        ("<s> $A </s>", "<s> $A </s> $B </s>", "rows are RoBERTa's, <s> a </s> and"),
+        ("$A", "$A $B", "rows are RoBERTa's, <s> a </s> and"),
+        ("<s> $A", "<s> $A </s> </s> $B </s>", "puts other tokens around texts"),
+        ("$A </s>", "$A </s> $B </s>", "puts other tokens around texts"),
+        ("</s> $A <s>", "</s> $A <s> <s> $B <s>", "puts other tokens around texts"),
+    ],
+)
+def test_other_rows_of_a_file(tmp_path, caplog, single, pair, message):
+    """Rows are RoBERTa's: a file that makes others is refused, or a warning names it."""
+    made = library({})
+    ids = [(token, made.token_to_id(token)) for token in ("<s>", "</s>")]
+    made.post_processor = processors.TemplateProcessing(single, pair, special_tokens=ids)
+    save(made, tmp_path)
+    if message and "other tokens" in message:
+        with pytest.raises(InputError, match=f"tokenizer.json: its post_processor {message}"):
+            open_tokenizer(tmp_path)
+        return
+    a, b = (made.token_to_id(letter) for letter in "ab")
+    assert open_tokenizer(tmp_path)("a", "b") == [0, a, 2, 2, b, 2]
+    assert ("tokenizer.json: " + message in caplog.text) if message else not caplog.text
 
 
 # What they are

@@ -53,6 +53,11 @@ def test_the_short_form_stays(tok):
     assert tok("a cat") == tok("a cat", padding=False)["input_ids"] == tok.encode("a cat")
 
 
+def test_a_character_of_one_text(tok):
+    row = tok("a cat", padding=False)
+    assert row.char_to_token(2) == row.char_to_token(0, 2) == 2  # behind <s> and "a"
+
+
 # Every kind of tokenizer
 
 
