@@ -176,6 +176,25 @@ def test_the_log_of_a_run_that_was_stopped_within_a_window(english_shards, tmp_p
     assert_same_state(tmp_path / "stopped", tmp_path / "whole")
 
 
+def test_a_batch_in_parts_trains_as_the_whole(english_shards, tmp_path):
+    runs = {
+        size: pretrain(
+            english_shards,
+            tmp_path / str(size),
+            options(micro_batch_size=size, dropout=0.0, steps=4, clip_norm=0.5, log_every=2),
+        )
+        for size in (2, 8)
+    }
+    whole, parts = runs[8].model, runs[2].model
+    assert (whole.gradient_accumulation_steps, parts.gradient_accumulation_steps) == (1, 4)
+    for weight, expected in zip(parts.weights, whole.weights, strict=True):
+        np.testing.assert_allclose(weight, expected, atol=1e-5)
+    losses = [
+        [float(row["loss"]) for row in rows(tmp_path / run / "log.csv")] for run in ("2", "8")
+    ]
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
 @pytest.mark.slow
 def test_a_stopped_run_goes_on_through_its_stages(english_shards, tmp_path, monkeypatch):
     ramps = dict(

@@ -240,8 +240,7 @@ def _run(
             )
             if isinstance(batches, tf.data.Dataset):  # of others `fit` builds the metrics itself
                 build_from_batch(model, example_batch(model.distribute_strategy, batches))
-            model.gradient_accumulation_steps = stage.parts
-            model.train_function = None  # its trace holds the old number of parts
+            model.accumulate(stage.parts)
             with input_errors():
                 model.fit(
                     batches,

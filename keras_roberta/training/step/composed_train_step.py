@@ -78,16 +78,10 @@ class ComposedTrainStep:
         self.gradient_accumulation_steps = _checked_steps(gradient_accumulation_steps)
         self._gradient_fn, self._compiles_gradients = None, False
         if keras.backend.backend() == "tensorflow":
-            from keras_roberta.training.step.training_step import make_gradient_function
-
             if jit_compile == "auto":
                 jit_compile = not run_eagerly and has_gpu()
             self._compiles_gradients = bool(jit_compile) and not run_eagerly
-            self._gradient_fn = make_gradient_function(
-                jit_compile=self._compiles_gradients,
-                gradient_accumulation_steps=self.gradient_accumulation_steps,
-                **self._transforms,
-            )
+            self._gradient_fn = self._made_gradient_fn()
             if self._compiles_gradients:
                 jit_compile = False  # for Keras's own step, which fails under a strategy
         elif any(self._transforms.values()):
@@ -102,6 +96,25 @@ class ComposedTrainStep:
                     "gradient_accumulation_steps: takes the mean over parts, but a loss has "
                     'reduction="sum"; give it reduction="sum_over_batch_size"'
                 )
+
+    def accumulate(self, steps: int) -> None:
+        """Splits batches into so many parts from the next step on; the model has to be compiled.
+
+        Raises:
+            InputError: `steps` is not a positive integer.
+        """
+        self.gradient_accumulation_steps = _checked_steps(steps)
+        self._gradient_fn = self._made_gradient_fn()
+        self.train_function = None  # its trace holds the old number of parts
+
+    def _made_gradient_fn(self):
+        from keras_roberta.training.step.training_step import make_gradient_function
+
+        return make_gradient_function(
+            jit_compile=self._compiles_gradients,
+            gradient_accumulation_steps=self.gradient_accumulation_steps,
+            **self._transforms,
+        )
 
     def make_train_function(self, force: bool = False) -> None:
         """As Keras's, and made anew where the optimizer has got another learning rate schedule.
