@@ -28,6 +28,7 @@ class Outer(Options):
     lengths: tuple[int, ...] | None = option(None, "Lengths.", at_least=3)
     kind: str = option("plain", "Kind.", choices=lambda: ("plain", "fancy"))
     loud: bool = option(False, "Loud.")
+    share: float = option(0.5, "Neither nothing nor all.", above=0, below=1)
 
     def check(self):
         if self.loud and self.kind == "plain":
@@ -81,6 +82,9 @@ def test_json_and_back():
         ({"rate": 1.0}, r"rate must be in \[0, 1\); got 1.0"),
         ({"rate": float("nan")}, "rate must be in"),
         ({"peak": 0}, "peak must be positive; got 0"),
+        ({"peak": float("inf")}, "peak must be a number; got inf"),
+        ({"share": 1.5}, "share must be between 0 and 1; got 1.5"),
+        ({"share": 0}, "share must be between 0 and 1; got 0"),
         ({"rate": "fast"}, "rate must be a number; got 'fast'"),
         ({"size": 0}, "size must be a whole number from 1; got 0"),
         ({"size": 2.5}, "size must be a whole number; got 2.5"),

@@ -35,6 +35,7 @@ def backbone():
             "sequence_lenght",
             "sequence_length",
         ),
+        (lambda b, **x: kr.RobertaTokenizer.from_preset("p", **x), "sr", "src"),
         (lambda b, **x: kr.RobertaPreprocessor(**x), "sequence_lenght", "sequence_length"),
         (lambda b, **x: kr.RobertaPreprocessor.from_preset("p", **x), "label", "labels"),
         (lambda b, **x: kr.RobertaMaskedLMPreprocessor(**x), "mask_rat", "mask_rate"),
@@ -72,3 +73,24 @@ def test_the_keyword_constructor_of_the_encoder(backbone):
     for given in ((), (50265,), ("base",)):
         with pytest.raises(InputError, match="give .* fields"):
             kr.RobertaBackbone(*given)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("num_classes", "2", "num_classes must be a whole number; got '2'"),
+        ("num_classes", 2.5, "num_classes must be a whole number; got 2.5"),
+        ("num_classes", 0, "num_classes must be a whole number from 1; got 0"),
+        ("hidden_dim", -1, "hidden_dim must be a whole number from 1; got -1"),
+        ("hidden_dim", True, "hidden_dim must be a whole number; got True"),
+        ("sequence_length", "32", "sequence_length must be a whole number; got '32'"),
+        ("sequence_length", 0, "sequence_length must be a whole number from 3; got 0"),
+    ],
+)
+def test_numbers_that_do_not_fit(backbone, name, value, message):
+    given = {"num_classes": 2, name: value}
+    with pytest.raises(InputError, match=message):
+        kr.RobertaTextClassifier.from_preset("p", **given)
+    if name != "sequence_length":  # the preprocessor's
+        with pytest.raises(InputError, match=message):
+            kr.RobertaTextClassifier(backbone, **given)

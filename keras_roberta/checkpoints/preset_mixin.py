@@ -56,6 +56,9 @@ class PresetMixin:
     def save(self, filepath, *args, **kwargs):
         return super().save(expanded(filepath), *args, **kwargs)
 
+    def export(self, filepath, *args, **kwargs):
+        return super().export(expanded(filepath), *args, **kwargs)
+
     def save_weights(self, filepath, *args, **kwargs):
         return super().save_weights(expanded(filepath), *args, **kwargs)
 

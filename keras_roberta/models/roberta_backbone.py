@@ -10,7 +10,7 @@ import keras_hub
 from keras import ops
 
 from keras_roberta.checkpoints.formats import open_checkpoint
-from keras_roberta.checkpoints.preset_mixin import PresetMixin
+from keras_roberta.checkpoints.preset_mixin import PresetMixin, expanded
 from keras_roberta.checkpoints.protocol import logger
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
@@ -213,6 +213,12 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
         for layer in inner_layers(self):
             if getattr(layer, "lora_enabled", False) and getattr(layer, "bias", None) is not None:
                 layer.bias.trainable = False
+
+    def save_lora_weights(self, filepath):
+        super().save_lora_weights(expanded(filepath))
+
+    def load_lora_weights(self, filepath):
+        super().load_lora_weights(expanded(filepath))
 
     def weights_by_name(self) -> dict[str, keras.Variable]:
         """Every weight by the name that the checkpoint formats use for it.

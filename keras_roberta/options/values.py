@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 import os
 import types
@@ -80,6 +81,8 @@ def _read_integer(value):
 def _read_number(value):
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError
+    if value in (math.inf, -math.inf):
+        raise ValueError
     return int(value) if isinstance(value, numbers.Integral) else float(value)
 
 
@@ -145,6 +148,8 @@ def _check_bounds(name, value, bounds):
         wanted = f"between {low} and {high}"
     elif low is not None:
         wanted = f"a whole number from {low}" if isinstance(low, int) and low else f"at least {low}"
+    elif above is not None and below is not None:
+        wanted = f"between {above} and {below}"
     elif above is not None:
         wanted = "positive" if above == 0 else f"above {above}"
     else:

@@ -14,8 +14,8 @@ from keras_roberta.data.examples.named_columns import named_columns
 from keras_roberta.data.examples.streams import is_stream, open_stream
 from keras_roberta.data.examples.text_forms import holds_strings
 from keras_roberta.errors import InputError
-from keras_roberta.tasks.fit_arguments import check_numbers
 from keras_roberta.tasks.multi_worker_fit import MultiWorkerFit
+from keras_roberta.tasks.number_arguments import check_numbers
 from keras_roberta.training.keras_internals import (
     inner_optimizer,
     is_validation_in_fit,

@@ -13,6 +13,7 @@ from keras_roberta.models.roberta_backbone import (
     check_preprocessor,
     check_tokenizer,
 )
+from keras_roberta.tasks.number_arguments import check_numbers
 from keras_roberta.unknown_arguments import refuse_unknown
 
 _OF_KERAS = ("name", "trainable", "compile")  # every task's
@@ -24,6 +25,7 @@ class TaskFromPreset(PresetMixin):
     def __new__(cls, *args, **kwargs):
         # Before the constructor misses what is misspelt; Keras would pass over it.
         refuse_unknown(cls.__name__, kwargs, {*_constructor_arguments(cls), *_OF_KERAS})
+        check_numbers(**kwargs)
         return super().__new__(cls)
 
     def __init__(self, *args, **kwargs):
@@ -99,6 +101,7 @@ class TaskFromPreset(PresetMixin):
         of_preprocessor = cls.preprocessor_cls.settings
         known = {*own, *of_preprocessor, *OF_BACKBONE, *_OF_KERAS}
         refuse_unknown(f"{cls.__name__}.from_preset", kwargs, known)
+        check_numbers(**kwargs)
         if kwargs.get("preprocessor") is not None:
             twice = next((name for name in of_preprocessor if name in kwargs), None)
             if twice:

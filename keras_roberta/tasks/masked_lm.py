@@ -16,7 +16,7 @@ from keras_roberta.models.roberta_backbone import RobertaBackbone, layer_weights
 from keras_roberta.schemas import MaskedTokens
 from keras_roberta.schemas.masked_tokens import NOTHING
 from keras_roberta.tasks.exported_head import ExportedHead
-from keras_roberta.tasks.fit_arguments import check_numbers
+from keras_roberta.tasks.number_arguments import check_numbers
 from keras_roberta.tasks.task import RobertaTask
 
 _ROWS_AT_ONCE = 32  # of logits (masks, vocabulary_size) in memory

@@ -8,6 +8,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.schemas import OneLabel
 from keras_roberta.tasks.class_losses import class_targets, takes_class_numbers
+from keras_roberta.tasks.number_arguments import check_numbers
 from keras_roberta.tasks.registry import task_class_of
 from keras_roberta.tasks.sequence_task import (
     RobertaSequenceTask,
@@ -72,6 +73,7 @@ class RobertaTextClassifier(RobertaSequenceTask):
     ):
         labels = getattr(preprocessor, "labels", None)
         num_classes = len(labels or ()) if num_classes is None else num_classes
+        check_numbers(num_classes=num_classes)
         if num_classes < 2:
             raise InputError(
                 f"num_classes must be at least 2; got {num_classes}; RobertaTextRegressor has one"

@@ -33,6 +33,7 @@ from keras_roberta.tokenizers.spelling import bytes_of_ids
 from keras_roberta.tokenizers.texts import as_batch, without_surrogates
 from keras_roberta.tokenizers.tokenizer_files import TokenizerFiles, find_tokenizer_files
 from keras_roberta.tokenizers.vocabulary_files import read_vocabulary
+from keras_roberta.unknown_arguments import named_arguments
 
 logger = logging.getLogger("keras_roberta")
 
@@ -108,6 +109,7 @@ class RobertaTokenizer(HostTokenizer):
         self._base, self._merges, self.add_prefix_space = base, merges, add_prefix_space
 
     @classmethod
+    @named_arguments
     def from_preset(cls, src: str | Path) -> RobertaTokenizer:
         """Reads the tokenizer of a checkpoint.
 

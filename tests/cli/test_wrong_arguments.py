@@ -139,6 +139,8 @@ CASES = [
     ("launch", {"--workers": "0"}, "'--workers'"),
     ("finetune", {"--epochs": "2.5"}, "--epochs must be a whole number; got '2.5'"),
     ("finetune", {"--learning-rate": "nan"}, "--learning-rate must be positive; got nan"),
+    ("pretrain", {"--hours": "inf"}, "--hours must be a number; got inf"),
+    ("evaluate", {"--threshold": "1.5"}, "--threshold must be between 0 and 1; got 1.5"),
     ("export", {"--sequence-lengths": "32,x"}, "--sequence-lengths '32,x'"),
     ("export", {"--sequence-lengths": "4000"}, "--sequence-lengths: 4000 is outside 3..32"),
     # What belongs together, or not.

@@ -1,4 +1,4 @@
-"""The numbers that `fit`, `evaluate` and `predict` are called with."""
+"""The numbers that tasks are made with, and `fit`, `evaluate` and `predict` called."""
 
 from typing import Any
 
@@ -7,6 +7,8 @@ from keras_roberta.options.values import checked
 
 _COUNT, _START = Option("", at_least=1), Option("", at_least=0)
 _ARGUMENTS = {
+    **dict.fromkeys(("num_classes", "hidden_dim"), (int | None, _COUNT)),
+    "sequence_length": (int | None, Option("", at_least=3)),
     **dict.fromkeys(("batch_size", "steps_per_epoch", "steps"), (int | None, _COUNT)),
     **dict.fromkeys(("validation_steps", "validation_batch_size"), (int | None, _COUNT)),
     "epochs": (int, _COUNT),
