@@ -1,5 +1,6 @@
 """Checkpoints of Hugging Face's Transformers: read as downloaded, and written."""
 
+import contextlib
 import functools
 import json
 import os
@@ -139,6 +140,15 @@ def classifier_dropout(config: Mapping) -> float | None:
     return rate
 
 
+@contextlib.contextmanager
+def _naming(directory):
+    """Puts the checkpoint in front of what is wrong with it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{directory}: {error}") from None
+
+
 class HuggingFaceCheckpoint(Checkpoint):
     """`config.json`, weights and tokenizer, as downloaded.
 
@@ -150,10 +160,8 @@ class HuggingFaceCheckpoint(Checkpoint):
     def __init__(self, format: "HuggingFaceFormat", directory: pathlib.Path):
         self.format, self.directory = format, directory
         self._values = read_config(directory)
-        try:
+        with _naming(directory):
             self.config = RobertaConfig.from_hugging_face(self._values)
-        except InputError as error:
-            raise InputError(f"{directory}: {error}") from None
         if self.config.tie_word_embeddings and self._has_own_output_matrix():
             self.config = self.config.replace(tie_word_embeddings=False)
             logger.warning(
@@ -167,10 +175,8 @@ class HuggingFaceCheckpoint(Checkpoint):
     def tensors(self):
         """The state dict, each array read when asked for."""
         tensors = open_state_dict(self.directory)
-        try:
+        with _naming(self.directory):
             return unwrapped(tensors)
-        except InputError as error:
-            raise InputError(f"{self.directory}: {error}") from None
 
     def _has_own_output_matrix(self):
         try:
@@ -183,7 +189,10 @@ class HuggingFaceCheckpoint(Checkpoint):
         return head_and_pooler(self.tensors)[0]
 
     def load_backbone_weights(self, backbone):
-        assign_weights(backbone.weights_by_name(), load_encoder_weights(self.tensors, self.config))
+        tensors = self.tensors
+        with _naming(self.directory):
+            arrays = load_encoder_weights(tensors, self.config)
+            assign_weights(backbone.weights_by_name(), arrays)
 
     @property
     def head_name(self):
@@ -196,18 +205,23 @@ class HuggingFaceCheckpoint(Checkpoint):
         return f"{name} ({problem_type})" if problem_type else name
 
     def preprocessor_settings(self):
-        return {"labels": label_names(self._values)}
+        with _naming(self.directory):
+            return {"labels": label_names(self._values)}
 
     def task_settings(self, cls):
         head = cls.hugging_face
         if head is None or not self._has(head):
             return None
-        arrays = zeros_of_head(self.tensors, head, self.config)
-        return cls.settings_from_hugging_face(arrays, self._values)
+        tensors = self.tensors
+        with _naming(self.directory):
+            arrays = zeros_of_head(tensors, head, self.config)
+            return cls.settings_from_hugging_face(arrays, self._values)
 
     def load_head(self, task):
-        arrays = load_head(self.tensors, task.hugging_face, self.config)
-        assign_weights(task.head_weights_by_name(), arrays)
+        tensors = self.tensors
+        with _naming(self.directory):
+            arrays = load_head(tensors, task.hugging_face, self.config)
+            assign_weights(task.head_weights_by_name(), arrays)
 
     def heads_unread_by(self, cls):
         read = cls.hugging_face.tensor_names() if cls is not None else set()
@@ -283,7 +297,8 @@ class HuggingFaceCheckpoint(Checkpoint):
         source = head.weights()[-1].sources[0]
         shape = self.tensors.shape(source) if source in self.tensors else ()
         outputs = shape[0] if shape else None  # `load_head` names what is missing
-        named = len(_id2label(self._values))
+        with _naming(self.directory):
+            named = len(_id2label(self._values))
         if named and outputs is not None and named != outputs:
             raise InputError(
                 f"{self.directory}: config.json names {named} labels, but {source} has {outputs}"

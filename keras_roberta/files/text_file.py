@@ -50,7 +50,8 @@ def lines_of_bytes(data: bytes, name: str, *, errors: str = "strict") -> list[st
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise InputError(f"{name}, line {line}: not UTF-8; convert the file to UTF-8") from None
-    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    # Files that were joined have a mark at the beginning of each.
+    lines = [line.removesuffix("\r").removeprefix("\ufeff") for line in text.split("\n")]
     if not lines[-1]:
         lines.pop()
     if not lines:

@@ -213,6 +213,23 @@ def test_weights_of_another_kind_alone(tmp_path, name, says):
         kr.RobertaBackbone.from_preset(source)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        dict(vocab_size=12),
+        dict(num_hidden_layers=9),
+        dict(num_hidden_layers=1),
+        dict(classifier_dropout=2),
+        dict(id2label={"1": "a"}),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_names_the_checkpoint(tmp_path, changes):
+    source = copied("classifier", tmp_path / "hf", **changes)
+    with pytest.raises(InputError, match=r"^\S*/hf: (?!.*/hf)"):
+        kr.RobertaTextClassifier.from_preset(source, preprocessor=None)
+
+
 # === The output matrix ===
 
 

@@ -52,7 +52,7 @@ def sources(tmp_path):
         "a.tsv": "text\na\nb c\n",
         "a.csv": "text\na\nb c\n",
         "a.jsonl": '{"text": "a"}\n{"text": "b c"}\n',
-        "a.txt": "\ufeffa\r\nb c\r\n",
+        "a.txt": "\ufeffa\r\n\ufeffb c\r\n",
     }
     yield ["a", "b c"], None
     for name, content in contents.items():
