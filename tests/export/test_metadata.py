@@ -125,7 +125,10 @@ OF_FORMAT_2 = {
                 **{"task": "RobertaMaskedLM", "num_classes": None, "labels": []},
                 **{"mask_token_id": 4, "top_k": 3, "max_masks": 2},
             },
-            {"name": "masked-tokens", "mask_token_id": 4, "top_k": 3, "max_masks": 2},
+            {
+                **{"name": "masked-tokens", "mask_token_id": 4, "mask_token": "<mask>"},
+                **{"top_k": 3, "max_masks": 2},
+            },
         ),
     ],
 )

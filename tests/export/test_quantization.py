@@ -316,7 +316,7 @@ def test_operations_bear_the_names_of_their_layers(exported):
     # All but the outputs of the signature, which the converter numbers, belong to a layer.
     nameless = [n for n in names if not re.match("embeddings/|encoder/block_|head/|attention_b", n)]
     assert all(re.match("StatefulPartitionedCall", name) for name in nameless), nameless
-    for part in ("attention/scores", "attention_layer_norm", "gelu", "output_layer_norm"):
+    for part in ("attention/scores", "attention_layer_norm", "activation", "output_layer_norm"):
         assert any(name.startswith(f"encoder/block_1/{part}/") for name in names), part
 
 

@@ -46,7 +46,10 @@ def test_padding_may_stand_anywhere(saved_model, classifier):
 
 def test_batches_are_padded_to_the_longest_only(classifier, tokenizer):
     module = ServingModule(classifier)
-    module.answer = lambda token_ids, padding_mask: {"mask": padding_mask}
+    module.answer = lambda token_ids, padding_mask: {
+        "mask": padding_mask,
+        "label": padding_mask[:, 0],
+    }
     for texts in (["a gem", "a"], ["a gem", "the film is a mess", "a " * 400]):
         padding_mask = module.serve_text(tf.constant(texts))["mask"].numpy()
         assert padding_mask.sum(axis=1).tolist() == [
