@@ -163,15 +163,16 @@ class TaskFromPreset(PresetMixin):
 
 
 def _constructor_arguments(cls):
-    """The names that a task's constructor takes; of one with `**kwargs` those of its bases too, up
-    to the first task of this library, which hands the rest to Keras."""
+    """The names that a task's constructor takes; of one with `**kwargs` those of its bases too,
+    but for Keras's."""
     names = set()
     for base in cls.__mro__:
+        if base.__module__.partition(".")[0] in ("keras", "keras_hub"):
+            break
         if "__init__" not in vars(base):
             continue
         parameters = inspect.signature(base.__init__).parameters.values()
         names |= {p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
-        passes_on = any(p.kind is p.VAR_KEYWORD for p in parameters)
-        if not passes_on or base.__module__.startswith("keras_roberta."):
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
     return names - {"self"}
