@@ -98,7 +98,7 @@ def _read_lines(path: Path) -> list[str]:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: missing; it belongs to the files beside it") from None
     except UnicodeDecodeError:

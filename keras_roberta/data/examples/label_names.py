@@ -176,9 +176,15 @@ def shortened(names: Iterable[str]) -> str:
 
 def checked_names(names, num_classes: int | None) -> tuple[str, ...] | None:
     """Names as a tuple of distinct strings, as many as there are classes; None for none."""
+    if names is None:
+        return None
+    if isinstance(names, (str, bytes, dict, set)) or not hasattr(names, "__iter__"):
+        raise InputError(
+            f"labels: give a list of names, in the order of the classes' numbers; got {names!r:.60}"
+        )
+    names = tuple(map(str, names))
     if not names:
         return None
-    names = tuple(str(name) for name in names)
     if num_classes is not None and len(names) != num_classes:
         raise InputError(f"num_classes is {num_classes}, but {len(names)} labels are named")
     if len(set(names)) < len(names):

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_roberta.checkpoints.formats import open_checkpoint
-from keras_roberta.data.examples.label_names import class_numbers, flat_labels
+from keras_roberta.data.examples.label_names import checked_names, class_numbers, flat_labels
 from keras_roberta.data.examples.preprocess_in_graph import (
     features_in_graph,
     is_in_graph,
@@ -16,6 +16,8 @@ from keras_roberta.data.examples.preprocess_in_graph import (
 )
 from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.errors import InputError
+from keras_roberta.options.option import Option
+from keras_roberta.options.values import checked
 from keras_roberta.tokenizers import open_tokenizer
 from keras_roberta.unknown_arguments import refuse_unknown
 
@@ -37,6 +39,7 @@ def _is_one_text(x):
     return isinstance(x, (str, bytes)) or getattr(x, "shape", None) == ()
 
 
+_SEQUENCE_LENGTH = Option("", at_least=3)
 _OF_KERAS = ("name", "trainable", "dtype")  # every layer's
 
 
@@ -69,10 +72,8 @@ class RobertaPreprocessor(keras.layers.Layer):
         super().__init__(**{"trainable": False, **kwargs})
         self.built = True  # it has no weights; Keras's `quantize` asks
         self.tokenizer = tokenizer
-        self.sequence_length = int(sequence_length)
-        if self.sequence_length < 3:
-            raise InputError(f"sequence_length must be at least 3; got {sequence_length}")
-        self.labels = tuple(str(label) for label in labels) if labels else None
+        self.sequence_length = checked("sequence_length", int, _SEQUENCE_LENGTH, sequence_length)
+        self.labels = checked_names(labels, None)
 
     @classmethod
     def from_preset(cls, preset: str | os.PathLike, **kwargs: Any) -> Self:

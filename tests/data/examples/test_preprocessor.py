@@ -110,3 +110,17 @@ def test_what_does_not_fit(preprocessor, tokenizer):
         list(odd.map(preprocessor))
     with pytest.raises(InputError, match="row 1: label 'odd' is none of bad, good"):
         preprocessor(["a", "b"], ["bad", "odd"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        *[({"sequence_length": n}, "_length must be a whole") for n in (16.5, "16", 2, None)],
+        *[({"labels": names}, "labels: give a list of names") for names in ("yes", 2, {0: "no"})],
+        ({"labels": ["no", "no"]}, "labels: 'no' is named twice"),
+    ],
+)  # fmt: skip
+def test_settings_that_do_not_fit(tokenizer, arguments, message):
+    with pytest.raises(InputError, match=message):
+        kr.RobertaPreprocessor(tokenizer, **arguments)
+    assert kr.RobertaPreprocessor(tokenizer, labels=np.array(["no", "yes"])).labels == ("no", "yes")
