@@ -85,6 +85,11 @@ class OneLabel(Schema):
         return array.astype("float32")
 
     def class_factors(self, weights):
+        if not hasattr(weights, "items"):
+            raise InputError(
+                f"class_weight: give a dict of factors by name or number of the class; got "
+                f"{weights!r:.40}"
+            )
         factors = np.ones(self.num_classes, "float32")
         for label, factor in weights.items():
             try:

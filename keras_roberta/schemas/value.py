@@ -35,7 +35,9 @@ class Value(Schema):
         for row, value in enumerate(values):
             if isinstance(value, list) and len(value) == 1:  # a column of a matrix
                 values[row] = value = value[0]
-            if isinstance(value, str) or not np.isfinite(_number(value)):
+            with np.errstate(over="ignore"):
+                number = _number(value)
+            if isinstance(value, str) or not np.isfinite(number):
                 raise LabelError(row, f"a regression learns finite numbers; got {value!r}")
         return np.array(values, "float32")
 
@@ -72,6 +74,6 @@ class Value(Schema):
 
 def _number(value):
     try:
-        return float(value)
+        return np.float32(float(value))  # as it is learnt
     except (TypeError, ValueError, OverflowError):
         return np.nan

@@ -1,5 +1,6 @@
 """What Keras's losses of classes expect: numbers or probabilities as targets, logits as outputs."""
 
+import logging
 from typing import Any
 
 import keras
@@ -7,35 +8,59 @@ import numpy as np
 
 from keras_roberta.errors import InputError
 
+logger = logging.getLogger("keras_roberta")
+
 _OF_NUMBERS = ("sparse", "generalizedcrossentropy")
 
 
 def on_logits(loss: Any) -> Any:
-    """A loss by Keras's name that reads the outputs as logits, where it can; any other as it is.
+    """A loss by Keras's name, or Keras's function of it, that reads the outputs as logits, where it
+    can; any other as it is. Also one in a list or dict.
 
     Keras's names stand for losses that read probabilities.
     """
-    if not isinstance(loss, str):
+    if isinstance(loss, (list, tuple, dict)):
+        return keras.tree.map_structure(on_logits, loss)
+    if isinstance(loss, keras.losses.Loss):
         return loss
-    cls = _classes_by_name().get(_plain(loss))
+    cls = _classes_by_name().get(_keras_name(loss))
     if cls is None or "from_logits" not in cls.__init__.__code__.co_varnames:
         return loss
     return cls(from_logits=True)
 
 
+def warn_of_misread_outputs(loss: Any, outputs_are_logits: bool) -> None:
+    """A warning if one of Keras's losses takes logits for probabilities, or the other way round."""
+    for one in keras.tree.flatten(loss):
+        if isinstance(one, keras.losses.Loss) and is_of_keras(one):
+            reads_logits = one.get_config().get("from_logits", outputs_are_logits)
+            if bool(reads_logits) != outputs_are_logits:
+                logger.warning(
+                    "%s(from_logits=%s) reads the task's outputs as %s, but they are %s; give it "
+                    "from_logits=%s",
+                    type(one).__name__,
+                    reads_logits,
+                    *(("logits", "probabilities") if reads_logits else ("probabilities", "logits")),
+                    outputs_are_logits,
+                )
+
+
+def is_cross_entropy(loss: Any) -> bool:
+    """Whether it is Keras's name for the cross-entropy that fits the labels."""
+    return isinstance(loss, str) and loss.lower() in ("crossentropy", "ce")
+
+
+def is_of_keras(loss: Any) -> bool:
+    """Whether Keras knows what a loss takes, rather than its author."""
+    return _keras_name(loss) in _classes_by_name()
+
+
 def takes_class_numbers(loss: Any) -> bool | None:
     """Whether a loss takes one class number a row; False for one probability a class, None for a
     loss that is not Keras's own."""
-    if isinstance(loss, str):
-        name = _plain(loss)
-    else:
-        named = loss if hasattr(loss, "__name__") else type(loss)
-        name = _plain(named.__name__)
-        if not named.__module__.startswith("keras."):
-            return None
-    if name not in _classes_by_name():
-        return None
-    return any(part in name for part in _OF_NUMBERS)
+    if isinstance(loss, (list, tuple, dict)) and len(loss) == 1:
+        (loss,) = keras.tree.flatten(loss)
+    return any(part in _keras_name(loss) for part in _OF_NUMBERS) if is_of_keras(loss) else None
 
 
 def class_targets(loss: Any, targets: np.ndarray, num_classes: int) -> np.ndarray:
@@ -55,6 +80,17 @@ def class_targets(loss: Any, targets: np.ndarray, num_classes: int) -> np.ndarra
             "compile(loss='categorical_crossentropy')"
         )
     return targets
+
+
+def _keras_name(loss):
+    """The name of a loss without underscores; None where it is not Keras's."""
+    if isinstance(loss, str):
+        try:
+            loss = keras.losses.get(loss)
+        except ValueError:
+            return None
+    named = loss if hasattr(loss, "__name__") else type(loss)
+    return _plain(named.__name__) if named.__module__.startswith("keras.") else None
 
 
 def _classes_by_name():

@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from keras_roberta.data.examples.examples import checked_weights
 from keras_roberta.data.examples.labelled_forms import with_labels
 from keras_roberta.data.examples.named_columns import named_columns
 from keras_roberta.data.examples.streams import is_stream, open_stream
 from keras_roberta.data.examples.text_forms import holds_strings
 from keras_roberta.errors import InputError
+from keras_roberta.tasks.class_losses import is_of_keras
 from keras_roberta.tasks.multi_worker_fit import MultiWorkerFit
 from keras_roberta.tasks.number_arguments import check_numbers
 from keras_roberta.training.keras_internals import (
@@ -129,15 +131,18 @@ class FitOnTexts(MultiWorkerFit):
             )
         factors = self._class_factors(class_weight)
         seed = self._workers.number_of_chief(np.random.randint(2**31))
+        splits = validation_split and validation_data is None
         data, x, y, sample_weight = self._read(
             *(x, y, sample_weight, batch_size),
-            class_factors=factors,
+            class_factors=None if splits else factors,  # the part to validate with is not weighed
             seed=seed if shuffle else None,
         )
-        if validation_split and validation_data is None:
+        if splits:
             if data is not None:
                 data, validation_data = data.split(validation_split)
                 validation_data = self._prepared(data=validation_data)
+                if factors is not None:
+                    data.weigh_classes(factors)
             else:
                 (x, y, sample_weight), validation_data = _split(
                     x, y, sample_weight, validation_split
@@ -168,7 +173,7 @@ class FitOnTexts(MultiWorkerFit):
         if not self.optimizer.built:  # inside the step it would be traced twice
             with self._workers.scope():
                 self.optimizer.build(self.trainable_variables)
-        with _errors_of(data):
+        with _errors_of(data), _told_of_skipped_steps(self.optimizer):
             return keras.Model.fit(
                 self,
                 x,
@@ -279,6 +284,8 @@ class FitOnTexts(MultiWorkerFit):
         batch = self._single_batch(x, y, sample_weight, factors)
         if class_weight is not None and (factors is None or not self._takes_as_texts(x)):
             kwargs["class_weight"] = _by_number(class_weight, factors)
+            x, y, sample_weight = batch
+            batch = x, keras.ops.convert_to_numpy(y), sample_weight  # which Keras asks for here
         return keras.Model.train_on_batch(self, *batch, **kwargs)
 
     def test_on_batch(self, x, y=None, sample_weight=None, **kwargs):
@@ -304,6 +311,8 @@ class FitOnTexts(MultiWorkerFit):
             x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(
                 self._one_batch(self._examples(class_factors, x, y, sample_weight))
             )
+        elif isinstance(x, Mapping) and y is not None:
+            x, y, sample_weight = self._of_tokenised(x, y, sample_weight)
         return _as_tensors(x), _as_tensors(y), _as_tensors(sample_weight)
 
     @staticmethod
@@ -347,8 +356,7 @@ class FitOnTexts(MultiWorkerFit):
                 x, y, sample_weight = _labelled(x, sample_weight)
             takes = self._takes_as_texts(x)
         if not takes:
-            x, y = self._of_tokenised(x, y, batch_size or 32, labelled)
-            return Inputs(None, x, y, sample_weight)
+            return Inputs(None, *self._of_tokenised(x, y, sample_weight, batch_size, labelled))
         # tf.data; here, since it is slow to import and not every use of a model needs it.
         from keras_roberta.data.examples.batches import example_batches
 
@@ -368,19 +376,24 @@ class FitOnTexts(MultiWorkerFit):
             )
         )
 
-    def _of_tokenised(self, x, y, batch_size, labelled):
-        """Token ids and labels as Keras takes them."""
+    def _of_tokenised(self, x, y, sample_weight, batch_size=None, labelled=True):
+        """Token ids, labels and weights as Keras takes them."""
+        if isinstance(x, Mapping):
+            x = {name: _as_array(name, values) for name, values in x.items()}
         if labelled and y is None and not self.learns_from_labels:
             # The task makes its targets of the ids.
             if isinstance(x, Mapping):
                 import tensorflow as tf
 
-                x = tf.data.Dataset.from_tensor_slices(dict(x)).batch(batch_size)
+                x = tf.data.Dataset.from_tensor_slices(x).batch(batch_size or 32)
             if isinstance(getattr(x, "element_spec", None), Mapping):
                 x = self.prepare_batches(x)
-        elif y is not None and self.schema_cls is not None and holds_strings(y):
-            y = self.check_targets(y)
-        return x, y
+        elif self.schema_cls is not None and self.learns_from_labels:
+            # A loss of one's own may take what it likes.
+            if y is not None and (holds_strings(y) or is_of_keras(self.loss)):
+                y = self.check_targets(y)
+            sample_weight = None if sample_weight is None else checked_weights(sample_weight)
+        return x, y, sample_weight
 
     def _takes_as_texts(self, x):
         """Whether `x`, in memory, is for `make_examples`."""
@@ -402,7 +415,7 @@ class FitOnTexts(MultiWorkerFit):
                 "there are no labels: give them as y, as (texts, labels) or in a column 'label'"
             )
         if class_factors is not None:
-            examples.weigh_classes(class_factors)
+            examples = examples.weighed(class_factors)
         return examples
 
     @property
@@ -521,6 +534,36 @@ def _errors_of(data):
     if hasattr(data, "errors_of_inputs"):
         return data.errors_of_inputs()
     return contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def _told_of_skipped_steps(optimizer):
+    """A warning after training if there were steps without a finite gradient."""
+
+    def counted():
+        numbers = (getattr(inner_optimizer(optimizer), "skipped_steps", 0), optimizer.iterations)
+        return np.array([int(keras.ops.convert_to_numpy(number)) for number in numbers])
+
+    before = counted()
+    yield
+    skipped, steps = counted() - before
+    if skipped:
+        logger.warning(
+            "%d of %d steps changed nothing, since their gradients were not finite; look for NaN "
+            "in labels and weights, or lower the learning rate",
+            skipped,
+            steps,
+        )
+
+
+def _as_array(name, values):
+    """A feature that is given as lists as an array."""
+    if not isinstance(values, (list, tuple)):
+        return values
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise InputError(f"{name}: the rows differ in length; pad them") from None
 
 
 def _split(x, y, sample_weight, fraction):

@@ -5,6 +5,8 @@ import tensorflow as tf
 
 from keras_roberta.errors import InputError
 from keras_roberta.schemas import ManyLabels
+from keras_roberta.tasks.class_losses import is_cross_entropy
+from keras_roberta.tasks.number_arguments import check_numbers
 from keras_roberta.tasks.output_activation import activation_name
 from keras_roberta.tasks.sequence_task import (
     RobertaSequenceTask,
@@ -54,6 +56,7 @@ class RobertaMultiLabelClassifier(RobertaSequenceTask):
         hidden_dim=None,
         **kwargs,
     ):
+        check_numbers(num_classes=num_classes)
         labels = getattr(preprocessor, "labels", None)
         num_classes = num_classes or len(labels or ())
         if num_classes < 1:
@@ -95,6 +98,20 @@ class RobertaMultiLabelClassifier(RobertaSequenceTask):
     def default_metrics(self):
         threshold = 0.0 if self.outputs_are_logits else 0.5
         return [keras.metrics.BinaryAccuracy(name="accuracy", threshold=threshold)]
+
+    def compile(self, optimizer="auto", loss="auto", *, metrics="auto", **kwargs):
+        """As `RobertaTask.compile`.
+
+        Keras's "accuracy" counts each yes and no, by what the outputs are.
+        """
+        if isinstance(metrics, (list, tuple)):
+            metrics = [self._metric(metric) for metric in metrics]
+        loss = "auto" if is_cross_entropy(loss) else loss
+        super().compile(optimizer, loss, metrics=metrics, **kwargs)
+
+    def _metric(self, metric):
+        is_accuracy = isinstance(metric, str) and metric in ("acc", "accuracy", "binary_accuracy")
+        return self.default_metrics()[0] if is_accuracy else metric
 
     def exported_head(self):
         return ManyLabelsHead(self.schema)

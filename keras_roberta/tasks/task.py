@@ -1,5 +1,6 @@
 """The declaration of a task: what each says of itself."""
 
+import inspect
 from collections.abc import Mapping
 
 import keras
@@ -9,12 +10,13 @@ from keras_roberta.data.examples.preprocessor import RobertaPreprocessor
 from keras_roberta.errors import InputError
 from keras_roberta.models.resized_vocabulary import copy_weights
 from keras_roberta.models.token_inputs import TokenInputs
-from keras_roberta.tasks.class_losses import on_logits
+from keras_roberta.tasks.class_losses import on_logits, warn_of_misread_outputs
 from keras_roberta.tasks.fit_on_texts import FitOnTexts
 from keras_roberta.tasks.from_preset import TaskFromPreset
 from keras_roberta.training.keras_internals import inner_layers, settle_quantized_policies
 from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
 from keras_roberta.training.step.composed_train_step import ComposedTrainStep
+from keras_roberta.unknown_arguments import refuse_unknown
 
 
 class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset, TokenInputs):
@@ -138,6 +140,8 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset, TokenInputs):
         Raises:
             InputError: the task has no labels to give scores of.
         """
+        known = inspect.signature(self.named_outputs).parameters
+        refuse_unknown("answers", options, [*known, "all_scores"])
         outputs = self.named_outputs(x, batch_size, **options)
         self.schema.check_answered(x, outputs)
         answers = self.schema.answers(outputs)
@@ -154,8 +158,9 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset, TokenInputs):
         Args:
             optimizer: "auto" for `training.optimizer.finetuning_optimizer()`, whose schedule `fit`
                 spreads over its own number of steps; or any Keras optimizer.
-            loss, metrics: "auto" for the task's own. A loss by Keras's name reads the outputs as
-                the logits that they are.
+            loss, metrics: "auto" for the task's own. A loss by Keras's name, or Keras's function,
+                reads the outputs as the logits that they are; of a loss object that reads them
+                otherwise there is a warning.
             jit_compile, loss_transforms, gradient_transforms, gradient_accumulation_steps: the
                 parts of the step; see `ComposedTrainStep.compile`.
         """
@@ -165,6 +170,7 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset, TokenInputs):
             loss = self.default_loss()
         if self.outputs_are_logits:
             loss = on_logits(loss)
+        warn_of_misread_outputs(loss, self.outputs_are_logits)
         if isinstance(metrics, str) and metrics == "auto":
             metrics = self.default_metrics()
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)

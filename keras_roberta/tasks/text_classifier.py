@@ -7,7 +7,11 @@ from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.errors import InputError
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.schemas import OneLabel
-from keras_roberta.tasks.class_losses import class_targets, takes_class_numbers
+from keras_roberta.tasks.class_losses import (
+    class_targets,
+    is_cross_entropy,
+    takes_class_numbers,
+)
 from keras_roberta.tasks.number_arguments import check_numbers
 from keras_roberta.tasks.registry import task_class_of
 from keras_roberta.tasks.sequence_task import (
@@ -114,6 +118,7 @@ class RobertaTextClassifier(RobertaSequenceTask):
         """
         if isinstance(metrics, str) and metrics == "auto" and takes_class_numbers(loss) is False:
             metrics = [keras.metrics.CategoricalAccuracy(name="accuracy")]
+        loss = "auto" if is_cross_entropy(loss) else loss
         super().compile(optimizer, loss, metrics=metrics, **kwargs)
 
     def check_targets(self, y):

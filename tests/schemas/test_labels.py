@@ -190,6 +190,7 @@ def test_labels_in_python(schema, labels, expected):
         (NAMED, ["good", "fine"], "label 'fine' is none of bad, good"),
         (NAMED, np.array([b"fine"]), "label 'fine' is none"),
         (Value(), [1.0, float("nan")], "row 1: .*finite numbers; got nan"),
+        (Value(), [1.0, 1e39], "row 1: .*finite numbers; got 1e.39"),  # of float32
         (Value(), [1.0, "2"], "row 1: .*got '2'"),
         (Value(), [1.0, None], "row 1: .*got None"),
         (Value(), [10**400], "row 0: .*finite numbers"),

@@ -37,6 +37,10 @@ GOOD = {
     "dense, numbers": ("categorical_crossentropy", NUMBERS, ONE_HOT),
     "dense, names": ("categorical_crossentropy", NAMES, ONE_HOT),
     "dense object": (keras.losses.CategoricalCrossentropy(from_logits=True), NAMES, ONE_HOT),
+    "function": (keras.losses.sparse_categorical_crossentropy, NAMES, ONE_HOT),
+    "dense function": (keras.losses.categorical_crossentropy, SOFT, SOFT),
+    "in a list": (["sparse_categorical_crossentropy"], NAMES, ONE_HOT),
+    "whatever fits": ("crossentropy", ONE_HOT, ONE_HOT),
     "smoothed": (
         keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.3), NUMBERS, SOFT,
     ),
@@ -89,12 +93,41 @@ def test_soft_marks_of_many_labels(tokenizer):
         ("kl_divergence", False),
         (keras.losses.CategoricalFocalCrossentropy(), False),
         (keras.losses.MeanSquaredError(), False),
+        ("mse", False),
+        (["sparse_categorical_crossentropy"], True),
+        ("none of Keras's", None),
         (lambda y, logits: logits, None),
         (None, None),
     ],
 )
 def test_what_a_loss_takes(loss, expected):
     assert takes_class_numbers(loss) is expected
+
+
+@pytest.mark.parametrize("activation", [None, "softmax"])
+def test_outputs_that_a_loss_misreads(classifier, caplog, activation):
+    preprocessor = classifier.preprocessor
+    task = kr.RobertaTextClassifier(
+        classifier.backbone, preprocessor=preprocessor, activation=activation
+    )
+    for from_logits in (True, False):
+        caplog.clear()
+        task.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits))
+        wrong = from_logits == (activation == "softmax")
+        assert bool(caplog.messages) == wrong
+        if wrong:
+            assert f"give it from_logits={not from_logits}" in caplog.text
+
+
+def test_accuracy_of_many_labels(tokenizer):
+    """By Keras's name; of logits, each yes and no counts."""
+    preprocessor = kr.RobertaPreprocessor(tokenizer, 24, labels=["a", "b", "c"])
+    task = kr.RobertaMultiLabelClassifier(kr.RobertaBackbone(CONFIG), preprocessor=preprocessor)
+    expected = np.mean((task.predict(TEXTS, verbose=0) > 0) == ONE_HOT)
+    for metrics in (["accuracy"], ("acc",)):
+        task.compile(loss="bce", metrics=metrics)
+        found = task.test_on_batch(TEXTS, ONE_HOT, return_dict=True)
+        assert found["accuracy"] == pytest.approx(expected)
 
 
 def test_targets_by_objective_in_single_batches():

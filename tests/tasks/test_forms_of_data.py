@@ -189,10 +189,23 @@ def test_weights_of_classes(classifier, tokenizer, seen, form):
     assert sorted(seen) == expected_rows(tokenizer, NUMBERS, both)
 
 
+def test_validation_data_is_not_weighed(classifier):
+    """As with Keras's own `class_weight`."""
+    losses = []
+    for weights in (None, {"good": 1000.0, "bad": 1000.0}):
+        classifier.compile(keras.optimizers.SGD(0.0))
+        arguments = dict(validation_split=0.5, class_weight=weights, verbose=0)
+        losses.append(classifier.fit(TEXTS, NAMES, **arguments).history)
+    assert losses[1]["val_loss"] == pytest.approx(losses[0]["val_loss"], rel=1e-5)
+    assert losses[1]["loss"][0] > 500 * losses[0]["loss"][0]
+    classifier.compile()
+
+
 @pytest.mark.parametrize(
     ("weights", "message"),
     [({"odd": 1.0}, "class_weight: label 'odd'"), ({2: 1.0}, "class_weight: label 2 is outside"),
-     ({0: "much"}, "class_weight of 0: give a number"), ({0: -1}, "give a number from 0")],
+     ({0: "much"}, "class_weight of 0: give a number"), ({0: -1}, "give a number from 0"),
+     ([0.5, 2.0], "give a dict of factors"), ("balanced", "give a dict of factors")],
 )  # fmt: skip
 def test_weights_of_no_classes(classifier, weights, message):
     with pytest.raises(InputError, match=message):
@@ -268,8 +281,19 @@ def test_token_ids_keep_their_own_forms(classifier, tokenizer):
     ids = classifier.preprocessor(TEXTS)
     expected = classifier.evaluate(TEXTS, NUMBERS, verbose=0)
     stream = ((ids, np.array(NUMBERS)) for _ in range(1))
-    for arguments in ((ids, np.array(NAMES)), ((ids, NAMES),), (stream,)):
+    lists = {name: array.tolist() for name, array in ids.items()}
+    forms = ((ids, np.array(NAMES)), ((ids, NAMES),), (stream,), (lists, NUMBERS, None, [1] * 6),
+             (ids, np.eye(2)[NUMBERS]))  # fmt: skip
+    for arguments in forms:
         np.testing.assert_allclose(classifier.evaluate(*arguments, verbose=0), expected, atol=1e-5)
+    for arguments in ((ids, NAMES), (ids, np.array(NUMBERS))):
+        found = classifier.train_on_batch(*arguments, class_weight={"good": 0, "bad": 0})
+        assert found[0] == 0
+    for labels, message in (([0, 7] * 3, "row 1: label 7 is"), ([np.nan] * 6, "row 0: .*nan")):
+        with pytest.raises(InputError, match=message):
+            classifier.fit(ids, labels)
+    with pytest.raises(InputError, match="token_ids: the rows differ in length"):
+        classifier.predict({**ids, "token_ids": [[0, 5, 2], [0, 2]] * 3})
     preprocessor = kr.RobertaMaskedLM.preprocessor_cls(tokenizer, 24)
     lm = kr.RobertaMaskedLM(classifier.backbone, preprocessor=preprocessor)
     for x in (dict(ids), dataset(dict(ids)).batch(3)):
@@ -349,6 +373,15 @@ def test_numbers_that_do_not_fit(classifier, method):
         labels = {"y": NUMBERS} if method in ("fit", "evaluate") else {}
         with pytest.raises(InputError, match=next(iter(arguments))):
             getattr(classifier, method)(TEXTS, **labels, **arguments)
+
+
+def test_steps_that_were_skipped_are_told(classifier, caplog):
+    """Where labels or weights cannot be read before training, as in a dataset of token ids."""
+    weights = np.array([np.nan] * 3 + [1] * 3)
+    data = dataset((dict(classifier.preprocessor(TEXTS)), NUMBERS, weights)).batch(3)
+    classifier.compile()
+    classifier.fit(data, verbose=0)
+    assert "1 of 2 steps changed nothing" in caplog.text
 
 
 def test_a_task_without_a_preprocessor(classifier):

@@ -75,6 +75,10 @@ class InMemoryExamples:
         self.row_mask = examples.row_mask
         self._bucket_lengths = bucket_lengths
 
+    def weigh_classes(self, factors: np.ndarray) -> None:
+        """See `Examples.weighed`."""
+        self.examples = self.examples.weighed(factors)
+
     def split(self, fraction: float) -> tuple[InMemoryExamples, InMemoryExamples]:
         """The last `fraction` apart, as Keras does.
 

@@ -110,14 +110,16 @@ class Examples:
         columns = [c for c in (self.targets, self.sample_weight) if c is not None]
         return (features, *(_taken(column, labels, length) for column in columns))
 
-    def weigh_classes(self, factors: np.ndarray) -> None:
-        """Multiplies the weights by the factors of the rows' classes.
+    def weighed(self, factors: np.ndarray) -> Examples:
+        """The same examples, whose weights are multiplied by the factors of their classes.
 
         Args:
             factors: (classes,); for probabilities as targets their mean counts.
         """
         weights = self.targets @ factors if self.targets.ndim == 2 else factors[self.targets]
-        self.sample_weight = weights if self.sample_weight is None else weights * self.sample_weight
+        if self.sample_weight is not None:
+            weights = weights * self.sample_weight
+        return dataclasses.replace(self, sample_weight=weights)
 
     def by_example(self, rows: list) -> list[list]:
         """Outputs of all rows, in their order, as one list for each example."""
