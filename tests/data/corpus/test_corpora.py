@@ -14,7 +14,6 @@ from keras_roberta.data.corpus import corpora
 from keras_roberta.data.corpus.corpora import CorpusOptions, Piece, read_documents, work_units
 from keras_roberta.errors import InputError
 
-
 # Without the time of day in it: the processes of a run must collect the same tests.
 gzipped = functools.partial(gzip.compress, mtime=0)
 
