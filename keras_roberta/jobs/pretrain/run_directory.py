@@ -75,20 +75,27 @@ class RunDirectory:
     def open(self, options: PretrainingOptions, shards: Shards, overwrite: bool = False) -> None:
         """Starts the run, or goes on with it where it is the same one.
 
-        A run that ended before its first saved state, as for want of memory, leaves nothing to go
-        on with: another takes its place.
+        A run that ended before its first saved state, as for want of memory, leaves little to go on
+        with: the same one keeps what was measured, another takes its place.
 
         Raises:
             InputError: see `check`.
         """
         self.check(options, shards, overwrite)
-        if self.can_go_on and not overwrite:
+        if self.holds_run and not overwrite and self._is_of(options, shards):
             return
         if self.holds_run:
             self._clear()
         with atomic_file(self.path / RECORD) as temporary:
             text = json.dumps(_record(options, shards), indent=2) + "\n"
             temporary.write_text(text, encoding="utf-8")
+
+    def _is_of(self, options, shards):
+        try:
+            _check_same(self.path / RECORD, _record(options, shards))
+        except InputError:
+            return False
+        return True
 
     def _clear(self):
         remove_preset(self.path)  # First: it would pass for the new run's.
