@@ -120,7 +120,8 @@ def assert_answers(runner, name, tolerance):
         outputs = runner.predict(x) if expected else {}
         for output, array in expected.items():
             found = outputs[output]
-            if name.startswith("masked_lm") and array.ndim == 3:  # where there is no mask: otherwise
+            if name.startswith("masked_lm") and array.ndim == 3:
+                # Where there is no mask they say so in another way today.
                 there = np.arange(array.shape[1]) < NUM_MASKS[:, None]
                 found, array = found[there], array[there]
             assert_close(found, array, tolerance, f"{inputs}/{output}")
