@@ -268,9 +268,11 @@ def test_the_tree_of_the_architecture():
     assert tree == rooms[::-1]
 
 
-def test_every_decision_is_listed():
+def test_every_decision_is_listed_and_has_a_number_of_its_own():
     index = " ".join(PAGES["docs/decisions/index.md"].split())
-    for path in (DOCS / "decisions").glob("0*.md"):
+    pages = sorted((DOCS / "decisions").glob("0*.md"))
+    assert [int(path.name[:3]) for path in pages] == list(range(1, len(pages) + 1))
+    for path in pages:
         assert f"[{path.read_text('utf-8').splitlines()[0][2:]}]({path.name})" in index
 
 
