@@ -345,6 +345,8 @@ class FitOnTexts(MultiWorkerFit):
         """
         of_stream = is_stream(x)
         if of_stream:
+            if labelled:  # predict is for each worker by itself
+                self._workers.check_not_a_generator(x)
             x = open_stream(x, batch_size or 32, seed=seed)
             if once_for is not False and getattr(x, "read_once", False):
                 x = x.collected(once_for)

@@ -223,7 +223,7 @@ class RobertaPretrainer(RobertaTask, keras_hub.models.Task):
             results["mlm_perplexity"] = ops.exp(results["mlm_loss"])
         return results
 
-    def prepare_batches(self, dataset, predicting=False):
+    def make_examples(self, x, y=None, sample_weight=None):
         raise InputError(
             "RobertaPretrainer takes batches of keras_roberta.data.pretraining; for raw strings "
             "take RobertaMaskedLM"

@@ -9,8 +9,7 @@ import pytest
 import tensorflow as tf
 
 import keras_roberta as kr
-from keras_roberta.layers import RobertaEncoder
-from keras_roberta.layers import encoder as encoder_module
+from keras_roberta.layers import RobertaEncoder, activations
 from keras_roberta.layers.gelu import gelu
 from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
 
@@ -65,7 +64,7 @@ def test_values_inside_a_block_are_not_kept(config, monkeypatch):
         made.append(weakref.ref(y))
         return y
 
-    monkeypatch.setattr(encoder_module, "gelu", watched)
+    monkeypatch.setattr(activations, "gelu", watched)
     for encoder, kept in zip(encoders(config), (config.num_layers, 0), strict=True):
         made.clear()
         with tf.GradientTape() as tape:

@@ -43,7 +43,7 @@ def test_preset_round_trip(config, dtype, tmp_path):
 
 def test_a_preset_that_there_is_no_room_for(config, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: types.SimpleNamespace(free=9000))
-    with pytest.raises(InputError, match="preset: cannot be written: it takes .* MB.* make room"):
+    with pytest.raises(InputError, match="preset: cannot be written .it takes .* MB.*; make room"):
         kr.RobertaBackbone(config).save_to_preset(tmp_path / "preset")
     assert list(tmp_path.iterdir()) == []
 

@@ -80,6 +80,7 @@ def test_two_starts_of_a_run_end_as_one(made, tmp_path):
     """The second comes while the first trains; then the run is what it is alone."""
     command = [sys.executable, "-m", "keras_roberta.cli", "pretrain", "--data", made / "shards"]
     command += [*small_files.SHORT_RUN, "--steps", "40", "--log-every", "3", "--save-every", "2"]
+    command += ["--evaluate-every", "30"]
     command = list(map(str, command))
     runs = []
     for out in ("two", "two", "one"):

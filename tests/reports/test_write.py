@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from keras_roberta.errors import OutputError
 from keras_roberta.reports import picture
 from keras_roberta.reports.contents import Curve, Report, Row
 from keras_roberta.reports.write import write_report
@@ -48,7 +49,7 @@ def test_both_files_or_neither(tmp_path, monkeypatch):
         raise OSError("disk is full")
 
     monkeypatch.setattr(picture, "draw", fail)
-    with pytest.raises(OSError, match="full"):
+    with pytest.raises(OutputError, match="full"):
         write_report(tmp_path, REPORT)
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
     assert (tmp_path / "report.json").read_text() == "before"

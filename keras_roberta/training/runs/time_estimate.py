@@ -1,5 +1,6 @@
 """How long a run will take, said once after its first steps."""
 
+import itertools
 from typing import Any
 
 import keras
@@ -46,17 +47,16 @@ class TimeEstimate(keras.callbacks.Callback):
 def in_words(seconds: float) -> str:
     """A time in two units at most.
 
-    >>> [in_words(s) for s in (5, 95, 3700, 200_000, 1e9)]
-    ['5 s', '2 min', '1 h 2 min', '2 d 8 h', '31 y 259 d']
+    >>> [in_words(s) for s in (5, 95, 3700, 172_799, 200_000, 1e9)]
+    ['5 s', '2 min', '1 h 2 min', '2 d', '2 d 8 h', '31 y 259 d']
     """
     if seconds < 60:
         return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
     units = (("y", 525_600), ("d", 1440), ("h", 60), ("min", 1))
-    left, parts = round(seconds / 60), []
-    for name, minutes in units:
-        count, left = divmod(left, minutes)
-        if count:
-            parts.append(f"{count} {name}")
-        elif parts:
-            break
-    return " ".join(parts[:2])
+    for (name, size), (smaller_name, smaller) in itertools.pairwise(units):
+        if minutes >= size:
+            count, rest = divmod(round(minutes / smaller), size // smaller)
+            return f"{count} {name} {rest} {smaller_name}" if rest else f"{count} {name}"

@@ -36,9 +36,9 @@ class Windows(keras.callbacks.Callback):
 
     def sums(self) -> list[float]:
         """What the metrics of this process hold of the window: their variables, on each replica."""
-        return [float(part.numpy()) for part in self._variables()]
+        return [float(part.numpy()) for part in self._metric_variables()]
 
-    def _variables(self):
+    def _metric_variables(self):
         strategy = self.model.distribute_strategy
         return [
             part
@@ -47,7 +47,7 @@ class Windows(keras.callbacks.Callback):
         ]
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        variables = self._variables()
+        variables = self._metric_variables()
         if len(variables) == len(self._sums):  # else the run goes on with other workers
             for variable, value in zip(variables, self._sums, strict=True):
                 variable.assign(value)

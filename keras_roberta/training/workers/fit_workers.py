@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -78,6 +79,13 @@ class FitWorkers:
             from keras_roberta.training.workers.multi_worker import check_divides
 
             check_divides(self._model.distribute_strategy, batch_size)
+
+    def check_not_a_generator(self, x: Any) -> None:
+        """Raises an InputError for a generator, of which workers might read different rows."""
+        if self.several and isinstance(x, Iterator):
+            raise InputError(
+                f"{type(x).__name__}: with several workers give arrays, texts or a tf.data.Dataset"
+            )
 
     def sum_over_replicas(self, value: Tensor) -> Tensor:
         """The sum of a tensor over all replicas; called by each replica within a step."""
