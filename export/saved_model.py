@@ -24,7 +24,7 @@ from keras_roberta.export.serving_warmup import write_warmup_requests
 from keras_roberta.export.task_graph import TaskGraph
 from keras_roberta.export.verify import verify
 from keras_roberta.files.atomic_write import atomic_directory
-from keras_roberta.files.output_directory import is_empty
+from keras_roberta.files.output_checks import is_empty
 from keras_roberta.tokenizers import byte_buffer
 from keras_roberta.unknown_arguments import refuse_misspelt
 

@@ -14,7 +14,7 @@ from keras_roberta.demo.finetune_and_compare import LabelledTexts, finetune_and_
 from keras_roberta.demo.library_of_docstring import library_of_docstring
 from keras_roberta.demo.short_pretraining import prepare_shards, pretrain_on_shards
 from keras_roberta.demo.stages import Stages
-from keras_roberta.files.output import hold_directory
+from keras_roberta.files.hold_output import hold_directory
 from keras_roberta.jobs.options.demo import DemoOptions
 from keras_roberta.jobs.options.finetune import FinetuneOptions
 from keras_roberta.options import OptionError

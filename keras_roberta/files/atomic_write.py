@@ -8,9 +8,9 @@ from pathlib import Path
 
 from keras_roberta.errors import OutputError
 from keras_roberta.files.durable import force_to_disk, force_tree_to_disk
+from keras_roberta.files.hold_output import hold_output
 from keras_roberta.files.locks import LOCK
 from keras_roberta.files.made_directories import made_directory
-from keras_roberta.files.output import hold_output
 from keras_roberta.files.output_errors import output_errors
 from keras_roberta.files.replacing import replace_files
 from keras_roberta.files.temporaries import is_in_temporary, temporary

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_roberta.errors import InputError
-from keras_roberta.files.output import hold_directory
+from keras_roberta.files.hold_output import hold_directory
 from keras_roberta.files.room import check_room
 from keras_roberta.jobs.finetuned_task import only_pretrained
 from keras_roberta.jobs.input_table import read_input_table

@@ -10,8 +10,8 @@ from keras_roberta.data.examples.table_files import read_table
 from keras_roberta.errors import InputError
 from keras_roberta.export.arguments import check_calibration, lengths_of_file
 from keras_roberta.export.quantization import SCHEMES
-from keras_roberta.files.output import hold_output
-from keras_roberta.files.output_directory import check_writable, is_empty
+from keras_roberta.files.hold_output import hold_output
+from keras_roberta.files.output_checks import check_writable, is_empty
 from keras_roberta.files.room import bytes_of, check_room
 from keras_roberta.jobs.finetuned_task import open_finetuned_task
 from keras_roberta.jobs.options.export import ExportOptions

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.data.examples.label_names import shortened
 from keras_roberta.data.examples.table_files import Table, read_table
-from keras_roberta.files.output import hold_directory
+from keras_roberta.files.hold_output import hold_directory
 from keras_roberta.files.room import bytes_of, check_room
 from keras_roberta.jobs.options.finetune import FinetuneOptions
 from keras_roberta.schemas import Schema

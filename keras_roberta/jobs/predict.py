@@ -7,8 +7,8 @@ from typing import Any
 
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
-from keras_roberta.files.output import hold_output
-from keras_roberta.files.output_directory import check_output_file
+from keras_roberta.files.hold_output import hold_output
+from keras_roberta.files.output_checks import check_output_file
 from keras_roberta.files.room import check_room
 from keras_roberta.jobs.input_table import read_input_table
 from keras_roberta.jobs.options.evaluate import PredictOptions

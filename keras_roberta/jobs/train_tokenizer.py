@@ -7,7 +7,7 @@ from keras_roberta.data.corpus.corpora import read_documents, work_units
 from keras_roberta.data.corpus.encoding import document_key
 from keras_roberta.data.corpus.language_sampling import language_shares
 from keras_roberta.errors import InputError
-from keras_roberta.files.output import hold_directory
+from keras_roberta.files.hold_output import hold_directory
 from keras_roberta.files.room import check_room
 from keras_roberta.jobs.options.train_tokenizer import TrainTokenizerOptions
 from keras_roberta.tokenizers import Tokenizer

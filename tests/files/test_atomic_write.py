@@ -12,7 +12,7 @@ import pytest
 
 from keras_roberta.errors import InputError, OutputError
 from keras_roberta.files.atomic_write import atomic_directory, atomic_file
-from keras_roberta.files.output import hold_output
+from keras_roberta.files.hold_output import hold_output
 from keras_roberta.files.replacing import finish_replacing
 
 OLD = {"config.json": "old", "weights": "old", "head": "old", "sub/a": "old"}

@@ -11,11 +11,11 @@ import pytest
 
 from keras_roberta.errors import InputError, OutputError
 from keras_roberta.files.atomic_write import atomic_directory, atomic_file
-from keras_roberta.files.output import hold_directory, hold_output
+from keras_roberta.files.hold_output import hold_directory, hold_output
 
 HOLDER = """
 import sys
-from keras_roberta.files.output import hold_output
+from keras_roberta.files.hold_output import hold_output
 with hold_output(sys.argv[1], make=sys.argv[2] == "make"):
     print("held", flush=True)
     sys.stdin.read()

@@ -11,7 +11,7 @@ import keras_roberta.config
 
 HOLDER = """
 import sys
-from keras_roberta.files.output import hold_output
+from keras_roberta.files.hold_output import hold_output
 with hold_output(sys.argv[1], make=bool(sys.argv[2])):
     print("held", flush=True)
     sys.stdin.read()

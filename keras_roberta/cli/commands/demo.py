@@ -8,7 +8,7 @@ from typer import Option
 from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.cli.paths import Overwrite, check_model
 from keras_roberta.cli.quiet_interpreter import start_interpreter
-from keras_roberta.files.output_directory import check_output_directory
+from keras_roberta.files.output_checks import check_output_directory
 from keras_roberta.jobs.finetune import TrainingData
 from keras_roberta.jobs.options.demo import DemoOptions
 from keras_roberta.jobs.options.finetune import FinetuneOptions

@@ -8,7 +8,7 @@ from typer import Option
 
 from keras_roberta.cli.paths import Overwrite, check_file, check_model, expand_home
 from keras_roberta.cli.workers import Strategy, is_chief, is_first_worker, strategy_of
-from keras_roberta.files.output_directory import check_output_directory
+from keras_roberta.files.output_checks import check_output_directory
 from keras_roberta.jobs.options.finetune import FinetuneOptions
 from keras_roberta.training.allocator import keep_freed_memory
 

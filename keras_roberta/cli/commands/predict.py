@@ -9,7 +9,7 @@ from typer import Argument, Option
 from keras_roberta.cli.paths import Model, check_file, check_model
 from keras_roberta.cli.quiet_interpreter import start_interpreter
 from keras_roberta.errors import InputError
-from keras_roberta.files.output_directory import check_output_file
+from keras_roberta.files.output_checks import check_output_file
 from keras_roberta.files.text_file import lines_of_bytes
 from keras_roberta.jobs.options.evaluate import PredictOptions
 from keras_roberta.jobs.prediction_formats import format_of

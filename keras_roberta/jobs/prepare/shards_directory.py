@@ -7,8 +7,8 @@ import shutil
 from keras_roberta.data.corpus.shards import MANIFEST, index_name
 from keras_roberta.errors import InputError, OutputError
 from keras_roberta.files.atomic_write import atomic_file
-from keras_roberta.files.output import hold_output
-from keras_roberta.files.output_directory import is_empty
+from keras_roberta.files.hold_output import hold_output
+from keras_roberta.files.output_checks import is_empty
 from keras_roberta.files.output_errors import output_errors
 from keras_roberta.files.temporaries import sweep
 

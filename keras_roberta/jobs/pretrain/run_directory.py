@@ -11,8 +11,8 @@ from keras_roberta.checkpoints.keras_preset import remove_preset
 from keras_roberta.data.corpus.shards import Shards
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
-from keras_roberta.files.output import hold_output
-from keras_roberta.files.output_directory import check_output_directory, check_writable
+from keras_roberta.files.hold_output import hold_output
+from keras_roberta.files.output_checks import check_output_directory, check_writable
 from keras_roberta.files.output_errors import output_errors
 from keras_roberta.jobs.pretrain.options import (
     MAY_DIFFER,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from keras_roberta.files.locks import hold, lock_beside, remove_if_left
-from keras_roberta.files.output_directory import check_output_directory
+from keras_roberta.files.output_checks import check_output_directory
 from keras_roberta.files.output_errors import output_errors
 from keras_roberta.files.replacing import finish_replacing
 from keras_roberta.files.temporaries import sweep
