@@ -1,6 +1,7 @@
 """A `.tflite` file's encoder on a GPU, by LiteRT's WebGPU accelerator, beside XNNPACK on the CPU.
 
-Needs `ai-edge-litert` and numpy alone, a Vulkan driver and its loader (libvulkan.so.1). For each
+Needs `ai-edge-litert` and numpy alone, a Vulkan driver and its loader (libvulkan.so.1). Where the
+loader finds no driver, VK_DRIVER_FILES names the driver's JSON file (nvidia_icd.json). For each
 signature `tokens_N` it gives both the same random ids, padded behind and in front, and prints the
 largest difference of any logit and the time of a call.
 
