@@ -7,6 +7,7 @@ from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.files.json_file import read_json_object
+from keras_roberta.files.replacing import files_within
 from keras_roberta.tokenizers import open_tokenizer
 
 _HINT = "is this a model's directory?"
@@ -159,5 +160,5 @@ def remove_preset(directory: pathlib.Path) -> None:
     """Removes a preset of ours from a directory; what else is there stays."""
     # The first makes a directory a preset, so that nothing takes the rest for one.
     for part in ("config.json", "metadata.json", *sorted(KerasPresetFormat.parts)):
-        for path in directory.glob(part):
+        for path in files_within(directory, part):
             path.unlink()

@@ -6,6 +6,7 @@ import fcntl
 import logging
 import os
 import socket
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ LOCK = ".lock"
 
 logger = logging.getLogger("keras_roberta")
 _held = set()  # (process, thread, output)
+_ATTEMPTS = 100
+_AS_IT_LIES = os.O_NOFOLLOW | os.O_NONBLOCK  # no link's target, no wait for a FIFO's other end
 _UNKNOWN_HERE = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
@@ -46,18 +49,15 @@ def hold(output: str | os.PathLike, *, make: bool = False) -> Iterator[None]:
         return
     with contextlib.ExitStack() as stack:
         with output_errors(output):
-            lock = None
-            while lock is None:  # a process that ends takes away the directory that it made
+            lock, attempts = None, 0
+            while lock is None:
                 stack.enter_context(made_directory(real if make else real.parent))
-                place = real / LOCK if real.is_dir() else lock_beside(real)
-                with contextlib.suppress(FileNotFoundError):
-                    lock = try_lock(place)
-                    if lock is None:
-                        raise InUseError(
-                            output,
-                            f"in use by {_holder(place)}",
-                            "wait until that has ended, stop it, or give another place",
-                        )
+                try:
+                    lock = _lock_output(output, real)
+                except FileNotFoundError:  # a process that ends removes the directory that it made
+                    attempts += 1
+                    if attempts == _ATTEMPTS:
+                        raise
         stack.callback(lock.release)
         _held.add(key)
         stack.callback(_held.discard, key)
@@ -83,19 +83,62 @@ class Lock:
     def release(self) -> None:
         """Removes the file and gives the lock back."""
         if os.getpid() == self._process:  # not in a fork, which shares the lock
-            self.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # another user's, in a directory as /tmp is
+                self.path.unlink()
             with contextlib.suppress(OSError):
                 fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         os.close(self._descriptor)
 
 
+def _lock_output(output, real):
+    """Locks an output; None if it has appeared or gone meanwhile."""
+    beside = lock_beside(real)
+    place = real / LOCK if real.is_dir() else beside
+    lock = try_lock(place)
+    if lock is None:
+        raise _in_use(output, place)
+    if place == beside and real.is_dir():  # others lock it inside from now on
+        lock.release()
+        return None
+    if place != beside and beside.exists():
+        # Whoever began when there was no directory yet still holds the one beside it.
+        other = try_lock(beside)
+        if other is None:
+            lock.release()
+            raise _in_use(output, beside)
+        other.release()
+    return lock
+
+
+def _in_use(output, place):
+    return InUseError(
+        output,
+        f"in use by {_holder(place)}",
+        "wait until that has ended, stop it, or give another place",
+    )
+
+
 def try_lock(path: Path) -> Lock | None:
-    """Locks a file, which is made if need be; None if another has locked it."""
+    """Locks a file, which is made if need be; None if another has locked it.
+
+    Raises:
+        OSError: the file may not be made; or what is there is no file that a lock of ours would
+            be. A directory that comes from elsewhere may have a link in its place, and the holder
+            of a lock writes into the file.
+    """
     while True:
+        if path.is_symlink():
+            raise _no_lock_of_ours(path)
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except PermissionError:  # another user's
-            descriptor = os.open(path, os.O_RDONLY)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _AS_IT_LIES, 0o666)
+        except PermissionError:
+            if not path.exists():
+                raise
+            descriptor = os.open(path, os.O_RDONLY | _AS_IT_LIES)  # another user's
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            os.close(descriptor)
+            raise _no_lock_of_ours(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -110,6 +153,10 @@ def try_lock(path: Path) -> Lock | None:
             if os.path.samestat(os.stat(path), os.fstat(descriptor)):
                 return Lock(path, descriptor)
         os.close(descriptor)  # its holder has removed it meanwhile
+
+
+def _no_lock_of_ours(path):
+    return FileExistsError(errno.EEXIST, f"{path.name} is no lock of this library")
 
 
 def lock_beside(path: Path) -> Path:

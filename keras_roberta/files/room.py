@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_roberta.errors import OutputError
+from keras_roberta.files.output_errors import output_errors
 
 _SMALL_FILES = 1 << 20  # bytes, more than a config, a table and a picture take
 
@@ -23,8 +24,9 @@ def check_room(out: str | os.PathLike, num_bytes: float = 0) -> None:
         OutputError: there is less room.
     """
     path = Path(out).absolute()
-    place = next(parent for parent in (path, *path.parents) if parent.exists())
-    needed, free = num_bytes + _SMALL_FILES, shutil.disk_usage(place).free
+    with output_errors(out):
+        place = next(parent for parent in (path, *path.parents) if parent.exists())
+        needed, free = num_bytes + _SMALL_FILES, shutil.disk_usage(place).free
     if free < needed:
         raise OutputError(
             out,

@@ -64,6 +64,8 @@ def sweep(directory: Path, name: str | None = None) -> None:
 
 
 def _remove_if_left(path, name):
+    if path.is_symlink():  # not made by us
+        return
     content = os.listdir(path)
     # Killed before it had a lock, it is empty. Of any name that might be somebody else's.
     if LOCK not in content and (content or name is None):

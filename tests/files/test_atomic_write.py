@@ -99,6 +99,17 @@ def test_a_directory_in_the_way_of_a_file(tmp_path):
     assert content(tmp_path) == OLD and not list(tmp_path.glob(".*"))
 
 
+def test_a_file_in_the_way_of_a_directory(tmp_path):
+    fill(tmp_path, {"config.json": "old", "sub": "a file"})
+    with pytest.raises(OutputError, match="cannot be written .sub is no directory.; remove that"):
+        write_new(tmp_path)
+    assert content(tmp_path) == {"config.json": "old", "sub": "a file"}
+    assert not list(tmp_path.glob(".*"))
+    (tmp_path / "sub").unlink()
+    write_new(tmp_path)
+    assert content(tmp_path) == NEW
+
+
 @pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
 def test_permissions_follow_the_umask(tmp_path, mask):
     def private(path):

@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 
 import pytest
@@ -12,6 +14,8 @@ import pytest
 from keras_roberta.errors import InputError, OutputError
 from keras_roberta.files.atomic_write import atomic_directory, atomic_file
 from keras_roberta.files.hold_output import hold_directory, hold_output
+from keras_roberta.files.output_checks import check_output_directory, check_output_file
+from keras_roberta.files.room import check_room
 
 HOLDER = """
 import sys
@@ -146,3 +150,105 @@ def test_a_file_system_without_locks_warns(tmp_path, monkeypatch, caplog):
     with hold_output(tmp_path), atomic_file(tmp_path / "x") as path:
         path.touch()
     assert "no locks" in caplog.text and (tmp_path / "x").exists()
+
+
+def test_one_who_holds_what_was_not_there_yet_holds_it_when_it_is(tmp_path):
+    out = tmp_path / "out"
+    with another_process(out, "beside") as first:
+        out.mkdir()
+        for make in (False, True):
+            with pytest.raises(OutputError, match=f"in use by process {first.pid}"):
+                with hold_output(out, make=make):
+                    pass
+        assert list(out.iterdir()) == []
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        with hold_output(out):
+            pass
+    assert list(tmp_path.iterdir()) == [out] and list(out.iterdir()) == []
+
+
+def as_another_user(function):
+    """Runs a function in a process without the rights of the administrator, if it has them.
+
+    Returns:
+        what the function raised, as text; "" for nothing.
+    """
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        message = ""
+        try:
+            signal.alarm(20)  # of a process that waits for ever nothing comes
+            if not os.geteuid():
+                os.setegid(65534)
+                os.seteuid(65534)
+            function()
+        except BaseException as error:
+            message = f"{type(error).__name__}: {error}"
+        os.write(writer, message.encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as file:
+        message = file.read()
+    assert os.waitpid(child, 0)[1] == 0
+    return message
+
+
+@pytest.fixture
+def open_place():
+    """A directory that other users can enter too."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        yield pathlib.Path(directory)
+
+
+def test_a_directory_that_may_not_be_written_to(open_place):
+    out = open_place / "out"
+    out.mkdir()
+    out.chmod(0o555)
+    (open_place / "closed").mkdir()
+    (open_place / "closed").chmod(0)
+    refused = "cannot be written (Permission denied); give another place"
+    for path in (out, out / "new", out / "a.json"):
+        for make in (False, True):
+            if path == out / "a.json" and make:
+                continue
+            message = as_another_user(lambda p=path, m=make: enter(hold_output(p, make=m)))
+            assert message == f"OutputError: {path}: {refused}"
+    within = open_place / "closed" / "out"
+    for check in (
+        lambda: check_output_directory(within, overwrite=False),
+        lambda: check_output_file(within),
+        lambda: check_room(within),
+    ):
+        assert as_another_user(check) == f"OutputError: {within}: {refused}"
+    (open_place / "closed").chmod(0o755)
+
+
+def enter(context):
+    with context:
+        pass
+
+
+def test_a_left_over_lock_of_another_user_does_not_fail_what_is_done(open_place):
+    out = open_place / "out"
+    out.mkdir()
+    (out / ".lock").write_text("process 1 on a machine that is gone")
+    out.chmod(0o1777)  # as /tmp: anybody may write, and remove his own
+    (out / ".lock").chmod(0o644)
+
+    def write():
+        with hold_output(out):
+            (out / "x").touch()
+
+    assert as_another_user(write) == ""
+    assert (out / "x").exists()
+
+
+def test_a_place_that_takes_no_files_is_refused(tmp_path):
+    with (
+        pytest.raises(OutputError, match="cannot be written .No such file"),
+        hold_output("/proc/x"),
+    ):
+        pass

@@ -17,6 +17,7 @@ import io
 import json
 import mmap
 import os
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -64,6 +65,15 @@ def token_dtype(vocabulary_size: int) -> np.dtype:
 def shard_name(split: str, language: str, number: int, count: int) -> str:
     """The file name of shard `number` of `count`, for a split and language."""
     return f"{split}-{language}-{number:05}-of-{count:05}.tfrecord"
+
+
+def is_shard_name(name: str) -> bool:
+    """Whether `shard_name` makes such a name: it is that of a file in the directory itself.
+
+    >>> is_shard_name("train-en-00000-of-00001.tfrecord"), is_shard_name("../mine.tfrecord")
+    (True, False)
+    """
+    return re.fullmatch(rf"({'|'.join(SPLITS)})-[^/\0]+-\d+-of-\d+\.tfrecord", name) is not None
 
 
 def index_name(name: str) -> str:

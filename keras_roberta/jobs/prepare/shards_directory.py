@@ -4,7 +4,7 @@ import contextlib
 import json
 import shutil
 
-from keras_roberta.data.corpus.shards import MANIFEST, index_name
+from keras_roberta.data.corpus.shards import MANIFEST, index_name, is_shard_name
 from keras_roberta.errors import InputError, OutputError
 from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.files.hold_output import hold_output
@@ -93,8 +93,10 @@ def _remove_shards(out):
         manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
         by_split = manifest["shards"].values()
         names += [d["name"] for languages in by_split for ds in languages.values() for d in ds]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass  # No manifest of ours.
+    # Another's manifest might name any file.
+    names = [name for name in names if isinstance(name, str) and is_shard_name(name)]
     (out / MANIFEST).unlink(missing_ok=True)  # First, so that nothing takes what is left for whole.
     for name in names:
         (out / name).unlink(missing_ok=True)
