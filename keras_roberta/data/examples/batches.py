@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_roberta.data.autotuning import without_autotuning
 from keras_roberta.data.examples.examples import Examples
 from keras_roberta.data.examples.streams import DatasetStream, PythonStream
+from keras_roberta.data.examples.validation_split import first_of_validation
 from keras_roberta.errors import InputError
 
 # Grouping sorts this many batches' worth of rows by length: enough for the rows of a batch to be
@@ -85,11 +86,7 @@ class InMemoryExamples:
         Raises:
             InputError: one side would be empty.
         """
-        cut_at = int(len(self._units) * (1.0 - fraction))
-        if not 0 < cut_at < len(self._units):
-            raise InputError(
-                f"validation_split={fraction} of {len(self._units)} rows leaves one side empty"
-            )
+        cut_at = first_of_validation(len(self._units), fraction)
         return tuple(
             InMemoryExamples(self.examples, self.batch_size, self._bucket_lengths, units=units)
             for units in (self._units[:cut_at], self._units[cut_at:])

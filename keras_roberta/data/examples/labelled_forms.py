@@ -45,6 +45,20 @@ def with_labels(x: Any) -> tuple[Any, Any, Any]:
     return x, None, None
 
 
+def validation_columns(data: Any) -> tuple[Any, Any, Any]:
+    """x, y and sample_weight of validation data; Keras takes lists for tuples there.
+
+    >>> validation_columns([["a", "b"], [1, 0]])
+    (['a', 'b'], [1, 0], None)
+    """
+    if isinstance(data, list) and len(data) in (2, 3):
+        if not any(isinstance(part, (str, bytes, tuple)) for part in data):
+            data = tuple(data) if named_columns(data) is None else data
+    if isinstance(data, tuple) and len(data) in (2, 3):
+        return (*data, None)[:3]
+    return data, None, None
+
+
 def _are_texts(x):
     return all(isinstance(value, (str, bytes)) for value in x)
 

@@ -32,6 +32,7 @@ from keras_roberta.tasks.pretrainer import RobertaPretrainer
 from keras_roberta.training.keras_internals import build_from_batch
 from keras_roberta.training.needs_tensorflow import needs_tensorflow
 from keras_roberta.training.optimizer.pretraining import pretraining_optimizer
+from keras_roberta.training.optimizer.skipped_steps import skipped_steps
 from keras_roberta.training.runs.budget import Budget, BudgetSchedule, RunClock
 from keras_roberta.training.runs.divergence import StopDivergence
 from keras_roberta.training.runs.progress import RunBar, console
@@ -258,7 +259,7 @@ def _run(
         "steps": clock.step,
         "tokens": clock.tokens,
         "hours": clock.seconds / 3600,
-        "skipped_steps": _skipped(model),
+        "skipped_steps": skipped_steps(model.optimizer),
     }
     if saving.signal is not None:
         return PretrainingResult(model, **totals, heldout={}, signal=saving.signal)
@@ -386,8 +387,3 @@ def _report_evaluation(step, results, evaluations, tensorboard):
     for language, values in results.items():
         evaluations(step, {"language": language, **values})
         tensorboard(step, {f"heldout/{language}/{name}": v for name, v in values.items()})
-
-
-def _skipped(model):
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    return int(np.asarray(getattr(optimizer, "skipped_steps", 0)))

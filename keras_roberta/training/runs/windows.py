@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-import numpy as np
+
+from keras_roberta.training.keras_internals import inner_optimizer
+from keras_roberta.training.optimizer.skipped_steps import skipped_steps
 
 
 class Windows(keras.callbacks.Callback):
@@ -60,10 +62,8 @@ class Windows(keras.callbacks.Callback):
         if self.step % self.every:
             return
         means = {name: float(value) for name, value in (logs or {}).items()}
-        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
-        means["learning_rate"] = float(optimizer.learning_rate)
-        # Through an array: under a strategy, one variable is several.
-        means["skipped_steps"] = int(np.asarray(getattr(optimizer, "skipped_steps", 0)))
+        means["learning_rate"] = float(inner_optimizer(self.model.optimizer).learning_rate)
+        means["skipped_steps"] = skipped_steps(self.model.optimizer)
         for report in self.reports:
             report(self.step, means)
         self.model.reset_metrics()

@@ -1,0 +1,192 @@
+"""What `fit`, `evaluate` and `predict` are given, as batches of token ids."""
+
+import contextlib
+import functools
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_roberta.data.examples.examples import checked_weights
+from keras_roberta.data.examples.labelled_forms import with_labels
+from keras_roberta.data.examples.streams import is_stream, open_stream
+from keras_roberta.data.examples.text_forms import holds_strings
+from keras_roberta.errors import InputError
+from keras_roberta.tasks.class_losses import is_of_keras
+from keras_roberta.tasks.multi_worker_fit import MultiWorkerFit
+
+
+class Inputs(NamedTuple):
+    """What `fit`, `evaluate` and `predict` were given.
+
+    Attributes:
+        batches: texts as a source of batches (`data.examples.batches`); None where inputs are
+            tokenised already.
+        x, y, sample_weight: the inputs as Keras takes them, where `batches` is None.
+    """
+
+    batches: Any
+    x: Any = None
+    y: Any = None
+    sample_weight: Any = None
+
+
+class DataReading(MultiWorkerFit):
+    """Mixed into a KerasHub task, before it in the bases.
+
+    It asks the task to `make_examples`, whether data is what that takes (`needs_tokenizing`),
+    whether it `learns_from_labels`, to `check_targets` and to `prepare_batches`.
+    """
+
+    def _read(
+        self,
+        x,
+        y=None,
+        sample_weight=None,
+        batch_size=None,
+        *,
+        labelled=True,
+        class_factors=None,
+        seed=None,
+        once_for=False,
+    ):
+        """What was given, as `Inputs`.
+
+        Args:
+            labelled: whether labels are read, or left out.
+            class_factors: see `Schema.class_factors`.
+            seed: of the order of a PyDataset's batches; None to keep it.
+            once_for: number of batches, or None for all, of a generator that is read as a whole;
+                False to read it bit by bit.
+        """
+        of_stream = is_stream(x)
+        if of_stream:
+            if labelled:  # predict is for each worker by itself
+                self._workers.check_not_a_generator(x)
+            x = open_stream(x, batch_size or 32, seed=seed)
+            if once_for is not False and getattr(x, "read_once", False):
+                x = x.collected(once_for)
+            takes = hasattr(x, "read_once")
+            if takes and self.preprocessor is None:
+                raise _no_preprocessor()
+        else:
+            if labelled and y is None and self._reads_labels:
+                x, y, sample_weight = labels_apart(x, sample_weight)
+            takes = self._takes_as_texts(x)
+        if not takes:
+            return Inputs(None, *self._of_tokenised(x, y, sample_weight, batch_size, labelled))
+        # tf.data; here, since it is slow to import and not every use of a model needs it.
+        from keras_roberta.data.examples.batches import example_batches
+
+        if labelled:
+            make_examples = functools.partial(self._examples, class_factors)
+        else:
+            make_examples = _without_labels(self.make_examples)
+        return Inputs(
+            example_batches(
+                make_examples,
+                x,
+                y,
+                sample_weight,
+                batch_size=batch_size or 32,
+                # Each shape is compiled.
+                bucket_lengths=self._compiles_each_shape,
+            )
+        )
+
+    def _of_tokenised(self, x, y, sample_weight, batch_size=None, labelled=True):
+        """Token ids, labels and weights as Keras takes them."""
+        if isinstance(x, Mapping):
+            x = {name: _as_array(name, values) for name, values in x.items()}
+        if labelled and y is None and not self.learns_from_labels:
+            # The task makes its targets of the ids.
+            if isinstance(x, Mapping):
+                import tensorflow as tf
+
+                x = tf.data.Dataset.from_tensor_slices(x).batch(batch_size or 32)
+            if isinstance(getattr(x, "element_spec", None), Mapping):
+                x = self.prepare_batches(x)
+        elif self.schema_cls is not None and self.learns_from_labels:
+            # A loss of one's own may take what it likes.
+            if y is not None and (holds_strings(y) or is_of_keras(self.loss)):
+                y = self.check_targets(y)
+            sample_weight = None if sample_weight is None else checked_weights(sample_weight)
+        return x, y, sample_weight
+
+    def _takes_as_texts(self, x):
+        """Whether `x`, in memory, is for `make_examples`."""
+        if self.preprocessor is not None:
+            return self.needs_tokenizing(x)
+        if holds_strings(x):
+            raise _no_preprocessor()
+        return False
+
+    def _examples(self, class_factors, x, y, sample_weight):
+        """`make_examples` of what is learnt from or measured with."""
+        if y is None and self._reads_labels:
+            x, y, sample_weight = labels_apart(x, sample_weight)
+        if not self.learns_from_labels:
+            y = sample_weight = None
+        examples = self.make_examples(x, y, sample_weight)
+        if examples.targets is None and self.learns_from_labels and self._needs_labels:
+            raise InputError(
+                "there are no labels: give them as y, as (texts, labels) or in a column 'label'"
+            )
+        if class_factors is not None:
+            examples = examples.weighed(class_factors)
+        return examples
+
+    @property
+    def _reads_labels(self):
+        """Whether data without `y` may bring labels along: a pair of texts is none then."""
+        schema = self.schema_cls
+        return self.learns_from_labels or not schema.takes_pairs
+
+    @property
+    def _needs_labels(self):
+        return self.loss is not None and not self._transforms["loss_transforms"]
+
+    def _class_factors(self, class_weight):
+        """See `Schema.class_factors`; None for none, and where Keras reads them."""
+        if class_weight is None or self.schema_cls is None:
+            return None
+        return self.schema.class_factors(class_weight)
+
+
+def errors_of(data):
+    """A context in which what an input of a stream was refused with is raised as it is."""
+    if hasattr(data, "errors_of_inputs"):
+        return data.errors_of_inputs()
+    return contextlib.nullcontext()
+
+
+def labels_apart(x, sample_weight):
+    """As `with_labels`; weights that were given apart stay."""
+    x, y, own = with_labels(x)
+    return x, y, own if sample_weight is None else sample_weight
+
+
+def _without_labels(make_examples):
+    return lambda x, *_: make_examples(x)
+
+
+def by_number(class_weight, factors):
+    """Class weights as Keras takes them."""
+    return class_weight if factors is None else dict(enumerate(factors.tolist()))
+
+
+def _no_preprocessor():
+    return InputError(
+        "the task has no preprocessor to tokenize texts; make it with one, or give a dict of "
+        "token_ids and padding_mask"
+    )
+
+
+def _as_array(name, values):
+    """A feature that is given as lists as an array."""
+    if not isinstance(values, (list, tuple)):
+        return values
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise InputError(f"{name}: the rows differ in length; pad them") from None

@@ -1,0 +1,55 @@
+"""The default schedule, spread over one call of `fit`."""
+
+import logging
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_roberta.training.keras_internals import inner_optimizer, learning_rate_schedule
+from keras_roberta.training.optimizer.schedules import LinearWarmupDecay
+
+logger = logging.getLogger("keras_roberta")
+
+
+def spread_over_fit(
+    model: keras.Model, steps_per_epoch: int | None, epochs: int, x: Any, batch_size: int | None
+) -> None:
+    """Fits the default schedule of a model's optimizer to a call of `fit`; any other stays.
+
+    Args:
+        steps_per_epoch: None to count them in the data.
+        epochs: how many are trained.
+        x: data as `keras.Model.fit` takes it.
+        batch_size: rows a step where `x` is no batches; 32 by default.
+    """
+    optimizer = inner_optimizer(model.optimizer)
+    schedule = learning_rate_schedule(optimizer)
+    if not isinstance(schedule, LinearWarmupDecay) or not schedule.follows_fit:
+        return
+    if steps_per_epoch is None:
+        steps_per_epoch = _count_steps(x, batch_size)
+    if steps_per_epoch is None:
+        logger.warning(
+            "the length of the data is unknown, so the learning rate stays at its peak; give "
+            "fit steps_per_epoch for the warm-up and decay"
+        )
+    schedule.plan(
+        int(keras.ops.convert_to_numpy(optimizer.iterations)),
+        steps_per_epoch and steps_per_epoch * epochs,
+    )
+    if keras.backend.backend() != "tensorflow":
+        model.train_function = None  # its trace holds the old plan
+
+
+def _count_steps(x, batch_size):
+    if hasattr(x, "cardinality"):
+        count = x.cardinality  # a tf.distribute.DistributedDataset holds the number itself
+        count = int(count() if callable(count) else count)
+        return count if count > 0 else None
+    if hasattr(x, "__len__") and not isinstance(x, (dict, tuple, list, np.ndarray)):
+        return len(x)  # keras.utils.PyDataset
+    first = keras.tree.flatten(x)[0]
+    if not hasattr(first, "__len__"):
+        return None  # a generator
+    return -(-len(first) // (batch_size or 32))
