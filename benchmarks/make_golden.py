@@ -69,8 +69,8 @@ def main():
         masked_lm_logits=unmasked.logits.numpy(),
         versions=json.dumps(versions()),
     )
-    made_by = ", ".join(f"{name} {version}" for name, version in versions().items())
-    (options.output / "README.md").write_text(README.format(made_by=made_by, seed=options.seed))
+    readme = README.format(made_by=made_by(), seed=options.seed)
+    (options.output / "README.md").write_text(readme)
 
 
 def perturb(model):
@@ -98,6 +98,10 @@ def versions():
         "torch": torch.__version__,
         "numpy": np.__version__,
     }
+
+
+def made_by():
+    return ", ".join(f"{name} {version}" for name, version in versions().items())
 
 
 README = """# A tiny random RoBERTa, as Transformers computes it

@@ -13,7 +13,7 @@ import shutil
 import numpy as np
 import torch
 import transformers
-from make_golden import GOLDEN, perturb, versions
+from make_golden import GOLDEN, made_by, perturb
 
 ACTIVATIONS = (
     *("gelu", "gelu_new", "gelu_pytorch_tanh", "gelu_fast"),
@@ -73,8 +73,7 @@ def main():
             ).eval()
             arrays[f"logits/{activation}"] = other(**inputs).logits.numpy()
     np.savez_compressed(output / "outputs.npz", **arrays)
-    made_by = ", ".join(f"{name} {version}" for name, version in versions().items())
-    (output / "README.md").write_text(README.format(made_by=made_by))
+    (output / "README.md").write_text(README.format(made_by=made_by()))
 
 
 README = """# Checkpoints that differ from RoBERTa's own, as Transformers computes them

@@ -12,28 +12,13 @@ import shutil
 import signal
 import sys
 
-from keras_roberta.files.atomic_write import atomic_directory, atomic_file
+from old_and_new import NEW, OLD, content, fill, write_new
+
+from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.files.hold_output import hold_output
 from keras_roberta.files.replacing import finish_replacing
 
-OLD = {"config.json": "old", "weights": "old", "head": "old", "sub/a": "old"}
-NEW = {"config.json": "new", "weights": "new", "sub/a": "new", "sub/b": "new"}
 CALLS = ("mkdir", "rename", "replace", "unlink", "rmdir", "fsync", "open", "scandir", "chmod")
-
-
-def content(directory):
-    """{name: text} of the files, without those that are hidden."""
-    return {
-        path.relative_to(directory).as_posix(): path.read_text()
-        for path in directory.rglob("*")
-        if path.is_file() and not path.relative_to(directory).parts[0].startswith(".")
-    }
-
-
-def fill(directory, texts):
-    for name, text in texts.items():
-        (directory / name).parent.mkdir(parents=True, exist_ok=True)
-        (directory / name).write_text(text)
 
 
 def killed_at(number, function):
@@ -65,11 +50,6 @@ def killed_at(number, function):
     status = os.waitpid(child, 0)[1]
     assert status == 0 or os.WIFSIGNALED(status)
     return status != 0
-
-
-def write_new(out, texts=NEW, **arguments):
-    with atomic_directory(out, **arguments) as new:
-        fill(new, texts)
 
 
 def directory_replaced(tmp_path):

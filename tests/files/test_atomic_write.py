@@ -9,34 +9,12 @@ import subprocess
 import sys
 
 import pytest
+from old_and_new import NEW, OLD, content, fill, write_new
 
 from keras_roberta.errors import InputError, OutputError
 from keras_roberta.files.atomic_write import atomic_directory, atomic_file
 from keras_roberta.files.hold_output import hold_output
 from keras_roberta.files.replacing import finish_replacing
-
-OLD = {"config.json": "old", "weights": "old", "head": "old", "sub/a": "old"}
-NEW = {"config.json": "new", "weights": "new", "sub/a": "new", "sub/b": "new"}
-
-
-def content(directory):
-    """{name: text} of the files, without those that are hidden."""
-    return {
-        path.relative_to(directory).as_posix(): path.read_text()
-        for path in directory.rglob("*")
-        if path.is_file() and not path.relative_to(directory).parts[0].startswith(".")
-    }
-
-
-def fill(directory, texts):
-    for name, text in texts.items():
-        (directory / name).parent.mkdir(parents=True, exist_ok=True)
-        (directory / name).write_text(text)
-
-
-def write_new(out, texts=NEW, **arguments):
-    with atomic_directory(out, **arguments) as new:
-        fill(new, texts)
 
 
 @pytest.mark.parametrize("scenario", ["directory_replaced", "new_directory", "file_replaced"])
