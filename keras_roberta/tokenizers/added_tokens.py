@@ -100,6 +100,42 @@ def read_added_tokens(
     return sorted(found.values(), key=lambda token: token.id)
 
 
+def new_added_tokens(
+    given: Any,
+    known: Iterable[AddedToken],
+    vocabulary: Mapping[str, int],
+    following: int,
+    special_tokens: bool,
+) -> list[AddedToken]:
+    """Those of some tokens that are not added yet, with ids.
+
+    Args:
+        given: texts, or tokens with the flags of an `AddedToken`; or a single one.
+        known: those that are added.
+        vocabulary: token to id.
+        following: the id of the first that is not in the vocabulary.
+        special_tokens: whether those are special that do not say so.
+
+    Raises:
+        InputError: one is no text and has none.
+    """
+    known, found = {token.content for token in known}, {}
+    for token in [given] if hasattr(given, "strip") else given:
+        content = getattr(token, "content", token)
+        if not isinstance(content, str) or not content:
+            raise InputError(f"add_tokens: expected texts or AddedTokens; got {token!r:.60}")
+        if content in known or content in found:
+            continue
+        flags = {"normalized": not special_tokens}
+        if token is not content:
+            flags |= {name: getattr(token, name) for name in _FLAGS}
+        flags["special"] = bool(special_tokens or flags.get("special"))
+        index = vocabulary.get(content, following)
+        found[content] = AddedToken(content, index, **flags)
+        following += index == following
+    return list(found.values())
+
+
 def _token(token: dict, vocabulary, path) -> AddedToken:
     content, index = token.get("content"), token.get("id")
     if not isinstance(content, str) or not content:

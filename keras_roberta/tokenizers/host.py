@@ -10,7 +10,6 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from tokenizers import AddedToken as RustAddedToken
 from tokenizers import Tokenizer as RustTokenizer
 
 from keras_roberta.errors import InputError
@@ -18,27 +17,31 @@ from keras_roberta.files.atomic_write import atomic_directory
 from keras_roberta.tokenizers import hugging_face_call
 from keras_roberta.tokenizers.added_tokens import (
     AddedToken,
-    read_added_tokens,
+    new_added_tokens,
     special_added_tokens,
 )
-from keras_roberta.tokenizers.hugging_face_call import HuggingFaceNames
-from keras_roberta.tokenizers.kinds.kind import Kind, as_object
+from keras_roberta.tokenizers.hugging_face_names import HuggingFaceNames
+from keras_roberta.tokenizers.kinds.kind import Kind
+from keras_roberta.tokenizers.offsets import places_in_bytes, without_front_space
 from keras_roberta.tokenizers.protocol import (
-    AlignedTokens,
     PlacedTokens,
     PlainTokens,
     Texts,
     Tokenizer,
+)
+from keras_roberta.tokenizers.rows import aligned_rows, check_pairs, ragged
+from keras_roberta.tokenizers.rust_tokenizer import (
+    add_to,
+    added_tokens_of,
+    hiding,
+    read_rust,
+    what_decides,
 )
 from keras_roberta.tokenizers.special_token_layout import SpecialTokenLayout, layout_of
 from keras_roberta.tokenizers.special_token_names import SpecialTokenNames
 from keras_roberta.tokenizers.symbolic_call import ids_in_graph, is_symbolic
 from keras_roberta.tokenizers.texts import as_batch, as_texts, without_surrogates
 from keras_roberta.tokenizers.tokenizer_files import TOKENIZER_FILES, TokenizerFiles
-
-# A noncharacter of Unicode, which is in no text. With it in front a token of the vocabulary is
-# never found.
-_IN_NO_TEXT = "\U0010ffff"
 
 
 class HostTokenizer(HuggingFaceNames, Tokenizer):
@@ -86,17 +89,11 @@ class HostTokenizer(HuggingFaceNames, Tokenizer):
         # Not in the way of `max_length` and of padding here, whatever the file says.
         rust.no_truncation()
         rust.no_padding()
-        added = rust.get_added_tokens_decoder()
+        added = {token.id for token in added_tokens_of(rust)}
         # So that they are found where a text spells them out.
         add_to(rust, [t for t in special_added_tokens(self.special_tokens, self._vocabulary)
                       if t.id not in added])  # fmt: skip
-        self._added_tokens = tuple(
-            AddedToken(
-                *(token.content, index, token.lstrip, token.rstrip),
-                *(token.single_word, token.normalized, token.special),
-            )
-            for index, token in sorted(rust.get_added_tokens_decoder().items())
-        )
+        self._added_tokens = added_tokens_of(rust)
         ids = (self._vocabulary[token] for token in self.special_tokens)
         others = (token.id for token in self._added_tokens if token.special)
         self._special_token_ids = tuple(dict.fromkeys(chain(ids, others)))
@@ -109,25 +106,8 @@ class HostTokenizer(HuggingFaceNames, Tokenizer):
         Raises:
             InputError: names the file and what is wrong with it.
         """
-        content = dict(files.tokenizer_json or {})
-        if not content.get("decoder") and kind.decoder:
-            content["decoder"] = kind.decoder
-        model = as_object(content.get("model"))
-        if model.get("unk_token") is None and model.get("unk_id") is None:
-            raise InputError(
-                f"{files.path}: names no unknown token, so that some texts have no ids; "
-                "set model.unk_token"
-            )
         names = SpecialTokenNames.from_files(files)
-        added = read_added_tokens(files, names, _vocabulary_of(model))
-        content["added_tokens"] = [{"id": token.id, **token.to_json()} for token in added]
-        try:
-            rust = RustTokenizer.from_str(json.dumps(content))
-        except Exception as error:  # The library raises nothing more precise.
-            raise InputError(
-                f"{files.path}: not a tokenizer ({str(error).splitlines()[0]})"
-            ) from None
-        check_numbers(rust, added, files.path)
+        rust = read_rust(files, names, decoder=kind.decoder)
         try:
             return cls(
                 rust, kind=kind, special_tokens=names, model_max_length=files.model_max_length
@@ -170,11 +150,11 @@ class HostTokenizer(HuggingFaceNames, Tokenizer):
         budget = layout.budget(max_length, text_pairs is not None)
         firsts = self._encode(texts)
         seconds = None if text_pairs is None else self._encode(text_pairs)
-        _check_pairs(firsts, seconds)
+        check_pairs(firsts, seconds)
         return layout.rows(firsts, seconds, budget)
 
     def encode_ragged(self, texts, text_pairs=None, max_length=None, add_special_tokens=True):
-        return _ragged(self.encode_batch(texts, text_pairs, max_length, add_special_tokens))
+        return ragged(self.encode_batch(texts, text_pairs, max_length, add_special_tokens))
 
     def encode_with_offsets(self, texts):
         texts = as_batch(texts)
@@ -186,27 +166,10 @@ class HostTokenizer(HuggingFaceNames, Tokenizer):
 
     def encode_aligned(self, texts, text_pairs=None, max_length=None, add_special_tokens=True):
         layout = self.special_token_layout if add_special_tokens else SpecialTokenLayout.none()
-        is_pair = text_pairs is not None
-        budget = layout.budget(max_length, is_pair)
-        # By text: its ids, the places of its tokens, and which text of the row it is.
-        halves = [_ids_places_sides(self.encode_with_offsets(texts), 0)]
-        if is_pair:
-            halves.append(_ids_places_sides(self.encode_with_offsets(text_pairs), 1))
-            _check_pairs(halves[0][0], halves[1][0])
-        around = (layout, layout.filled((0, 0)), layout.filled(-1))
-        ids, places, sides = (
-            part.rows(firsts, *(seconds or [None]), budget)
-            for part, firsts, *seconds in zip(around, *halves, strict=True)
-        )
-        token_ids, row_lengths = _ragged(ids)
-        total = len(token_ids)
-        numbers = chain.from_iterable(chain.from_iterable(places))
-        return AlignedTokens(
-            token_ids,
-            row_lengths,
-            np.fromiter(numbers, np.int32, 2 * total).reshape(total, 2),
-            np.fromiter(chain.from_iterable(sides), np.int8, total),
-        )
+        budget = layout.budget(max_length, text_pairs is not None)
+        firsts = self.encode_with_offsets(texts)
+        seconds = None if text_pairs is None else self.encode_with_offsets(text_pairs)
+        return aligned_rows(layout, firsts, seconds, budget)
 
     def encode_words(self, texts, is_split_into_words=False):
         if not is_split_into_words:
@@ -221,12 +184,12 @@ class HostTokenizer(HuggingFaceNames, Tokenizer):
     def encode_plain(self, texts: Texts) -> PlainTokens:
         texts = [without_surrogates(text) for text in as_batch(texts)]
         encodings = self._run(self._plain_rust.encode_batch, texts)
-        token_ids, row_lengths = _ragged([encoding.ids for encoding in encodings])
+        token_ids, row_lengths = ragged([encoding.ids for encoding in encodings])
         begins, ends = [], []
         for text, encoding in zip(texts, encodings, strict=True):
             if encoding.ids:
                 places = np.array(self._trimmed(text, encoding.offsets), np.int64)
-                places = np.maximum.accumulate(_places_in_bytes(text, places))
+                places = np.maximum.accumulate(places_in_bytes(text, places))
                 places[-1, 1] = len(text.encode())  # what the normalizer took from the end, too
                 begins.append(places[:, 0])
                 ends.append(places[:, 1])
@@ -246,26 +209,7 @@ class HostTokenizer(HuggingFaceNames, Tokenizer):
     @cached_property
     def _plain_rust(self) -> RustTokenizer:
         """The same tokenizer, to which special tokens in a text are text like other."""
-        content = json.loads(self._rust.to_str())
-        content["post_processor"] = None
-        hidden = {self._tokens[index] for index in self._special_token_ids}
-
-        def renamed(token):
-            return _IN_NO_TEXT + token if token in hidden else token
-
-        # Renamed and not left out: the library numbers tokens that are in no vocabulary anew.
-        for token in content["added_tokens"]:
-            if token["content"] in hidden:
-                # A normalizer may drop the noncharacter.
-                token |= {"content": renamed(token["content"]), "normalized": False}
-        model = content["model"]
-        if isinstance(model["vocab"], dict):
-            model["vocab"] = {renamed(token): index for token, index in model["vocab"].items()}
-        else:  # pairs of tokens and scores
-            model["vocab"] = [[renamed(token), score] for token, score in model["vocab"]]
-        if model.get("unk_token"):
-            model["unk_token"] = renamed(model["unk_token"])
-        return RustTokenizer.from_str(json.dumps(content))
+        return hiding(self._rust, {self._tokens[index] for index in self._special_token_ids})
 
     def _encode(self, texts) -> list[list[int]]:
         # Without offsets, which nothing here reads.
@@ -281,7 +225,7 @@ class HostTokenizer(HuggingFaceNames, Tokenizer):
     def _trimmed(self, text: str, offsets: list) -> list[tuple[int, int]]:
         """Offsets without the white space at a token's front; white space alone stays."""
         text = without_surrogates(text)
-        return [_without_front_space(text, *place) for place in offsets]
+        return [without_front_space(text, *place) for place in offsets]
 
     # Ids to text
 
@@ -340,36 +284,16 @@ class HostTokenizer(HuggingFaceNames, Tokenizer):
 
     @cached_property
     def fingerprint(self) -> str:
-        content = json.loads(self._rust.to_str())
-        parts = [content[n] for n in ("normalizer", "pre_tokenizer", "model", "added_tokens")]
-        # Without what is off: a later version of the library may know of more.
-        decides = [_without_defaults(parts), self.special_tokens, self.special_token_layout]
+        decides = [what_decides(self._rust), self.special_tokens, self.special_token_layout]
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
     def add_tokens(self, new_tokens, special_tokens=False) -> int:
-        tokens = self._new_tokens(new_tokens, special_tokens)
+        tokens = new_added_tokens(
+            new_tokens, self._added_tokens, self._vocabulary, self.vocabulary_size, special_tokens
+        )
         if tokens:
             self.__dict__ = self._with(tokens).__dict__  # at once, for the threads that share it
         return len(tokens)
-
-    def _new_tokens(self, new_tokens, special_tokens) -> list[AddedToken]:
-        """Those of some tokens that are not added yet, with ids."""
-        known = {token.content for token in self._added_tokens}
-        following, found = self.vocabulary_size, {}
-        for token in [new_tokens] if hasattr(new_tokens, "strip") else new_tokens:
-            content = getattr(token, "content", token)
-            if not isinstance(content, str) or not content:
-                raise InputError(f"add_tokens: expected texts or AddedTokens; got {token!r:.60}")
-            if content in known or content in found:
-                continue
-            flags = {"normalized": not special_tokens}
-            if token is not content:
-                flags |= {name: getattr(token, name) for name in AddedToken._fields[2:]}
-            flags["special"] = bool(special_tokens or flags.get("special"))
-            index = self._vocabulary.get(content, following)
-            found[content] = AddedToken(content, index, **flags)
-            following += index == following
-        return list(found.values())
 
     def _with(self, tokens: list[AddedToken]) -> HostTokenizer:
         """The same tokenizer with further added tokens."""
@@ -454,69 +378,6 @@ def _unpickled(cls, content, settings):
     return cls(RustTokenizer.from_str(content), **settings)
 
 
-def add_to(rust: RustTokenizer, tokens: Iterable[AddedToken]) -> None:
-    """Adds tokens to one of the library's tokenizers, ascending by id."""
-    for token in sorted(tokens, key=lambda token: token.id):
-        flags = token.to_json()
-        add = rust.add_special_tokens if token.special else rust.add_tokens
-        add([RustAddedToken(flags.pop("content"), **flags)])
-
-
-def check_numbers(rust: RustTokenizer, tokens: Iterable[AddedToken], path: Path) -> None:
-    """Raises an InputError if the library has numbered an added token in its own way."""
-    for token in tokens:
-        found = rust.token_to_id(token.content)
-        if found != token.id:
-            raise InputError(
-                f"{path}: the added token {token.content!r} has the id {token.id}, and the library "
-                f"numbers it {found}; ids of added tokens follow those of the vocabulary"
-            )
-
-
-def _vocabulary_of(model: dict) -> dict[str, int]:
-    """Token to id in the `model` of a `tokenizer.json`; empty if it is mangled."""
-    vocabulary = model.get("vocab")
-    if isinstance(vocabulary, list):  # pairs of tokens and scores
-        pairs = (pair for pair in enumerate(vocabulary) if isinstance(pair[1], list) and pair[1])
-        return {pair[0]: index for index, pair in pairs}
-    return as_object(vocabulary)
-
-
-def _ragged(rows: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of ids as all ids, int32 (total,), and how many each row has, int64 (rows,)."""
-    row_lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-    values = np.fromiter(chain.from_iterable(rows), np.int32, int(row_lengths.sum()))
-    return values, row_lengths
-
-
-def _ids_places_sides(encoded, side):
-    """Of what `encode_with_offsets` gave: the ids of each text, the places, and the side again and
-    again."""
-    ids = [ids for ids, _ in encoded]
-    return ids, [places for _, places in encoded], [[side] * len(row) for row in ids]
-
-
-def _without_front_space(text: str, begin: int, end: int) -> tuple[int, int]:
-    for place in range(begin, end):
-        if not text[place].isspace():
-            return place, end
-    return begin, end
-
-
-def _places_in_bytes(text: str, places: np.ndarray) -> np.ndarray:
-    """Places in characters of a text as places in its UTF-8."""
-    if text.isascii():
-        return places
-    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-    sizes = 1 + (codes >= 0x80).astype(np.int64) + (codes >= 0x800) + (codes >= 0x10000)
-    return np.concatenate([[0], np.cumsum(sizes)])[places]
-
-
-def _check_pairs(firsts, seconds) -> None:
-    if seconds is not None and len(firsts) != len(seconds):
-        raise InputError(f"text_pairs: {len(seconds)} of them for {len(firsts)} texts")
-
-
 def check_ids(row: list[int]) -> None:
     """Raises an InputError if one of them can be no id."""
     if row and not 0 <= min(row) <= max(row) < 2**32:
@@ -532,13 +393,3 @@ def check_special_tokens(vocabulary, special_tokens) -> None:
             f"the vocabulary lacks {' '.join(missing)}; RoBERTa needs all of "
             f"{' '.join(special_tokens)}"
         )
-
-
-def _without_defaults(content):
-    """JSON without the entries of objects that are null or false."""
-    if isinstance(content, dict):
-        items = content.items()
-        return {k: _without_defaults(v) for k, v in items if v is not None and v is not False}
-    if isinstance(content, list) and any(isinstance(value, dict) for value in content):
-        return [_without_defaults(value) for value in content]
-    return content

@@ -132,7 +132,7 @@ class Tokenizer(Protocol):
             max_length: cut to this many ids, special tokens included. Of a pair the longer half is
                 cut first; the special tokens always stay.
             add_special_tokens: False gives the bare text's ids (a pair's one after the other).
-            options: see `hugging_face_call.Options`.
+            options: see `call_options.Options`.
         """
         ...
 

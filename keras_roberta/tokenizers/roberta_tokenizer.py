@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +23,11 @@ from keras_roberta.tokenizers.added_tokens import (
     read_added_tokens,
     special_added_tokens,
 )
-from keras_roberta.tokenizers.host import HostTokenizer, add_to, check_ids, check_special_tokens
+from keras_roberta.tokenizers.host import HostTokenizer, check_ids, check_special_tokens
 from keras_roberta.tokenizers.kinds.byte_pairs import BYTE_LEVEL_BPE
 from keras_roberta.tokenizers.protocol import PlainTokens, Texts
+from keras_roberta.tokenizers.rows import ragged
+from keras_roberta.tokenizers.rust_tokenizer import add_to
 from keras_roberta.tokenizers.special_token_layout import SpecialTokenLayout, layout_of
 from keras_roberta.tokenizers.special_token_names import SpecialTokenNames
 from keras_roberta.tokenizers.spelling import bytes_of_ids
@@ -180,9 +181,7 @@ class RobertaTokenizer(HostTokenizer):
         # The tokens of a text are its bytes in pieces, so that no offsets are needed.
         texts = as_batch(texts)
         encodings = self._run(self._plain_rust.encode_batch_fast, texts)
-        rows = [encoding.ids for encoding in encodings]
-        row_lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-        token_ids = np.fromiter(chain.from_iterable(rows), np.int32, int(row_lengths.sum()))
+        token_ids, row_lengths = ragged([encoding.ids for encoding in encodings])
         sizes = self._sizes[token_ids]
         up_to = np.concatenate([[0], np.cumsum(sizes)])  # (total + 1,), over all texts
         behind = np.cumsum(row_lengths)

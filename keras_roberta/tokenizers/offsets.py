@@ -1,0 +1,26 @@
+"""Where tokens lie in a text: without white space in front, in characters or in bytes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def without_front_space(text: str, begin: int, end: int) -> tuple[int, int]:
+    """A place without the white space at its front; white space alone stays.
+
+    >>> without_front_space("a day", 1, 5)
+    (2, 5)
+    """
+    for place in range(begin, end):
+        if not text[place].isspace():
+            return place, end
+    return begin, end
+
+
+def places_in_bytes(text: str, places: np.ndarray) -> np.ndarray:
+    """Places in characters of a text as places in its UTF-8."""
+    if text.isascii():
+        return places
+    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    sizes = 1 + (codes >= 0x80).astype(np.int64) + (codes >= 0x800) + (codes >= 0x10000)
+    return np.concatenate([[0], np.cumsum(sizes)])[places]
