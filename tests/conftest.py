@@ -25,7 +25,8 @@ BAD = ["a dull film", "a cold and tedious film", "dull , cold and flat", "tediou
 # The files that take longest start first, so that the processes of a run end together.
 LONGEST = (
     *("test_strategies.py", "test_contract.py", "test_multi_worker.py", "test_text_models.py"),
-    *("test_pretrain.py", "test_documentation.py", "test_workers_of_a_run.py", "test_cli.py"),
+    *("test_finished_runs.py", "test_stopped_runs.py", "test_workers_of_a_run.py", "test_cli.py"),
+    *("test_blocks_run.py", "test_phones_and_servers.py"),
 )
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 import keras_roberta as kr
 from keras_roberta import export
 from keras_roberta.layers import TokenClassificationHead
-from keras_roberta.models.roberta_backbone import layer_weights
+from keras_roberta.models.named_weights import layer_weights
 from keras_roberta.schemas import Comparison, Schema, register_schema
 from keras_roberta.tasks.exported_head import ExportedHead
 from keras_roberta.tasks.task import RobertaTask

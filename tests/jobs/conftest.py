@@ -1,8 +1,10 @@
-"""Shards of a tiny corpus in two languages."""
+"""Shards of a tiny corpus in two languages, and a tiny size of models."""
 
 import numpy as np
 import pytest
+from pretraining_runs import TINY
 
+import keras_roberta.config
 from keras_roberta.data.corpus.corpora import CorpusOptions
 from keras_roberta.data.corpus.prepare_options import PrepareOptions
 from keras_roberta.jobs.prepare.one_machine import prepare
@@ -54,3 +56,11 @@ def other_shards(tmp_path_factory):
 @pytest.fixture(scope="session")
 def english_shards(tmp_path_factory):
     return make_shards(tmp_path_factory.mktemp("english"), languages=("en",))
+
+
+@pytest.fixture(scope="module")
+def tinier():
+    """A size that is built and traced in a second or two."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(keras_roberta.config._NAMED, "tiny", TINY)
+        yield

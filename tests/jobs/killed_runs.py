@@ -15,8 +15,9 @@ import traceback
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
+from pretraining_runs import TINY, options
+
 import keras_roberta.config
-from keras_roberta.jobs.pretrain.options import recipe
 from keras_roberta.jobs.pretrain.run import pretrain
 
 KILLS, STEPS = 5, 300
@@ -28,21 +29,15 @@ def start(shards, out):
     if process:
         return process
     try:
-        size = dict(num_layers=1, num_heads=2, hidden_dim=16, intermediate_dim=32)
-        keras_roberta.config._NAMED["tiny"] = size
-        options = recipe(
-            "roberta-base",
-            size="tiny",
+        keras_roberta.config._NAMED["tiny"] = TINY
+        chosen = options(
             initial_embeddings="cooccurrence",
             steps=STEPS,
-            batch_size=8,
-            sequence_length=32,
-            learning_rate=1e-2,
             save_every=3,
             log_every=50,
             evaluate_every=100,
         )
-        pretrain(shards, out, options)
+        pretrain(shards, out, chosen)
     except BaseException:
         traceback.print_exc()
         os._exit(1)

@@ -1,12 +1,15 @@
-"""A small vocabulary that is trained here, RoBERTa's own, and the tokenizers of each."""
+"""A small vocabulary that is trained here, RoBERTa's own, and the tokenizers of each; and a small
+tokenizer of every kind."""
 
 import json
 
 import pytest
+from small_tokenizers import MAKERS, write
 from tokenizer_reference import library
 from tokenizer_texts import TRAINING_TEXTS
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
+from keras_roberta.tokenizers import open_tokenizer
 from keras_roberta.tokenizers.in_graph import BatchedTokenizer
 from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS
 
@@ -50,3 +53,14 @@ def roberta(data_directory):
 @pytest.fixture(scope="session")
 def roberta_in_graph(roberta):
     return BatchedTokenizer(*roberta[:2])
+
+
+@pytest.fixture(scope="session", params=MAKERS)
+def directory(request, tmp_path_factory):
+    """Of a checkpoint with a tokenizer of each kind."""
+    return write(MAKERS[request.param](), tmp_path_factory.mktemp("kind") / "tokenizer")
+
+
+@pytest.fixture(scope="session")
+def tokenizer_of_a_kind(directory):
+    return open_tokenizer(directory)

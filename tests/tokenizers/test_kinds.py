@@ -9,18 +9,11 @@ import sys
 
 import numpy as np
 import pytest
-from small_tokenizers import MAKERS, SPECIALS, unigram, words, write
+from small_tokenizers import MAKERS, SPECIALS, words, write
 from tokenizers import Tokenizer as Library
-from tokenizers import models, normalizers, pre_tokenizers, processors
+from tokenizers import normalizers, processors
 
-import keras_roberta
-from keras_roberta import export
-from keras_roberta.data.corpus.corpora import Document
-from keras_roberta.data.corpus.encoding import DocumentEncoder
-from keras_roberta.data.corpus.scripts import SCRIPTS, token_scripts
-from keras_roberta.data.corpus.shards import NO_LABEL, open_shards
 from keras_roberta.errors import InputError
-from keras_roberta.jobs.prepare import one_machine
 from keras_roberta.tokenizers import HostTokenizer, RobertaTokenizer, Tokenizer, open_tokenizer
 
 HARD_TEXTS = [
@@ -35,27 +28,13 @@ HARD_TEXTS = [
 ]
 
 
-@pytest.fixture(scope="module", params=MAKERS)
-def directory(request, tmp_path_factory):
-    return write(MAKERS[request.param](), tmp_path_factory.mktemp("kind") / "tokenizer")
-
-
 @pytest.fixture(scope="module")
-def tokenizer(directory):
-    return open_tokenizer(directory)
-
-
-@pytest.fixture(scope="module")
-def kind(tokenizer):
-    return tokenizer.kind_name
+def tokenizer(tokenizer_of_a_kind):
+    return tokenizer_of_a_kind
 
 
 def open_kind(name, tmp_path):
     return open_tokenizer(write(MAKERS[name](), tmp_path / name))
-
-
-def spelt(tokenizer, ids):
-    return [tokenizer.id_to_token(index) for index in ids]
 
 
 def test_no_promise_is_left_out():
@@ -218,9 +197,6 @@ def test_kinds_and_vocabularies_differ(tmp_path):
     assert open_tokenizer(write(lower, tmp_path / "lower")) != made["words"]
 
 
-# What tokens mean
-
-
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -240,241 +216,25 @@ def test_words_begin(tmp_path, name, expected):
     assert found.replace("\u0120", " ") == expected
 
 
-def test_texts_of_tokens(tokenizer, kind):
+def test_texts_of_tokens(tokenizer):
     texts = tokenizer.token_texts()
     assert len(texts) == tokenizer.vocabulary_size
     assert all(texts[index] is None for index in tokenizer.special_token_ids)
     ids = tokenizer("the \u00c4rger", add_special_tokens=False)
-    if kind == "byte-level BPE":
+    if tokenizer.kind_name == "byte-level BPE":
         ids = [index for index in ids if texts[index] is not None]  # the others: parts of "\u00c4"
     spaceless = "".join(texts[index] for index in ids).replace(" ", "")
     assert spaceless in ("the\u00c4rger", "therger")
 
 
-def test_scripts_of_tokens(tokenizer, kind):
-    scripts = token_scripts(tokenizer)
-    assert scripts.shape == (tokenizer.vocabulary_size,)
-    ids = tokenizer("the dog.", add_special_tokens=False)
-    names = [SCRIPTS[scripts[index]] for index in ids]
-    assert names[-1] == "other" and "latin" in names and set(names) == {"latin", "other"}
-    assert (scripts[list(tokenizer.special_token_ids)] == NO_LABEL).all()
-
-
-def test_byte_lengths(tokenizer, kind):
+def test_byte_lengths(tokenizer):
     lengths = tokenizer.byte_lengths()
-    if kind != "byte-level BPE":
+    if tokenizer.kind_name != "byte-level BPE":
         assert lengths is None
         return
     for text in ("the fox", "\u00c4rger \u65e5\u672c  \n", ""):
         ids = tokenizer(text, add_special_tokens=False)
         assert lengths[ids].sum() == len(text.encode())
-
-
-# The rest of the library with every kind
-
-
-def test_sentences_of_a_corpus(tokenizer):
-    texts = ["the fox sees a dog. The dog sleeps! a", "den Fuchs, \u00c4rger.  the fox", "\u65e5"]
-    encoded = DocumentEncoder(tokenizer)([Document(text, "en", "here") for text in texts])
-    sentences = [[len(s) for s in _sentences(tokenizer, text)] for text in texts]
-    assert [one.sentence_lengths.tolist() for one in encoded] == sentences
-    for text, one in zip(texts, encoded, strict=True):
-        assert one.token_ids.tolist() == tokenizer(text, add_special_tokens=False)
-
-
-def _sentences(tokenizer, text):
-    """Tokens of each sentence, by the end of its full stop."""
-    ((ids, offsets),) = tokenizer.encode_with_offsets([text])
-    stops = [i + 1 for i in range(len(text)) if text[i] in ".!" and i + 1 < len(text)]
-    numbers = [sum(end > stop for stop in stops) for _, end in offsets]
-    return [[i for i, n in zip(ids, numbers, strict=True) if n == k] for k in sorted({*numbers})]
-
-
-def test_labels_of_a_corpus(tokenizer):
-    text = "the lazy fox sees \u00c4rger"
-    labels = ((4, 12, "ANIMAL"), (18, 23, "MOOD"))
-    encoder = DocumentEncoder(tokenizer, token_classes=("O", "ANIMAL", "MOOD"))
-    (one,) = encoder([Document(text, "en", "here", labels)])
-    ((ids, offsets),) = tokenizer.encode_with_offsets([text])
-    for label, (begin, end) in zip(one.labels, offsets, strict=True):
-        if text[begin:end].strip():
-            assert label == (1 if 4 <= begin < 12 else 2 if begin >= 18 else 0), text[begin:end]
-
-
-def test_documents_without_tokens_are_left_out(tmp_path):
-    made = words()
-    made.normalizer = normalizers.Replace("\u200b", "")
-    tokenizer = open_tokenizer(write(made, tmp_path))
-    texts = ["the fox.", "\u200b\u200b", "a dog\u200b"]
-    encoded = DocumentEncoder(tokenizer)([Document(text, "en", "here") for text in texts])
-    assert [spelt(tokenizer, one.token_ids) for one in encoded] == [
-        ["the", "fox", "."],
-        ["a", "dog"],
-    ]
-    assert [one.sentence_lengths.tolist() for one in encoded] == [[3], [2]]
-    assert DocumentEncoder(tokenizer)([Document("\u200b", "en", "here")]) == []
-
-
-def test_prepare_and_a_preset(directory, tokenizer, tmp_path):
-    (tmp_path / "corpus.txt").write_text("the fox sees a dog. The dog sleeps!\n\na lazy dog\n")
-    manifest = one_machine.prepare(
-        tmp_path / "corpus.txt", directory, tmp_path / "shards", processes=1
-    )
-    assert manifest["tokenizer"]["fingerprint"] == tokenizer.fingerprint
-    shards = open_shards(tmp_path / "shards")
-    assert shards.tokenizer == tokenizer
-    found = {
-        tokenizer.decode(ids) for split in ("train", "heldout") for ids in shards.documents(split)
-    }
-    expected = ["the fox sees a dog. The dog sleeps!", "a lazy dog"]
-    assert found == {
-        tokenizer.decode(tokenizer(text, add_special_tokens=False)) for text in expected
-    }
-
-    task = keras_roberta.RobertaTextClassifier(
-        keras_roberta.RobertaBackbone(
-            keras_roberta.RobertaConfig(
-                vocabulary_size=tokenizer.vocabulary_size,
-                num_layers=1,
-                num_heads=2,
-                hidden_dim=8,
-                intermediate_dim=16,
-                max_sequence_length=128,
-            )
-        ),
-        2,
-        preprocessor=keras_roberta.RobertaPreprocessor(tokenizer, sequence_length=16),
-    )
-    task.save_to_preset(tmp_path / "preset")
-    again = keras_roberta.RobertaTextClassifier.from_preset(tmp_path / "preset")
-    assert again.preprocessor.tokenizer == tokenizer
-    np.testing.assert_array_equal(
-        again.predict_on_batch(["a dog"]), task.predict_on_batch(["a dog"])
-    )
-    if not isinstance(tokenizer, RobertaTokenizer):
-        assert tokenizer.batched_in_graph() is None and tokenizer.static_in_graph() is None
-        for write_to in (export.to_tflite, export.to_saved_model):
-            with pytest.raises(InputError, match="cannot go into the model; .*inputs='tokens'"):
-                write_to(task, tmp_path / "model")
-        assert not (tmp_path / "model").exists()
-
-
-# What files say
-
-
-def test_rows_are_those_of_the_post_processor(tmp_path):
-    names = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"]
-    vocabulary = {token: i for i, token in enumerate([*names, "a", "b"])}
-    made = Library(models.WordLevel(vocabulary, unk_token="[UNK]"))
-    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    made.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B [SEP]",
-        special_tokens=[("[CLS]", 0), ("[SEP]", 2)],
-    )
-    made.enable_padding()
-    made.enable_truncation(3)
-    roles = ["cls_token", "pad_token", "sep_token", "unk_token", "mask_token"]
-    config = dict(zip(roles, names, strict=True))
-    config["mask_token"] = {"content": "[MASK]", "lstrip": True}  # both forms occur
-    tokenizer = open_tokenizer(write(made, tmp_path, config))
-    assert tokenizer.special_token_ids == (0, 1, 2, 3, 4)
-    assert tokenizer("a b", "b") == [0, 5, 6, 2, 6, 2]
-    assert tokenizer(["a b a", "a [MASK]"]) == [[0, 5, 6, 5, 2], [0, 5, 4, 2]]
-    tokenizer.save(tmp_path / "saved")
-    again = open_tokenizer(tmp_path / "saved")
-    assert again == tokenizer and again("a b", "b") == [0, 5, 6, 2, 6, 2]
-    plain = tokenizer.encode_plain(["[CLS] a [MASK]"])
-    assert plain.token_ids.tolist() == [3, 5, 3]  # to words these are unknown ones
-
-
-def test_plain_ids_where_special_tokens_are_in_no_vocabulary(tmp_path):
-    content = json.loads(words().to_str())
-    content["model"]["vocab"].pop("<mask>")
-    content["model"]["vocab"] = {token: i for i, token in enumerate(content["model"]["vocab"])}
-    library = Library.from_str(json.dumps({**content, "added_tokens": []}))
-    library.add_special_tokens(list(SPECIALS))
-    library.add_tokens(["DOMAIN"])
-    tokenizer = open_tokenizer(write(library, tmp_path / "tokenizer"))
-    domain, mask = library.token_to_id("DOMAIN"), library.token_to_id("<mask>")
-    assert domain == mask + 1
-    assert tokenizer.encode_plain(["DOMAIN"]).token_ids.tolist() == [domain]
-    assert mask not in tokenizer.encode_plain(["DOMAIN <mask>"]).token_ids
-
-
-def _edited(change):
-    content = json.loads(words().to_str())
-    change(content)
-    return json.dumps(content)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (_edited(lambda c: c["model"].update(type="WordPiece")), "holds a WordPiece tokenizer"),
-        (_edited(lambda c: c.pop("model")), "holds a unknown tokenizer; known are byte-level BPE"),
-        (_edited(lambda c: c["model"].pop("unk_token")), "names no unknown token"),
-        (_edited(lambda c: c["model"].update(vocab=3)), "not a tokenizer ("),
-        (
-            _edited(lambda c: (c.update(added_tokens=[]), c["model"]["vocab"].pop("<mask>"))),
-            "lacks <mask>",
-        ),
-        ("{", "not JSON"),
-        ("[]", "expected a JSON object, found a list"),
-    ],
-)
-def test_bad_files(tmp_path, content, message):
-    (tmp_path / "tokenizer.json").write_text(content)
-    with pytest.raises(InputError) as caught:
-        open_tokenizer(tmp_path)
-    assert str(tmp_path / "tokenizer.json") in str(caught.value)
-    assert message in str(caught.value) and "\n" not in str(caught.value)
-
-
-def test_robertas_own_class_reads_its_kind_alone(tmp_path):
-    write(unigram(), tmp_path)
-    with pytest.raises(InputError, match="holds a Unigram tokenizer; RoBERTa's is a byte-level"):
-        RobertaTokenizer.from_preset(tmp_path)
-
-
-def test_xlmr(data_directory):
-    directory = data_directory / "xlmr-small"
-    if not directory.is_dir():
-        pytest.skip(f"no {directory}")
-    tokenizer = open_tokenizer(directory)
-    assert tokenizer.kind_name == "Unigram" and tokenizer.vocabulary_size == 250002
-    assert tokenizer("Hello world!") == [0, 35378, 8999, 38, 2]
-    assert tokenizer.special_token_ids == (0, 1, 2, 3, 250001)
-    # As the checkpoint's authors' code has them.
-    reference = json.loads((directory / "reference_embeddings.json").read_text("utf-8"))
-    assert len(reference) > 5
-    for text, expected in reference.items():
-        assert tokenizer(text) == expected["ids"]
-    plain = tokenizer.encode_plain(["x </s> y <mask> z"])
-    assert not np.isin(plain.token_ids, tokenizer.special_token_ids).any()
-    assert pickle.loads(pickle.dumps(tokenizer)) == tokenizer
-
-    # Called as Hugging Face's users do.
-    library = Library.from_file(str(directory / "tokenizer.json"))
-    library.enable_truncation(12, stride=2)
-    texts, pairs = (
-        ["Hello world, how are you?", "Guten <mask>, alle zusammen"],
-        ["Ja", "日本語です"],
-    )
-    found = tokenizer(
-        texts,
-        pairs,
-        truncation=True,
-        max_length=12,
-        stride=2,
-        return_offsets_mapping=True,
-        return_overflowing_tokens=True,
-    )
-    encodings = library.encode_batch(list(zip(texts, pairs, strict=True)))
-    expected = [e for encoding in encodings for e in (encoding, *encoding.overflowing)]
-    assert found["input_ids"] == [e.ids for e in expected]
-    assert found["offset_mapping"] == [e.offsets for e in expected]
-    assert [found.word_ids(i) for i in range(len(expected))] == [e.word_ids for e in expected]
 
 
 @pytest.mark.parametrize(
