@@ -19,6 +19,7 @@ from keras_roberta.layers.attention import attention_bias
 from keras_roberta.layers.gather import FIRST, first_token, from_first_token
 from keras_roberta.layers.tensor import Tensor
 from keras_roberta.models.extended_positions import extended_positions
+from keras_roberta.models.named_weights import check_not_quantized, layer_weights
 from keras_roberta.models.resized_vocabulary import copy_weights
 from keras_roberta.models.token_inputs import TokenInputs, completed
 from keras_roberta.training.keras_internals import inner_layers, settle_quantized_policies
@@ -237,7 +238,7 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
         }
         if e.token_type_embedding is not None:
             named["embeddings/token_type"] = e.token_type_embedding.embeddings
-        _check_not_quantized(named)
+        check_not_quantized(named)
         layers = {"embeddings/layer_norm": e.norm}
         for i, block in enumerate(self.encoder.blocks):
             layers |= {
@@ -339,62 +340,3 @@ def _config(config, fields) -> RobertaConfig:
             "by name, such as vocabulary_size=…"
         )
     return config.replace(**fields) if fields else config
-
-
-def check_preprocessor(preprocessor: Any, backbone: RobertaBackbone) -> None:
-    """Raises an InputError if a preprocessor makes rows that the model cannot take: longer than it
-    has positions, or of another tokenizer."""
-    length = getattr(preprocessor, "sequence_length", None)
-    longest = backbone.config.max_sequence_length
-    if length is not None and length > longest:
-        raise InputError(
-            f"sequence_length: the preprocessor cuts at {length} tokens, but the model has only "
-            f"{longest} positions; make it with sequence_length={longest} or less"
-        )
-    tokenizer = getattr(preprocessor, "tokenizer", None)
-    if tokenizer is not None:
-        check_tokenizer(tokenizer, backbone.config)
-
-
-def check_tokenizer(tokenizer: Any, config: RobertaConfig, where: str = "") -> None:
-    """Raises an InputError if a tokenizer is not that of a model.
-
-    Positions are counted from the padding's id, and a model has a row for each token. The ids of
-    `<s>` and `</s>` are the tokenizer's, as in Transformers, whose model does not look at them.
-
-    Args:
-        where: a directory, for the message.
-    """
-    front = f"{where}: " if where else ""
-    largest = tokenizer.vocabulary_size - 1
-    if largest >= config.vocabulary_size:
-        raise InputError(
-            f"{front}the tokenizer's largest id is {largest}, but the model has a vocabulary of "
-            f"{config.vocabulary_size}; they are not of one model"
-        )
-    if tokenizer.pad_token_id != config.pad_token_id:
-        raise InputError(
-            f"{front}the tokenizer's pad_token_id is {tokenizer.pad_token_id}, the model's "
-            f"{config.pad_token_id}, from which it counts positions; they are not of one model, or "
-            "config.json is wrong"
-        )
-
-
-def layer_weights(name: str, layer: keras.layers.Layer) -> dict[str, keras.Variable]:
-    """The two weights of a dense layer ("name/kernel", "name/bias") or layer norm ("name/gamma",
-    "name/beta")."""
-    parts = ("gamma", "beta") if hasattr(layer, "gamma") else ("kernel", "bias")
-    named = {f"{name}/{part}": getattr(layer, part) for part in parts}
-    _check_not_quantized(named)
-    return named
-
-
-def _check_not_quantized(named: dict[str, keras.Variable]) -> None:
-    for name, weight in named.items():
-        dtype = keras.backend.standardize_dtype(weight.dtype)
-        if "int" in dtype:
-            raise InputError(
-                f"weight {name} is {dtype}: give the model as it was before "
-                "model.quantize(); presets and .keras files alone keep it, and exporters quantize "
-                "by themselves"
-            )

@@ -12,17 +12,16 @@ from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.errors import InputError
 from keras_roberta.layers import MaskedLMHead
 from keras_roberta.layers.cross_entropy import VocabularyCrossEntropy
-from keras_roberta.models.roberta_backbone import RobertaBackbone, layer_weights
+from keras_roberta.models.named_weights import layer_weights
+from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.schemas import MaskedTokens
 from keras_roberta.schemas.masked_tokens import NOTHING
-from keras_roberta.tasks.exported_head import ExportedHead
+from keras_roberta.tasks.mask_candidates import mask_candidates
+from keras_roberta.tasks.masked_lm_exported_head import MaskedLMExportedHead
 from keras_roberta.tasks.number_arguments import check_numbers
 from keras_roberta.tasks.task import RobertaTask
 
 _ROWS_AT_ONCE = 32  # of logits (masks, vocabulary_size) in memory
-# The logit of a row of the embedding that no token has: none is chosen, and its share is 0. It has
-# a place in half precision.
-_NO_TOKEN = -1e4
 
 
 def masked_lm_head_weights(head):
@@ -216,26 +215,20 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
         tokenizer, token_ids = self.preprocessor.tokenizer, features["token_ids"]
         is_mask = (token_ids == tokenizer.mask_token_id) & (features["padding_mask"] > 0)
         num_masks = is_mask.sum(axis=1).astype("int32")  # (rows,)
-        candidates, logits, scores = [], [], []
+        found = []
         size = batch_size or _ROWS_AT_ONCE
         for start in range(0, len(token_ids), size):
             part = {k: v[start : start + size] for k, v in features.items()}
             width = max(int(num_masks.max(initial=0)), 1)
             part = {k: np.asarray(v) for k, v in self.preprocessor.find_masks(part, width).items()}
-            best = keras.ops.convert_to_numpy(self.predict_on_batch(part)).astype("float32")
-            best[..., ~has_token] = _NO_TOKEN
-            order = _likeliest(best, top_k, among)
-            highest = best.max(axis=-1, keepdims=True)
-            shares = np.exp(best - highest)
-            shares /= shares.sum(axis=-1, keepdims=True)
-            candidates.append(order.astype("int32"))
-            logits.append(np.take_along_axis(best, order, -1))
-            scores.append(np.take_along_axis(shares, order, -1))
-        there = np.arange(candidates[0].shape[1]) < num_masks[:, None]  # (rows, masks)
-        outputs = {"token_ids": candidates, "scores": scores, "logits": logits}
+            logits = keras.ops.convert_to_numpy(self.predict_on_batch(part))
+            found.append(mask_candidates(logits, has_token, top_k, among))
+        there = np.arange(found[0]["token_ids"].shape[1]) < num_masks[:, None]  # (rows, masks)
         outputs = {
-            name: np.where(there[..., None], np.concatenate(arrays), NOTHING[name])
-            for name, arrays in outputs.items()
+            name: np.where(
+                there[..., None], np.concatenate([part[name] for part in found]), NOTHING[name]
+            )
+            for name in found[0]
         }
         filled = token_ids.copy()
         rows, places = np.nonzero(is_mask)
@@ -286,108 +279,6 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
     @staticmethod
     def heads_left_out_of(registered_name, settings):
         return [name for name in settings.get("objectives", ()) if name != "mlm"]
-
-
-class MaskedLMExportedHead(ExportedHead):
-    """The likeliest tokens for each `<mask>`.
-
-    Gives `token_ids` int32, `scores` float32, their probabilities, and `logits` float32, each
-    (batch, masks, top_k), the best first and the masks as they stand in the text; and `num_masks`
-    int32 (batch), how many the text has. `masks` is the schema's `max_masks`, or the most of a text
-    in the batch. Behind the masks of a text, and where it has none, ids are -1, and scores and
-    logits 0.
-
-    Args:
-        schema: `MaskedTokens`
-        has_token: bool (vocabulary_size,), the rows of the embedding that a token has; only these
-            are candidates.
-    """
-
-    ids_name = "input_ids"
-
-    def __init__(self, schema, has_token):
-        super().__init__(schema)
-        self.no_token = None if has_token.all() else np.where(has_token, 0, _NO_TOKEN)
-        self.any_number_of_outputs = schema.max_masks is None
-
-    def __call__(self, encoder, token_ids, padding_mask):
-        is_mask = self._is_mask(token_ids) * padding_mask  # (batch, length)
-        num_masks = tf.reduce_sum(is_mask, axis=1)  # (batch,)
-        masks = self.schema.max_masks or tf.reduce_max(tf.concat([num_masks, [0]], 0))
-        number = tf.cumsum(is_mask, axis=1) * is_mask  # (batch, length), from 1
-        selection = number[:, None, :] == tf.range(1, masks + 1)[:, None]  # (batch, masks, length)
-        x = encoder.encode(token_ids, padding_mask, tf.cast(selection, tf.float32))
-        x = tf.nn.gelu(encoder.dense(x, "head/dense"), approximate=False)
-        x = encoder.layer_norm(x, "head/layer_norm")  # (batch * masks, hidden_dim)
-        bias = encoder.weights["head/bias"]
-        if self.no_token is not None:  # the converter makes one bias of the two
-            bias = bias + tf.constant(self.no_token, tf.float32)
-        logits = encoder.project_onto_vocabulary(x) + bias
-        batch = token_ids.shape[0] or tf.shape(token_ids)[0]
-        logits = tf.reshape(logits, (batch, masks, logits.shape[-1]))
-        probabilities = tf.nn.softmax(logits)
-        # From here on there is nothing that XNNPACK would take up again.
-        best, candidates = tf.math.top_k(logits, self.schema.top_k)  # (batch, masks, top_k)
-        scores = tf.gather(probabilities, candidates, batch_dims=2)
-        is_there = self._is_there(num_masks, masks)[:, :, None]
-        answers = {"token_ids": candidates, "scores": scores, "logits": best}
-        answers = {n: tf.where(is_there, answer, NOTHING[n]) for n, answer in answers.items()}
-        return {**answers, "num_masks": num_masks}
-
-    def as_strings(self, outputs, token_ids, tokenizer):
-        """`tokens` (batch, masks, top_k), the candidates, with the space before a word, empty
-        behind the masks of a text; `tokens_bytes`, the same as they are, where `tokens` has U+FFFD
-        for parts of characters; and `filled` (batch), the text with each mask replaced by its first
-        candidate, without special tokens.
-
-        TF Serving's REST sends what is called `_bytes` in base 64, all else as it is, so that it
-        has to be UTF-8."""
-        candidates, num_masks = outputs["token_ids"], outputs["num_masks"]
-        masks = tf.shape(candidates)[1]
-        is_there = self._is_there(num_masks, masks)[:, :, None]
-        candidates = tf.maximum(candidates, 0)
-        tokens = tokenizer.detokenize(candidates[..., None], skip_special_tokens=False)
-        is_mask = self._is_mask(token_ids)
-        number = tf.cumsum(is_mask, axis=1) * is_mask  # (batch, length), 0 where no mask is
-        number = tf.where(number <= masks, number, 0)  # nor where one has no answer
-        best = tf.pad(candidates[:, :, 0], [[0, 0], [1, 0]])  # (batch, 1 + masks)
-        best = tf.gather(best, number, batch_dims=1)  # (batch, length)
-        return {
-            "tokens": tf.where(is_there, tokens, ""),
-            "tokens_bytes": tf.where(is_there, tokenizer.spell(candidates), ""),
-            "filled": tokenizer.detokenize(tf.where(number > 0, best, token_ids)),
-        }
-
-    def as_bytes(self, outputs, tokenizer):
-        """`token_utf8` uint8 (batch, masks, top_k, bytes of the longest token), the candidates,
-        with the space before a word, zeros behind; and `token_num_bytes` int32
-        (batch, masks, top_k), 0 behind the masks of a text."""
-        utf8, lengths = tokenizer.spell(tf.maximum(outputs["token_ids"], 0))
-        is_there = self._is_there(outputs["num_masks"], self.schema.max_masks)[:, :, None]
-        return {"token_utf8": utf8, "token_num_bytes": tf.where(is_there, lengths, 0)}
-
-    def sample_ids(self, ids):
-        ids[::5] = self.schema.mask_token_id
-        return ids
-
-    def _is_mask(self, token_ids):
-        return tf.cast(token_ids == self.schema.mask_token_id, tf.int32)
-
-    @staticmethod
-    def _is_there(num_masks, masks):
-        """Whether a text has a mask of this number: bool (batch, masks)."""
-        return tf.range(masks) < num_masks[:, None]
-
-
-def _likeliest(logits, top_k, among=None):
-    """Ids of the largest of logits (..., vocabulary_size), the largest first: int (..., top_k).
-
-    Args:
-        among: int (candidates,), the only ids to choose from; fewer than `top_k` give fewer.
-    """
-    if among is not None:
-        return among[_likeliest(logits[..., among], top_k)]
-    return np.argsort(-logits, axis=-1, kind="stable")[..., :top_k]
 
 
 def _check_count(name, value, most):

@@ -16,7 +16,7 @@ from keras_roberta.checkpoints.hugging_face_names import classifier_weights
 from keras_roberta.errors import InputError
 from keras_roberta.layers import ClassificationHead
 from keras_roberta.layers.gather import FIRST
-from keras_roberta.models.roberta_backbone import layer_weights
+from keras_roberta.models.named_weights import layer_weights
 from keras_roberta.schemas import Schema
 from keras_roberta.tasks.exported_head import ExportedHead
 from keras_roberta.tasks.output_activation import activation_name, logits_of

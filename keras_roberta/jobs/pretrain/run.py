@@ -6,34 +6,30 @@ import json
 import time
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_roberta.data.corpus.shards import Shards
 from keras_roberta.data.pretraining.batches import (
     batch_statistics,
-    evaluation_batches,
     input_errors,
     pretraining_batches,
 )
-from keras_roberta.errors import InputError
 from keras_roberta.files.room import bytes_of, check_room
 from keras_roberta.jobs.pretrain.card import draw_curves, write_card
 from keras_roberta.jobs.pretrain.checks import check_run
 from keras_roberta.jobs.pretrain.device_memory import device_memory
+from keras_roberta.jobs.pretrain.evaluation import Evaluation, is_due, report_evaluation
 from keras_roberta.jobs.pretrain.options import PretrainingOptions
 from keras_roberta.jobs.pretrain.plan import Plan
 from keras_roberta.jobs.pretrain.run_directory import RunDirectory
-from keras_roberta.jobs.pretrain.start_model import start_from_cooccurrence, start_model
-from keras_roberta.models.roberta_backbone import RobertaBackbone
+from keras_roberta.jobs.pretrain.single_texts import without_segments
+from keras_roberta.jobs.pretrain.start_model import compiled_model, start_from_cooccurrence
 from keras_roberta.reports.size_on_disk import bytes_on_disk
 from keras_roberta.tasks.pretrainer import RobertaPretrainer
 from keras_roberta.training.keras_internals import build_from_batch
 from keras_roberta.training.needs_tensorflow import needs_tensorflow
-from keras_roberta.training.optimizer.pretraining import pretraining_optimizer
 from keras_roberta.training.optimizer.skipped_steps import skipped_steps
-from keras_roberta.training.runs.budget import Budget, BudgetSchedule, RunClock
+from keras_roberta.training.runs.budget import Budget, RunClock
 from keras_roberta.training.runs.divergence import StopDivergence
 from keras_roberta.training.runs.progress import RunBar, console
 from keras_roberta.training.runs.run_log import CsvLog, TensorBoardLog
@@ -126,8 +122,8 @@ def pretrain(
     for line in plan.lines(memory):
         console.print(line)
     with strategy.scope():
-        model, schedule = build(options, shards)
-    evaluation = _Evaluation(model, shards, options, stages[-1])
+        model, schedule = compiled_model(options, shards)
+    evaluation = Evaluation(model, shards, options, stages[-1])
     directory, exchange = RunDirectory(out), Exchange(strategy)
     is_chief = exchange.rank.is_chief
     with directory.held() if is_chief else contextlib.nullcontext():
@@ -209,7 +205,7 @@ def _run(
         if step % options.evaluate_every == 0:
             heldout = evaluation(saving)
             if is_chief and saving.signal is None:
-                _report_evaluation(step, heldout, evaluations, tensorboard)
+                report_evaluation(step, heldout, evaluations, tensorboard)
 
     divergence = StopDivergence(options.log_every)
     if before["divergence"] is not None:
@@ -221,8 +217,8 @@ def _run(
     try:
         saving.listen()
         # The chief alone knows what has been measured.
-        is_due = is_chief and _is_due(clock, options, evaluations)
-        if exchange.of_chief([is_due])[0]:
+        measures = is_chief and is_due(clock, options, evaluations)
+        if exchange.of_chief([measures])[0]:
             # Of what is there already: it must not use up the warm-up.
             with clock.stopped():
                 evaluate(clock.step)
@@ -266,7 +262,7 @@ def _run(
     if not is_chief:
         return PretrainingResult(model, **totals, heldout=heldout)
     evaluations = CsvLog(directory.evaluations, clock.step - 1)  # in place of any of this step
-    _report_evaluation(clock.step, heldout, evaluations, tensorboard)
+    report_evaluation(clock.step, heldout, evaluations, tensorboard)
     without_segments(model).save_to_preset(directory.path)
     draw_curves(directory.curves, log.rows(), evaluations.rows())
     write_card(
@@ -311,79 +307,3 @@ def _batches_of_worker(strategy, shards, batches, **place):
     return strategy.distribute_datasets_from_function(
         lambda _: tf.data.Dataset.choose_from_datasets(parts, turns)
     )
-
-
-def build(options: PretrainingOptions, shards: Shards) -> tuple[RobertaPretrainer, BudgetSchedule]:
-    """The model that a run starts with, compiled, and its schedule."""
-    keras.utils.set_random_seed(options.seed)
-    model = start_model(options, shards)
-    peak = options.peak_learning_rate(model.backbone.config.hidden_dim)
-    schedule = BudgetSchedule(peak, options.warmup, options.decay_power)
-    model.compile(
-        pretraining_optimizer(
-            schedule,
-            weight_decay=options.weight_decay,
-            epsilon=options.epsilon,
-            clip_norm=options.clip_norm,
-        )
-    )
-    model.optimizer.build(model.trainable_variables)
-    return model, schedule
-
-
-def without_segments(model: RobertaPretrainer) -> RobertaPretrainer:
-    """The same weights as a model that takes one text a row, as every task does."""
-    backbone = model.backbone
-    if not backbone.optional_inputs:
-        return model
-    config = {**model.get_config(), "backbone": RobertaBackbone(backbone.config)}
-    config |= {"preprocessor": model.preprocessor, "name": None}
-    plain = RobertaPretrainer(**config)
-    for weight, trained in zip(plain.weights, model.weights, strict=True):
-        weight.assign(trained)
-    return plain
-
-
-class _Evaluation:
-    """Metrics on the held-out text of each language."""
-
-    def __init__(self, model, shards, options, last):
-        self._model = model
-        batches = dataclasses.replace(
-            last.batches,
-            batch_size=last.batches.batch_size // last.parts,
-            sequence_length=options.longest_sequence,
-        )
-        self._datasets = {}
-        for language, counts in shards.counts.get("heldout", {}).items():
-            if not counts["documents"]:
-                continue
-            try:
-                self._datasets[language] = evaluation_batches(
-                    shards, batches, options.seed, options.evaluation_batches, language
-                )
-            except InputError as error:  # few documents, and none that the objectives can use
-                console.print(f"{language} will not be measured: {error}")
-
-    def __call__(self, saving):
-        """Metrics by language; only of a part of the text where `saving` was told to stop."""
-        results = {}
-        with input_errors():
-            for language, dataset in self._datasets.items():
-                if saving.signal is None:
-                    results[language] = self._model.evaluate(
-                        dataset, verbose=0, return_dict=True, callbacks=[saving]
-                    )
-        return results
-
-
-def _is_due(clock, options, evaluations):
-    """Whether to measure before the first step: a preset, or where a signal cut that off."""
-    known = any(int(row["step"]) == clock.step for row in evaluations.rows())
-    return not known and (bool(clock.step) or options.preset is not None) and clock.progress < 1
-
-
-def _report_evaluation(step, results, evaluations, tensorboard):
-    for language, values in results.items():
-        evaluations(step, {"language": language, **values})
-        tensorboard(step, {f"heldout/{language}/{name}": v for name, v in values.items()})

@@ -1,5 +1,6 @@
 """The model that a pre-training run starts with: a new one, or a checkpoint's."""
 
+import keras
 import numpy as np
 
 from keras_roberta.checkpoints.formats import open_checkpoint
@@ -8,8 +9,11 @@ from keras_roberta.data.corpus.shards import Shards
 from keras_roberta.data.pretraining.cooccurrence import check_vectors, token_vectors
 from keras_roberta.errors import InputError
 from keras_roberta.jobs.pretrain.options import PretrainingOptions
-from keras_roberta.models.roberta_backbone import RobertaBackbone, check_tokenizer
+from keras_roberta.models.matching_tokenizer import check_tokenizer
+from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.tasks.pretrainer import RobertaPretrainer
+from keras_roberta.training.optimizer.pretraining import pretraining_optimizer
+from keras_roberta.training.runs.budget import BudgetSchedule
 from keras_roberta.training.runs.progress import waiting
 from keras_roberta.training.workers.exchange import Exchange
 
@@ -64,6 +68,26 @@ def start_model(options: PretrainingOptions, shards: Shards) -> RobertaPretraine
     backbone = RobertaBackbone(source.config.replace(**training), **of_backbone)
     source.load_backbone_weights(backbone)
     return RobertaPretrainer.from_preset(options.preset, backbone=backbone, **of_task)
+
+
+def compiled_model(
+    options: PretrainingOptions, shards: Shards
+) -> tuple[RobertaPretrainer, BudgetSchedule]:
+    """The model that a run starts with, compiled, and its schedule."""
+    keras.utils.set_random_seed(options.seed)
+    model = start_model(options, shards)
+    peak = options.peak_learning_rate(model.backbone.config.hidden_dim)
+    schedule = BudgetSchedule(peak, options.warmup, options.decay_power)
+    model.compile(
+        pretraining_optimizer(
+            schedule,
+            weight_decay=options.weight_decay,
+            epsilon=options.epsilon,
+            clip_norm=options.clip_norm,
+        )
+    )
+    model.optimizer.build(model.trainable_variables)
+    return model, schedule
 
 
 def start_from_cooccurrence(

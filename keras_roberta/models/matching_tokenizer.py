@@ -1,0 +1,46 @@
+"""Whether a tokenizer, or a preprocessor with one, is that of a model."""
+
+from typing import Any
+
+from keras_roberta.config import RobertaConfig
+from keras_roberta.errors import InputError
+from keras_roberta.models.roberta_backbone import RobertaBackbone
+
+
+def check_preprocessor(preprocessor: Any, backbone: RobertaBackbone) -> None:
+    """Raises an InputError if a preprocessor makes rows that the model cannot take: longer than it
+    has positions, or of another tokenizer."""
+    length = getattr(preprocessor, "sequence_length", None)
+    longest = backbone.config.max_sequence_length
+    if length is not None and length > longest:
+        raise InputError(
+            f"sequence_length: the preprocessor cuts at {length} tokens, but the model has only "
+            f"{longest} positions; make it with sequence_length={longest} or less"
+        )
+    tokenizer = getattr(preprocessor, "tokenizer", None)
+    if tokenizer is not None:
+        check_tokenizer(tokenizer, backbone.config)
+
+
+def check_tokenizer(tokenizer: Any, config: RobertaConfig, where: str = "") -> None:
+    """Raises an InputError if a tokenizer is not that of a model.
+
+    Positions are counted from the padding's id, and a model has a row for each token. The ids of
+    `<s>` and `</s>` are the tokenizer's, as in Transformers, whose model does not look at them.
+
+    Args:
+        where: a directory, for the message.
+    """
+    front = f"{where}: " if where else ""
+    largest = tokenizer.vocabulary_size - 1
+    if largest >= config.vocabulary_size:
+        raise InputError(
+            f"{front}the tokenizer's largest id is {largest}, but the model has a vocabulary of "
+            f"{config.vocabulary_size}; they are not of one model"
+        )
+    if tokenizer.pad_token_id != config.pad_token_id:
+        raise InputError(
+            f"{front}the tokenizer's pad_token_id is {tokenizer.pad_token_id}, the model's "
+            f"{config.pad_token_id}, from which it counts positions; they are not of one model, or "
+            "config.json is wrong"
+        )
