@@ -1,6 +1,6 @@
 """Checks of what callers pass to the exporters."""
 
-from keras_roberta.errors import InputError
+from keras_roberta.options import OptionError
 
 INPUTS = ("text", "tokens")
 # Of a `.tflite` whose lengths are not named: as many as keep a short text cheap.
@@ -14,22 +14,24 @@ def check_inputs(task, inputs, pairs):
     """Raises an InputError where the task cannot take what it is to take."""
     check_choice("inputs", inputs, INPUTS)
     if inputs == "tokens" and pairs:
-        raise InputError("pairs: goes with inputs='text'; token ids hold both texts already")
+        raise OptionError("pairs", ": goes with inputs='text'; token ids hold both texts already")
     if pairs and not task.schema.takes_pairs:
-        raise InputError(f"pairs: a {type(task).__name__} takes single texts")
+        raise OptionError("pairs", f": a {type(task).__name__} takes single texts")
     if inputs == "text" and getattr(task.preprocessor, "tokenizer", None) is None:
-        raise InputError(
-            "inputs: the task has no preprocessor to take the tokenizer from; give it one, or "
-            "export with inputs='tokens'"
+        raise OptionError(
+            "inputs",
+            ": the task has no preprocessor to take the tokenizer from; give it one, or "
+            "export with inputs='tokens'",
         )
 
 
 def check_in_graph(tokenizer, in_graph):
     """The in-graph form of a tokenizer; an InputError where its kind has none (None)."""
     if in_graph is None:
-        raise InputError(
-            f"inputs: a tokenizer of the kind {tokenizer.kind_name} cannot go into the model; "
-            "export with inputs='tokens'"
+        raise OptionError(
+            "inputs",
+            f": a tokenizer of the kind {tokenizer.kind_name} cannot go into the model; "
+            "export with inputs='tokens'",
         )
     return in_graph
 
@@ -70,28 +72,29 @@ def check_lengths(lengths, *, longest=None, name="sequence_lengths", shortest=SH
     except (TypeError, ValueError):
         whole, is_whole = [], False
     if not whole or not is_whole:
-        raise InputError(f"{name}: expected whole numbers such as (32, 128); got {lengths!r}")
+        raise OptionError(name, f": expected whole numbers such as (32, 128); got {lengths!r}")
     for length in whole:
         if length < shortest or length > (longest or length):
             end = f"{longest}, the model's max_sequence_length" if longest else ""
-            raise InputError(f"{name}: {length} is outside {shortest}..{end}")
+            raise OptionError(name, f": {length} is outside {shortest}..{end}")
     return whole
 
 
 def check_choice(name, value, choices):
     """Raises an InputError that lists the choices unless `value` is among them."""
     if value not in choices:
-        raise InputError(f"{name}: expected one of {', '.join(choices)}; got {value!r}")
+        raise OptionError(name, f": expected one of {', '.join(choices)}; got {value!r}")
 
 
 def check_calibration(scheme, calibration):
     """Raises an InputError unless a scheme is given sample texts just where it needs them."""
     if scheme.needs_calibration and calibration is None:
-        raise InputError(
-            f"calibration: quantization {scheme.name!r} needs texts like those that the model will "
-            "see; give a hundred or more"
+        raise OptionError(
+            "calibration",
+            f": quantization {scheme.name!r} needs texts like those that the model will "
+            "see; give a hundred or more",
         )
     if calibration is not None and not scheme.needs_calibration:
-        raise InputError(
-            f"calibration: quantization {scheme.name!r} needs no sample texts; leave it out"
+        raise OptionError(
+            "calibration", f": quantization {scheme.name!r} needs no sample texts; leave it out"
         )

@@ -15,6 +15,7 @@ from keras_roberta.export.metadata import read_metadata
 from keras_roberta.export.padded_rows import as_features, cut, reordered, stacked
 from keras_roberta.export.signature_names import ENCODE, TEXT, TOKENIZE
 from keras_roberta.files.failure_reason import reason_of
+from keras_roberta.options import OptionError
 from keras_roberta.schemas import schema_from_dict
 from keras_roberta.tokenizers import Tokenizer, byte_buffer
 from keras_roberta.unknown_arguments import named_arguments
@@ -286,9 +287,10 @@ class SavedModelRunner(Runner):
 
     def __init__(self, path, tokenizer=None, threads=None):
         if threads is not None:
-            raise InputError(
-                "threads: a SavedModel runs on TensorFlow's; set "
-                "tf.config.threading.set_intra_op_parallelism_threads at the start of the program"
+            raise OptionError(
+                "threads",
+                ": a SavedModel runs on TensorFlow's; set "
+                "tf.config.threading.set_intra_op_parallelism_threads at the start of the program",
             )
         super().__init__(path, tokenizer)
 

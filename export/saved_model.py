@@ -60,7 +60,8 @@ def to_saved_model(
 
     Args:
         task: a task with a head that can be exported.
-        directory: where to write; for TF Serving a version, such as `models/sentiment/1`.
+        directory: where to write, new or empty; for TF Serving a version, such as
+            `models/sentiment/1`.
         inputs: "text"; or "tokens", which leaves the tokenizer out and makes `serving_default` the
             same as `tokens`.
         pairs: whether `serving_default` takes pairs of texts.
@@ -70,7 +71,7 @@ def to_saved_model(
         jit_compile: compile the encoder with XLA. Each new pair of batch size and length is then
             compiled when it first comes. This is for servers that see few of them, all among the
             warm-up requests.
-        overwrite: replace the directory if there is one.
+        overwrite: replace the SavedModel that is there. Other files are never replaced.
         **head_options: options of the task. A masked language model has `top_k`, the candidates for
             each mask.
 
@@ -78,7 +79,7 @@ def to_saved_model(
         `directory`
 
     Raises:
-        InputError: the directory exists, or an argument or the task is not supported.
+        InputError: the directory has files, or an argument or the task is not supported.
         ExportMismatch: the model's answers differ from the task's. Nothing is written.
     """
     refuse_misspelt(to_saved_model, head_options, getattr(task, "export_options", ()))
@@ -97,12 +98,12 @@ def to_saved_model(
         task, module.graph.head, quantization="none", inputs=inputs, pairs=pairs
     )
     directory = pathlib.Path(directory).expanduser()
-    if directory.exists() and not overwrite:
-        raise InputError(
-            f"{directory}: exists; choose a new version directory or give overwrite=True"
-        )
-    if directory.is_dir():
-        if not (directory / _GRAPH).is_file() and not is_empty(directory):
+    if not is_empty(directory):
+        if not overwrite:
+            raise InputError(
+                f"{directory}: exists; choose a new version directory or give overwrite=True"
+            )
+        if not (directory / _GRAPH).is_file():
             raise InputError(f"{directory}: is something else than a SavedModel; remove it first")
     with atomic_directory(directory, last=_GRAPH, replaces=["**/*"]) as temporary:
         module.save(temporary, values)

@@ -1,7 +1,6 @@
 """A task as one `.tflite` file: a signature for each length, one copy of weights and tables."""
 
 import collections
-import contextlib
 import logging
 import os
 import pathlib
@@ -36,6 +35,7 @@ from keras_roberta.export.text_signatures import add_text_signatures
 from keras_roberta.export.tflite_rewrites import name_layers
 from keras_roberta.export.verify import SENTENCES, verify
 from keras_roberta.files.atomic_write import atomic_file
+from keras_roberta.options import OptionError
 from keras_roberta.tokenizers import byte_buffer
 from keras_roberta.unknown_arguments import refuse_misspelt
 
@@ -191,9 +191,11 @@ class PhoneModule(tf.Module):
         its inputs, each text in the shortest signature that holds it."""
         sides = [list(side) for side in texts_and_pairs(texts) if side is not None]
         if not sides[0] or len(sides) != 1 + self.pairs:
-            raise InputError("calibration: expected texts, or pairs of texts, as the model takes")
+            raise OptionError(
+                "calibration", ": expected texts, or pairs of texts, as the model takes"
+            )
         if self.preprocessor is None:
-            raise InputError("calibration: the task has no preprocessor to tokenize the texts")
+            raise OptionError("calibration", ": the task has no preprocessor to tokenize the texts")
         rows = self.preprocessor.tokenizer.encode_batch(*sides, max_length=self.lengths[-1])
 
         def samples():
@@ -244,7 +246,7 @@ def tflite_bytes(module, *, scheme, metadata, samples=None, directory=None):
     """
     functions = module.functions()
     # Through a SavedModel: the converter takes several signatures from nothing else.
-    with _temporary_files_in(directory), tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory(dir=directory) as directory:
         tf.saved_model.save(module, directory, signatures=functions)
         converter = tf.lite.TFLiteConverter.from_saved_model(
             directory, signature_keys=list(functions)
@@ -261,16 +263,6 @@ def tflite_bytes(module, *, scheme, metadata, samples=None, directory=None):
     builder = flatbuffers.Builder(len(content) + 4096)
     builder.Finish(model.Pack(builder), file_identifier=TFLITE_IDENTIFIER)
     return bytes(builder.Output())
-
-
-@contextlib.contextmanager
-def _temporary_files_in(directory):
-    """A context in which temporary files, the converter's too, lie in a directory, if not None."""
-    before, tempfile.tempdir = tempfile.tempdir, directory and str(directory)
-    try:
-        yield
-    finally:
-        tempfile.tempdir = before
 
 
 def check_operations(path, scheme):

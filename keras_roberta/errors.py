@@ -36,6 +36,13 @@ class InUseError(OutputError):
     """Another process, or another thread, writes to the output; the message names it."""
 
 
+class ReadError(InputError):
+    """A file could not be read: a disk or the network failed, or the permission is missing.
+
+    The same may succeed later, with the same files.
+    """
+
+
 class WorkerLostError(RuntimeError):
     """Another process that trains the same model has gone; this one cannot go on without it.
 

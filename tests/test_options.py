@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import pickle
 
 import numpy as np
 import pytest
@@ -112,3 +113,9 @@ def test_unknown_names_in_json():
     for values in ({"inner": {"sizes": 1}}, {"inners": {}}):
         with pytest.raises(OptionError, match="is no option here; did you mean"):
             Outer.from_dict(values)
+
+
+def test_errors_come_whole_from_another_process():
+    error = pickle.loads(pickle.dumps(OptionError(("size", "rate"), ": give one")))
+    assert (error.names, error.problem) == (("size", "rate"), ": give one")
+    assert str(error) == "size and rate: give one"

@@ -63,8 +63,6 @@ def derived_command(function: Callable) -> Callable:
             return function(**{name: _expanded(value) for name, value in values.items()})
         except OptionError as error:
             raise InputError(_spelled_as_flags(error, known)) from None
-        except InputError as error:
-            raise InputError(_with_flag_in_front(str(error), known)) from None
         except KeyboardInterrupt:  # typer would end without a word
             print("interrupted", file=sys.stderr)
             raise typer.Exit(130) from None
@@ -171,9 +169,3 @@ def _spelled_as_flags(error, known):
 
     problem = re.sub(r"\w+", flag, error.problem)
     return f"{names}{'' if problem.startswith(':') else ' '}{problem}"
-
-
-def _with_flag_in_front(message, known):
-    """A job's message with the option that it begins with as the command line spells it."""
-    name, colon, rest = message.partition(":")
-    return f"{known[name]}{colon}{rest}" if colon and name in known else message

@@ -63,4 +63,6 @@ def check_encoding(start: bytes, name: str) -> None:
     """Raises an InputError where the first bytes of a file are another encoding's mark."""
     for mark, encoding in _OTHER_MARKS.items():
         if start.startswith(mark):
-            raise InputError(f"{name}: is {encoding}, not UTF-8; convert it to UTF-8")
+            raise InputError(
+                f"{name}: is {encoding}, not UTF-8; convert it, as with iconv -t UTF-8"
+            )

@@ -5,6 +5,7 @@ from typing import Any
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.models.roberta_backbone import RobertaBackbone
+from keras_roberta.options import OptionError
 
 
 def check_preprocessor(preprocessor: Any, backbone: RobertaBackbone) -> None:
@@ -13,9 +14,10 @@ def check_preprocessor(preprocessor: Any, backbone: RobertaBackbone) -> None:
     length = getattr(preprocessor, "sequence_length", None)
     longest = backbone.config.max_sequence_length
     if length is not None and length > longest:
-        raise InputError(
-            f"sequence_length: the preprocessor cuts at {length} tokens, but the model has only "
-            f"{longest} positions; make it with sequence_length={longest} or less"
+        raise OptionError(
+            "sequence_length",
+            f": the preprocessor cuts at {length} tokens, but the model has only "
+            f"{longest} positions; make it with sequence_length={longest} or less",
         )
     tokenizer = getattr(preprocessor, "tokenizer", None)
     if tokenizer is not None:

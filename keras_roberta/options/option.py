@@ -13,6 +13,9 @@ from keras_roberta.errors import InputError
 class OptionError(InputError):
     """An option's value does not fit, or options do not go together.
 
+    The command line spells the names as its own options. Libraries raise it for their arguments of
+    the same names.
+
     Attributes:
         names: the options that the message begins with, as Python names them.
         problem: the rest of it.
@@ -23,6 +26,9 @@ class OptionError(InputError):
         self.problem = problem
         between = "" if problem.startswith(":") else " "
         super().__init__(f"{' and '.join(self.names)}{between}{problem}")
+
+    def __reduce__(self):  # as it comes from another process
+        return type(self), (self.names, self.problem)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_roberta.errors import InputError
+from keras_roberta.options import OptionError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,7 +186,7 @@ def threshold_of(label: str, is_true, probabilities, chosen: float) -> Threshold
 def checked_threshold(threshold: float) -> float:
     """Raises an InputError unless a threshold is a probability."""
     if not 0 < threshold < 1:
-        raise InputError(f"threshold: give a probability between 0 and 1; got {threshold!r}")
+        raise OptionError("threshold", f": give a probability between 0 and 1; got {threshold!r}")
     return threshold
 
 

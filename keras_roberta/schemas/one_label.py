@@ -18,6 +18,7 @@ from keras_roberta.data.examples.label_names import (
 )
 from keras_roberta.data.examples.table_files import as_number
 from keras_roberta.errors import InputError
+from keras_roberta.options import OptionError
 from keras_roberta.schemas.metrics import (
     ConfusionMatrix,
     Details,
@@ -143,9 +144,10 @@ class OneLabel(Schema):
     def at_threshold(self, outputs, threshold):
         """Of two classes, the second from this probability on."""
         if self.num_classes != 2:
-            raise InputError(
-                f"threshold: is for two classes or for labels that do not exclude one another; "
-                f"here the likeliest of {self.num_classes} is the answer"
+            raise OptionError(
+                "threshold",
+                ": is for two classes or for labels that do not exclude one another; "
+                f"here the likeliest of {self.num_classes} is the answer",
             )
         threshold = checked_threshold(threshold)
         probabilities = np.asarray(outputs["probabilities"])

@@ -11,6 +11,7 @@ from keras_roberta.data.examples.columns import Columns, read_texts
 from keras_roberta.data.examples.label_names import LabelError
 from keras_roberta.data.examples.table_files import Table
 from keras_roberta.errors import InputError
+from keras_roberta.options import OptionError
 from keras_roberta.schemas.metrics import Details
 
 
@@ -178,7 +179,7 @@ class Schema:
         Raises:
             InputError: the answers do not depend on a threshold.
         """
-        raise InputError(f"threshold: {self.name} is not decided by a threshold; leave it out")
+        raise OptionError("threshold", f": {self.name} is not decided by a threshold; leave it out")
 
     def all_scores(self, outputs: dict[str, np.ndarray]) -> list[dict[str, float]]:
         """The probability of every label, by its name, for each row.
@@ -186,7 +187,9 @@ class Schema:
         Raises:
             InputError: there are no labels.
         """
-        raise InputError(f"all_scores: {self.name} has no labels to give scores of; leave it out")
+        raise OptionError(
+            "all_scores", f": {self.name} has no labels to give scores of; leave it out"
+        )
 
     def compare(self, found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> Comparison:
         """How far the outputs of one model are from those of another."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from keras_roberta.data.examples.label_names import LabelError, flat_labels
-from keras_roberta.errors import InputError
+from keras_roberta.options import OptionError
 from keras_roberta.schemas.metrics import Details, rank_correlation
 from keras_roberta.schemas.schema import Comparison, Schema, changed_by
 
@@ -23,7 +23,7 @@ class Value(Schema):
     @classmethod
     def from_table(cls, table, columns, *, num_classes=None):
         if num_classes is not None:
-            raise InputError(f"--num-classes {num_classes}: a regression has no classes")
+            raise OptionError("num_classes", f"{num_classes}: a regression has no classes")
         table.numbers(columns.label, "--label-column")
         return cls()
 

@@ -14,6 +14,7 @@ from keras_roberta.layers import MaskedLMHead
 from keras_roberta.layers.cross_entropy import VocabularyCrossEntropy
 from keras_roberta.models.named_weights import layer_weights
 from keras_roberta.models.roberta_backbone import RobertaBackbone
+from keras_roberta.options import OptionError
 from keras_roberta.schemas import MaskedTokens
 from keras_roberta.schemas.masked_tokens import NOTHING
 from keras_roberta.tasks.mask_candidates import mask_candidates
@@ -283,4 +284,4 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
 
 def _check_count(name, value, most):
     if type(value) is not int or not 1 <= value <= most:
-        raise InputError(f"{name}: expected a whole number in 1..{most}; got {value!r}")
+        raise OptionError(name, f": expected a whole number in 1..{most}; got {value!r}")

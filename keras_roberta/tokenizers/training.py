@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from keras_roberta.errors import InputError
+from keras_roberta.options import OptionError
 from keras_roberta.tokenizers.roberta_tokenizer import RobertaTokenizer
 from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS
 
@@ -35,9 +36,9 @@ def train_byte_level_bpe(
         InputError: the vocabulary is too small, or there is no text.
     """
     if vocabulary_size < _SMALLEST:
-        raise InputError(
-            f"vocabulary_size {vocabulary_size}: the bytes and special tokens alone "
-            f"take {_SMALLEST}; give more"
+        raise OptionError(
+            "vocabulary_size",
+            f"{vocabulary_size}: the bytes and special tokens alone take {_SMALLEST}; give more",
         )
     if isinstance(texts, (str, bytes)):
         raise InputError("texts: expected many strings, found a single one")

@@ -143,10 +143,14 @@ CASES = [
     ("evaluate", {"--threshold": "1.5"}, "--threshold must be between 0 and 1; got 1.5"),
     ("export", {"--sequence-lengths": "32,x"}, "--sequence-lengths '32,x'"),
     ("export", {"--sequence-lengths": "4000"}, "--sequence-lengths: 4000 is outside 3..32"),
+    # A path that is called as an option is.
+    ("predict", {"--model": "tokenizer"}, "error: tokenizer: no such"),
+    ("evaluate", {"--model": "threads"}, "error: threads: no such"),
+    ("export", {"--preset": "inputs"}, "error: inputs: no such"),
     # What belongs together, or not.
     ("pretrain", {"--steps": None}, "say how long: --steps, --tokens or --hours"),
     ("pretrain", {"--size": None}, "say what to train: --size"),
-    ("export", {"--quantization": "int8", "--calibration": "a.tsv"}, "calibration: quantization"),
+    ("export", {"--quantization": "int8", "--calibration": "a.tsv"}, "--calibration: quantization"),
     ("predict", {"": "a text"}, "give texts or --data, not both"),
     ("demo", {"--dev": None}, "--preset and --train and --dev: the three go together"),
     ("prepare", {"--runner-option": "--x"}, "--runner-option is for a --runner"),

@@ -2,10 +2,12 @@
 
 import dataclasses
 import re
+import tempfile
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
 import keras_roberta as kr
@@ -210,6 +212,37 @@ def test_a_scheme_that_is_calibrated(inputs, classifier, tmp_path, monkeypatch):
     for (_, given), row in zip(seen, rows, strict=True):
         assert given["token_ids"][0, : len(row)].tolist() == row
         assert given["padding_mask"].sum() == len(row)
+
+
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_a_conversion_leaves_the_place_of_temporary_files(
+    calibrated, classifier, tmp_path, monkeypatch
+):
+    """Of which other threads of the process make use; and there may be no room there."""
+    seen = []
+
+    def configure(converter):
+        seen.append(tempfile.tempdir)
+        if calibrated:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+
+    scheme = dataclasses.replace(
+        SCHEMES["none"],
+        name="static",
+        configure=configure,
+        needs_calibration=calibrated,
+        bound=Bound(agreement=0.0, largest_change=1.0, mean_change=1.0),
+        one_partition="reported",
+    )
+    monkeypatch.setitem(SCHEMES, "static", scheme)
+    nowhere = str(tmp_path / "nowhere")
+    monkeypatch.setattr(tempfile, "tempdir", nowhere)
+    monkeypatch.setenv("TMPDIR", nowhere)
+    texts = ["a gem", "the film is a mess"] if calibrated else None
+    path = export.to_tflite(
+        classifier, tmp_path / "a.tflite", "static", **TOKENS, calibration=texts
+    )
+    assert seen == [nowhere] and [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
 def test_the_table_names_what_it_holds():

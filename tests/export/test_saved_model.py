@@ -235,6 +235,11 @@ def test_a_directory_is_kept_unless_told(classifier, tmp_path):
     with pytest.raises(InputError, match="something else than a SavedModel"):
         export.to_saved_model(classifier, target, overwrite=True)
     assert (target / "precious").exists()
+    (tmp_path / "file").write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(InputError, match="file: (exists|is something else than a SavedModel)"):
+            export.to_saved_model(classifier, tmp_path / "file", overwrite=overwrite)
+    assert (tmp_path / "file").read_text() == "mine"
     (target / "saved_model.pb").touch()  # an older model of which nothing is to stay
     export.to_saved_model(classifier, target, overwrite=True)
     assert not (target / "precious").exists()
@@ -242,7 +247,10 @@ def test_a_directory_is_kept_unless_told(classifier, tmp_path):
         "keras_roberta.json",
         "labels.txt",
     ]
-    assert [p.name for p in tmp_path.iterdir()] == ["1"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["1", "file"]
+    (tmp_path / "empty").mkdir()
+    export.to_saved_model(classifier, tmp_path / "empty")
+    assert (tmp_path / "empty" / "saved_model.pb").is_file()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """From a corpus to shards: the same ones in whatever way they are made."""
 
 import errno
+import gzip
 import json
 import pathlib
 import shutil
@@ -13,7 +14,7 @@ import pytest
 from keras_roberta.data.corpus.corpora import CorpusOptions
 from keras_roberta.data.corpus.prepare_options import PrepareOptions
 from keras_roberta.data.corpus.shards import open_shards
-from keras_roberta.errors import InputError
+from keras_roberta.errors import InputError, ReadError
 from keras_roberta.jobs.prepare import job, shards_directory
 from keras_roberta.jobs.prepare import one_machine as recipe
 from keras_roberta.jobs.prepare.one_machine import prepare
@@ -287,6 +288,39 @@ def test_a_disk_that_fills(corpus, tokenizer, tmp_path, monkeypatch):
     prepare(corpus, tokenizer, out, OPTIONS, processes=1)
     prepare(corpus, tokenizer, tmp_path / "other", OPTIONS, processes=1)
     assert content(out) == content(tmp_path / "other")
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), PermissionError()])
+def test_a_corpus_that_cannot_be_read_for_a_while(tokenizer, tmp_path, monkeypatch, error):
+    """A network disk that comes back costs no work that is done."""
+    corpus, out = tmp_path / "corpus", tmp_path / "out"
+    corpus.mkdir()
+    for number in range(3):
+        with gzip.open(corpus / f"{number}.txt.gz", "wt") as file:
+            file.write(f"text {number} of three, and more of it")
+    opened, real = [], gzip.open
+
+    def fails_at_the_last(path, mode):
+        opened.append(pathlib.Path(path).name)
+        if opened[-1] == "2.txt.gz" and len(opened) < 4:
+            raise error
+        return real(path, mode)
+
+    monkeypatch.setattr(recipe, "work_units", one_unit_a_file)
+    monkeypatch.setattr(gzip, "open", fails_at_the_last)
+    with pytest.raises(ReadError, match="2.txt.gz: cannot be read"):
+        prepare(corpus, tokenizer, out, OPTIONS, processes=1)
+    assert [path.name for path in out.iterdir()] == [".progress"]
+    prepare(corpus, tokenizer, out, OPTIONS, processes=1)
+    assert opened == ["0.txt.gz", "1.txt.gz", "2.txt.gz", "2.txt.gz"]
+    monkeypatch.undo()
+    prepare(corpus, tokenizer, tmp_path / "other", OPTIONS, processes=1)
+    assert content(out) == content(tmp_path / "other")
+    # What is wrong with the corpus itself would be so again.
+    (corpus / "3.txt").write_bytes(b"\xff")
+    with pytest.raises(InputError, match="3.txt: not UTF-8"):
+        prepare(corpus, tokenizer, tmp_path / "third", OPTIONS, processes=1)
+    assert not (tmp_path / "third").exists()
 
 
 def test_empty_corpora_and_bad_options(tokenizer, tmp_path):

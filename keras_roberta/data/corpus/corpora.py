@@ -23,7 +23,7 @@ from keras_roberta.data.corpus.file_kinds import (
     is_json_lines,
     packing_of,
 )
-from keras_roberta.errors import InputError
+from keras_roberta.errors import InputError, ReadError
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.options import Options, option
 
@@ -163,8 +163,9 @@ def read_documents(
         with_labels: whether to read the field of token labels. False ignores its contents.
 
     Raises:
-        InputError: a file cannot be read or unpacked, a file is not UTF-8, or a line is not JSON
-            with the fields that the options name. The message gives the place.
+        InputError: a file cannot be unpacked, a file is not UTF-8, or a line is not JSON with the
+            fields that the options name. The message gives the place.
+        ReadError: the system cannot read a file.
     """
     for piece in pieces:
         try:
@@ -179,7 +180,7 @@ def read_documents(
         except (EOFError, zlib.error, zstd.ZstdError, gzip.BadGzipFile) as error:
             raise InputError(f"{piece.path}: cannot be unpacked ({error}); is it whole?") from None
         except OSError as error:
-            raise InputError(f"{piece.path}: cannot be read ({reason_of(error)})") from None
+            raise ReadError(f"{piece.path}: cannot be read ({reason_of(error)})") from None
 
 
 def _of_text(file, piece, options):

@@ -6,13 +6,13 @@ files that begin like one.
 
 from __future__ import annotations
 
-import codecs
-
 from keras_roberta.errors import InputError
+from keras_roberta.files.text_file import check_encoding
 
-PACKED = {".gz": "gzip", ".zst": "zstd"}
+PACKED = {"gzip": ".gz", "zstd": ".zst"}  # and how such a file's name ends
 JSON_LINES = (".jsonl", ".ndjson", ".json")
-# Suffix -> what to do with such a file. Names that are in none of the lists are text.
+# Suffix -> what to do with such a file. Names that are in none of the lists are text. Two letters
+# may be a language's, as in `wiki.pt`; what else such files are is seen by their first bytes.
 _REFUSED = {
     **dict.fromkeys(
         (".csv", ".tsv", ".tab"),
@@ -23,40 +23,37 @@ _REFUSED = {
         "holds markup, which would be learnt as text; extract the text and name it .txt or .jsonl",
     ),
     **dict.fromkeys(
-        (".zip", ".bz2", ".xz", ".7z", ".tar", ".tgz", ".rar", ".lz4", ".br"),
+        (".zip", ".bz2", ".xz", ".7z", ".tar", ".tgz", ".rar", ".lz4"),
         "is packed in a way that is not read; unpack it, or pack its files with gzip or zstd",
     ),
     **dict.fromkeys(
         (
             *(".pdf", ".doc", ".docx", ".odt", ".rtf", ".epub", ".xls", ".xlsx", ".ppt", ".pptx"),
-            *(".parquet", ".arrow", ".feather", ".npy", ".npz", ".pkl", ".pt", ".bin", ".h5"),
-            *(".safetensors", ".tflite", ".tfrecord", ".sqlite", ".db", ".exe", ".so", ".pyc"),
+            *(".parquet", ".arrow", ".feather", ".npy", ".npz", ".pkl", ".bin", ".h5"),
+            *(".safetensors", ".tflite", ".tfrecord", ".sqlite", ".db", ".exe", ".pyc"),
             *(".png", ".jpg", ".jpeg", ".gif", ".webp", ".mp3", ".wav", ".mp4"),
         ),
         "is no text; take it out of the corpus, or extract its text into a .txt or .jsonl",
     ),
 }
-_TO_UTF8 = "is {}, not UTF-8; convert it, as with iconv -t UTF-8"
-# The first bytes of a file -> what it is. Those of UTF-32 begin with UTF-16's.
+_MAGIC = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
+# The first bytes of a file -> what it is.
 _BEGINNINGS = {
-    codecs.BOM_UTF32_LE: _TO_UTF8.format("UTF-32"),
-    codecs.BOM_UTF32_BE: _TO_UTF8.format("UTF-32"),
-    codecs.BOM_UTF16_LE: _TO_UTF8.format("UTF-16"),
-    codecs.BOM_UTF16_BE: _TO_UTF8.format("UTF-16"),
-    b"\x1f\x8b": "is packed with gzip; its name has to end in .gz",
-    b"\x28\xb5\x2f\xfd": "is packed with zstd; its name has to end in .zst",
+    **{
+        _MAGIC[kind]: f"is packed with {kind}; its name has to end in {end}"
+        for kind, end in PACKED.items()
+    },
     b"PK\x03\x04": _REFUSED[".zip"],
     b"BZh": _REFUSED[".bz2"],
     b"\xfd7zXZ\0": _REFUSED[".xz"],
     b"%PDF-": _REFUSED[".pdf"],
     b"PAR1": _REFUSED[".parquet"],
 }
-_MAGIC = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
 
 
 def packing_of(name: str) -> str | None:
     """How a file is packed, by its name: "gzip", "zstd" or None."""
-    return next((PACKED[end] for end in PACKED if name.lower().endswith(end)), None)
+    return next((kind for kind, end in PACKED.items() if name.lower().endswith(end)), None)
 
 
 def is_json_lines(name: str) -> bool:
@@ -85,12 +82,9 @@ def check_packing(start: bytes, path: str, packing: str) -> None:
     if not start or start.startswith(_MAGIC[packing]):
         return
     other = next((p for p, magic in _MAGIC.items() if start.startswith(magic)), None)
-    raise InputError(
-        f"{path}: is packed with {other}; its name has to end in "
-        f"{next(end for end, p in PACKED.items() if p == other)}"
-        if other
-        else f"{path}: is not packed with {packing}, as its name says; rename or pack it"
-    )
+    if other is not None:
+        raise InputError(f"{path}: {_BEGINNINGS[_MAGIC[other]]}")
+    raise InputError(f"{path}: is not packed with {packing}, as its name says; rename or pack it")
 
 
 def check_beginning(start: bytes, path: str) -> None:
@@ -99,6 +93,7 @@ def check_beginning(start: bytes, path: str) -> None:
     Raises:
         InputError: says what it is and what to do.
     """
+    check_encoding(start, path)
     for beginning, problem in _BEGINNINGS.items():
         if start.startswith(beginning):
             raise InputError(f"{path}: {problem}")
@@ -111,4 +106,4 @@ def check_beginning(start: bytes, path: str) -> None:
 
 def _unpacked(name):
     name = name.lower()
-    return next((name.removesuffix(end) for end in PACKED if name.endswith(end)), name)
+    return next((name.removesuffix(end) for end in PACKED.values() if name.endswith(end)), name)

@@ -18,7 +18,7 @@ from keras_roberta.data.corpus.encoded_parts import split_of
 from keras_roberta.data.corpus.encoding import DocumentEncoder
 from keras_roberta.data.corpus.prepare_options import PrepareOptions
 from keras_roberta.data.corpus.shards import SPLITS, shard_name
-from keras_roberta.errors import InputError
+from keras_roberta.errors import InputError, ReadError
 from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.jobs.prepare import job as shared
 from keras_roberta.jobs.prepare import shards_directory
@@ -235,10 +235,11 @@ def _plain_errors():
     try:
         yield
     except (ValueError, RuntimeError) as error:
-        message = str(error)
+        message, is_of_reading = str(error), isinstance(error, ReadError)
         if not isinstance(error, InputError):
-            found = re.search(r"InputError: (.*)", message)
+            found = re.search(r"(InputError|ReadError): (.*)", message)
             if not found:
                 raise
-            message = found[1]
-        raise InputError(re.sub(r" \[while running .*\]$", "", message)) from None
+            message, is_of_reading = found[2], found[1] == "ReadError"
+        kind = ReadError if is_of_reading else InputError
+        raise kind(re.sub(r" \[while running .*\]$", "", message)) from None

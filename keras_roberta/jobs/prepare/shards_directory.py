@@ -5,7 +5,7 @@ import json
 import shutil
 
 from keras_roberta.data.corpus.shards import MANIFEST, index_name, is_shard_name
-from keras_roberta.errors import InputError, OutputError
+from keras_roberta.errors import InputError, OutputError, ReadError
 from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.files.hold_output import hold_output
 from keras_roberta.files.output_checks import is_empty
@@ -63,14 +63,16 @@ def begin(out, description, overwrite):
 
 @contextlib.contextmanager
 def begun(out, description, overwrite):
-    """`begin`; a job that its corpus or its options end leaves nothing in another one's way.
+    """A context for the job itself; see `begin` for the arguments and errors.
 
-    It would end in the same place each time. What a full disk or a signal ends stays.
+    If something is wrong with the corpus or the options, the job would end in the same place each
+    time, so its progress is removed. If a full disk, a file that cannot be read at the moment or a
+    signal ends it, its progress stays, and the same command goes on from there.
     """
     begin(out, description, overwrite)
     try:
         yield
-    except OutputError:
+    except (OutputError, ReadError):
         raise
     except InputError:
         _remove_shards(out)

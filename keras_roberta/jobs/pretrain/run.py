@@ -40,7 +40,7 @@ from keras_roberta.training.runs.windows import Windows
 from keras_roberta.training.workers.exchange import Exchange
 from keras_roberta.training.workers.multi_worker import WorkerRank, example_batch
 
-_NOTHING_YET = {"window": [], "divergence": None}  # also of a state that an older version wrote
+_NOTHING_YET = {"window": [], "divergence": None}  # where a state says nothing of it
 
 
 @dataclasses.dataclass(frozen=True)

@@ -176,6 +176,10 @@ def record(text):
         ("a.TXT.GZ", gzipped(b"one\n\ntwo\n")),
         ("a.md", b"one\n\ntwo\n"),
         ("README", b"one\n\ntwo\n"),
+        # As OPUS and Europarl name languages: Portuguese, Somali and Breton.
+        ("wiki.pt", b"one\n\ntwo\n"),
+        ("wiki.en-so.so", b"one\n\ntwo\n"),
+        ("wiki.br.gz", gzipped(b"one\n\ntwo\n")),
         ("a.txt.gz", gzipped(b"one\n\n") + gzipped(b"two\n")),  # two members
     ],
 )
@@ -217,6 +221,10 @@ def test_files_are_what_their_names_say(tmp_path, name, content):
         ("a.jsonl", '{"text": "one"}'.encode("utf-16"), "a.jsonl: is UTF-16"),
         ("a.txt", b"caf\xe9", "not UTF-8 at byte 3"),
         ("a", bytes(range(32)), "holds zero bytes"),
+        ("model.pt", b"PK\x03\x04", "model.pt: is packed in a way"),
+        ("model.pt", b"\x80\x02\x8a\nl\xfc", "model.pt: not UTF-8 at byte 0"),
+        ("lib.so", b"\x7fELF\x02\x01\x01\0", "lib.so: holds zero bytes"),
+        ("a.txt.br", b"\x0b\x01\x80one\x03", "a.txt.br: not UTF-8 at byte 2"),
     ],
 )
 def test_what_is_no_text_is_not_learnt(tmp_path, name, content, message):
