@@ -68,9 +68,11 @@ class EdgeGraph(tf.Module):
         """
         batch, length = shape_of(token_ids)
         with layer("embeddings/counts"):
-            # Tokens up to each place. What is made of them is not known before a file runs, so
-            # that no converter folds it: GPU delegates add only the first row of a constant.
-            # They sum floats alone, and XNNPACK keeps to one piece if the rest is whole numbers.
+            # How many tokens there are up to each place. The positions follow from the mask, which
+            # is an input. Without it they would be constants: a converter would fold their look-up
+            # into a constant matrix, and GPU delegates add only the first row of such a one.
+            # The sum is of floats, since GPU delegates sum nothing else. All that follows is of
+            # integers, since XNNPACK would otherwise run the graph in several pieces.
             counts = tf.cumsum(tf.cast(padding_mask, tf.float32), axis=1)
             counts = tf.cast(counts, tf.int32)  # (batch, length)
             if selection is None:  # a 1 at the first token: the mask times max(2 - count, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import os
 import pathlib
 import threading
@@ -57,7 +58,7 @@ def load(
     return cls(path, tokenizer, threads)
 
 
-class Runner:
+class Runner(abc.ABC):
     """An exported model that is open; see `load`.
 
     `close` gives its memory back, as does the end of a `with` block or of the last reference to it.
@@ -96,9 +97,21 @@ class Runner:
             raise InputError(f"{path}: was exported with another tokenizer than the one given")
         self._opened = self._open()
 
+    @abc.abstractmethod
     def _open(self):
         """Opens the file: an object with `process`, the number of this one, and `run`."""
-        raise NotImplementedError
+
+    @abc.abstractmethod
+    def run_rows(self, rows):
+        """The outputs of rows of token ids.
+
+        Args:
+            rows: list of int32 arrays (tokens,), none of them longer than `max_length`.
+        """
+
+    @abc.abstractmethod
+    def run_texts(self, texts, text_pairs=None):
+        """The outputs of texts, among them their ids, a list of arrays, and `num_tokens`."""
 
     def _reopened(self):
         """What a process goes on with that was forked after the file was opened."""
@@ -230,7 +243,6 @@ class TFLiteRunner(Runner):
         return _Interpreter({name: interpreter.get_signature_runner(name) for name in names})
 
     def run_rows(self, rows):
-        """Outputs of rows of ids."""
         outputs = []
         for row in rows:
             # The shortest signature that holds the row.
@@ -240,7 +252,6 @@ class TFLiteRunner(Runner):
         return stacked(outputs, self._ragged)
 
     def run_texts(self, texts, text_pairs=None):
-        """Outputs of texts, among them their ids, a list of arrays, and `num_tokens`."""
         sides = {"utf8": texts} if text_pairs is None else {"utf8": texts, "utf8_pair": text_pairs}
         outputs = [
             self._run_text(dict(zip(sides, row, strict=True)))
@@ -304,7 +315,6 @@ class SavedModelRunner(Runner):
         )
 
     def run_rows(self, rows):
-        """Outputs of rows of ids."""
         return self._run_batches(
             "tokens",
             list(map(len, rows)),
@@ -312,7 +322,6 @@ class SavedModelRunner(Runner):
         )
 
     def run_texts(self, texts, text_pairs=None):
-        """Outputs of texts."""
         sides = {"text": texts} if text_pairs is None else {"text": texts, "text_pair": text_pairs}
         sides = {name: [byte_buffer.encode(t) for t in side] for name, side in sides.items()}
         return self._run_batches(

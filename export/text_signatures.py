@@ -82,12 +82,20 @@ def _called(operation):
 
 
 def _add_call(model, graph, signature, inputs):
-    """Adds to a subgraph that it runs a signature's one; gives the outputs by name.
+    """Adds an operation to a subgraph that runs the subgraph of a signature.
 
-    TFLite has no plain call; this is an IF with twice the same branch.
+    TFLite has no operation that just calls a subgraph. So this is an IF whose condition is always
+    true, with the same subgraph as both of its branches.
 
     Args:
-        inputs: numbers of tensors by name, among them the signature's inputs.
+        model: the model to change.
+        graph: the subgraph that the operation is added to.
+        signature: the signature whose subgraph it runs.
+        inputs: dict of the signature's input names to numbers of tensors of `graph`; others may be
+            among them.
+
+    Returns:
+        dict of the signature's output names to numbers of new tensors of `graph`.
     """
 
     def add(tensor):

@@ -1,7 +1,5 @@
 """Why something failed, in a few words."""
 
-import os
-
 
 def reason_of(error: BaseException) -> str:
     """One line that says why: never empty, whatever the error carries.
@@ -15,8 +13,3 @@ def reason_of(error: BaseException) -> str:
     """
     text = str(getattr(error, "strerror", None) or error).strip()
     return text.splitlines()[0] if text else type(error).__name__
-
-
-def system_text(number: int) -> str:
-    """What the system says for one of its error numbers (`errno`)."""
-    return os.strerror(number)

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from keras_roberta.errors import InputError, InUseError, OutputError
-from keras_roberta.files.failure_reason import reason_of, system_text
+from keras_roberta.files.failure_reason import reason_of
 
-_FULL = [system_text(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)]
+_FULL = [os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)]
 # What libraries that raise errors of their own quote: TensorFlow, safetensors, HDF5.
-_QUOTED = [*_FULL, system_text(errno.EROFS)]
+_QUOTED = [*_FULL, os.strerror(errno.EROFS)]
 _OF_NUMPY = re.compile(r"\d+ requested and \d+ written")
 # Not of files.
 _OTHERS = (ConnectionError, ChildProcessError, TimeoutError, BlockingIOError, InterruptedError)
@@ -60,7 +60,7 @@ make room or give another place
 
 def _reason(error):
     if _OF_NUMPY.search(str(error)):
-        return system_text(errno.ENOSPC)
+        return os.strerror(errno.ENOSPC)
     if isinstance(error, OSError) and not isinstance(error, _OTHERS):
         return reason_of(error)
     return next((text for text in _QUOTED if text in str(error)), None)

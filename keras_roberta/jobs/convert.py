@@ -1,14 +1,17 @@
 """From any checkpoint format to any other."""
 
+import logging
 import os
 
 from keras_roberta.checkpoints.formats import format_named, open_checkpoint
-from keras_roberta.checkpoints.protocol import Checkpoint, logger
+from keras_roberta.checkpoints.protocol import Checkpoint
 from keras_roberta.errors import InputError
 from keras_roberta.files.hold_output import hold_directory
 from keras_roberta.jobs.options.convert import ConvertOptions
 from keras_roberta.tasks.registry import task_class_of
 from keras_roberta.unknown_arguments import named_arguments
+
+logger = logging.getLogger("keras_roberta")
 
 
 @named_arguments

@@ -1,11 +1,13 @@
 """A preset's task, where it has one that answers."""
 
+import logging
 from pathlib import Path
 
 from keras_roberta.checkpoints.formats import open_checkpoint
-from keras_roberta.checkpoints.protocol import logger
 from keras_roberta.errors import InputError
 from keras_roberta.tasks.registry import TASKS, task_class_of
+
+logger = logging.getLogger("keras_roberta")
 
 
 def open_finetuned_task(preset: str | Path):

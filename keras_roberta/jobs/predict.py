@@ -84,14 +84,3 @@ def _rows(model, texts, options, data):
     for row, second in zip(rows, seconds or (), strict=False):
         row["text_pair"] = second
     return rows
-
-
-def lines_of(rows: list[dict[str, Any]], format: str) -> list[str]:
-    """The answers in a format, a string a line.
-
-    Raises:
-        InputError: no format has the name.
-    """
-    if format not in FORMATS:
-        raise InputError(f"format {format!r}: expected one of {', '.join(FORMATS)}")
-    return FORMATS[format](rows)

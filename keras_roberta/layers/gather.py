@@ -18,8 +18,8 @@ def first_token(padding_mask: Tensor) -> Tensor:
     return ops.cast(ops.argmax(padding_mask, axis=1), "int32")[:, None]
 
 
-def from_first_token(x: Tensor, first: Tensor) -> Tensor:
-    """Rows turned so that they begin with their first token; what stood before goes to the end.
+def rotated_to_first_token(x: Tensor, first: Tensor) -> Tensor:
+    """Rows rotated so that they begin with their first token; padding in front goes to the end.
 
     Args:
         x: int (batch, length)

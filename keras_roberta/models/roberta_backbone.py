@@ -1,6 +1,7 @@
 """The RoBERTa encoder as a functional Keras model."""
 
 import dataclasses
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -11,12 +12,11 @@ from keras import ops
 
 from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.checkpoints.preset_mixin import PresetMixin, expanded
-from keras_roberta.checkpoints.protocol import logger
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.layers import RobertaEmbeddings, RobertaEncoder
 from keras_roberta.layers.attention import attention_bias
-from keras_roberta.layers.gather import FIRST, first_token, from_first_token
+from keras_roberta.layers.gather import FIRST, first_token, rotated_to_first_token
 from keras_roberta.layers.tensor import Tensor
 from keras_roberta.models.extended_positions import extended_positions
 from keras_roberta.models.named_weights import check_not_quantized, layer_weights
@@ -24,6 +24,8 @@ from keras_roberta.models.resized_vocabulary import copy_weights
 from keras_roberta.models.token_inputs import TokenInputs, completed
 from keras_roberta.training.keras_internals import inner_layers, settle_quantized_policies
 from keras_roberta.unknown_arguments import refuse_unknown
+
+logger = logging.getLogger("keras_roberta")
 
 OPTIONAL_INPUTS = ("token_type_ids", "segment_ids")
 _FIELDS = tuple(field.name for field in dataclasses.fields(RobertaConfig))
@@ -127,7 +129,7 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
         if isinstance(positions, str) and positions == FIRST:
             # Whole numbers are moved, not the vectors: the first column is read without a gather.
             first = first_token(inputs["padding_mask"])
-            inputs = {name: from_first_token(x, first) for name, x in inputs.items()}
+            inputs = {name: rotated_to_first_token(x, first) for name, x in inputs.items()}
         return self._encode(inputs, positions=positions)
 
     def resize_vocabulary(self, vocabulary_size: int) -> Self:

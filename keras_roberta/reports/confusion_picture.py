@@ -15,7 +15,7 @@ _MOST_NUMBERED = 20  # classes whose cells have room for a number
 
 
 def draw_confusions(path: str | Path, matrices: Sequence[ConfusionMatrix], title: str) -> None:
-    """Writes a PNG with a panel for each matrix, at most 24.
+    """Writes a PNG with a panel for each matrix, as many as are still readable.
 
     A cell is as dark as its share of the texts of its true class.
     """

@@ -9,8 +9,8 @@ import sys
 def turn_onednn_on() -> None:
     """Asks TensorFlow for oneDNN's products, unless the environment says something of them.
 
-    It takes them by itself on few x86 processors only; on the others they are up to 1.8 times as
-    fast as its own. It reads the variable when it is imported first.
+    It takes them by itself on few x86 processors only, although they are faster than its own on the
+    others too. It reads the variable when it is imported first.
     """
     if platform.machine() not in ("x86_64", "AMD64") or "TF_ENABLE_ONEDNN_OPTS" in os.environ:
         return

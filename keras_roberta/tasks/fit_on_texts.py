@@ -10,11 +10,10 @@ from keras_roberta.tasks.data_reading import Inputs, by_number, errors_of
 from keras_roberta.tasks.number_arguments import check_numbers
 from keras_roberta.tasks.prediction import Prediction
 from keras_roberta.tasks.single_batches import SingleBatches
+from keras_roberta.training.callback_checks import check_rate_can_be_set, check_tensorboard
 from keras_roberta.training.keras_internals import is_validation_in_fit
-from keras_roberta.training.optimizer.schedules import check_rate_can_be_set
 from keras_roberta.training.optimizer.skipped_steps import told_of_skipped_steps
 from keras_roberta.training.optimizer.spread_over_fit import spread_over_fit
-from keras_roberta.training.runs.run_log import check_tensorboard
 
 
 class FitOnTexts(SingleBatches, Prediction):

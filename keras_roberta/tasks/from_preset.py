@@ -2,15 +2,17 @@
 
 import contextlib
 import inspect
+import logging
 
 from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.checkpoints.preset_mixin import PresetMixin
-from keras_roberta.checkpoints.protocol import logger
 from keras_roberta.errors import InputError
 from keras_roberta.models.matching_tokenizer import check_preprocessor, check_tokenizer
 from keras_roberta.models.roberta_backbone import OF_BACKBONE, RobertaBackbone
 from keras_roberta.tasks.number_arguments import check_numbers
 from keras_roberta.unknown_arguments import refuse_unknown
+
+logger = logging.getLogger("keras_roberta")
 
 _OF_KERAS = ("name", "trainable", "compile")  # every task's
 

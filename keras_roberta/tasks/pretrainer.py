@@ -1,11 +1,12 @@
 """Several pre-training objectives at once over one encoder."""
 
+import logging
+
 import keras
 import keras_hub
 from keras import ops
 
 from keras_roberta.checkpoints.formats import open_checkpoint
-from keras_roberta.checkpoints.protocol import logger
 from keras_roberta.data.examples.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
 from keras_roberta.data.pretraining.batch_options import OBJECTIVES
 from keras_roberta.errors import InputError
@@ -16,6 +17,8 @@ from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.tasks.masked_lm import RobertaMaskedLM, masked_lm_head_weights
 from keras_roberta.tasks.task import RobertaTask
 from keras_roberta.training.optimizer.pretraining import pretraining_optimizer
+
+logger = logging.getLogger("keras_roberta")
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")

@@ -7,7 +7,7 @@ import pytest
 import keras_roberta as kr
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
-from keras_roberta.jobs.pretrain.checks import check_said
+from keras_roberta.jobs.pretrain.checks import check_size_and_budget
 from keras_roberta.jobs.pretrain.device_memory import DeviceMemory, device_memory
 from keras_roberta.jobs.pretrain.options import recipe
 from keras_roberta.jobs.pretrain.plan import Plan, encoder_parameters
@@ -102,11 +102,11 @@ def test_what_is_said():
 )
 def test_size_and_budget_have_to_be_said(given, message):
     with pytest.raises(InputError, match=message):
-        check_said(given, None)
-    check_said(given, "one-day")
+        check_size_and_budget(given, None)
+    check_size_and_budget(given, "one-day")
 
 
 @pytest.mark.parametrize("budget", ["steps", "tokens", "hours"])
 @pytest.mark.parametrize("start", ["size", "preset"])
 def test_size_and_budget_are_enough(start, budget):
-    check_said({start: "x", budget: 1}, None)
+    check_size_and_budget({start: "x", budget: 1}, None)

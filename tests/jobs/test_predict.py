@@ -9,8 +9,9 @@ import pytest
 
 from keras_roberta.errors import InputError
 from keras_roberta.jobs import predict as job
+from keras_roberta.jobs import prediction_formats
 from keras_roberta.jobs.options.evaluate import PredictOptions
-from keras_roberta.jobs.predict import lines_of, predict
+from keras_roberta.jobs.predict import predict
 from keras_roberta.schemas import OneLabel
 
 
@@ -66,7 +67,8 @@ def test_every_source_gives_every_format(tmp_path):
             out = tmp_path / "out" / name
             rows = predict("m", texts, PredictOptions(all_scores=True), data=data, out=out)
             content = out.read_text(encoding="utf-8")
-            assert content == "".join(f"{line}\n" for line in lines_of(rows, FORMATS[out.suffix]))
+            lines = prediction_formats.FORMATS[FORMATS[out.suffix]](rows)
+            assert content == "".join(f"{line}\n" for line in lines)
             assert READ[out.suffix](content) == EXPECTED[out.suffix], (data, name)
 
 
@@ -107,10 +109,11 @@ EXPECTED = {
 
 def test_a_text_with_line_breaks():
     rows = [{"label": "good", "score": 0.25, "text": 'a\t"b"\nc'}]
-    assert lines_of(rows, "text") == ['good\t0.2500\ta "b" c']
-    (row,) = csv.DictReader(io.StringIO("\n".join(lines_of(rows, "csv")), newline=""))
+    formats = prediction_formats.FORMATS
+    assert formats["text"](rows) == ['good\t0.2500\ta "b" c']
+    (row,) = csv.DictReader(io.StringIO("\n".join(formats["csv"](rows)), newline=""))
     assert row == {"label": "good", "score": "0.25", "text": 'a\t"b"\nc'}
-    assert [json.loads(line) for line in lines_of(rows, "jsonl")] == rows
+    assert [json.loads(line) for line in formats["jsonl"](rows)] == rows
 
 
 def test_a_threshold():

@@ -12,7 +12,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.files.output_checks import check_output_file
 from keras_roberta.files.text_file import lines_of_bytes
 from keras_roberta.jobs.options.evaluate import PredictOptions
-from keras_roberta.jobs.prediction_formats import format_of
+from keras_roberta.jobs.prediction_formats import FORMATS, format_of
 from keras_roberta.training.allocator import keep_freed_memory
 
 
@@ -47,12 +47,12 @@ def predict(
         texts = texts or lines_of_bytes(sys.stdin.buffer.read(), "standard input", errors="replace")
     keep_freed_memory()
     start_interpreter(model)
-    from keras_roberta.jobs.predict import lines_of, predict
+    from keras_roberta.jobs.predict import predict
 
     rows = predict(model, texts, options, data=data, out=out)
     if out is None:
         # What cannot be said in the terminal's encoding becomes "?".
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="replace")
-        for line in lines_of(rows, options.format or "text"):
+        for line in FORMATS[options.format or "text"](rows):
             print(line)

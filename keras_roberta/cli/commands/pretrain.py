@@ -10,7 +10,7 @@ from typer import Option
 from keras_roberta.cli.derived import Given
 from keras_roberta.cli.paths import check_directory, check_model
 from keras_roberta.cli.workers import Strategy, is_chief, is_first_worker, strategy_of
-from keras_roberta.jobs.pretrain.checks import check_run, check_said
+from keras_roberta.jobs.pretrain.checks import check_run, check_size_and_budget
 from keras_roberta.jobs.pretrain.options import RECIPES, PretrainingOptions
 from keras_roberta.jobs.pretrain.options import recipe as options_of_recipe
 from keras_roberta.training.allocator import keep_freed_memory
@@ -44,7 +44,7 @@ def pretrain(
     # A day of a CPU is some 10^8 tokens: batches of a GPU would make it a few hundred steps.
     of_cpu = {"batch_size": 64} if name == "one-day" and "batch_size" not in changes else {}
     options = options_of_recipe(name, **changes, **of_cpu)
-    check_said(changes, recipe)
+    check_size_and_budget(changes, recipe)
     check_directory(data)
     if options.preset is not None:
         check_model(options.preset)

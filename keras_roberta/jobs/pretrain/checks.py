@@ -43,7 +43,7 @@ def check_run(
     return shards
 
 
-def check_said(given: dict, recipe: str | None) -> None:
+def check_size_and_budget(given: dict, recipe: str | None) -> None:
     """Raises unless the size of a run and its end are said, each or by a recipe.
 
     Args:

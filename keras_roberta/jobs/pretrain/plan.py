@@ -12,8 +12,9 @@ from keras_roberta.errors import InputError
 from keras_roberta.jobs.pretrain.device_memory import DeviceMemory
 from keras_roberta.jobs.pretrain.options import PretrainingOptions
 
-# Bytes that a step keeps for its backward pass, see `Plan.memory`; measured on a CPU at the size
-# small, with 1,024 and 4,096 tokens at once, of lengths 128 and 512.
+# Bytes, see `Plan.memory`. What a step keeps for its backward pass was measured on a CPU at the
+# size small, with 1,024 and 4,096 tokens at once, of lengths 128 and 512.
+_OF_PARAMETER, _OF_PARAMETER_IN_PARTS = 16, 20  # four numbers in float32, or five
 _KEPT, _KEPT_WITH_REMAT = 115, 4  # for each token, layer and hidden unit
 _OF_ATTENTION = 8  # for each pair of tokens and head: the score and its gradient
 _OF_VOCABULARY = 8  # for each logit of a masked token: the same
@@ -76,18 +77,14 @@ class Plan:
 
     @property
     def memory(self) -> int:
-        """Bytes that a device will need, about.
+        """Bytes that a device will need, about: the sum of
 
-            16 P            weights, gradients and AdamW's two moments, 4 bytes each
-            + 4 P           sums of gradients, where a batch is taken in parts
-            + L T (115 H + 8 A S)
-                            what the forward pass keeps; with remat L T 4 H, and the whole of one
-                            layer; half of either in 16 bits
-            + 8 T m V       logits of the masked tokens and their gradients
-            + 1.5 GB        TensorFlow and its programs
-
-        with P parameters, T tokens on the device at once (micro-batch times length S), L layers,
-        H the width, A heads, m the share that is masked, V the vocabulary.
+        - for each parameter, its weight, its gradient and AdamW's two moments, and the sum of
+          gradients where a batch is taken in parts;
+        - for each token on the device at once, what the forward pass keeps of every layer. With
+          `remat` that is the layers' inputs, and the whole of one layer. In 16 bits it is half;
+        - for each masked token, the logits of the vocabulary and their gradients;
+        - TensorFlow and its programs.
         """
         options, config = self.options, self.config
         masked = options.batches.mask_rate if "mlm" in options.batches.objectives else 0
@@ -104,7 +101,8 @@ class Plan:
             logits = int(_OF_VOCABULARY * masked * config.vocabulary_size)
             largest = max(largest, tokens * (kept // numbers + logits))
         in_parts = any(stage.parts > 1 for stage in stages)
-        return (16 + 4 * in_parts) * self.parameters + largest + _OF_PROCESS
+        of_parameter = _OF_PARAMETER_IN_PARTS if in_parts else _OF_PARAMETER
+        return of_parameter * self.parameters + largest + _OF_PROCESS
 
     def lines(self, memory: DeviceMemory | None) -> list[str]:
         """What is said of the run before it begins."""

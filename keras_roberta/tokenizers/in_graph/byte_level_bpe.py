@@ -201,11 +201,24 @@ class ByteLevelBPE(tf.Module):
 
     @staticmethod
     def _with_prefix(begins, ends, is_prefix, number, texts, found, width):
-        """Begins and ends of symbols where prefix spaces are among them.
+        """Corrects the offsets of symbols for prefix spaces, which have no place in the text.
 
-        As the library has them: a prefix space lies before the text if it begins it, else on the
-        character behind it; and a single white space character at the front of a text counts as
-        one, so that it stays with the added token that takes it along.
+        They become what the tokenizers library gives:
+
+        - A prefix space at the beginning of a text is empty and lies before the first character.
+        - One behind an added token lies on the character that follows it.
+        - If a text begins with a single white space character that an added token strips, the
+          character counts as the prefix space, and belongs to that token.
+
+        Args:
+            begins, ends: int32 [symbols], the offsets in bytes.
+            is_prefix: bool [symbols], which symbols are prefix spaces.
+            number, texts: int32 [symbols], the number of the added token, or 0, and of the text.
+            found: the added tokens in the bytes.
+            width: int32 (n,), the number of bytes of the character that begins at each byte.
+
+        Returns:
+            begins, ends: int32 [symbols]
         """
         is_first = texts != previous(texts)
         over = tf.where(is_first, 0, look_up(width, begins))  # bytes of that character

@@ -87,10 +87,9 @@ def _of_runs(values: dict[str, int]) -> np.ndarray:
 class CodePointTable(tf.Module):
     """Looks up a value for a code point, such as its class, in a table with two levels.
 
-    The code points are divided into blocks of 256. Equal blocks are stored once; of those of the
-    classes 133 are different.
+    The code points are divided into blocks of `BLOCK`. Equal blocks, as most are, are stored once.
 
-        value = blocks[index[code_point // 256] + code_point % 256]
+        value = blocks[index[code_point // BLOCK] + code_point % BLOCK]
 
     Args:
         values: uint8 (0x110000,), up to 127.

@@ -6,9 +6,6 @@ import keras
 from keras import ops
 
 from keras_roberta.errors import InputError
-from keras_roberta.training.keras_internals import inner_optimizer, learning_rate_schedule
-
-_SETTING_THE_RATE = keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
@@ -72,28 +69,6 @@ class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self) -> dict[str, Any]:
         return {"peak": self.peak, "total_steps": self.total_steps, "warmup": self.warmup}
-
-
-def check_rate_can_be_set(optimizer: keras.optimizers.Optimizer, callbacks: Any) -> None:
-    """Raises an InputError if a callback sets the learning rate of an optimizer that refuses it.
-
-    Keras's optimizers with a schedule do; some callbacks would find that out only after hours.
-
-    Args:
-        optimizer: of the model.
-        callbacks: as `keras.Model.fit` takes them.
-    """
-    schedule = learning_rate_schedule(optimizer)
-    settable = getattr(inner_optimizer(optimizer), "rate_replaces_schedule", False)
-    if settable or not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-        return
-    for callback in keras.tree.flatten(getattr(callbacks, "callbacks", callbacks)):
-        if isinstance(callback, _SETTING_THE_RATE):
-            raise InputError(
-                f"{type(callback).__name__} sets the learning rate, but "
-                f"{type(inner_optimizer(optimizer)).__name__} has a schedule, "
-                f"{type(schedule).__name__}; give the optimizer a number, or RobertaAdamW"
-            )
 
 
 def warmup_and_decay(

@@ -1,16 +1,12 @@
 """The logs of a run: a CSV file and TensorBoard's events."""
 
 import csv
-import importlib.util
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import keras
 import tensorflow as tf
 
-from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
 
 _NAME = "language"  # the column whose cells are no numbers
@@ -72,25 +68,6 @@ def _is_row(columns, cells):
         except ValueError:
             return False
     return True
-
-
-def check_tensorboard(callbacks: Any) -> None:
-    """Raises where Keras's `TensorBoard` is asked for without the package that it writes with.
-
-    Args:
-        callbacks: as `fit` takes them.
-
-    Raises:
-        InputError: says what to install.
-    """
-    found = getattr(callbacks, "callbacks", callbacks) or ()
-    found = found if isinstance(found, (list, tuple)) else [found]
-    asked = any(isinstance(one, keras.callbacks.TensorBoard) for one in found)
-    if asked and importlib.util.find_spec("tensorboard") is None:
-        raise InputError(
-            "callbacks: TensorBoard needs the package tensorboard; install it with pip install "
-            '"keras-roberta[tensorboard]"'
-        )
 
 
 class TensorBoardLog:
