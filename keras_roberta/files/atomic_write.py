@@ -51,7 +51,7 @@ def atomic_directory(
 
     Args:
         path: the directory.
-        last: the file without which the directory would be of no use to anybody.
+        last: the file without which no reader would open the directory; see `replace_files`.
         replaces: patterns of files that go in any case, as they would be taken for a part of the
             new ones; see `replace_files`.
 

@@ -44,12 +44,7 @@ def lines_of_bytes(data: bytes, name: str, *, errors: str = "strict") -> list[st
     >>> lines_of_bytes(b"\\xef\\xbb\\xbfone\\r\\ntwo\\n", "a.txt")
     ['one', 'two']
     """
-    check_encoding(data, name)
-    try:
-        text = data.decode("utf-8-sig", errors)
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise InputError(f"{name}, line {line}: not UTF-8; convert the file to UTF-8") from None
+    text = text_of_bytes(data, name, errors=errors)
     # Files that were joined have a mark at the beginning of each.
     lines = [line.removesuffix("\r").removeprefix("\ufeff") for line in text.split("\n")]
     if not lines[-1]:
@@ -57,6 +52,23 @@ def lines_of_bytes(data: bytes, name: str, *, errors: str = "strict") -> list[st
     if not lines:
         raise InputError(f"{name}: holds no texts")
     return lines
+
+
+def text_of_bytes(data: bytes, name: str, *, errors: str = "strict") -> str:
+    """UTF-8 text, without a mark at its beginning.
+
+    Args:
+        name, errors: see `lines_of_bytes`.
+
+    Raises:
+        InputError: it is in another encoding.
+    """
+    check_encoding(data, name)
+    try:
+        return data.decode("utf-8-sig", errors)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InputError(f"{name}, line {line}: not UTF-8; convert the file to UTF-8") from None
 
 
 def check_encoding(start: bytes, name: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from keras_roberta.data.examples.label_names import shortened
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
+from keras_roberta.files.text_file import text_of_bytes
 
 MISSING = object()
 
@@ -203,11 +204,7 @@ def _read_text(path, compressed):
         raise InputError(f"{path}: no such file") from None
     except (OSError, EOFError, zlib.error) as error:  # A directory, no permission, broken gzip.
         raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise InputError(f"{path}, line {line}: not UTF-8; convert the file to UTF-8") from None
+    return text_of_bytes(data, path)
 
 
 def _tsv(path, text):
