@@ -182,18 +182,10 @@ def gradients_by_hand(kind, task, data, transform, parts):
     ("kind", "jit_compile", "accumulates"),
     [
         (Classifier, False, False),
-        (Classifier, True, False),
         (Classifier, False, True),
-        (Pretrainer, False, True),
         (Pretrainer, True, True),
     ],
-    ids=[
-        "classifier",
-        "classifier compiled",
-        "classifier accumulated",
-        "pretrainer accumulated",
-        "pretrainer compiled accumulated",
-    ],
+    ids=["classifier", "classifier accumulated", "pretrainer compiled accumulated"],
 )
 def test_a_step_equals_what_is_written_by_hand(config, kind, jit_compile, accumulates, transform):
     rate = 0.3 if transform == "two passes" else 0.0
