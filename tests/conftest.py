@@ -1,6 +1,5 @@
 """What many tests need: a seed, a tiny tokenizer, a tiny model and where the real data lies."""
 
-import gc
 import os
 import pathlib
 
@@ -29,13 +28,6 @@ LONGEST = (
     *("test_finished_runs.py", "test_stopped_runs.py", "test_workers_of_a_run.py", "test_cli.py"),
     *("test_blocks_run.py", "test_phones_and_servers.py"),
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def few_collections():
-    """The graphs of thousands of tests are not searched for garbage over and over."""
-    gc.collect()
-    gc.freeze()
 
 
 def pytest_collection_modifyitems(items):
