@@ -1,5 +1,6 @@
 """Several workers of one run on this machine: their processes, their output, their end."""
 
+import ctypes
 import json
 import os
 import signal
@@ -19,7 +20,7 @@ def run_workers(command, num_workers, patience=PATIENCE, output=None):
 
     Their lines are passed on with the worker's number in front. When one fails the others are given
     `patience` seconds to end by themselves, then killed. Ctrl-C and SIGTERM are passed on to all;
-    a second one kills them.
+    a second one kills them. Where this process is killed, they get SIGTERM.
 
     Args:
         command: list of strings.
@@ -80,7 +81,18 @@ def _start(command, addresses, index):
         text=True,
         errors="replace",
         start_new_session=True,  # Ctrl-C comes from here alone
+        preexec_fn=_end_with_parent,
     )
+
+
+# Loaded before the fork: a child of a process with threads may not load anything.
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def _end_with_parent():
+    """Has this process sent SIGTERM when its parent is gone, however that ends: see prctl(2)."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _pass_on(lines, index, output, lock):

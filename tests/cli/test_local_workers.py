@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -48,10 +49,9 @@ def test_the_others_may_end_by_themselves():
     assert code == 2 and lines == ["[worker 1] a worker has gone"]
 
 
-def test_signals_are_passed_on():
-    ready = "import signal; signal.signal(15, lambda *_: (print('saved'), sys.exit(143))); "
-    command = [sys.executable, "-c", NUMBER + ready + "print('ready'); time.sleep(60)"]
-    launcher = subprocess.Popen(
+def start_launcher(code):
+    command = [sys.executable, "-c", NUMBER + code]
+    return subprocess.Popen(
         [
             sys.executable,
             "-c",
@@ -62,6 +62,33 @@ def test_signals_are_passed_on():
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
+
+
+def test_workers_end_where_their_launcher_is_killed(tmp_path):
+    code = "import pathlib, signal; "
+    code += f"path = pathlib.Path({str(tmp_path)!r}, str(i)); "
+    code += "signal.signal(15, lambda *_: (path.touch(), sys.exit())); print(os.getpid()); "
+    launcher = start_launcher(code + "time.sleep(60)")
+    pids = [int(launcher.stdout.readline().split("] ")[1]) for _ in range(2)]
+    launcher.kill()
+    launcher.wait()
+    until = time.monotonic() + 30
+    while len(list(tmp_path.iterdir())) < 2 or any(map(is_running, pids)):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def is_running(pid):
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def test_signals_are_passed_on():
+    ready = "import signal; signal.signal(15, lambda *_: (print('saved'), sys.exit(143))); "
+    launcher = start_launcher(ready + "print('ready'); time.sleep(60)")
     watchdog = threading.Timer(60, launcher.kill)
     watchdog.start()
     lines = [launcher.stdout.readline(), launcher.stdout.readline()]
