@@ -9,7 +9,6 @@ to `{"dtype", "shape", "data_offsets"}`; then the data that the offsets count fr
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import os
 import pathlib
@@ -18,11 +17,13 @@ from collections.abc import Iterator, Mapping
 import ml_dtypes
 import numpy as np
 
-from keras_roberta.checkpoints.torch_pickle import TensorView, read_torch_file
+from keras_roberta.checkpoints.torch_pickle import MOST_AXES, TensorView, read_torch_file
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.files.failure_reason import reason_of
-from keras_roberta.files.json_file import read_json_object
+from keras_roberta.files.json_file import JsonError, parse_json, read_json_object
+from keras_roberta.files.json_kinds import TEXT, ListOf, MapOf, Record, Whole
+from keras_roberta.files.regular_file import check_regular, is_file_name, open_regular
 
 _DTYPES = {
     "F64": np.dtype("<f8"),
@@ -50,7 +51,15 @@ _OTHER_WEIGHTS = {
     "model.pt": "convert fairseq's file with Transformers' script for original RoBERTa checkpoints",
     "*.ckpt*": "save the model in it with Transformers' save_pretrained",
 }
-_LONGEST_HEADER = 100_000_000  # the safetensors library's own limit
+_LONGEST_HEADER = 1 << 26  # bytes; the safetensors library takes 100 MB, RoBERTa some kB
+_ENTRY = Record(
+    {
+        "dtype": TEXT,
+        "shape": ListOf(Whole(0), at_most=MOST_AXES),
+        "data_offsets": ListOf(Whole(0), at_most=2, at_least=2),
+    }
+)
+_INDEX = Record({"weight_map": MapOf(TEXT)})
 
 
 class StateDict(Mapping[str, np.ndarray]):
@@ -81,6 +90,10 @@ class StateDict(Mapping[str, np.ndarray]):
         """A tensor's shape, from the header alone."""
         return self._views[name].shape
 
+    def is_floating(self, name: str) -> bool:
+        """Whether a tensor is stored as floating-point numbers."""
+        return self._views[name].dtype in _FLOATS
+
     def renamed(self, names: Mapping[str, str]) -> StateDict:
         """The same tensors by other names.
 
@@ -109,10 +122,10 @@ def open_state_dict(directory: str | os.PathLike) -> StateDict:
     directory = pathlib.Path(directory)
     for name, read in (("model.safetensors", read_safetensors), ("pytorch_model.bin", _read_bin)):
         path = directory / name
-        if path.is_file():
+        if path.exists():
             return StateDict(read(path))
         index = directory / f"{name}.index.json"
-        if index.is_file():
+        if index.exists():
             return StateDict(_read_shards(index, read))
     for pattern, advice in _OTHER_WEIGHTS.items():
         found = sorted(path.name for path in directory.glob(pattern))
@@ -124,49 +137,78 @@ def open_state_dict(directory: str | os.PathLike) -> StateDict:
 
 
 def read_safetensors(path: str | os.PathLike) -> dict[str, TensorView]:
-    """The tensors that a safetensors file's header lists, each checked against the file's size."""
+    """The tensors that a safetensors file's header lists.
+
+    What the safetensors library refuses is refused, and names that come twice: the tensors have to
+    fill the file, one behind the other.
+    """
     path = pathlib.Path(path)
-    try:
-        size = path.stat().st_size
-        with open(path, "rb") as file:
+    size = check_regular(path)
+    with open_regular(path) as file:
+        try:
             length = int.from_bytes(file.read(8), "little")
             if size < 8 or length > min(size - 8, _LONGEST_HEADER):
                 raise InputError(
                     f"{path}: not a safetensors file or cut short ({size} bytes); download it again"
                 )
-            header = json.loads(file.read(length).decode("utf-8"))
-        if not isinstance(header, dict):
-            raise ValueError("no object")
-    except InputError:
-        raise
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"{path}: its safetensors header is mangled ({error}); download it again"
-        ) from None
+            header = parse_json(file.read(length), unique_names=True)
+        except JsonError as error:
+            raise _mangled(path, error) from None
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None
+    if not isinstance(header, dict):
+        raise _mangled(path, "no object")
     header.pop("__metadata__", None)
     views = {}
     for name, entry in header.items():
         views[name] = _safetensors_view(path, name, entry, 8 + length, size)
+    _check_layout(path, views.values(), 8 + length, size)
+    _check_with_library(path)
     return views
 
 
+def _mangled(path, reason) -> InputError:
+    return InputError(f"{path}: its safetensors header is mangled ({reason}); download it again")
+
+
 def _safetensors_view(path, name, entry, data_start, size) -> TensorView:
-    try:
-        dtype, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
-    except (TypeError, KeyError, ValueError):
-        raise InputError(f"{path}: the header's entry for {name} is mangled") from None
-    if not isinstance(dtype, str) or dtype not in _DTYPES:
-        raise InputError(f"{path}: {name} is stored as {dtype}, which is not supported")
-    dtype = _DTYPES[dtype]
-    if not all(type(n) is int and 0 <= n < 2**48 for n in (*shape, begin, end)):
-        raise InputError(f"{path}: the header's entry for {name} is mangled")
+    if problem := _ENTRY.problem(entry):
+        raise InputError(f"{path}: the header's entry for {name:.200} is mangled ({problem})")
+    shape, (begin, end) = tuple(entry["shape"]), entry["data_offsets"]
+    if entry["dtype"] not in _DTYPES:
+        raise InputError(
+            f"{path}: {name:.200} is stored as {entry['dtype']:.20}, which is not supported"
+        )
+    dtype = _DTYPES[entry["dtype"]]
     if end - begin != math.prod(shape) * dtype.itemsize:
-        raise InputError(f"{path}: {name} has {end - begin} bytes, which is not its shape {shape}")
+        raise InputError(
+            f"{path}: {name:.200} has {end - begin} bytes, which is not its shape {shape}"
+        )
     if data_start + end > size:
-        raise InputError(f"{path}: cut short: {name} lies beyond its end; download it again")
+        raise InputError(f"{path}: cut short: {name:.200} lies beyond its end; download it again")
     return TensorView(path, data_start + begin, dtype, shape, name=name)
+
+
+def _check_layout(path, views, start, size) -> None:
+    """Raises an InputError unless tensors fill a file from a byte on to its end."""
+    at, before = start, "the header"
+    for view in sorted(views, key=lambda view: (view.start, view.num_bytes)):
+        if view.start != at:
+            how = "overlaps" if view.start < at else "leaves a gap behind"
+            raise InputError(f"{path}: {view.name:.200} {how} {before:.200}; download it again")
+        at, before = at + view.num_bytes, view.name
+    if at != size:
+        raise InputError(f"{path}: {size - at} bytes behind the last tensor; download it again")
+
+
+def _check_with_library(path) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy"):
+            pass
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _mangled(path, reason_of(error)) from None
 
 
 def _read_bin(path: pathlib.Path) -> dict[str, TensorView]:
@@ -185,17 +227,12 @@ def _read_bin(path: pathlib.Path) -> dict[str, TensorView]:
 
 def _read_shards(index: pathlib.Path, read) -> dict[str, TensorView]:
     """`{"weight_map": {tensor name: file name}}`."""
-    content = read_json_object(index, hint="download it again")
-    try:
-        weight_map = content["weight_map"]
-        names = sorted(set(weight_map.values()))
-    except (KeyError, TypeError, AttributeError):
-        raise InputError(f"{index}: mangled; expected a JSON object with weight_map") from None
+    weight_map = read_json_object(index, _INDEX, hint="download it again")["weight_map"]
     shards = {}
-    for name in names:
+    for name in sorted(set(weight_map.values())):
         # A plain name: an index must not reach for files outside its directory.
-        if not isinstance(name, str) or pathlib.PurePath(name).name != name:
-            raise InputError(f"{index}: names {name!r}, which is not a file beside it")
+        if not is_file_name(name):
+            raise InputError(f"{index}: names {name!r:.200}, which is not a file beside it")
         path = index.parent / name
         if not path.is_file():
             raise InputError(f"{path}: missing, though {index.name} lists it; download it too")
@@ -203,7 +240,9 @@ def _read_shards(index: pathlib.Path, read) -> dict[str, TensorView]:
     views = {}
     for tensor, name in weight_map.items():
         if tensor not in shards[name]:
-            raise InputError(f"{index.parent / name}: lacks {tensor}, which {index.name} lists")
+            raise InputError(
+                f"{index.parent / name}: lacks {tensor:.200}, which {index.name} lists"
+            )
         views[tensor] = shards[name][tensor]
     return views
 

@@ -32,6 +32,7 @@ import numpy as np
 
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
+from keras_roberta.files.regular_file import open_regular
 
 _STORAGES = {
     "DoubleStorage": np.dtype("<f8"),
@@ -47,6 +48,9 @@ _STORAGES = {
 }
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
+_ZIP_ERRORS = (zipfile.BadZipFile, NotImplementedError, struct.error, LookupError)
+MOST_AXES = 32  # of a tensor
+_LONGEST_PICKLE = 1 << 24  # bytes; that of a state dict takes a hundred for each tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +70,11 @@ class TensorView:
     shape: tuple[int, ...]
     strides: tuple[int, ...] | None = None
     name: str = "a tensor"
+
+    @property
+    def num_bytes(self) -> int:
+        """What its elements take."""
+        return math.prod(self.shape) * self.dtype.itemsize
 
     def read(self) -> np.ndarray:
         """The tensor as an array of its own, in rows; only its bytes are read."""
@@ -110,7 +119,7 @@ def read_torch_file(path: str | os.PathLike) -> Any:
     """
     path = pathlib.Path(path)
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             if file.read(4) == b"PK\3\4":
                 return _read_zip(path, file)
             file.seek(0)
@@ -152,7 +161,7 @@ def _read_zip(path: pathlib.Path, file: BinaryIO) -> Any:
     try:
         archive = zipfile.ZipFile(file)
         entries = {entry.filename: entry for entry in archive.infolist()}
-    except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError) as error:
+    except (*_ZIP_ERRORS, ValueError, EOFError, ArithmeticError) as error:
         raise _Mangled(error) from None
     pickles = [name for name in entries if name.count("/") == 1 and name.endswith("/data.pkl")]
     if len(pickles) != 1:
@@ -284,6 +293,25 @@ def _place(content: Any, path: pathlib.Path, locate) -> Any:
 # The pickle
 
 
+class _Limited:
+    """A file of which only so many bytes can be read from here on."""
+
+    def __init__(self, file: BinaryIO, limit: int):
+        self._file, self._left = file, limit
+
+    def read(self, size: int) -> bytes:
+        return self._counted(self._file.read(size))
+
+    def readline(self) -> bytes:
+        return self._counted(self._file.readline())
+
+    def _counted(self, data: bytes) -> bytes:
+        self._left -= len(data)
+        if self._left < 0:
+            raise ValueError(f"more than {_LONGEST_PICKLE} bytes, which no state dict takes")
+        return data
+
+
 def _unpickle(path: pathlib.Path, file: BinaryIO) -> Any:
     """The content of the pickle that a file goes on with."""
     try:
@@ -307,7 +335,7 @@ class _Namespace(dict):
 
 def _rebuild_tensor(storage, offset, shape, strides, *_) -> _Tensor:
     _expect(storage, _Storage)
-    if not len(_expect(shape, tuple)) == len(_expect(strides, tuple)) <= 32:
+    if not len(_expect(shape, tuple)) == len(_expect(strides, tuple)) <= MOST_AXES:
         raise ValueError("a tensor without a proper shape")
     if not all(type(n) is int and 0 <= n < 2**48 for n in (offset, *shape, *strides)):
         raise ValueError("a tensor without a proper shape")
@@ -342,9 +370,12 @@ def _expect(item: Any, kind: type) -> Any:
 
 
 def _key(item: Any) -> str | int:
-    # Hashing a container can take for ever: a few bytes nest a tuple in itself 2**60 times.
+    # Hashing a container can take for ever: a few bytes nest a tuple in itself 2**60 times. Large
+    # numbers can all have one hash.
     if not isinstance(item, (str, int)):
         raise TypeError(f"a dict with a {type(item).__name__} for a key")
+    if isinstance(item, int) and not -(2**31) <= item < 2**31:
+        raise ValueError("a dict with a number of more than 32 bits for a key")
     return item
 
 
@@ -398,7 +429,7 @@ class _TensorUnpickler(pickle._Unpickler):
     }
 
     def __init__(self, path: pathlib.Path, file: BinaryIO):
-        super().__init__(file)
+        super().__init__(_Limited(file, _LONGEST_PICKLE))
         self._path = path
 
     def find_class(self, module: str, name: str) -> Any:

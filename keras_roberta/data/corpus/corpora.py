@@ -7,7 +7,6 @@ the size of a file nor on that of a document.
 
 import dataclasses
 import gzip
-import json
 import os
 import re
 import zlib
@@ -25,6 +24,9 @@ from keras_roberta.data.corpus.file_kinds import (
 )
 from keras_roberta.errors import InputError, ReadError
 from keras_roberta.files.failure_reason import reason_of
+from keras_roberta.files.json_file import JsonError, parse_json
+from keras_roberta.files.packed_size import most_unpacked
+from keras_roberta.files.regular_file import open_regular
 from keras_roberta.options import Options, option
 
 DOCUMENTS = ("file", "block", "line")
@@ -201,8 +203,8 @@ def _of_json(file, piece, options, with_labels):
         if not line.strip():
             continue
         try:
-            row = json.loads(_decoded(line, piece, offset).removeprefix("\ufeff"))
-        except (json.JSONDecodeError, RecursionError) as error:
+            row = parse_json(_decoded(line, piece, offset).removeprefix("\ufeff"))
+        except JsonError as error:
             raise InputError(
                 f"{place}: the line is not JSON ({error}); a file of this name holds one object a "
                 "line"
@@ -304,10 +306,36 @@ def _place_to_cut(data, limit):
 def _open(piece):
     packing = packing_of(piece.name)
     if packing is None:
-        return open(piece.path, "rb")
-    with open(piece.path, "rb") as file:
+        return open_regular(piece.path)
+    with open_regular(piece.path) as file:
         check_packing(file.read(_LOOKED_AT), piece.path, packing)
-    return (gzip if packing == "gzip" else zstd).open(piece.path, "rb")
+    return _Unpacked((gzip if packing == "gzip" else zstd).open(piece.path, "rb"), piece.path)
+
+
+class _Unpacked:
+    """A packed file, of which no more is read than a corpus packed in it could be."""
+
+    def __init__(self, file, path):
+        self._file, self._path = file, path
+        self._most = most_unpacked(os.path.getsize(path))
+
+    def read(self, size):
+        data = self._file.read(size)
+        if self._file.tell() > self._most:
+            raise InputError(
+                f"{self._path}: unpacks to more than {self._most:,} bytes, which no text does; "
+                "unpack it if you trust it"
+            )
+        return data
+
+    def seek(self, place):
+        return self._file.seek(place)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._file.close()
 
 
 def _decoded(data, piece, offset):

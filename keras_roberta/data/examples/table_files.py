@@ -1,10 +1,10 @@
 """Tables of texts and labels from TSV, CSV and JSON lines, with errors that name the line."""
 
+import collections
 import csv
 import dataclasses
 import gzip
 import io
-import json
 import math
 import sys
 import zlib
@@ -14,6 +14,10 @@ from pathlib import Path
 from keras_roberta.data.examples.label_names import shortened
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
+from keras_roberta.files.json_file import JsonError, parse_json
+from keras_roberta.files.json_kinds import short
+from keras_roberta.files.packed_size import most_unpacked
+from keras_roberta.files.regular_file import read_regular
 from keras_roberta.files.text_file import text_of_bytes
 
 MISSING = object()
@@ -158,12 +162,14 @@ def as_number(value):
 def is_label(value):
     """Whether a cell can be the label of a class.
 
-    >>> [is_label(x) for x in ("a", 1, 0.5, True, "", None, float("nan"), [1])]
-    [True, True, True, True, False, False, False, False]
+    >>> [is_label(x) for x in ("a", 1, 0.5, True, "", None, float("nan"), [1], 10**30)]
+    [True, True, True, True, False, False, False, False, False]
     """
     if isinstance(value, str):
         return value != ""
-    return isinstance(value, (bool, int)) or as_number(value) is not None
+    if isinstance(value, int):  # Any number of large ones can have one hash.
+        return -(2**63) <= value < 2**63
+    return as_number(value) is not None
 
 
 def read_table(path):
@@ -197,14 +203,23 @@ def read_table(path):
 
 
 def _read_text(path, compressed):
+    data = read_regular(path)
+    return text_of_bytes(_unpacked(path, data) if compressed else data, path)
+
+
+def _unpacked(path, data):
+    most = most_unpacked(len(data))
     try:
-        data = path.read_bytes()
-        data = gzip.decompress(data) if compressed else data
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, EOFError, zlib.error) as error:  # A directory, no permission, broken gzip.
+        with gzip.open(io.BytesIO(data)) as file:
+            unpacked = file.read(most + 1)
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None
-    return text_of_bytes(data, path)
+    if len(unpacked) > most:
+        raise InputError(
+            f"{path}: its {len(data):,} bytes unpack to more than {most:,}, which no table does; "
+            "unpack it if you trust it"
+        )
+    return unpacked
 
 
 def _tsv(path, text):
@@ -230,9 +245,9 @@ def _csv(path, text):
 
 def _with_header(path, numbered):
     _, names = next(numbered)
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in collections.Counter(names).items() if count > 1)
     if twice:
-        raise InputError(f"{path}, line 1: the column {twice[0]!r} is named twice")
+        raise InputError(f"{path}, line 1: the column {_short(twice[0])} is named twice")
     rows, lines = [], []
     for line, row in numbered:
         if len(row) != len(names):
@@ -253,8 +268,8 @@ def _json_lines(path, text):
         if not content.strip():
             continue
         try:
-            record = json.loads(content)
-        except (ValueError, RecursionError) as error:
+            record = parse_json(content)
+        except JsonError as error:
             raise InputError(f"{path}, line {line}: not valid JSON ({error})") from None
         if not isinstance(record, dict):
             raise InputError(
@@ -270,5 +285,4 @@ def _listed(names):
 
 
 def _short(value):
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+    return short(value, most=40)
