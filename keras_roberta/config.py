@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from keras_roberta.errors import InputError
+from keras_roberta.files.json_kinds import short
 from keras_roberta.unknown_arguments import named_arguments
 
 INITIALIZERS = ("normal", "truncated_normal", "glorot_uniform")
@@ -70,6 +72,16 @@ _HUGGING_FACE_REFUSED = {
     "position_embedding_type": (None, "absolute"),
     "pruned_heads": (None, {}),
     "quantization_config": (None, {}),
+}
+# More than any model has: a number beyond is a mistake, and would take all memory, or for ever.
+_LARGEST = {
+    "vocabulary_size": 1 << 24,
+    "num_layers": 1000,
+    "num_heads": 1 << 12,
+    "hidden_dim": 1 << 16,
+    "intermediate_dim": 1 << 18,
+    "max_sequence_length": 1 << 22,
+    "num_token_types": 1 << 16,
 }
 _HUGGING_FACE_MODEL_TYPES = ("roberta", "xlm-roberta", "camembert")
 
@@ -148,11 +160,11 @@ class RobertaConfig:
             elif field.type == "float":
                 self._check(field.name, _is_number(value), "a number")
                 object.__setattr__(self, field.name, float(value))
-        for name in (
-            "vocabulary_size num_layers num_heads hidden_dim intermediate_dim max_sequence_length"
-        ).split():
-            self._check(name, getattr(self, name) > 0, "at least 1")
-        self._check("num_token_types", self.num_token_types >= 0, "at least 0")
+                self._check(field.name, math.isfinite(getattr(self, field.name)), "finite")
+        for name, most in _LARGEST.items():
+            self._check(name, getattr(self, name) <= most, f"at most {most}")
+            least = int(name != "num_token_types")
+            self._check(name, getattr(self, name) >= least, f"at least {least}")
         for name in ("dropout", "attention_dropout"):
             self._check(name, 0 <= getattr(self, name) < 1, "in [0, 1)")
         for name in ("layer_norm_epsilon", "initializer_range"):
@@ -177,7 +189,7 @@ class RobertaConfig:
     def _check(self, name: str, holds: bool, requirement: str):
         if not holds:
             raise InputError(
-                f"RobertaConfig.{name} must be {requirement}; got {getattr(self, name)!r}"
+                f"RobertaConfig.{name} must be {requirement}; got {short(getattr(self, name))}"
             )
 
     @property
@@ -236,14 +248,14 @@ class RobertaConfig:
         model_type = values.get("model_type")
         if model_type not in _HUGGING_FACE_MODEL_TYPES:
             raise InputError(
-                f"config.json: model_type is {model_type!r}; this library reads "
+                f"config.json: model_type is {short(model_type)}; this library reads "
                 f"{', '.join(_HUGGING_FACE_MODEL_TYPES)}"
             )
         for key, harmless in _HUGGING_FACE_REFUSED.items():
             if values.get(key) not in harmless:
                 raise InputError(
-                    f"config.json: {key} is {values[key]!r}, which no model here has; expected "
-                    f"{harmless[-1]!r} or no such entry"
+                    f"config.json: {key} is {short(values[key])}, which no model here has; "
+                    f"expected {harmless[-1]!r} or no such entry"
                 )
         activation = values.get("hidden_act", "gelu")
         known = {
@@ -251,7 +263,8 @@ class RobertaConfig:
         }
         if not isinstance(activation, str) or activation not in known:
             raise InputError(
-                f"config.json: hidden_act is {activation!r}; this library has {', '.join(known)}"
+                f"config.json: hidden_act is {short(activation)}; this library has "
+                f"{', '.join(known)}"
             )
         defaults = {"layer_norm_epsilon": 1e-12, "num_token_types": 2}
         fields = {
@@ -268,7 +281,7 @@ class RobertaConfig:
         if not _is_integer(positions) or positions <= offset:
             raise InputError(
                 f"config.json: max_position_embeddings must be an integer above {offset}; "
-                f"got {positions!r}"
+                f"got {short(positions)}"
             )
         return cls(
             max_sequence_length=positions - offset, hidden_activation=known[activation], **fields
@@ -290,4 +303,5 @@ def _is_integer(value) -> bool:
 
 
 def _is_number(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and (isinstance(value, float) or abs(value) < 2**1000)  # as a float

@@ -1,10 +1,10 @@
 """Checkpoints of Hugging Face's Transformers: read as downloaded, and written."""
 
-import contextlib
 import functools
 import json
 import os
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -17,6 +17,7 @@ from keras_roberta.checkpoints.hugging_face_names import (
     roberta_architecture,
 )
 from keras_roberta.checkpoints.hugging_face_weights import (
+    check_encoder,
     has_own_output_matrix,
     head_and_pooler,
     listed,
@@ -31,14 +32,28 @@ from keras_roberta.checkpoints.protocol import (
     CheckpointFormat,
     head_layers,
     logger,
+    naming,
 )
 from keras_roberta.checkpoints.tensor_files import open_state_dict, write_safetensors
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.files.json_file import read_json_object
+from keras_roberta.files.json_kinds import (
+    TEXT,
+    TRUTH,
+    Either,
+    MapOf,
+    Number,
+    Simple,
+    Whole,
+    short,
+)
 from keras_roberta.tokenizers import open_tokenizer
 
 MODEL_TYPES = ("roberta", "xlm-roberta", "camembert")
+# Of classes. Some write names that are numbers as such, and numbers as text.
+_NAME = Either((TEXT, Number(), TRUTH))
+_NUMBER = Either((Whole(0, 2**31), Simple("digits", lambda x: re.fullmatch(r"[0-9]{1,9}", str(x)))))
 
 
 def read_config(directory: str | os.PathLike) -> dict:
@@ -51,7 +66,7 @@ def read_config(directory: str | os.PathLike) -> dict:
     config = read_json_object(path, hint="is this a model's directory?")
     if config.get("model_type") not in MODEL_TYPES:
         raise InputError(
-            f"{path}: model_type is {config.get('model_type')!r}; "
+            f"{path}: model_type is {short(config.get('model_type'))}; "
             f"supported are {', '.join(MODEL_TYPES)}"
         )
     return config
@@ -92,38 +107,38 @@ def _id2label(config: Mapping) -> list[str]:
         InputError: they are mangled, contradict each other, or name two classes alike.
     """
     names = config.get("id2label") or {}
-    try:
-        numbers = {int(key): str(name) for key, name in names.items()}
-    except (AttributeError, TypeError, ValueError):
-        numbers = None
-    if numbers is None or sorted(numbers) != list(range(len(names))):
+    if not isinstance(names, dict) or set(names) != {str(i) for i in range(len(names))}:
         raise InputError("config.json: id2label must give a name to each of 0, 1, 2, ...")
+    if problem := MapOf(_NAME).problem(names, "id2label"):
+        raise InputError(f"config.json: {problem}")
+    numbers = {int(key): str(name) for key, name in names.items()}
     by_name = config.get("label2id") or {}
-    try:
-        by_name = {str(name): int(number) for name, number in by_name.items()}
-    except (AttributeError, TypeError, ValueError):
-        raise InputError("config.json: label2id must give a number to each name") from None
+    if MapOf(_NUMBER).problem(by_name):
+        raise InputError("config.json: label2id must give a number to each name")
+    by_name = {name: int(number) for name, number in by_name.items()}
     if not numbers:
         numbers = {number: name for name, number in by_name.items()}
         if len(numbers) != len(by_name) or sorted(numbers) != list(range(len(numbers))):
             raise InputError("config.json: label2id must give 0, 1, 2, ... to one name each")
-    extra = sorted(set(by_name) - set(numbers.values()))
+    known = set(numbers.values())
+    extra = sorted(set(by_name) - known)
     if extra:
         raise InputError(
-            f"config.json: label2id has the name {extra[0]!r}, which id2label has not; correct one "
-            "of them"
+            f"config.json: label2id has the name {short(extra[0])}, which id2label has not; "
+            "correct one of them"
         )
     names = [numbers[i] for i in range(len(numbers))]
+    first: dict[str, int] = {}
     for number, name in enumerate(names):
-        if name in names[:number]:
+        if first.setdefault(name, number) != number:
             raise InputError(
-                f"config.json: id2label gives the name {name!r} to {names.index(name)} and "
+                f"config.json: id2label gives the name {short(name)} to {first[name]} and "
                 f"{number}; give each class a name of its own"
             )
         if by_name and by_name.get(name) != number:
             raise InputError(
-                f"config.json: id2label says that {number} is {name!r}, label2id that {name!r} is "
-                f"{by_name.get(name)}; correct one of them"
+                f"config.json: id2label says that {number} is {short(name)}, label2id that "
+                f"{short(name)} is {by_name.get(name)}; correct one of them"
             )
     return names
 
@@ -136,17 +151,10 @@ def classifier_dropout(config: Mapping) -> float | None:
     """
     rate = config.get("classifier_dropout")
     if rate is not None and not (type(rate) in (int, float) and 0 <= rate < 1):
-        raise InputError(f"config.json: classifier_dropout must be in [0, 1) or null; got {rate!r}")
+        raise InputError(
+            f"config.json: classifier_dropout must be in [0, 1) or null; got {short(rate)}"
+        )
     return rate
-
-
-@contextlib.contextmanager
-def _naming(directory):
-    """Puts the checkpoint in front of what is wrong with it."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{directory}: {error}") from None
 
 
 class HuggingFaceCheckpoint(Checkpoint):
@@ -160,7 +168,7 @@ class HuggingFaceCheckpoint(Checkpoint):
     def __init__(self, format: "HuggingFaceFormat", directory: pathlib.Path):
         self.format, self.directory = format, directory
         self._values = read_config(directory)
-        with _naming(directory):
+        with naming(directory):
             self.config = RobertaConfig.from_hugging_face(self._values)
         if self.config.tie_word_embeddings and self._has_own_output_matrix():
             self.config = self.config.replace(tie_word_embeddings=False)
@@ -175,7 +183,7 @@ class HuggingFaceCheckpoint(Checkpoint):
     def tensors(self):
         """The state dict, each array read when asked for."""
         tensors = open_state_dict(self.directory)
-        with _naming(self.directory):
+        with naming(self.directory):
             return unwrapped(tensors)
 
     def _has_own_output_matrix(self):
@@ -188,9 +196,14 @@ class HuggingFaceCheckpoint(Checkpoint):
     def _head_tensors(self) -> list[str]:
         return head_and_pooler(self.tensors)[0]
 
+    def check_backbone(self):
+        tensors = self.tensors
+        with naming(self.directory):
+            check_encoder(tensors, self.config)
+
     def load_backbone_weights(self, backbone):
         tensors = self.tensors
-        with _naming(self.directory):
+        with naming(self.directory):
             arrays = load_encoder_weights(tensors, self.config)
             assign_weights(backbone.weights_by_name(), arrays)
 
@@ -205,7 +218,7 @@ class HuggingFaceCheckpoint(Checkpoint):
         return f"{name} ({problem_type})" if problem_type else name
 
     def preprocessor_settings(self):
-        with _naming(self.directory):
+        with naming(self.directory):
             return {"labels": label_names(self._values)}
 
     def task_settings(self, cls):
@@ -213,13 +226,13 @@ class HuggingFaceCheckpoint(Checkpoint):
         if head is None or not self._has(head):
             return None
         tensors = self.tensors
-        with _naming(self.directory):
+        with naming(self.directory):
             arrays = zeros_of_head(tensors, head, self.config)
             return cls.settings_from_hugging_face(arrays, self._values)
 
     def load_head(self, task):
         tensors = self.tensors
-        with _naming(self.directory):
+        with naming(self.directory):
             arrays = load_head(tensors, task.hugging_face, self.config)
             assign_weights(task.head_weights_by_name(), arrays)
 
@@ -248,7 +261,7 @@ class HuggingFaceCheckpoint(Checkpoint):
         if not isinstance(names, list) or not isinstance(names[0], str):
             raise InputError(
                 f"{self.directory}/config.json: architectures must be a list of class names; "
-                f"got {names!r}"
+                f"got {short(names)}"
             )
         return roberta_architecture(names[0])
 
@@ -291,13 +304,13 @@ class HuggingFaceCheckpoint(Checkpoint):
         found = self._values.get("problem_type")
         if found not in (None, *PROBLEM_TYPES):
             raise InputError(
-                f"{self.directory}/config.json: problem_type is {found!r}; expected one of "
+                f"{self.directory}/config.json: problem_type is {short(found)}; expected one of "
                 f"{', '.join(PROBLEM_TYPES)}"
             )
         source = head.weights()[-1].sources[0]
         shape = self.tensors.shape(source) if source in self.tensors else ()
         outputs = shape[0] if shape else None  # `load_head` names what is missing
-        with _naming(self.directory):
+        with naming(self.directory):
             named = len(_id2label(self._values))
         if named and outputs is not None and named != outputs:
             raise InputError(

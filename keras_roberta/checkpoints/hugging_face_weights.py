@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from keras_roberta.checkpoints.finite_weights import check_finite
 from keras_roberta.checkpoints.hugging_face_names import (
     BUFFERS,
     OUTPUT_PROJECTION,
@@ -19,22 +20,28 @@ from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 
 
-def load_encoder_weights(
-    state: Mapping[str, np.ndarray], config: RobertaConfig
-) -> dict[str, np.ndarray]:
-    """The encoder's weights by our names.
+def check_encoder(state: Mapping[str, np.ndarray], config: RobertaConfig) -> dict[str, str]:
+    """Compares the encoder's tensors with a config by name and shape; none is read.
 
     Args:
         state: tensors by Hugging Face's names; heads and poolers among them are passed over.
         config: what the shapes must agree with.
+
+    Returns:
+        the name that `state` has for each of Hugging Face's.
 
     Raises:
         InputError: names the tensors that are missing, the one whose shape does not fit, or those
             of the encoder that the config has no place for.
     """
     prefix = PREFIX if any(name.startswith(PREFIX) for name in state) else ""
-    names = _names(state, encoder_weights(config), prefix)
-    loaded = _load(state, encoder_weights(config), names, {})
+    if config.num_layers > len(state):  # before a table is made that long
+        raise InputError(
+            f"the config has {config.num_layers} layers, the checkpoint {len(state)} tensors in all"
+        )
+    table = encoder_weights(config)
+    names = _names(state, table, prefix)
+    _check_shapes(state, table, names, {})
     used = set(names.values())
     left_over = [
         name
@@ -45,7 +52,22 @@ def load_encoder_weights(
     ]
     if left_over:
         raise InputError(f"weights that the config has no place for: {listed(left_over)}")
-    return loaded
+    return names
+
+
+def load_encoder_weights(
+    state: Mapping[str, np.ndarray], config: RobertaConfig
+) -> dict[str, np.ndarray]:
+    """The encoder's weights by our names.
+
+    Args:
+        state, config: see `check_encoder`.
+
+    Raises:
+        InputError: see `check_encoder`; or a tensor is of whole numbers, or not finite.
+    """
+    names = check_encoder(state, config)
+    return _load(state, encoder_weights(config), names)
 
 
 def load_head(
@@ -54,23 +76,37 @@ def load_head(
     """A head's weights by our names.
 
     Raises:
-        InputError: part of the head is missing, or its shapes do not fit each other or the config.
+        InputError: part of the head is missing, its shapes do not fit each other or the config, or
+            a tensor is of whole numbers, or not finite.
     """
     weights = head.weights_of(config)
-    sizes = {"hidden_dim": config.hidden_dim, "vocabulary_size": config.vocabulary_size}
-    return _load(state, weights, _names(state, weights), sizes)
+    return _load(state, weights, _check_head(state, weights, config))
 
 
 def zeros_of_head(
-    state: StateDict, head: HuggingFaceHead, config: RobertaConfig
+    state: Mapping[str, np.ndarray], head: HuggingFaceHead, config: RobertaConfig
 ) -> dict[str, np.ndarray]:
     """Zeros in the shapes of a head's weights, by our names; the weights are not read.
 
     Raises:
         InputError: see `load_head`.
     """
-    zeros = {name: np.broadcast_to(np.float32(0), state.shape(name)) for name in state}
-    return load_head(zeros, head, config)
+    weights = head.weights_of(config)
+    names = _check_head(state, weights, config)
+    zero = np.float32(0)
+    return {
+        weight.name: weight.from_sources(
+            [np.broadcast_to(zero, _shape(state, names[source])) for source in weight.sources]
+        )
+        for weight in weights
+    }
+
+
+def _check_head(state, weights: list[Weight], config: RobertaConfig) -> dict[str, str]:
+    names = _names(state, weights)
+    sizes = {"hidden_dim": config.hidden_dim, "vocabulary_size": config.vocabulary_size}
+    _check_shapes(state, weights, names, sizes)
+    return names
 
 
 def has_own_output_matrix(state: Mapping[str, np.ndarray]) -> bool:
@@ -168,14 +204,30 @@ def _names(state, weights: list[Weight], prefix: str = "") -> dict[str, str]:
     return names
 
 
-def _load(state, weights: list[Weight], names: dict[str, str], sizes: dict[str, int]):
-    """Our weights by name. A size with a name is what `sizes` or the first array with it says."""
+def _shape(state, name: str) -> tuple[int, ...]:
+    return state.shape(name) if isinstance(state, StateDict) else state[name].shape
+
+
+def _check_shapes(state, weights: list[Weight], names: dict[str, str], sizes: dict[str, int]):
+    """A size with a name is what `sizes` or the first shape with it says."""
+    for weight in weights:
+        for source in weight.sources:
+            _check_shape(names[source], _shape(state, names[source]), weight, sizes)
+
+
+def _load(state, weights: list[Weight], names: dict[str, str]) -> dict[str, np.ndarray]:
+    """Our weights by name."""
     loaded = {}
     for weight in weights:
         arrays = []
         for source in weight.sources:
             array = state[names[source]]
-            _check_shape(names[source], array.shape, weight, sizes)
+            if array.dtype.kind != "f":
+                raise InputError(
+                    f"{names[source]} is stored as {array.dtype}; weights are floating-point "
+                    "numbers"
+                )
+            check_finite(names[source], array)
             arrays.append(array)
         loaded[weight.name] = weight.from_sources(arrays)
     return loaded

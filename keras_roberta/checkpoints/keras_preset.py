@@ -1,16 +1,24 @@
 """What `save_to_preset` writes: KerasHub's layout, with the tokenizer in Hugging Face's files."""
 
+import math
 import pathlib
 
-from keras_roberta.checkpoints.protocol import Checkpoint, CheckpointFormat
+from keras_roberta.checkpoints.finite_weights import check_finite_variables
+from keras_roberta.checkpoints.hdf5_weights import count_stored_numbers
+from keras_roberta.checkpoints.hugging_face_names import encoder_weights
+from keras_roberta.checkpoints.preset_kinds import BACKBONE, CONFIG, SHARDS, TASK
+from keras_roberta.checkpoints.protocol import Checkpoint, CheckpointFormat, naming
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.files.json_file import read_json_object
+from keras_roberta.files.json_kinds import short
+from keras_roberta.files.regular_file import check_regular, is_file_name
 from keras_roberta.files.replacing import files_within
 from keras_roberta.tokenizers import open_tokenizer
 
 _HINT = "is this a model's directory?"
+_PACKED = 4  # numbers that a quantised model may hold in one that is stored
 
 
 class KerasPreset(Checkpoint):
@@ -18,24 +26,52 @@ class KerasPreset(Checkpoint):
 
     def __init__(self, format: "KerasPresetFormat", directory: pathlib.Path):
         self.format, self.directory = format, directory
-        values = read_json_object(directory / "config.json", hint=_HINT)
+        path = directory / "config.json"
+        values = read_json_object(path, CONFIG, hint=_HINT)
         settings = values.get("config")
         if not isinstance(settings, dict) or not isinstance(settings.get("config"), dict):
+            name = values["registered_name"]
+            raise InputError(f"{path}: is a {name:.60}, not a preset of keras_roberta")
+        if problem := BACKBONE.problem(settings, "config"):
+            raise InputError(f"{path}: {problem}")
+        with naming(path):
+            self.config = RobertaConfig.from_dict(settings["config"])
+            self.backbone_settings = {
+                "optional_inputs": settings.get("optional_inputs", ()),
+                **_quantization(settings),
+            }
+
+    def check_backbone(self):
+        quantized = "dtype" in self.backbone_settings
+        there = sum(count_stored_numbers(path, whole_numbers=quantized) for path in self._files())
+        needed = sum(
+            len(weight.sources) * math.prod(weight.shape) for weight in encoder_weights(self.config)
+        )
+        if needed > there * (_PACKED if quantized else 1):
             raise InputError(
-                f"{directory}/config.json: is a {values.get('registered_name')}, not a preset of "
-                "keras_roberta"
+                f"{self.directory}: config.json makes an encoder of {needed:,} numbers, and its "
+                f"weights have {there:,}; they are not of one model"
             )
-        self.config = RobertaConfig.from_dict(settings["config"])
-        self.backbone_settings = {
-            "optional_inputs": settings.get("optional_inputs", ()),
-            **_quantization(settings),
-        }
+
+    def _files(self) -> list[pathlib.Path]:
+        """The files with the encoder's weights."""
+        path = self.directory / "model.weights.h5"
+        index = self.directory / "model.weights.json"
+        if path.exists() or not index.exists():
+            return [path]
+        names: set[str] = set()
+        for name in read_json_object(index, SHARDS, hint=_HINT)["weight_map"].values():
+            names.update([name] if isinstance(name, str) else name)
+        for name in names:
+            if not is_file_name(name):
+                raise InputError(f"{index}: names {short(name)}, which is not a file beside it")
+        return [self.directory / name for name in sorted(names)]
 
     def load_backbone_weights(self, backbone):
         path = self.directory / "model.weights.h5"
         if not path.exists():
             path = self.directory / "model.weights.json"  # sharded
-        _load_weights(backbone.load_weights, path)
+        _load_weights(backbone.load_weights, path, backbone.weights)
 
     @property
     def head_name(self):
@@ -47,14 +83,21 @@ class KerasPreset(Checkpoint):
         if saved_as is None:
             return None
         if saved_as != _registered_name(cls):
-            settings = cls.settings_from_other_task(saved_as, settings)
+            try:
+                settings = cls.settings_from_other_task(saved_as, settings)
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise InputError(
+                    f"{self.directory}/task.json: the preset is damaged (no {reason_of(error)})"
+                ) from error
         if settings is None:
             return None
         settings = dict(settings)
+        self._check_head(settings)
         preprocessor = settings.get("preprocessor")
         settings["preprocessor"] = preprocessor and preprocessor["config"]
         backbone = settings.pop("backbone", None)
-        settings["backbone"] = _quantization(backbone["config"]) if backbone else {}
+        with naming(self.directory / "task.json"):
+            settings["backbone"] = _quantization(backbone["config"]) if backbone else {}
         return {k: v for k, v in settings.items() if k != "name"}
 
     def preprocessor_settings(self):
@@ -62,9 +105,30 @@ class KerasPreset(Checkpoint):
         preprocessor = (settings or {}).get("preprocessor")
         return dict(preprocessor["config"]) if preprocessor else {}
 
+    def _check_head(self, settings):
+        """Raises an InputError if the settings make a larger head than there are weights for."""
+        path = self.directory / "task.weights.h5"
+        outputs, width = settings.get("num_classes"), settings.get("hidden_dim")
+        if not path.exists() or not (outputs or width):
+            return
+        needed = (outputs or 1) * (width or self.config.hidden_dim)
+        there = count_stored_numbers(path, whole_numbers=True)
+        if needed > there * _PACKED:
+            raise InputError(
+                f"{self.directory}: task.json makes a head of more than {needed:,} numbers, and "
+                f"task.weights.h5 has {there:,}; they are not of one model"
+            )
+
     def load_head(self, task):
-        if task.has_task_weights():
-            _load_weights(task.load_task_weights, self.directory / "task.weights.h5")
+        if not task.has_task_weights():
+            return
+        path = self.directory / "task.weights.h5"
+        of_task = (self._task()[1] or {}).get("backbone")
+        quantized = bool(of_task and _quantization(of_task["config"]))
+        count_stored_numbers(path, whole_numbers=quantized)
+        encoder = {id(weight) for weight in task.backbone.weights}
+        of_head = [weight for weight in task.weights if id(weight) not in encoder]
+        _load_weights(task.load_task_weights, path, of_head)
 
     def heads_unread_by(self, cls):
         saved_as, settings = self._task()
@@ -84,11 +148,8 @@ class KerasPreset(Checkpoint):
         path = self.directory / "task.json"
         if not path.exists():
             return None, None
-        saved = read_json_object(path, hint=_HINT)
-        name, settings = saved.get("registered_name"), saved.get("config")
-        if not isinstance(name, str) or not isinstance(settings, dict):
-            raise InputError(f"{path}: names no task; the preset is damaged")
-        return name, settings
+        saved = read_json_object(path, TASK, hint=_HINT)
+        return saved["registered_name"], saved["config"]
 
 
 def _quantization(backbone_settings):
@@ -98,7 +159,10 @@ def _quantization(backbone_settings):
     if isinstance(dtype, dict) and dtype.get("class_name") == "DTypePolicyMap":
         import keras
 
-        return {"dtype": keras.dtype_policies.get(dtype)}
+        try:
+            return {"dtype": keras.dtype_policies.get(dtype)}
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise InputError(f"dtype: not a policy of Keras ({_in_one_line(error)})") from error
     return {}
 
 
@@ -108,14 +172,24 @@ def _registered_name(cls):
     return keras.saving.get_registered_name(cls)
 
 
-def _load_weights(load, path):
-    if not path.exists():
-        raise InputError(f"{path}: no such file; the preset is not complete")
+def _load_weights(load, path, variables):
+    check_regular(path, hint="the preset is not complete")
     try:
         load(str(path))
-    except (OSError, ValueError, KeyError) as error:
-        reason = reason_of(error)
-        raise InputError(f"{path}: does not hold this model's weights ({reason})") from error
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
+        raise InputError(
+            f"{path}: does not hold this model's weights ({_in_one_line(error)})"
+        ) from error
+    with naming(path):
+        check_finite_variables(variables)
+
+
+def _in_one_line(error: BaseException) -> str:
+    """What Keras says, without its lists of objects; its first line has not the cause."""
+    text = str(error).partition("List of objects")[0]
+    text = text.partition("Example error message for ")[2] or text
+    text = " ".join(text.split()) or type(error).__name__
+    return text if len(text) <= 300 else text[:297] + "..."
 
 
 class KerasPresetFormat(CheckpointFormat):

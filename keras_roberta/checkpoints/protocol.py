@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import logging
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from keras_roberta.config import RobertaConfig
@@ -33,6 +34,14 @@ class Checkpoint(abc.ABC):
     directory: pathlib.Path
     config: RobertaConfig
     backbone_settings: dict[str, Any]
+
+    def check_backbone(self) -> None:
+        """Compares the files with the config, before a model of that size is built.
+
+        Raises:
+            InputError: weights are missing, or are of another size.
+        """
+        return
 
     @abc.abstractmethod
     def load_backbone_weights(self, backbone) -> None:
@@ -164,6 +173,15 @@ class CheckpointFormat(abc.ABC):
     def atomic_directory(self, directory: str | os.PathLike):
         """`atomic_directory` for a checkpoint of this format."""
         return atomic_directory(directory, last="config.json", replaces=tuple(self.parts))
+
+
+@contextlib.contextmanager
+def naming(place: str | os.PathLike) -> Iterator[None]:
+    """A context that puts a file or directory in front of what is wrong with it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from error.__cause__
 
 
 def head_layers(model, kept: Mapping[str, Any] | None = None) -> list[str]:

@@ -90,10 +90,6 @@ class StateDict(Mapping[str, np.ndarray]):
         """A tensor's shape, from the header alone."""
         return self._views[name].shape
 
-    def is_floating(self, name: str) -> bool:
-        """Whether a tensor is stored as floating-point numbers."""
-        return self._views[name].dtype in _FLOATS
-
     def renamed(self, names: Mapping[str, str]) -> StateDict:
         """The same tensors by other names.
 

@@ -74,10 +74,12 @@ def Number(at_least: float = -math.inf, below: float = math.inf) -> Simple:  # n
     return Simple(
         f"a finite number{bounds}",
         lambda value: (
-            (_is_whole(value) and abs(value) < 2**1000)
-            or (isinstance(value, float) and math.isfinite(value))
-        )
-        and at_least <= value < below,
+            (
+                (_is_whole(value) and abs(value) < 2**1000)
+                or (isinstance(value, float) and math.isfinite(value))
+            )
+            and at_least <= value < below
+        ),
     )
 
 

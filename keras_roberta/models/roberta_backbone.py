@@ -302,6 +302,7 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
         if not load_weights:
             length = max_sequence_length or config.max_sequence_length
             return cls(config.replace(max_sequence_length=length), **arguments)
+        source.check_backbone()
         backbone = cls(config, **arguments)
         source.load_backbone_weights(backbone)
         if unused := source.unused_weights():

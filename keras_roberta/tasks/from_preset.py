@@ -7,6 +7,7 @@ import logging
 from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.checkpoints.preset_mixin import PresetMixin
 from keras_roberta.errors import InputError
+from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.models.matching_tokenizer import check_preprocessor, check_tokenizer
 from keras_roberta.models.roberta_backbone import OF_BACKBONE, RobertaBackbone
 from keras_roberta.tasks.number_arguments import check_numbers
@@ -79,10 +80,13 @@ class TaskFromPreset(PresetMixin):
             )
             tokenizer = source.tokenizer()
             check_tokenizer(tokenizer, source.config, source.directory)
-            settings["preprocessor"] = cls.preprocessor_cls(tokenizer=tokenizer, **preprocessing)
+            with _settings_of(source, cls.preprocessor_cls):
+                preprocessor = cls.preprocessor_cls(tokenizer=tokenizer, **preprocessing)
+            settings["preprocessor"] = preprocessor
         arguments = settings | kwargs
         cls.check_head(source, arguments, found=saved is not None, load_head=load_head)
-        task = cls(backbone=backbone, **arguments)
+        with _settings_of(source, cls):
+            task = cls(backbone=backbone, **arguments)
         if load_weights and saved is not None:
             source.load_head(task)
         elif load_weights and load_head and task.has_task_weights():
@@ -158,6 +162,23 @@ class TaskFromPreset(PresetMixin):
             yield
         finally:
             self.optimizer = optimizer
+
+
+@contextlib.contextmanager
+def _settings_of(source, cls):
+    """Says where the arguments of a class come from, as far as it is not built for what is wrong.
+
+    Files can name any arguments, and tasks that somebody adds need not check theirs.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (TypeError, ValueError, AttributeError, KeyError, OverflowError) as error:
+        raise InputError(
+            f"{source.directory}: its settings, with the arguments given, make no {cls.__name__} "
+            f"({reason_of(error):.300})"
+        ) from error
 
 
 def _constructor_arguments(cls):
