@@ -12,7 +12,11 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_roberta.errors import InputError
+from keras_roberta.export.metadata_kinds import FORMAT_2, METADATA, contradiction
 from keras_roberta.files.failure_reason import reason_of
+from keras_roberta.files.json_file import LARGEST, JsonError, parse_json
+from keras_roberta.files.json_kinds import short
+from keras_roberta.files.regular_file import check_regular, read_regular
 from keras_roberta.files.replacing import finish_replacing
 from keras_roberta.schemas import schema_from_format_2
 
@@ -96,20 +100,20 @@ def read_metadata(path):
     if path.is_dir():
         finish_replacing(path)
         return {**_parse(_asset(path), path), _RUNTIME: None}
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    content = np.memmap(path, np.uint8, "r") if path.stat().st_size else b""
+    size = check_regular(path)
+    content = np.memmap(path, np.uint8, "r") if size else b""
     if bytes(content[4:8]) != TFLITE_IDENTIFIER:
         raise InputError(f"{path}: is not a TFLite model")
     try:
         buffers, metadata = _buffers(content)
-    except (struct.error, IndexError, TypeError, ValueError):
+        own = buffers[metadata[NAME]].tobytes() if NAME in metadata else None
+        runtime = buffers[metadata[_RUNTIME]].tobytes() if _RUNTIME in metadata else b""
+        runtime = runtime.rstrip(b"\0").decode() or None
+    except (struct.error, IndexError, TypeError, ValueError, AttributeError, OverflowError):
         raise InputError(f"{path}: is cut short or damaged; export or copy it again") from None
-    if NAME not in metadata:
+    if own is None:
         raise InputError(f"{path}: is a TFLite model, but not one that keras_roberta exported")
-    values = _parse(buffers[metadata[NAME]].tobytes(), path)
-    runtime = buffers[metadata[_RUNTIME]].tobytes() if _RUNTIME in metadata else b""
-    return {**values, _RUNTIME: runtime.rstrip(b"\0").decode() or None}
+    return {**_parse(own, path), _RUNTIME: runtime}
 
 
 def add_metadata(model, values):
@@ -138,39 +142,41 @@ def _buffers(content):
 def _asset(directory):
     if not (directory / "saved_model.pb").exists():
         raise InputError(f"{directory}: holds no saved_model.pb")
-    try:
-        return (directory / "assets" / f"{NAME}.json").read_bytes()
-    except OSError:
-        raise InputError(
-            f"{directory}: is a SavedModel, but not one that keras_roberta exported"
-        ) from None
+    path = directory / "assets" / f"{NAME}.json"
+    if not path.exists():
+        raise InputError(f"{directory}: is a SavedModel, but not one that keras_roberta exported")
+    return read_regular(path, at_most=LARGEST)
 
 
 def _parse(content, path):
     try:
-        values = json.loads(content)
+        values = parse_json(content)
         version = values["format_version"]
-    except (ValueError, TypeError, KeyError):
+    except (JsonError, TypeError, KeyError):
         raise InputError(f"{path}: its metadata is damaged; export it again") from None
     if version not in (2, FORMAT_VERSION):
         raise InputError(
-            f"{path}: has format {version}, this version reads 2 and {FORMAT_VERSION}; "
+            f"{path}: has format {short(version)}, this version reads 2 and {FORMAT_VERSION}; "
             "export it again or update keras_roberta"
         )
     try:
         values = _from_format_2(values) if version == 2 else values
         missing = [key for key in _KEYS if key not in values]
-    except (KeyError, TypeError, ValueError, InputError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: its metadata is damaged ({reason_of(error)}); export it again"
         ) from None
     if missing:
         raise InputError(f"{path}: its metadata is damaged (no {missing[0]}); export it again")
+    if problem := METADATA.problem(values) or contradiction(values):
+        raise InputError(f"{path}: its metadata is damaged ({problem}); export it again")
     return values
 
 
 def _from_format_2(values):
     """Metadata of a file that was written before schemas were kept in it."""
+    if problem := FORMAT_2.problem(values):
+        raise InputError(problem)
     schema_of_file = schema_from_format_2(values)
     of_task = ("num_classes", "labels", "mask_token_id", "top_k", "max_masks")
     kept = {name: value for name, value in values.items() if name not in of_task}

@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.errors import InputError
+from keras_roberta.export.check_signatures import unlike_signatures
 from keras_roberta.export.interpreter import open_interpreter
 from keras_roberta.export.metadata import read_metadata
 from keras_roberta.export.padded_rows import as_features, cut, reordered, stacked
@@ -235,12 +236,23 @@ class TFLiteRunner(Runner):
     def _open(self):
         try:
             interpreter = open_interpreter(self.path, self.threads or 1)
-        except ValueError as error:
+        except (ValueError, RuntimeError) as error:
             raise InputError(f"{self.path}: TFLite cannot open it ({error})") from None
         names = interpreter.get_signature_list()
         # Files of versions before have but one kind of signature.
         self.takes_token_ids = f"{ENCODE}_{self.max_length}" in names
-        return _Interpreter({name: interpreter.get_signature_runner(name) for name in names})
+        signatures = {name: interpreter.get_signature_runner(name) for name in names}
+        shapes = {
+            name: {
+                side: tuple(found["shape"]) for side, found in runner.get_input_details().items()
+            }
+            for name, runner in signatures.items()
+        }
+        if problem := unlike_signatures(self.metadata, shapes):
+            raise InputError(
+                f"{self.path}: its metadata is not of its graph ({problem}); export it again"
+            )
+        return _Interpreter(signatures)
 
     def run_rows(self, rows):
         outputs = []
@@ -347,7 +359,12 @@ class _SavedModel:
         import tensorflow as tf
 
         self.process = os.getpid()
-        self._model = tf.saved_model.load(str(path))  # held: a signature refers to it weakly
+        try:
+            self._model = tf.saved_model.load(str(path))  # held: a signature refers to it weakly
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise InputError(f"{path}: TensorFlow cannot open it ({reason_of(error)})") from error
+        except (tf.errors.OpError, AttributeError, AssertionError, IndexError) as error:
+            raise InputError(f"{path}: TensorFlow cannot open it ({reason_of(error)})") from error
         self._constant = tf.constant
 
     def run(self, signature, inputs):

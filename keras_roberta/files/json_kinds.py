@@ -54,7 +54,7 @@ def _is_whole(value):
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-ANYTHING = Simple("anything", lambda value: True)
+ANY_NUMBER = Simple("a number", lambda value: _is_whole(value) or isinstance(value, float))
 TEXT = Simple("text", lambda value: isinstance(value, str))
 TRUTH = Simple("true or false", lambda value: isinstance(value, bool))
 OBJECT = Simple("an object", lambda value: isinstance(value, dict))

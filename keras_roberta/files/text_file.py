@@ -4,7 +4,7 @@ import codecs
 from pathlib import Path
 
 from keras_roberta.errors import InputError
-from keras_roberta.files.failure_reason import reason_of
+from keras_roberta.files.regular_file import read_regular
 
 # The longer ones first: UTF-32's begins with UTF-16's.
 _OTHER_MARKS = {
@@ -22,12 +22,7 @@ def read_text_lines(path: str | Path) -> list[str]:
         InputError: it cannot be read, is empty, or is not UTF-8.
     """
     path = Path(path).expanduser()
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None
+    data = read_regular(path)
     return lines_of_bytes(data, str(path))
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from keras_roberta.errors import InputError
+from keras_roberta.files.json_kinds import short
+from keras_roberta.tokenizers.file_kinds import MOST_IDS, TOKEN_ID
 from keras_roberta.tokenizers.kinds.kind import as_object
 from keras_roberta.tokenizers.special_token_names import SpecialTokenNames
 from keras_roberta.tokenizers.tokenizer_files import TokenizerFiles
@@ -74,7 +77,7 @@ def read_added_tokens(
     config_path = files.directory / "tokenizer_config.json"
     for value in (*files.special_tokens_map.values(), *files.config.values()):
         token = as_object(value)
-        if token.get("content") in found:
+        if isinstance(token.get("content"), str) and token["content"] in found:
             found[token["content"]] = _with_flags(found[token["content"]], token)
 
     for content, index in files.added_tokens.items():
@@ -84,7 +87,7 @@ def read_added_tokens(
         token = _token(as_object(token), vocabulary, files.path)
         found[token.content] = token
     for index, token in as_object(files.config.get("added_tokens_decoder")).items():
-        index = int(index) if str(index).isdigit() else index
+        index = int(index) if re.fullmatch("[0-9]{1,9}", index) else index
         token = _token({**as_object(token), "id": index}, vocabulary, config_path)
         found[token.content] = token
 
@@ -140,8 +143,11 @@ def _token(token: dict, vocabulary, path) -> AddedToken:
     content, index = token.get("content"), token.get("id")
     if not isinstance(content, str) or not content:
         raise InputError(f"{path}: an added token has no text ({token!r:.60})")
-    if type(index) is not int or index < 0:
-        raise InputError(f"{path}: the added token {content!r} has the id {index!r}; give a number")
+    if TOKEN_ID.problem(index):
+        raise InputError(
+            f"{path}: the added token {short(content)} has the id {short(index)}; give a number "
+            f"below {MOST_IDS}"
+        )
     if vocabulary.get(content, index) != index:
         raise InputError(
             f"{path}: the added token {content!r} has the id {index}, and in the vocabulary "

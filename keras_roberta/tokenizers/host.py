@@ -34,6 +34,7 @@ from keras_roberta.tokenizers.rust_tokenizer import (
     add_to,
     added_tokens_of,
     hiding,
+    library_errors,
     read_rust,
     what_decides,
 )
@@ -109,9 +110,12 @@ class HostTokenizer(HuggingFaceNames, Tokenizer):
         names = SpecialTokenNames.from_files(files)
         rust = read_rust(files, names, decoder=kind.decoder)
         try:
-            return cls(
-                rust, kind=kind, special_tokens=names, model_max_length=files.model_max_length
-            )
+            with library_errors("not a tokenizer"):
+                made = cls(
+                    rust, kind=kind, special_tokens=names, model_max_length=files.model_max_length
+                )
+                made.special_token_layout  # noqa: B018, found now, so that its errors name the file
+                return made
         except InputError as error:
             raise InputError(f"{files.path}: {error}") from None
 

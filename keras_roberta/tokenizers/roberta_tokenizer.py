@@ -18,16 +18,18 @@ from tokenizers import Tokenizer as RustTokenizer
 from tokenizers import decoders, models, pre_tokenizers, processors
 
 from keras_roberta.errors import InputError
+from keras_roberta.files.json_kinds import short
 from keras_roberta.tokenizers.added_tokens import (
     AddedToken,
     read_added_tokens,
     special_added_tokens,
 )
+from keras_roberta.tokenizers.file_kinds import MOST_IDS, TOKEN_ID
 from keras_roberta.tokenizers.host import HostTokenizer, check_ids, check_special_tokens
 from keras_roberta.tokenizers.kinds.byte_pairs import BYTE_LEVEL_BPE
 from keras_roberta.tokenizers.protocol import PlainTokens, Texts
 from keras_roberta.tokenizers.rows import ragged
-from keras_roberta.tokenizers.rust_tokenizer import add_to
+from keras_roberta.tokenizers.rust_tokenizer import add_to, library_errors
 from keras_roberta.tokenizers.special_token_layout import SpecialTokenLayout, layout_of
 from keras_roberta.tokenizers.special_token_names import SpecialTokenNames
 from keras_roberta.tokenizers.spelling import bytes_of_ids
@@ -87,7 +89,8 @@ class RobertaTokenizer(HostTokenizer):
         add_prefix_space = bool(add_prefix_space)
         added = {token.content: token for token in special_added_tokens(special_tokens, vocabulary)}
         added |= {token.content: token for token in added_tokens}
-        rust = _rust_tokenizer(base, merges, add_prefix_space)
+        with library_errors("the vocabulary and the merges make no tokenizer"):
+            rust = _rust_tokenizer(base, merges, add_prefix_space)
         add_to(rust, added.values())
         if any(rust.token_to_id(token) != index for token, index in vocabulary.items()):
             # The library numbers what is beside the vocabulary from its end on; so put it inside.
@@ -154,10 +157,8 @@ class RobertaTokenizer(HostTokenizer):
             return
         model = {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}
         content = {"model": model, "post_processor": post_processor, "added_tokens": []}
-        try:
+        with library_errors("post_processor"):
             found = layout_of(RustTokenizer.from_str(json.dumps(content)), probe="a")
-        except Exception as error:  # The library raises nothing more precise.
-            raise InputError(f"post_processor: {str(error).splitlines()[0]}") from None
         usual = self.special_token_layout
         if found is None or found == usual:
             return
@@ -327,8 +328,11 @@ def _check_vocabulary(vocabulary, special_tokens) -> None:
     if not isinstance(vocabulary, dict) or not vocabulary:
         raise InputError("the vocabulary is not a mapping of tokens to ids")
     for token, index in vocabulary.items():
-        if not isinstance(token, str) or type(index) is not int or not 0 <= index < 2**31:
-            raise InputError(f"token {token!r} has the id {index!r}; ids are whole numbers from 0")
+        if not isinstance(token, str) or TOKEN_ID.problem(index):
+            raise InputError(
+                f"token {short(token)} has the id {short(index)}; ids are whole numbers from 0, "
+                f"below {MOST_IDS}"
+            )
     if len(set(vocabulary.values())) != len(vocabulary):
         seen = {}
         for token, index in vocabulary.items():
@@ -346,11 +350,11 @@ def _check_vocabulary(vocabulary, special_tokens) -> None:
 def _check_merges(merges, vocabulary) -> None:
     for rank, merge in enumerate(merges):
         if len(merge) != 2 or not all(isinstance(part, str) for part in merge):
-            raise InputError(f"merge {rank + 1} ({merge!r}) is not a pair of tokens")
+            raise InputError(f"merge {rank + 1} ({short(merge)}) is not a pair of tokens")
         left, right = merge
         for token in (left, right, left + right):
             if token not in vocabulary:
                 raise InputError(
-                    f"merge {rank + 1} ({left} {right}) needs the token {token!r}, "
+                    f"merge {rank + 1} ({left:.60} {right:.60}) needs the token {short(token)}, "
                     "which is not in the vocabulary; do the two files belong together?"
                 )

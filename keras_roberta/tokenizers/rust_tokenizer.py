@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from tokenizers import AddedToken as RustAddedToken
 from tokenizers import Tokenizer as RustTokenizer
 
 from keras_roberta.errors import InputError
+from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.tokenizers.added_tokens import AddedToken, read_added_tokens
+from keras_roberta.tokenizers.file_kinds import MOST_IDS
 from keras_roberta.tokenizers.kinds.kind import as_object
 from keras_roberta.tokenizers.special_token_names import SpecialTokenNames
 from keras_roberta.tokenizers.tokenizer_files import TokenizerFiles
@@ -42,14 +45,31 @@ def read_rust(
             f"{files.path}: names no unknown token, so that some texts have no ids; "
             "set model.unk_token"
         )
-    added = read_added_tokens(files, names, _vocabulary_of(model))
+    vocabulary = _vocabulary_of(model)
+    if any(index >= MOST_IDS for index in vocabulary.values()):
+        raise InputError(f"{files.path}: not a tokenizer (an id of {MOST_IDS} or more)")
+    added = read_added_tokens(files, names, vocabulary)
     content["added_tokens"] = [{"id": token.id, **token.to_json()} for token in added]
-    try:
+    with library_errors(f"{files.path}: not a tokenizer"):
         rust = RustTokenizer.from_str(json.dumps(content))
-    except Exception as error:  # The library raises nothing more precise.
-        raise InputError(f"{files.path}: not a tokenizer ({str(error).splitlines()[0]})") from None
     _check_numbers(rust, added, files.path)
     return rust
+
+
+@contextlib.contextmanager
+def library_errors(problem: str) -> Iterator[None]:
+    """A context in which what the `tokenizers` library raises becomes an `InputError`.
+
+    It raises nothing more precise than `Exception`; where its Rust panics, not even that.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise InputError(f"{problem} ({reason_of(error):.300})") from None
 
 
 def add_to(rust: RustTokenizer, tokens: Iterable[AddedToken]) -> None:
@@ -121,8 +141,9 @@ def _vocabulary_of(model: dict) -> dict[str, int]:
     vocabulary = model.get("vocab")
     if isinstance(vocabulary, list):  # pairs of tokens and scores
         pairs = (pair for pair in enumerate(vocabulary) if isinstance(pair[1], list) and pair[1])
-        return {pair[0]: index for index, pair in pairs}
-    return as_object(vocabulary)
+        return {pair[0]: index for index, pair in pairs if isinstance(pair[0], str)}
+    items = as_object(vocabulary).items()
+    return {token: index for token, index in items if type(index) is int}
 
 
 def _without_defaults(content):

@@ -9,6 +9,7 @@ from typing import Any
 from keras_roberta.errors import InputError
 from keras_roberta.files.hub import local_directory
 from keras_roberta.files.json_file import read_json_object
+from keras_roberta.tokenizers.file_kinds import SETTINGS, TOKENIZER
 
 # All that any kind reads.
 TOKENIZER_FILES = (
@@ -26,7 +27,11 @@ TOKENIZER_FILES = (
 # Each means that there is a tokenizer.
 _MAIN_FILES = ("tokenizer.json", "vocab.json", "vocabulary.json", "dict.txt")
 # In the order of the attributes below.
-_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+_SETTINGS = {
+    "tokenizer_config.json": SETTINGS,
+    "special_tokens_map.json": SETTINGS,
+    "added_tokens.json": None,
+}
 _HINT = "it belongs to the files beside it"
 
 
@@ -71,16 +76,20 @@ def find_tokenizer_files(source: str | Path) -> TokenizerFiles:
     patterns = [*TOKENIZER_FILES, *(f"assets/tokenizer/{name}" for name in TOKENIZER_FILES)]
     directory = local_directory(source, patterns)
     for place in (directory, directory / "assets" / "tokenizer"):
-        found = [place / name for name in _MAIN_FILES if (place / name).is_file()]
+        found = [place / name for name in _MAIN_FILES if (place / name).exists()]
         if found:
             path = found[0]
             return TokenizerFiles(
                 place,
                 path,
-                read_json_object(path, hint=_HINT) if path.name == "tokenizer.json" else None,
+                read_json_object(path, TOKENIZER, hint=_HINT)
+                if path.name == "tokenizer.json"
+                else None,
                 *(
-                    read_json_object(place / name, hint=_HINT) if (place / name).is_file() else {}
-                    for name in _SETTINGS
+                    read_json_object(place / name, kind, hint=_HINT)
+                    if (place / name).exists()
+                    else {}
+                    for name, kind in _SETTINGS.items()
                 ),
             )
     raise InputError(

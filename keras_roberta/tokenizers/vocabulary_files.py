@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_roberta.errors import InputError
-from keras_roberta.files.failure_reason import reason_of
-from keras_roberta.files.json_file import read_json_object
+from keras_roberta.files.json_file import LARGEST, read_json_object
+from keras_roberta.files.regular_file import read_regular
+from keras_roberta.tokenizers.file_kinds import VOCABULARY
 from keras_roberta.tokenizers.kinds.kind import as_object, model_type
 from keras_roberta.tokenizers.tokenizer_files import TokenizerFiles
 
@@ -63,7 +64,7 @@ def _read_tokenizer_json(files: TokenizerFiles) -> VocabularyFiles:
 
 def _read_fairseq(place: Path) -> VocabularyFiles:
     """fairseq numbers tokens by their line in dict.txt, which names them by GPT-2's ids."""
-    encoder = read_json_object(place / "encoder.json", hint=_HINT)
+    encoder = read_json_object(place / "encoder.json", VOCABULARY, hint=_HINT)
     gpt2_tokens = {str(index): token for token, index in encoder.items()}
     path = place / "dict.txt"
     vocabulary = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3}
@@ -97,11 +98,9 @@ def _read_lines(path: Path) -> list[str]:
 
 
 def _read_text(path: Path) -> str:
+    if not path.exists():
+        raise InputError(f"{path}: missing; it belongs to the files beside it")
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: missing; it belongs to the files beside it") from None
+        return read_regular(path, at_most=LARGEST).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8 text; is the download complete?") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None

@@ -14,10 +14,10 @@ be read directly.
 """
 
 import io
-import json
 import mmap
 import os
 import re
+import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,11 +30,31 @@ import numpy as np
 from keras_roberta.data.corpus import tfrecords
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
+from keras_roberta.files.json_file import read_json_object
+from keras_roberta.files.json_kinds import TEXT, ListOf, MapOf, Record, Simple, Whole
+from keras_roberta.files.regular_file import (
+    check_regular,
+    open_regular,
+    read_regular,
+)
 from keras_roberta.tokenizers import Tokenizer, open_tokenizer
 
 MANIFEST = "manifest.json"
 FORMAT = "keras_roberta shards 1"
 SPLITS = ("train", "heldout")
+_COUNTS = {name: Whole(0) for name in ("documents", "sentences", "tokens")}
+_FILE_NAME = Simple("a shard's name", lambda name: isinstance(name, str) and is_shard_name(name))
+_SHARD = Record({"name": _FILE_NAME, **_COUNTS, "bytes": Whole(0), "index_crc32": Whole(0, 2**32)})
+_MANIFEST = Record(
+    {
+        "tokenizer": Record({"fingerprint": TEXT, "vocabulary_size": Whole(1, 2**32)}),
+        "languages": ListOf(TEXT),
+        "token_labels": Record({"source": TEXT, "classes": ListOf(TEXT, at_most=255)}),
+        "counts": Record({split: MapOf(Record(_COUNTS)) for split in SPLITS}),
+        "dropped": MapOf(Whole(0)),
+        "shards": Record({split: MapOf(ListOf(_SHARD)) for split in SPLITS}),
+    }
+)
 NO_LABEL = 255  # the label of a token that belongs to no class
 
 
@@ -142,18 +162,40 @@ def open_shards(directory: str | os.PathLike, on_corrupt: str = "raise") -> "Sha
     directory = Path(directory).expanduser()
     if on_corrupt not in ("raise", "skip"):
         raise InputError(f'on_corrupt: expected "raise" or "skip"; got {on_corrupt!r}')
-    try:
-        manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    path = directory / MANIFEST
+    if not path.exists():
         why = "no shards here" if directory.is_dir() else "no such directory"
         raise InputError(
             f"{directory}: {why} (no {MANIFEST}); make them with keras-roberta prepare"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{directory / MANIFEST}: cannot be read ({error})") from None
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise InputError(f"{directory / MANIFEST}: not a manifest of {FORMAT!r}")
+        )
+    manifest = read_json_object(path, hint="make it with keras-roberta prepare")
+    if manifest.get("format") != FORMAT:
+        raise InputError(f"{path}: not a manifest of {FORMAT!r}")
+    if problem := _MANIFEST.problem(manifest):
+        raise InputError(f"{path}: {problem}")
+    _check_counts(path, manifest)
     return Shards(directory, manifest, on_corrupt)
+
+
+def _check_counts(path, manifest):
+    """Raises an InputError unless the parts of a manifest speak of the same languages and sizes."""
+    languages, names = set(manifest["languages"]), set()
+    for split in SPLITS:
+        counts, shards = manifest["counts"][split], manifest["shards"][split]
+        if set(counts) != languages or set(shards) != languages:
+            raise InputError(f"{path}: counts and shards of {split} are not of its languages")
+        for language in languages:
+            for name in ("documents", "sentences", "tokens"):
+                there = sum(shard[name] for shard in shards[language])
+                if counts[language][name] != there:
+                    raise InputError(
+                        f"{path}: {split} of {language:.60} has {there} {name} in its shards, and "
+                        f"{counts[language][name]} by its counts"
+                    )
+            of_language = [shard["name"] for shard in shards[language]]
+            if not names.isdisjoint(of_language) or len(set(of_language)) < len(of_language):
+                raise InputError(f"{path}: names a shard twice")
+            names.update(of_language)
 
 
 class Shards:
@@ -250,12 +292,7 @@ class Shards:
 
     def _check_size(self, description):
         path = self.directory / description["name"]
-        try:
-            size = path.stat().st_size
-        except OSError as error:
-            raise InputError(
-                f"{path}: cannot be read ({reason_of(error)}); is the copy complete?"
-            ) from None
+        size = check_regular(path, hint="is the copy complete?")
         if size != description["bytes"] and self.on_corrupt == "raise":
             raise InputError(
                 f"{path}: {size} bytes where the manifest says {description['bytes']}; "
@@ -269,10 +306,7 @@ class _Shard:
     def __init__(self, shards, name):
         self._shards, self._path = shards, shards.directory / name
         path = shards.directory / index_name(name)
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None
+        content = read_regular(path)
         (description,) = [
             d
             for languages in shards.manifest["shards"].values()
@@ -282,13 +316,14 @@ class _Shard:
         ]
         if zlib.crc32(content) != description["index_crc32"]:
             raise InputError(f"{path}: altered since it was written; prepare the corpus again")
-        with np.load(io.BytesIO(content)) as index:
-            self._record, self._places = index["record"], index["token_ids"]
-            self._label_places = index["labels"]
-            self.num_tokens, self.num_sentences = index["num_tokens"], index["num_sentences"]
+        index = _read_index(path, content)
+        self._record, self._places = index["record"], index["token_ids"]
+        self._label_places = index["labels"]
+        self.num_tokens, self.num_sentences = index["num_tokens"], index["num_sentences"]
         self._token_dtype = token_dtype(shards.vocabulary_size)
+        _check_index(path, index, description, self._token_dtype.itemsize)
         self._is_intact = np.full(len(self.num_tokens), -1, np.int8)  # -1: not checked yet
-        with open(self._path, "rb") as file:
+        with open_regular(self._path) as file:
             size = self._path.stat().st_size
             self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
 
@@ -296,8 +331,7 @@ class _Shard:
     def sentence_lengths(self):
         """The sentence lengths of all documents: uint32 (sentences,). Read from disk each time."""
         path = self._shards.directory / index_name(self._path.name)
-        with np.load(path) as index:
-            return index["sentence_lengths"]
+        return _read_index(path, read_regular(path))["sentence_lengths"]
 
     def token_ids(self, document, start, length):
         """Token ids of a document, from token `start`: (length,). None if it is damaged."""
@@ -328,3 +362,47 @@ class _Shard:
         if self._shards.on_corrupt == "raise":
             raise InputError(f"{message}; copy the file again, prepare anew or skip such records")
         self._shards.corrupt.append((self._path.name, document))
+
+
+_COLUMNS = ("record", "token_ids", "labels", "num_tokens", "num_sentences", "sentence_lengths")
+
+
+def _read_index(path, content):
+    """The arrays of an index, by name."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as index:
+            return {name: index[name] for name in _COLUMNS}
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path}: not an index of a shard ({reason_of(error)})") from None
+    except (NotImplementedError, RuntimeError, OverflowError, TypeError, SyntaxError) as error:
+        raise InputError(f"{path}: not an index of a shard ({reason_of(error)})") from None
+
+
+def _check_index(path, index, description, itemsize):
+    """Raises an InputError unless an index is one of the shard that the manifest describes."""
+    documents, lengths = description["documents"], index["sentence_lengths"]
+    sizes = {"record": documents + 1, "labels": len(index["labels"])}
+    for name in _COLUMNS[:-1]:
+        if index[name].dtype != np.int64 or index[name].shape != (sizes.get(name, documents),):
+            raise InputError(f"{path}: {name} is not of {documents} documents")
+    record, tokens, places = index["record"], index["num_tokens"], index["token_ids"]
+    fits = (
+        len(index["labels"]) in (0, documents)
+        and lengths.dtype == np.uint32
+        and lengths.shape == (description["sentences"],)
+        and record[0] == 0
+        and record[-1] == description["bytes"]
+        and (np.diff(record) > 0).all()
+        and (tokens >= 0).all()
+        and (tokens <= description["bytes"]).all()
+        and (index["num_sentences"] >= 0).all()
+        and tokens.sum() == description["tokens"] == lengths.sum(dtype=np.int64)
+        and index["num_sentences"].sum() == description["sentences"]
+        and (places >= record[:-1]).all()
+        and (places + tokens * itemsize <= record[1:]).all()
+    )
+    if fits and len(index["labels"]):
+        fits = (index["labels"] >= record[:-1]).all()
+        fits &= (index["labels"] + tokens <= record[1:]).all()
+    if not fits:
+        raise InputError(f"{path}: is not the index of its shard; prepare the corpus again")

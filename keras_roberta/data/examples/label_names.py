@@ -1,5 +1,6 @@
 """Names and numbers of classes."""
 
+import collections
 import re
 from collections.abc import Iterable
 
@@ -188,6 +189,6 @@ def checked_names(names, num_classes: int | None) -> tuple[str, ...] | None:
     if num_classes is not None and len(names) != num_classes:
         raise InputError(f"num_classes is {num_classes}, but {len(names)} labels are named")
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, count in collections.Counter(names).items() if count > 1)
         raise InputError(f"labels: {twice!r} is named twice")
     return names

@@ -14,6 +14,7 @@ from keras_roberta.data.pretraining.batches import (
     input_errors,
     pretraining_batches,
 )
+from keras_roberta.files.json_kinds import ANY_NUMBER, ListOf, MapOf, Maybe, Number, Record, Whole
 from keras_roberta.files.room import bytes_of, check_room
 from keras_roberta.jobs.pretrain.card import draw_curves, write_card
 from keras_roberta.jobs.pretrain.checks import check_run
@@ -40,6 +41,18 @@ from keras_roberta.training.runs.windows import Windows
 from keras_roberta.training.workers.exchange import Exchange
 from keras_roberta.training.workers.multi_worker import WorkerRank, example_batch
 
+# The values of a saved state.
+_STATE = Record(
+    {"step": Whole(0), "seconds": Number(0), "tokens": Whole(0), "stages": MapOf(Whole(0))},
+    {
+        "window": ListOf(ListOf(ANY_NUMBER)),
+        "divergence": Maybe(
+            Record(
+                {"best": Maybe(Number()), "bad": Whole(0), "skipped": Maybe(Whole(0))},
+            )
+        ),
+    },
+)
 _NOTHING_YET = {"window": [], "divergence": None}  # where a state says nothing of it
 
 
@@ -283,7 +296,7 @@ def _restore(states, model, exchange):
     Returns:
         dict of `step`, `seconds`, `tokens`, `stages`, `window` and `divergence`.
     """
-    found = states.restore(model) if exchange.rank.is_chief else None
+    found = states.restore(model, _STATE) if exchange.rank.is_chief else None
     found = json.loads(exchange.bytes_of_chief(json.dumps(found).encode()))
     if found is None:
         return {"step": 0, "seconds": 0.0, "tokens": 0, "stages": {}, **_NOTHING_YET}

@@ -12,6 +12,8 @@ from keras_roberta.data.corpus.shards import Shards
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.files.hold_output import hold_output
+from keras_roberta.files.json_file import read_json_object
+from keras_roberta.files.json_kinds import OBJECT, TEXT, Maybe, Record
 from keras_roberta.files.output_checks import check_output_directory, check_writable
 from keras_roberta.files.output_errors import output_errors
 from keras_roberta.jobs.pretrain.options import (
@@ -21,6 +23,13 @@ from keras_roberta.jobs.pretrain.options import (
 )
 
 RECORD = "run.json"
+_RECORD = Record(
+    {
+        "options": Record({"batches": OBJECT}, {"preset": Maybe(TEXT)}),
+        "tokenizer": TEXT,
+        "shards": TEXT,
+    }
+)
 
 
 class RunDirectory:
@@ -118,7 +127,7 @@ def _record(options, shards):
 
 def _check_same(path, record):
     try:
-        old = json.loads(path.read_text(encoding="utf-8"))
+        old = read_json_object(path, _RECORD, hint="is this a run?")
         then, now = _flat(old["options"]), _flat(record["options"])
         fingerprints = {name: old[name] for name in ("tokenizer", "shards")}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

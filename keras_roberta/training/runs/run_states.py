@@ -10,8 +10,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_roberta.checkpoints.finite_weights import check_finite
+from keras_roberta.checkpoints.tensor_files import read_safetensors
 from keras_roberta.errors import InputError, OutputError
 from keras_roberta.files.atomic_write import atomic_file
+from keras_roberta.files.json_file import checked_object
+from keras_roberta.files.json_kinds import Kind, Record, Whole
 from keras_roberta.files.temporaries import sweep
 
 logger = logging.getLogger("keras_roberta")
@@ -65,11 +69,12 @@ class RunStates:
         for old in self._newest_first()[self.keep :]:
             old.unlink()
 
-    def restore(self, model: keras.Model) -> dict[str, Any] | None:
+    def restore(self, model: keras.Model, kind: Kind | None = None) -> dict[str, Any] | None:
         """Loads the newest readable state into the model.
 
         Args:
             model: a compiled model whose optimizer is built.
+            kind: what the values of a state have to be.
 
         Returns:
             `{"step": …, **values}` as given to `save`, or None if there is no saved state.
@@ -79,14 +84,17 @@ class RunStates:
         """
         from safetensors import SafetensorError, safe_open
 
+        kind = kind or Record({"step": Whole(0)})
         sweep(self.directory)
         found = self._newest_first()
         for path in found:
             try:
-                with safe_open(path, framework="np") as file:
-                    values = json.loads(file.metadata()["run"])
-                    tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            except (OSError, SafetensorError, TypeError, KeyError, ValueError) as error:
+                tensors = {name: view.read() for name, view in read_safetensors(path).items()}
+                with safe_open(path, framework="numpy") as file:
+                    run = (file.metadata() or {}).get("run", "")
+                values = checked_object(run, "its metadata", kind)
+                _check_finite(model, tensors)
+            except (OSError, SafetensorError, ValueError) as error:
                 logger.warning("%s: cannot be read (%s); going back to an older one", path, error)
                 continue
             _assign(model, tensors, path)
@@ -125,10 +133,20 @@ def state_variables(model: keras.Model) -> dict[str, keras.Variable]:
     }
 
 
+def _check_finite(model, tensors):
+    """Raises an InputError where a weight is not a finite number; the optimizer's may be."""
+    for name in tensors:
+        if name.startswith("model/") and tensors[name].dtype.kind == "f":
+            check_finite(name, tensors[name])
+
+
 def _assign(model, tensors, path):
     variables = state_variables(model)
     wrong = sorted(set(variables) ^ set(tensors)) or [
-        name for name, v in variables.items() if tuple(v.shape) != tensors[name].shape
+        name
+        for name, v in variables.items()
+        if tuple(v.shape) != tensors[name].shape
+        or ("float" in str(v.dtype)) != (tensors[name].dtype.kind not in "biu")
     ]
     if wrong:
         raise InputError(f"{path}: a state of another model ({wrong[0]} does not fit)")
