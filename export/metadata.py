@@ -185,7 +185,7 @@ def _from_format_2(values):
     return {
         **kept,
         "format_version": FORMAT_VERSION,
-        "schema": schema_of_file.to_dict(),
+        "schema": parse_json(json.dumps(schema_of_file.to_dict())),
         "labels": list(schema_of_file.label_names),
         "ids_output": ids_output if is_tflite_for_text else None,
     }

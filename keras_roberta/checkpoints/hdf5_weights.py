@@ -18,7 +18,7 @@ _MOST_LINKS = 100_000
 _MOST_EXPANSION = 1000  # deflate's own bound
 _ERRORS = (
     *(OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError),
-    *(OverflowError, MemoryError, IndexError, NotImplementedError),
+    *(OverflowError, MemoryError, IndexError, NotImplementedError, SystemError),
 )
 
 
@@ -45,14 +45,15 @@ def count_stored_numbers(path: str | os.PathLike, *, whole_numbers: bool = False
 def _count(file, size, path, whole_numbers) -> int:
     links: list[str] = []
 
-    def note(name: str, link: Any) -> None:
+    def note(name: str, link: Any) -> str | None:
+        """Stops the walk with what is wrong; the library does not let an exception through."""
         links.append(name)
         if not isinstance(link, h5py.HardLink):
-            raise InputError(f"{path}: {name:.200} points elsewhere, which no weights do")
-        if len(links) > _MOST_LINKS:
-            raise InputError(f"{path}: holds more than {_MOST_LINKS:,} entries")
+            return f"{name:.200} points elsewhere, which no weights do"
+        return "it holds too many entries" if len(links) > _MOST_LINKS else None
 
-    file.visititems_links(note)
+    if problem := file.visititems_links(note):
+        raise InputError(f"{path}: {problem}")
     numbers = stored = 0
     for name in links:
         item = file[name]
