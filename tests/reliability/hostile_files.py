@@ -19,7 +19,7 @@ import small_files
 import torch_files
 from backports import zstd
 from safetensors.numpy import load_file, save_file
-from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 import keras_roberta as kr
 from keras_roberta import export
@@ -284,6 +284,7 @@ def _make_tokenizers(made, tokenizer):
     scores += [(letter, -2.0 - i / 9) for i, letter in enumerate("▁abcdefghilmnost")]
     unigram = Tokenizer(models.Unigram(scores, unk_id=3))
     unigram.pre_tokenizer = pre_tokenizers.Metaspace()
+    unigram.decoder = decoders.Metaspace()
     numbered = {token: i for i, token in enumerate([*SPECIALS, "a", "fine", "film"])}
     words = Tokenizer(models.WordLevel(numbered, unk_token="<unk>"))
     words.pre_tokenizer = pre_tokenizers.Whitespace()

@@ -180,6 +180,8 @@ def open_shards(directory: str | os.PathLike, on_corrupt: str = "raise") -> "Sha
 def _check_counts(path, manifest):
     """Raises an InputError unless the parts of a manifest speak of the same languages and sizes."""
     languages, names = set(manifest["languages"]), set()
+    if len(languages) < len(manifest["languages"]):
+        raise InputError(f"{path}: names a language twice")
     for split in SPLITS:
         counts, shards = manifest["counts"][split], manifest["shards"][split]
         if set(counts) != languages or set(shards) != languages:
@@ -309,8 +311,8 @@ class _Shard:
         content = read_regular(path)
         (description,) = [
             d
-            for languages in shards.manifest["shards"].values()
-            for shards_of_language in languages.values()
+            for split in SPLITS
+            for shards_of_language in shards.manifest["shards"][split].values()
             for d in shards_of_language
             if d["name"] == name
         ]

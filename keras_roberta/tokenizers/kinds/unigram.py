@@ -17,4 +17,6 @@ def _text_of(token):
     return token.replace(_SPACE, " ")
 
 
-UNIGRAM = Kind("Unigram", _holds, _starts_word, _text_of, decoder={"type": "Metaspace"})
+_DECODER = {"type": "Metaspace", "replacement": _SPACE}
+
+UNIGRAM = Kind("Unigram", _holds, _starts_word, _text_of, decoder=_DECODER)
