@@ -392,3 +392,8 @@ KINDS = (
         *(of.of_json, _metadata),
     ),
 )
+
+
+def undamaged(kind: Kind) -> Kind:
+    """The kind without any damage."""
+    return dataclasses.replace(kind, change=lambda random, content: content)
