@@ -127,6 +127,8 @@ def main():
     numbers = range(options.mutations) if options.only is None else [options.only]
     for number in numbers:
         row = worker.run(number, options.seed)
+        if number % 1000 == 999:
+            worker.close()  # Keras keeps something of every model that a process made
         endings.setdefault(row["kind"], collections.Counter())[row["ending"]] += 1
         slowest, largest = max(slowest, row.get("seconds", 0)), max(largest, row.get("bytes", 0))
         if (problem := problem_of(row)) or options.only is not None:

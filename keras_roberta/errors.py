@@ -2,6 +2,8 @@
 
 import os
 
+_LONGEST = 1000  # characters of a message
+
 
 class InputError(ValueError):
     """What the user gave cannot be used: a file, a field, an argument or a combination of them.
@@ -11,8 +13,11 @@ class InputError(ValueError):
     """
 
     def __init__(self, message: str):
-        # Messages quote names from files, and those may hold line breaks.
-        super().__init__(" ".join(message.splitlines()))
+        # Messages quote names from files, and those may hold line breaks, or be of any length.
+        line = " ".join(message.splitlines())
+        if len(line) > _LONGEST:
+            line = f"{line[: _LONGEST // 2]} … {line[-_LONGEST // 2 :]}"
+        super().__init__(line)
 
 
 class OutputError(InputError):

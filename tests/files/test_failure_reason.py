@@ -85,3 +85,9 @@ def test_every_message_takes_the_reason_from_there():
             assert not re.search(r"(?<!\bos)\.strerror|[\"']strerror", path.read_text("utf-8")), (
                 path
             )
+
+
+def test_messages_are_one_line_of_bounded_length():
+    message = str(InputError("a.tsv: the name " + "x\n" * 10_000 + " is wrong; give another"))
+    assert message.startswith("a.tsv: the name x x") and message.endswith("is wrong; give another")
+    assert len(message) < 1100 and "\n" not in message

@@ -13,7 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from keras_roberta.data.corpus.shards import SPLITS, EncodedDocument
+from keras_roberta.files.json_file import read_json_object
+from keras_roberta.files.json_kinds import TEXT, ListOf, Record, Simple
 
+_GROUP = Simple(
+    "a split, a language and two numbers",
+    lambda value: isinstance(value, list) and list(map(type, value)) == [str, str, int, int],
+)
+_CONTENT = Record({"languages": ListOf(TEXT), "groups": ListOf(_GROUP)})
 DOCUMENT = np.dtype(
     [
         ("split", "u1"),
@@ -99,7 +106,8 @@ class Part:
 
     def __init__(self, directory: str | os.PathLike):
         self.directory = Path(directory)
-        content = json.loads((self.directory / "content.json").read_text(encoding="utf-8"))
+        path = self.directory / "content.json"
+        content = read_json_object(path, _CONTENT, hint="prepare the corpus anew, with --overwrite")
         self.languages = content["languages"]
         self.groups = {(split, language): (b, e) for split, language, b, e in content["groups"]}
         self._arrays = {}

@@ -45,6 +45,8 @@ SPLITS = ("train", "heldout")
 _COUNTS = {name: Whole(0) for name in ("documents", "sentences", "tokens")}
 _FILE_NAME = Simple("a shard's name", lambda name: isinstance(name, str) and is_shard_name(name))
 _SHARD = Record({"name": _FILE_NAME, **_COUNTS, "bytes": Whole(0), "index_crc32": Whole(0, 2**32)})
+# What `prepare` notes of a shard that it has written, until it has written them all.
+SHARD_RECORD = Record({"split": TEXT, "language": TEXT, **_SHARD.required})
 _MANIFEST = Record(
     {
         "tokenizer": Record({"fingerprint": TEXT, "vocabulary_size": Whole(1, 2**32)}),

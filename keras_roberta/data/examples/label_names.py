@@ -11,6 +11,7 @@ from keras_roberta.errors import InputError
 # More classes than this are more likely texts, codes or measurements in the wrong column.
 LARGEST_NUM_CLASSES = 1000
 _NAMES_SHOWN = 10
+_LONGEST_SHOWN = 100  # characters of one
 
 
 class LabelError(InputError):
@@ -171,7 +172,7 @@ def class_numbers(labels, num_classes: int, names: tuple[str, ...] | None) -> np
 def shortened(names: Iterable[str]) -> str:
     """The names for a message; the first of them where there are many."""
     names = tuple(names)
-    shown = ", ".join(names[:_NAMES_SHOWN])
+    shown = ", ".join(name[:_LONGEST_SHOWN] for name in names[:_NAMES_SHOWN])
     return shown if len(names) <= _NAMES_SHOWN else f"{shown}, … ({len(names)} in all)"
 
 

@@ -21,8 +21,11 @@ from keras_roberta.data.corpus.encoded_parts import Part, write_part
 from keras_roberta.data.corpus.encoding import DocumentEncoder
 from keras_roberta.data.corpus.part_duplicates import mark_duplicates
 from keras_roberta.data.corpus.prepare_options import PrepareOptions
-from keras_roberta.data.corpus.shards import shard_name
+from keras_roberta.data.corpus.shards import SHARD_RECORD, shard_name
+from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_directory, atomic_file
+from keras_roberta.files.json_file import read_json_object
+from keras_roberta.files.regular_file import read_regular
 from keras_roberta.jobs.prepare import shards_directory
 from keras_roberta.jobs.prepare.job import (
     Job,
@@ -166,7 +169,15 @@ def _encode_unit(unit):
                 num_cut += cut
             part.write()
             (temporary / "cut.json").write_text(json.dumps(num_cut))
-    return json.loads(record.read_text())
+    return _read_number(record)
+
+
+def _read_number(path):
+    content = read_regular(path, at_most=100)
+    try:
+        return int(content)
+    except ValueError:
+        raise InputError(f"{path}: is damaged; prepare the corpus anew, with --overwrite") from None
 
 
 class _PartInProgress:
@@ -239,4 +250,4 @@ def _write_shard(task):
             temporary.write_text(
                 json.dumps({"split": split, "language": language, **description}), encoding="utf-8"
             )
-    return json.loads(record.read_text(encoding="utf-8"))
+    return read_json_object(record, SHARD_RECORD, hint="prepare the corpus anew")

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
+from keras_roberta.files.json_file import JsonError, parse_json
 
 _JOBS = ("chief", "worker")
 _GREETING = b"keras-roberta worker "
@@ -66,8 +67,8 @@ def _of_tf_config(text):
     `{"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0}}`.
     """
     try:
-        config = json.loads(text)
-    except ValueError as error:
+        config = parse_json(text)
+    except JsonError as error:
         raise InputError(f"TF_CONFIG: is not JSON: {error}") from None
     if not isinstance(config, dict):
         raise InputError(f'TF_CONFIG: expected an object with "cluster" and "task"; got {text}')
