@@ -13,6 +13,7 @@ from tokenizers import Tokenizer as RustTokenizer
 
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
+from keras_roberta.files.json_kinds import short
 from keras_roberta.tokenizers.added_tokens import AddedToken, read_added_tokens
 from keras_roberta.tokenizers.file_kinds import MOST_IDS
 from keras_roberta.tokenizers.kinds.kind import as_object
@@ -48,6 +49,12 @@ def read_rust(
     vocabulary = _vocabulary_of(model)
     if any(index >= MOST_IDS for index in vocabulary.values()):
         raise InputError(f"{files.path}: not a tokenizer (an id of {MOST_IDS} or more)")
+    unknown = model.get("unk_token")
+    if isinstance(unknown, str) and unknown not in vocabulary:
+        raise InputError(
+            f"{files.path}: not a tokenizer (its unknown token {short(unknown)} is not in its "
+            "vocabulary)"
+        )
     added = read_added_tokens(files, names, vocabulary)
     content["added_tokens"] = [{"id": token.id, **token.to_json()} for token in added]
     with library_errors(f"{files.path}: not a tokenizer"):

@@ -66,6 +66,7 @@ def _edited(change):
         (_edited(lambda c: c.pop("model")), "holds a unknown tokenizer; known are byte-level BPE"),
         (_edited(lambda c: c["model"].pop("unk_token")), "names no unknown token"),
         (_edited(lambda c: c["model"].update(vocab=3)), "not a tokenizer ("),
+        (_edited(lambda c: c["model"].update(unk_token="no such")), "is not in its vocabulary"),
         (
             _edited(lambda c: (c.update(added_tokens=[]), c["model"]["vocab"].pop("<mask>"))),
             "lacks <mask>",
