@@ -99,7 +99,7 @@ def test_head(tmp_path):
         ("a.tsv", b"text\na\n\xff\n", "line 3: not UTF-8"),
         # As spreadsheets save "Unicode text".
         ("a.tsv", "text\na\n".encode("utf-16"), "is UTF-16, not UTF-8; convert it, as with iconv"),
-        ("a.csv.gz", gzip.compress("text\na\n".encode("utf-32")), "is UTF-32, not UTF-8"),
+        ("a.csv.gz", gzip.compress("text\na\n".encode("utf-32"), mtime=0), "is UTF-32, not UTF-8"),
         ("a.jsonl", '{"text": "a"}\n{"text"\n', "line 2: not valid JSON"),
         ("a.jsonl", '{"text": "a"}\n[1]\n', "line 2: expected one JSON object"),
         ("a.jsonl", '{"text": "a"}\n{"txet": "b"}\n', "line 2: no 'text', which other lines"),
