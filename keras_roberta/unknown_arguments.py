@@ -4,12 +4,19 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from keras_roberta.errors import InputError
 
 
 class UnknownArgument(InputError, TypeError):
     """An argument that a function or class does not have; a TypeError, as Python's own is."""
+
+
+def nearest(name: Any, known: Iterable[str]) -> str:
+    """The end of a message about a name that is not known: what may have been meant."""
+    near = difflib.get_close_matches(str(name), list(known), 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def refuse_unknown(where: str, given: Iterable[str], known: Iterable[str]) -> None:
@@ -23,9 +30,15 @@ def refuse_unknown(where: str, given: Iterable[str], known: Iterable[str]) -> No
     known = sorted(known)
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
-            raise UnknownArgument(f"{where} has no argument {name!r}; {hint}")
+            hint = nearest(name, known) or f"; it has {', '.join(known)}"
+            raise UnknownArgument(f"{where} has no argument {name!r}{hint}")
+
+
+def argument_names(*functions: Callable) -> set[str]:
+    """The names of the arguments of functions and methods, without those of `**kwargs`."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = (inspect.signature(function).parameters for function in functions)
+    return {name for each in parameters for name, p in each.items() if p.kind in kinds} - {"self"}
 
 
 def refuse_misspelt(function: Callable, given: Iterable[str], known: Iterable[str] = ()) -> None:
@@ -39,7 +52,7 @@ def refuse_misspelt(function: Callable, given: Iterable[str], known: Iterable[st
     parameters = inspect.signature(function).parameters.values()
     known = {*known, *(p.name for p in parameters if p.kind is not p.VAR_KEYWORD)}
     for name in given:
-        if name not in known and difflib.get_close_matches(name, known, 1):
+        if name not in known and nearest(name, known):
             refuse_unknown(function.__name__, [name], known)
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from keras_roberta.options.option import nearest
+from keras_roberta.unknown_arguments import nearest
 
 _WORDS = {
     "Input should be a valid integer, unable to parse string as an integer": "not a whole number",

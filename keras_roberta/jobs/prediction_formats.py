@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_roberta.errors import InputError
-from keras_roberta.options.option import nearest
+from keras_roberta.unknown_arguments import nearest
 
 Rows = list[dict[str, Any]]
 

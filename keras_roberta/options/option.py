@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from keras_roberta.errors import InputError
@@ -62,9 +61,3 @@ class Option:
     def allowed(self) -> tuple[str, ...]:
         """The choices."""
         return tuple(self.choices() if callable(self.choices) else self.choices)
-
-
-def nearest(name: Any, known: Iterable[str]) -> str:
-    """The end of a message about a name that is not known: what may have been meant."""
-    near = difflib.get_close_matches(str(name), list(known), 1)
-    return f"; did you mean {near[0]}?" if near else ""

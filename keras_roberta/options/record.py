@@ -10,8 +10,9 @@ import typing
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from keras_roberta.options.option import Option, OptionError, nearest
+from keras_roberta.options.option import Option, OptionError
 from keras_roberta.options.values import checked
+from keras_roberta.unknown_arguments import nearest
 
 _METADATA = "option"
 

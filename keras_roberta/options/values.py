@@ -10,7 +10,8 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from keras_roberta.options.option import Option, OptionError, nearest
+from keras_roberta.options.option import Option, OptionError
+from keras_roberta.unknown_arguments import nearest
 
 
 def checked(name: str, hint: Any, option: Option, value: Any) -> Any:

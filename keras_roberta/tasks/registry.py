@@ -6,12 +6,12 @@ Nothing here imports TensorFlow or Keras; a task's own file is imported when it 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from keras_roberta.errors import InputError
+from keras_roberta.unknown_arguments import nearest
 
 if TYPE_CHECKING:
     from keras_roberta.checkpoints.protocol import Checkpoint
@@ -135,9 +135,10 @@ def task_of_command(command: str) -> TaskEntry:
     for entry in TASKS:
         if entry.command == command:
             return entry
-    near = difflib.get_close_matches(str(command), commands(), 1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise InputError(f"task {command!r}: expected one of {', '.join(commands())}{hint}")
+    known = commands()
+    raise InputError(
+        f"task {command!r}: expected one of {', '.join(known)}{nearest(command, known)}"
+    )
 
 
 def task_class_of(
