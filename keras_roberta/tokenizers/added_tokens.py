@@ -123,7 +123,10 @@ def new_added_tokens(
         InputError: one is no text and has none.
     """
     known, found = {token.content for token in known}, {}
-    for token in [given] if hasattr(given, "strip") else given:
+    one = isinstance(given, str) or hasattr(given, "content")
+    if not one and (isinstance(given, bytes) or not hasattr(given, "__iter__")):
+        raise InputError(f"add_tokens: expected texts or AddedTokens; got {given!r:.60}")
+    for token in [given] if one else given:
         content = getattr(token, "content", token)
         if not isinstance(content, str) or not content:
             raise InputError(f"add_tokens: expected texts or AddedTokens; got {token!r:.60}")
@@ -137,6 +140,22 @@ def new_added_tokens(
         found[content] = AddedToken(content, index, **flags)
         following += index == following
     return list(found.values())
+
+
+def token_list(tokens: Any, where: str) -> list:
+    """Tokens that were given as a list, or as a dict by what they are for.
+
+    Args:
+        where: what holds them, for the message.
+
+    Raises:
+        InputError: it is neither. A single text would be taken letter by letter.
+    """
+    if isinstance(tokens, Mapping):
+        tokens = tokens.values()
+    elif not isinstance(tokens, (list, tuple)):
+        raise InputError(f"{where}: expected a list of texts; got {tokens!r:.60}")
+    return list(tokens)
 
 
 def _token(token: dict, vocabulary, path) -> AddedToken:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
+from types import NoneType
 from typing import Any, NamedTuple
 
 from keras_roberta.errors import InputError
+from keras_roberta.options.option import Option
+from keras_roberta.options.values import checked
+from keras_roberta.unknown_arguments import nearest
 
 _PADDING = {False: None, True: "longest", None: None, "do_not_pad": None}
 _PADDING |= {name: name for name in ("longest", "max_length")}
@@ -51,25 +54,24 @@ class Options(NamedTuple):
         """Checks names and values."""
         for name in options:
             if name not in cls._fields:
-                near = difflib.get_close_matches(name, cls._fields, 1)
-                hint = (
-                    f"; did you mean {near[0]}?" if near else f"; known: {', '.join(cls._fields)}"
-                )
+                hint = nearest(name, cls._fields) or f"; known: {', '.join(cls._fields)}"
                 raise InputError(f"a tokenizer has no option {name!r}{hint}")
         found = cls(**options)
         for name, known in (("padding", _PADDING), ("truncation", {None: None, **_TRUNCATION})):
-            if getattr(found, name) not in known:
+            if not _is_among(getattr(found, name), known):
                 raise _unknown(name, getattr(found, name), known)
-        if found.return_tensors not in (None, "np", "tf"):
+        if not _is_among(found.return_tensors, (None, "np", "tf")):
             raise InputError(
                 f"return_tensors: expected 'np' or 'tf'; got {found.return_tensors!r} (of 'np' "
                 "every framework makes its tensors)"
             )
-        if found.padding_side not in (None, "right", "left"):
+        if not _is_among(found.padding_side, (None, "right", "left")):
             raise _unknown("padding_side", found.padding_side, ("right", "left"))
-        if type(found.stride) is not int or found.stride < 0:
-            raise InputError(f"stride: expected a whole number from 0; got {found.stride!r}")
-        return found
+        stride = checked("stride", int, Option("", at_least=0), found.stride)
+        multiple = checked(
+            "pad_to_multiple_of", int | None, Option("", at_least=1), found.pad_to_multiple_of
+        )
+        return found._replace(stride=stride, pad_to_multiple_of=multiple)
 
     def strategy(self, max_length) -> str | None:
         """How rows are cut."""
@@ -99,6 +101,11 @@ class Options(NamedTuple):
         if length is not None and self.pad_to_multiple_of:
             length = -(-length // self.pad_to_multiple_of) * self.pad_to_multiple_of
         return length
+
+
+def _is_among(value, known) -> bool:
+    """Whether a value is one of some; lists and the like, which have no hash, never are."""
+    return isinstance(value, (str, bool, NoneType)) and value in known
 
 
 def _unknown(name, value, known):

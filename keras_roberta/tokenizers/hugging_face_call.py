@@ -15,7 +15,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.tokenizers.batch_encoding import BatchEncoding, Token
 from keras_roberta.tokenizers.call_options import Options
 from keras_roberta.tokenizers.overflow import fitting_rows
-from keras_roberta.tokenizers.special_token_layout import SpecialTokenLayout
+from keras_roberta.tokenizers.special_token_layout import SpecialTokenLayout, checked_length
 from keras_roberta.tokenizers.texts import as_texts
 
 
@@ -44,6 +44,7 @@ def encode(
         InputError: an option is unknown, or its value, or the texts do not fit it.
     """
     options = Options.of(options)
+    max_length = checked_length(max_length)
     texts, one = _as_batch(texts, options.is_split_into_words)
     pairs = None
     if text_pair is not None:

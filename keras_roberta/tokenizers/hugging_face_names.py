@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_roberta.errors import InputError
+from keras_roberta.tokenizers.added_tokens import token_list
 from keras_roberta.tokenizers.hugging_face_call import encode
 
 
@@ -101,12 +102,13 @@ class HuggingFaceNames:
             how many were added.
 
         Raises:
-            InputError: it names another special token for what has one (`mask_token` and so on).
+            InputError: it names another special token for what has one (`mask_token` and so on), or
+                the additional ones are no list.
         """
         extra = []
         for role, value in tokens.items():
             if role in ("additional_special_tokens", "extra_special_tokens"):
-                extra += value
+                extra += token_list(value, role)
             elif str(value) != self.special_tokens_map.get(role, ""):
                 known = ", ".join((*self.special_tokens_map, "additional_special_tokens"))
                 if role not in self.special_tokens_map:

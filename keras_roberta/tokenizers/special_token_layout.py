@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from keras_roberta.errors import InputError
+from keras_roberta.options.option import Option
+from keras_roberta.options.values import checked
 
 
 class SpecialTokenLayout(NamedTuple):
@@ -34,8 +36,9 @@ class SpecialTokenLayout(NamedTuple):
         """How many tokens of texts a row of `max_length` has room for; None for any number.
 
         Raises:
-            InputError: there is no room for the special tokens.
+            InputError: it is no whole number, or there is no room for the special tokens.
         """
+        max_length = checked_length(max_length)
         if max_length is None:
             return None
         num_special = sum(map(len, self[2:] if is_pair else self[:2]))
@@ -107,3 +110,12 @@ def longest_first(length_a: int, length_b: int, budget: int) -> tuple[int, int]:
         return length_a, length_b
     short = min(length_a, length_b, budget // 2)
     return (budget - short, short) if length_a > length_b else (short, budget - short)
+
+
+def checked_length(max_length) -> int | None:
+    """The `max_length` of a row: a whole number from 0, or None.
+
+    Raises:
+        InputError: it is something else.
+    """
+    return checked("max_length", int | None, Option("", at_least=0), max_length)

@@ -314,6 +314,18 @@ def test_length_of_the_model(tmp_path, length, found):
             {"tokenizer_config": {"added_tokens_decoder": {"x": ENT}}},
             "tokenizer_config.json: the added token '<ent>' has the id 'x'",
         ),
+        (
+            {"special_tokens_map": {"additional_special_tokens": "film"}},
+            "special_tokens_map.json: additional_special_tokens: expected a list",
+        ),
+        (
+            {"tokenizer_config": {"extra_special_tokens": 3}},
+            "tokenizer_config.json: extra_special_tokens: expected a list",
+        ),
+        (
+            {"special_tokens_map": {"additional_special_tokens": [3]}},
+            "additional_special_tokens: expected a list",
+        ),
     ],
 )
 def test_bad_files(tmp_path, files, message):

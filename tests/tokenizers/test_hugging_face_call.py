@@ -117,7 +117,18 @@ print([n for n in ("tensorflow", "keras") if n in sys.modules])
         (["a"], {"truncation": "first"}, "truncation: expected one of"),
         (["a"], {"return_tensors": "pt"}, "return_tensors: expected 'np' or 'tf'"),
         (["a"], {"padding_side": "up"}, "padding_side: expected one of"),
-        (["a"], {"stride": -1}, "stride: expected a whole number"),
+        (["a"], {"padding": [True]}, "padding: expected one of"),
+        (["a"], {"padding": 1}, "padding: expected one of"),
+        (["a"], {"truncation": {}}, "truncation: expected one of"),
+        (["a"], {"return_tensors": ["np"]}, "return_tensors: expected 'np' or 'tf'"),
+        (["a"], {"padding_side": ["left"]}, "padding_side: expected one of"),
+        (["a"], {"stride": -1}, "stride must be at least 0; got -1"),
+        (["a"], {"stride": "1"}, "stride must be a whole number; got '1'"),
+        (["a"], {"pad_to_multiple_of": "8"}, "pad_to_multiple_of must be a whole number; got '8'"),
+        (["a"], {"pad_to_multiple_of": 0}, "pad_to_multiple_of must be a whole number from 1"),
+        (["a"], {"max_length": "8"}, "max_length must be a whole number; got '8'"),
+        (["a"], {"max_length": 8.5, "padding": "max_length"}, "max_length must be a whole number"),
+        (["a"], {"max_length": -1, "padding": "max_length"}, "max_length must be at least 0"),
         (["a", "a cat"], {"return_tensors": "np"}, "the rows have 3 to 6 tokens; give padding"),
         ("a cat", {"is_split_into_words": True}, "expected lists of words, found a single string"),
         (["a", ["b"]], {"is_split_into_words": True}, "row 0 is a string, not a list of words"),
@@ -148,6 +159,9 @@ def test_bad_calls(tok, texts, options, message):
     [
         ({"mask_token": "[MASK]"}, "mask_token is '<mask>'; to call it '[MASK]'"),
         ({"no_token": "x"}, "there is no special token 'no_token'"),
+        ({"additional_special_tokens": "<ent>"}, "tokens: expected a list of texts; got '<ent>'"),
+        ({"extra_special_tokens": 3}, "tokens: expected a list of texts; got 3"),
+        ({"additional_special_tokens": [3]}, "expected texts or AddedTokens; got 3"),
     ],
 )
 def test_special_tokens_that_cannot_be_added(tok, tokens, message):
@@ -157,8 +171,8 @@ def test_special_tokens_that_cannot_be_added(tok, tokens, message):
 
 
 def test_tokens_that_cannot_be_added(tok):
-    for bad in (3, [3], [""]):
-        with pytest.raises((InputError, TypeError)):
+    for bad in (3, None, b"<ent>", [3], [""]):
+        with pytest.raises(InputError, match="add_tokens: expected texts or AddedTokens"):
             tok.add_tokens(bad)
 
 
