@@ -140,8 +140,8 @@ class ManyLabels(Schema):
 
     def scores(self, outputs, targets):
         """F1 over all decisions and as a mean over classes (Lewis et al., 2004, section 5), and
-        the share of texts with all labels right."""
-        given, targets = np.asarray(outputs["labels"]), np.asarray(targets).astype("int32")
+        the share of texts with all labels right. A probability as a target counts by `as_marks`."""
+        given, targets = np.asarray(outputs["labels"]), as_marks(targets)
         counts = of_marks(targets, given)
         return {
             "micro_f1": float(f1_scores(*(count.sum() for count in counts))),
@@ -150,7 +150,7 @@ class ManyLabels(Schema):
         }
 
     def details(self, outputs, targets):
-        names, targets = self.label_names, np.asarray(targets, bool)
+        names, targets = self.label_names, as_marks(targets)
         chosen = outputs.get("threshold")
         thresholds = self.thresholds if chosen is None else (chosen,) * len(names)
         return Details(
@@ -194,6 +194,11 @@ class ManyLabels(Schema):
             "labels": self.labels,
             "thresholds": self.thresholds,
         }
+
+
+def as_marks(targets) -> np.ndarray:
+    """Which labels are true, bool: of targets that are probabilities those from 0.5 on."""
+    return np.asarray(targets) >= 0.5
 
 
 def _are_marks(rows, num_classes):

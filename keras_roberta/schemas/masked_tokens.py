@@ -106,8 +106,12 @@ class MaskedTokens(Schema):
         return rows
 
     def compare(self, found, expected):
-        """The first candidates, and the probabilities of all: of one that the other has not, by how
-        much it is above the other's last, which is as likely as it can be there."""
+        """How often the first candidates agree, and how far the probabilities are apart.
+
+        A candidate of both models is compared by its id, whatever its rank. Of a candidate that
+        only one model names, the other model's probability is not known, but it is at most that
+        of the last candidate there; what lies above that counts as its change.
+        """
         found_ids, expected_ids = stacked(found["token_ids"]), stacked(expected["token_ids"])
         masks = min(found_ids.shape[1], expected_ids.shape[1])
         counts = np.minimum(np.asarray(expected["num_masks"]), masks)
@@ -118,7 +122,7 @@ class MaskedTokens(Schema):
         found_scores = stacked(found["scores"])[:, :masks][there]  # (masks, top_k)
         expected_scores = stacked(expected["scores"])[:, :masks][there]
         same = found_ids[:, 0] == expected_ids[:, 0]
-        # By id and not by rank: candidates that are near one another trade places.
+        # By id: two candidates that are about as likely easily change ranks.
         shared = found_ids[:, :, None] == expected_ids[:, None, :]  # (masks, top_k, top_k)
         mask, one, other = np.nonzero(shared)
         change = changed_by(found_scores[mask, one], expected_scores[mask, other])

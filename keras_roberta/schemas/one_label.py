@@ -81,8 +81,10 @@ class OneLabel(Schema):
             return None
         if array.dtype.kind not in "biuf":
             return None
-        for row in np.flatnonzero(~np.isfinite(array).all(axis=1)):
-            raise LabelError(int(row), f"expected a probability for each class; got {array[row]}")
+        for row in np.flatnonzero(~((array >= 0) & (array <= 1)).all(axis=1)):
+            raise LabelError(
+                int(row), f"expected a probability in [0, 1] for each class; got {array[row]}"
+            )
         return array.astype("float32")
 
     def class_factors(self, weights):

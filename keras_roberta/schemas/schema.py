@@ -150,11 +150,15 @@ class Schema:
         return outputs
 
     def check_answered(self, asked: Any, outputs: dict[str, np.ndarray]) -> None:
-        """Raises an InputError if something asked for has no answer in the outputs.
+        """Checks that the outputs answer all that was asked; a schema that always does checks
+        nothing.
 
         Args:
             asked: texts or features, as for `predict`; None where they are not at hand.
             outputs: named outputs.
+
+        Raises:
+            InputError: names the first row without an answer, such as a text without `<mask>`.
         """
 
     def answers(self, outputs: dict[str, np.ndarray]) -> list[dict[str, Any]]:

@@ -97,7 +97,7 @@ class RobertaMultiLabelClassifier(RobertaSequenceTask):
 
     def default_metrics(self):
         threshold = 0.0 if self.outputs_are_logits else 0.5
-        return [keras.metrics.BinaryAccuracy(name="accuracy", threshold=threshold)]
+        return [MarksAccuracy(name="accuracy", threshold=threshold)]
 
     def compile(self, optimizer="auto", loss="auto", *, metrics="auto", **kwargs):
         """As `RobertaTask.compile`.
@@ -128,6 +128,19 @@ class RobertaMultiLabelClassifier(RobertaSequenceTask):
         if config.get("thresholds") is not None:
             settings["thresholds"] = config["thresholds"]
         return settings
+
+
+@keras.saving.register_keras_serializable(package="keras_roberta")
+class MarksAccuracy(keras.metrics.BinaryAccuracy):
+    """The share of decisions, text by text and class by class, that are right.
+
+    A target that is a probability is a yes from 0.5 on, as in `ManyLabels.scores`; Keras's own
+    metric would count it as wrong whatever is answered.
+    """
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        is_true = keras.ops.cast(y_true, "float32") >= 0.5
+        return super().update_state(keras.ops.cast(is_true, "float32"), y_pred, sample_weight)
 
 
 class ManyLabelsHead(SequenceHead):

@@ -187,6 +187,8 @@ def test_labels_in_python(schema, labels, expected):
         ),
         (OneLabel(3), [1, 2, 3], "row 2: label 3 is outside 0..2 .*or give their names"),
         (OneLabel(2), [[0.25, float("nan")]], "row 0: expected a probability"),
+        (OneLabel(2), [[1, 0], [5.0, -3.0]], r"row 1: expected a probability in \[0, 1\]"),
+        (OneLabel(2), np.array([[0, 2], [1, 0]]), r"row 0: expected a probability in \[0, 1\]"),
         (NAMED, ["good", "fine"], "label 'fine' is none of bad, good"),
         (NAMED, np.array([b"fine"]), "label 'fine' is none"),
         (Value(), [1.0, float("nan")], "row 1: .*finite numbers; got nan"),

@@ -5,12 +5,14 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import tensorflow as tf
 from sklearn.metrics import f1_score
 
 from keras_roberta.data.examples.columns import Columns
 from keras_roberta.data.examples.table_files import read_table
 from keras_roberta.errors import InputError
 from keras_roberta.schemas import ManyLabels
+from keras_roberta.tasks.multi_label_classifier import MarksAccuracy
 
 NAMED = ManyLabels(3, ("fun", "long", "sad"))
 EXPECTED = [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
@@ -30,11 +32,18 @@ EXPECTED = [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
         pa.array([["fun", "sad"], [], ["long"]]),
         pl.Series([["fun", "sad"], [], ["long"]]),
         pd.Series([["fun", "sad"], [], ["long"]]),
+        tf.ragged.constant([["fun", "sad"], [], ["long"]]),
+        tf.ragged.constant([[0, 2], [], [1]]),
     ],
 )
 def test_forms_in_python(labels):
     assert NAMED.targets(labels).tolist() == EXPECTED
     assert NAMED.targets(labels).dtype == "float32"
+
+
+def test_a_ragged_tensor_holds_label_numbers():
+    """Also where all of its rows are of one length, by chance."""
+    assert NAMED.targets(tf.ragged.constant([[0], [1]])).tolist() == [[1, 0, 0], [0, 1, 0]]
 
 
 def test_an_array_of_lists():
@@ -98,6 +107,19 @@ def test_probabilities_as_marks():
     soft = [[0.5, 0, 1], [0.25, 0.125, 0]]
     for labels in (soft, np.array(soft)):
         assert NAMED.targets(labels).tolist() == soft
+
+
+def test_probabilities_as_targets_are_measured_in_one_way():
+    """From 0.5 on a label is true: in the scores, in the details and in training's accuracy."""
+    schema, soft, hard = ManyLabels(2), np.array([[0.9, 0.1], [0.5, 0.4]]), [[1, 0], [1, 0]]
+    outputs = schema.outputs(np.array([[2.0, -2.0], [2.0, 2.0]]))
+    assert schema.scores(outputs, soft) == schema.scores(outputs, np.array(hard))
+    assert schema.scores(outputs, soft)["exact_match"] == 0.5
+    details, expected = (schema.details(outputs, np.array(t)).to_dict() for t in (soft, hard))
+    assert details == expected
+    assert [one["support"] for one in details["classes"]] == [2, 0]
+    accuracy = MarksAccuracy(threshold=0.0)
+    assert float(accuracy(soft, outputs["logits"])) == 0.75
 
 
 def test_two_classes():

@@ -94,12 +94,25 @@ def as_plain(label):
 
 
 def as_array(labels) -> np.ndarray | None:
-    """Labels in an array, tensor, column or table of any library as an array; None for a list."""
+    """Labels in an array, tensor, column or table of any library as an array; None for a list, and
+    for a ragged tensor, whose rows may be of one length by chance."""
+    if is_ragged(labels):
+        return None
     if hasattr(labels, "numpy"):
-        labels = labels.numpy()
+        labels = np.asarray(labels.numpy())  # of a scalar tensor, too
     if hasattr(labels, "to_numpy") and not hasattr(labels, "to_pylist"):  # pandas, polars
         labels = labels.to_numpy()
     return labels if isinstance(labels, np.ndarray) else None
+
+
+def is_ragged(values) -> bool:
+    """Whether it is a `tf.RaggedTensor`, or its value out of a dataset."""
+    return hasattr(values, "nested_row_splits")
+
+
+def is_ragged_spec(spec) -> bool:
+    """Whether it is the spec of a ragged tensor in a dataset."""
+    return hasattr(spec, "ragged_rank")
 
 
 def flat_labels(labels) -> list:
@@ -108,6 +121,8 @@ def flat_labels(labels) -> list:
     array = as_array(labels)
     if array is not None:
         labels = array.tolist()
+    elif is_ragged(labels):
+        labels = labels.to_list()
     elif hasattr(labels, "to_pylist"):  # pyarrow
         labels = labels.to_pylist()
     if isinstance(labels, (str, bytes)) or not hasattr(labels, "__iter__"):
