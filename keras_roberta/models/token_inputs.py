@@ -5,6 +5,8 @@ from keras import ops
 
 from keras_roberta.errors import InputError
 
+_ONE_A_TOKEN = ("padding_mask", "token_type_ids", "segment_ids")
+
 
 class TokenInputs:
     """Mixed into a functional model with a `pad_token_id`, before it in the bases.
@@ -31,11 +33,12 @@ def completed(inputs, expected, *, pad_token_id: int):
         `mask_positions`, zeros for others.
 
     Raises:
-        InputError: there are no token ids.
+        InputError: there are no token ids, or another input has not one value for each of them.
     """
     if not isinstance(inputs, dict):
         inputs = {"token_ids": inputs}
     missing = [name for name in expected if inputs.get(name) is None]
+    _check_shapes(inputs)
     if not missing:
         return inputs
     if "token_ids" in missing:
@@ -55,6 +58,21 @@ def completed(inputs, expected, *, pad_token_id: int):
     if "mask_positions" in missing:
         made["mask_positions"] = zeros + ops.arange(ops.shape(token_ids)[1], dtype="int32")
     return {**inputs, **{name: made.get(name, zeros) for name in missing}}
+
+
+def _check_shapes(inputs):
+    """Of inputs that have one value a token; axes that are not known yet count as equal."""
+    shape = getattr(inputs.get("token_ids"), "shape", None)
+    for name in _ONE_A_TOKEN:
+        other = getattr(inputs.get(name), "shape", None)
+        if shape is None or other is None:
+            continue
+        pairs = zip(shape, other, strict=False)
+        if len(shape) != len(other) or any(a != b for a, b in pairs if None not in (a, b)):
+            raise InputError(
+                f"{name} has the shape {tuple(other)}, and token_ids {tuple(shape)}; give one "
+                "value for each token"
+            )
 
 
 def _as_tensor(x):

@@ -51,7 +51,8 @@ def is_cross_entropy(loss: Any) -> bool:
 
 
 def is_of_keras(loss: Any) -> bool:
-    """Whether Keras knows what a loss takes, rather than its author."""
+    """Whether a loss is one of Keras's own, given by name, function or object, so that it is known
+    what targets it takes."""
     return _keras_name(loss) in _classes_by_name()
 
 

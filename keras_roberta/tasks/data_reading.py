@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_roberta.data.examples.examples import checked_weights
-from keras_roberta.data.examples.labelled_forms import with_labels
+from keras_roberta.data.examples.labelled_forms import with_labels, without_labels
 from keras_roberta.data.examples.streams import is_stream, open_stream
 from keras_roberta.data.examples.text_forms import holds_strings
+from keras_roberta.data.examples.token_rows import check_rows, check_token_features
 from keras_roberta.errors import InputError
 from keras_roberta.tasks.class_losses import is_of_keras
+from keras_roberta.tasks.label_specs import check_label_spec
 from keras_roberta.tasks.multi_worker_fit import MultiWorkerFit
 
 
@@ -48,7 +50,8 @@ class DataReading(MultiWorkerFit):
         labelled=True,
         class_factors=None,
         seed=None,
-        once_for=False,
+        as_a_whole=False,
+        steps=None,
     ):
         """What was given, as `Inputs`.
 
@@ -56,16 +59,17 @@ class DataReading(MultiWorkerFit):
             labelled: whether labels are read, or left out.
             class_factors: see `Schema.class_factors`.
             seed: of the order of a PyDataset's batches; None to keep it.
-            once_for: number of batches, or None for all, of a generator that is read as a whole;
-                False to read it bit by bit.
+            as_a_whole: whether a generator is read before anything else is done, since it is run
+                through more than once; else bit by bit.
+            steps: the most batches to read then; None for all.
         """
         of_stream = is_stream(x)
         if of_stream:
             if labelled:  # predict is for each worker by itself
                 self._workers.check_not_a_generator(x)
             x = open_stream(x, batch_size or 32, seed=seed)
-            if once_for is not False and getattr(x, "read_once", False):
-                x = x.collected(once_for)
+            if as_a_whole and getattr(x, "read_once", False):
+                x = x.collected(steps)
             takes = hasattr(x, "read_once")
             if takes and self.preprocessor is None:
                 raise _no_preprocessor()
@@ -81,7 +85,7 @@ class DataReading(MultiWorkerFit):
         if labelled:
             make_examples = functools.partial(self._examples, class_factors)
         else:
-            make_examples = _without_labels(self.make_examples)
+            make_examples = self._examples_of_texts_alone
         return Inputs(
             example_batches(
                 make_examples,
@@ -96,8 +100,7 @@ class DataReading(MultiWorkerFit):
 
     def _of_tokenised(self, x, y, sample_weight, batch_size=None, labelled=True):
         """Token ids, labels and weights as Keras takes them."""
-        if isinstance(x, Mapping):
-            x = {name: _as_array(name, values) for name, values in x.items()}
+        x = self._checked_features(x)
         if labelled and y is None and not self.learns_from_labels:
             # The task makes its targets of the ids.
             if isinstance(x, Mapping):
@@ -107,11 +110,39 @@ class DataReading(MultiWorkerFit):
             if isinstance(getattr(x, "element_spec", None), Mapping):
                 x = self.prepare_batches(x)
         elif self.schema_cls is not None and self.learns_from_labels:
+            spec = getattr(x, "element_spec", None)
+            if labelled and isinstance(spec, tuple) and len(spec) > 1:
+                rank = len(self.outputs[0].shape) if len(self.outputs) == 1 else None
+                check_label_spec(spec[1], self.loss, rank)
             # A loss of one's own may take what it likes.
             if y is not None and (holds_strings(y) or is_of_keras(self.loss)):
                 y = self.check_targets(y)
             sample_weight = None if sample_weight is None else checked_weights(sample_weight)
         return x, y, sample_weight
+
+    def _checked_features(self, x):
+        """Token ids that are at hand as arrays that the encoder has a place for; else as it was."""
+        if not isinstance(x, Mapping) or "token_ids" not in x:
+            return x
+        x = {name: _as_array(name, values) for name, values in x.items()}
+        config = self.backbone.config
+        check_token_features(
+            x,
+            vocabulary_size=config.vocabulary_size,
+            max_sequence_length=config.max_sequence_length,
+            pad_token_id=config.pad_token_id,
+        )
+        return x
+
+    def _checked_examples(self, x, y=None, sample_weight=None):
+        """`make_examples`, of tokens that the encoder has embeddings for."""
+        examples = self.make_examples(x, y, sample_weight)
+        check_rows(examples.token_ids, self.backbone.config.vocabulary_size)
+        return examples
+
+    def _examples_of_texts_alone(self, x, *_):
+        """`make_examples` of what is asked, without labels that come along."""
+        return self._checked_examples(without_labels(x, getattr(self.preprocessor, "labels", None)))
 
     def _takes_as_texts(self, x):
         """Whether `x`, in memory, is for `make_examples`."""
@@ -127,7 +158,7 @@ class DataReading(MultiWorkerFit):
             x, y, sample_weight = labels_apart(x, sample_weight)
         if not self.learns_from_labels:
             y = sample_weight = None
-        examples = self.make_examples(x, y, sample_weight)
+        examples = self._checked_examples(x, y, sample_weight)
         if examples.targets is None and self.learns_from_labels and self._needs_labels:
             raise InputError(
                 "there are no labels: give them as y, as (texts, labels) or in a column 'label'"
@@ -164,10 +195,6 @@ def labels_apart(x, sample_weight):
     """As `with_labels`; weights that were given apart stay."""
     x, y, own = with_labels(x)
     return x, y, own if sample_weight is None else sample_weight
-
-
-def _without_labels(make_examples):
-    return lambda x, *_: make_examples(x)
 
 
 def by_number(class_weight, factors):

@@ -12,8 +12,9 @@ from keras_roberta.tasks.prediction import Prediction
 from keras_roberta.tasks.single_batches import SingleBatches
 from keras_roberta.training.callback_checks import check_rate_can_be_set, check_tensorboard
 from keras_roberta.training.keras_internals import is_validation_in_fit
-from keras_roberta.training.optimizer.skipped_steps import told_of_skipped_steps
+from keras_roberta.training.optimizer.skipped_steps import warn_of_skipped_steps
 from keras_roberta.training.optimizer.spread_over_fit import spread_over_fit
+from keras_roberta.unknown_arguments import argument_names, refuse_unknown
 
 
 class FitOnTexts(SingleBatches, Prediction):
@@ -74,6 +75,7 @@ class FitOnTexts(SingleBatches, Prediction):
                 replicas, a part of the task was made outside the strategy's scope, or the task was
                 made with `compile=False` and not compiled since.
         """
+        refuse_unknown("fit", kwargs, argument_names(FitOnTexts.fit, keras.Model.fit))
         if not self.compiled:
             raise InputError("You must call `compile()` before `fit()`: the task has no optimizer")
         check_numbers(
@@ -136,7 +138,7 @@ class FitOnTexts(SingleBatches, Prediction):
         if not self.optimizer.built:  # inside the step it would be traced twice
             with self._workers.scope():
                 self.optimizer.build(self.trainable_variables)
-        with errors_of(data), told_of_skipped_steps(self.optimizer):
+        with errors_of(data), warn_of_skipped_steps(self.optimizer):
             return keras.Model.fit(
                 self,
                 x,
@@ -156,8 +158,12 @@ class FitOnTexts(SingleBatches, Prediction):
         """`keras.Model.evaluate` on raw strings; see `fit` for the forms of `x`."""
         data = None
         if not is_validation_in_fit(kwargs):
+            known = argument_names(FitOnTexts.evaluate, keras.Model.evaluate)
+            refuse_unknown("evaluate", kwargs, known)
             check_numbers(batch_size=batch_size, **kwargs)
-            inputs = self._read(x, y, sample_weight, batch_size, once_for=kwargs.get("steps"))
+            inputs = self._read(
+                *(x, y, sample_weight, batch_size), as_a_whole=True, steps=kwargs.get("steps")
+            )
             data = inputs.batches
             x, y, sample_weight, batch_size = self._to_measure_with(inputs, batch_size)
         with errors_of(data):
@@ -168,7 +174,7 @@ class FitOnTexts(SingleBatches, Prediction):
     def _validation_batches(self, validation_data, batch_size, steps=None):
         x, y, sample_weight = validation_data
         return self._validation(
-            self._read(x, y, sample_weight, batch_size, once_for=steps), batch_size
+            self._read(x, y, sample_weight, batch_size, as_a_whole=True, steps=steps), batch_size
         )
 
     def _validation(self, inputs, batch_size=None):

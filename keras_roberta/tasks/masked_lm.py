@@ -1,5 +1,7 @@
 """Masked language modelling: pre-training, and filling in `<mask>`."""
 
+from collections.abc import Mapping
+
 import keras
 import keras_hub
 import numpy as np
@@ -8,7 +10,7 @@ import tensorflow as tf
 from keras_roberta.checkpoints.hugging_face import HuggingFaceHead
 from keras_roberta.checkpoints.hugging_face_names import OUTPUT_PROJECTION, masked_lm_weights
 from keras_roberta.data.examples.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
-from keras_roberta.data.examples.text_forms import texts_and_pairs
+from keras_roberta.data.examples.text_forms import holds_strings, texts_and_pairs
 from keras_roberta.errors import InputError
 from keras_roberta.layers import MaskedLMHead
 from keras_roberta.layers.cross_entropy import VocabularyCrossEntropy
@@ -20,6 +22,7 @@ from keras_roberta.schemas.masked_tokens import NOTHING
 from keras_roberta.tasks.mask_candidates import mask_candidates
 from keras_roberta.tasks.masked_lm_exported_head import MaskedLMExportedHead
 from keras_roberta.tasks.number_arguments import check_numbers
+from keras_roberta.tasks.single_batches import refuse_stream
 from keras_roberta.tasks.task import RobertaTask
 
 _ROWS_AT_ONCE = 32  # of logits (masks, vocabulary_size) in memory
@@ -86,16 +89,20 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
         return self._schema()
 
     def _schema(self, top_k=5, max_masks=None):
+        tokenizer = self._tokenizer()
+        mask = tokenizer.mask_token_id
+        return MaskedTokens(mask, top_k, max_masks, tokenizer.id_to_token(mask))
+
+    def _tokenizer(self):
         tokenizer = getattr(self.preprocessor, "tokenizer", None)
         if tokenizer is None:
             raise InputError("the task has no preprocessor to tell what <mask> is; give it one")
-        mask = tokenizer.mask_token_id
-        return MaskedTokens(mask, top_k, max_masks, tokenizer.id_to_token(mask))
+        return tokenizer
 
     def _has_token(self):
         """Which rows of the embedding a token has: bool (vocabulary_size,)."""
         rows = np.arange(self.backbone.config.vocabulary_size)
-        return np.isin(rows, list(self.preprocessor.tokenizer.vocabulary.values()))
+        return np.isin(rows, list(self._tokenizer().vocabulary.values()))
 
     def default_loss(self):
         """The mean over masked positions, however few a row has."""
@@ -118,13 +125,14 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
     def prepare_batches(self, dataset, predicting=False):
         if isinstance(dataset.element_spec, tuple):
             dataset = dataset.map(lambda features, *_: features)  # the targets are made here
-        prepare = self.preprocessor.mask
+        preprocessor = self._preprocessor_for("hide tokens of it")
+        prepare = preprocessor.mask
         if predicting:
             # One width for all batches, since Keras stacks their outputs.
-            width = dataset.map(self.preprocessor.count_masks).reduce(1, tf.maximum)
+            width = dataset.map(preprocessor.count_masks).reduce(1, tf.maximum)
 
             def prepare(features):
-                return self.preprocessor.find_masks(features, width)
+                return preprocessor.find_masks(features, width)
 
         return dataset.map(prepare, num_parallel_calls=2).prefetch(4)
 
@@ -138,16 +146,40 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
         """Logits of each `<mask>`, (rows, most masks, vocabulary_size); NaN where a text has fewer.
 
         Args:
-            x: see `RobertaTask.predict`; or features.
+            x: see `RobertaTask.predict`. Of token ids without `mask_positions` the preprocessor
+                finds them.
 
         Raises:
-            InputError: a text has no `<mask>`, or it was cut away.
+            InputError: a text has no `<mask>`, or it was cut away; or there are no `mask_positions`
+                and no preprocessor.
         """
-        return self._answered(x, super().predict(x, batch_size, **kwargs))
+        return self._answered(x, super().predict(self._with_masks(x), batch_size, **kwargs))
 
     def predict_on_batch(self, x):
         """As `keras.Model.predict_on_batch`; for strings see `predict`."""
-        return self._answered(x, super().predict_on_batch(x))
+        return self._answered(x, super().predict_on_batch(self._with_masks(x)))
+
+    def _with_masks(self, x):
+        """Token ids with the places of `<mask>` in them; anything else as it is."""
+        x = self._checked_features(x)
+        if self.preprocessor is None and hasattr(x, "shape") and not holds_strings(x):
+            x = {"token_ids": x}
+        features = getattr(x, "element_spec", x)
+        features = features[0] if isinstance(features, tuple) and features else features
+        if not isinstance(features, Mapping) or "token_ids" not in features:
+            return x
+        if "mask_positions" in features:
+            return x
+        preprocessor = self._preprocessor_for("find <mask>; or give mask_positions")
+        if features is not x:  # a dataset
+            return self.prepare_batches(x, predicting=True)
+        found = preprocessor.find_masks({"token_ids": np.asarray(x["token_ids"])})
+        return {**x, "mask_positions": np.asarray(found["mask_positions"])}
+
+    def _preprocessor_for(self, purpose):
+        if self.preprocessor is None:
+            raise InputError(f"the task has no preprocessor; make it with one to {purpose}")
+        return self.preprocessor
 
     def predict_step(self, *args):
         # `<s>` stands at 0, so that no mask does: there is nothing to answer.
@@ -174,13 +206,23 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
         return super().test_on_batch(*self._masked(x, y, sample_weight), **kwargs)
 
     def _masked(self, x, y, sample_weight):
-        if self.preprocessor is None or not self.needs_tokenizing(x):
-            return x, y, sample_weight
-        return self.preprocessor.mask(self._features(x))
+        refuse_stream("fit or evaluate", x)
+        if self._takes_as_texts(x):
+            return self.preprocessor.mask(self._features(x))
+        if y is None and isinstance(x, Mapping):
+            return self._preprocessor_for("hide tokens of it").mask(self._completed(x))
+        return x, y, sample_weight
+
+    def _completed(self, features):
+        """Token ids and padding mask as arrays, the mask made where there is none."""
+        features = {n: np.asarray(value) for n, value in self._checked_features(features).items()}
+        if "padding_mask" not in features:
+            features["padding_mask"] = (features["token_ids"] != self.pad_token_id).astype("int32")
+        return features
 
     def _features(self, x):
         """Texts as one batch of `token_ids` and `padding_mask`."""
-        examples = self.make_examples(x)
+        examples = self._checked_examples(x)
         return examples.batch(np.arange(examples.num_units))
 
     # === Answers ===
@@ -210,9 +252,7 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
             if not len(texts):
                 raise InputError("there are no texts")
             features = self.preprocessor(list(texts))
-        features = {name: np.asarray(value) for name, value in features.items()}
-        if "padding_mask" not in features:
-            features["padding_mask"] = (features["token_ids"] != self.pad_token_id).astype("int32")
+        features = self._completed(features)
         tokenizer, token_ids = self.preprocessor.tokenizer, features["token_ids"]
         is_mask = (token_ids == tokenizer.mask_token_id) & (features["padding_mask"] > 0)
         num_masks = is_mask.sum(axis=1).astype("int32")  # (rows,)

@@ -6,6 +6,7 @@ import numpy as np
 from keras_roberta.errors import InputError
 from keras_roberta.tasks.data_reading import DataReading, errors_of
 from keras_roberta.tasks.number_arguments import check_numbers
+from keras_roberta.unknown_arguments import argument_names, refuse_unknown
 
 
 class Prediction(DataReading):
@@ -24,15 +25,20 @@ class Prediction(DataReading):
         With several workers each predicts for itself: one may call it without the others.
 
         Args:
-            x: see `fit`. Labels that come along are left out.
+            x: see `fit`. Labels that come along are left out: numbers, and second texts that are
+                all names of the preprocessor's `labels`, but for a column `text_pair`.
 
         Returns:
             array (rows, ...); a list of arrays where outputs differ in length: one a token, or
             one an option of a question
         """
         check_numbers(batch_size=batch_size, **kwargs)
+        refuse_unknown("predict", kwargs, argument_names(Prediction.predict, keras.Model.predict))
         data, x, *_ = self._read(
-            x, batch_size=batch_size, labelled=False, once_for=kwargs.get("steps")
+            *(x, None, None, batch_size),
+            labelled=False,
+            as_a_whole=True,
+            steps=kwargs.get("steps"),
         )
         with self._workers.this_process_alone(), errors_of(data):
             if data is None:

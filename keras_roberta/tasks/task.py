@@ -16,7 +16,7 @@ from keras_roberta.tasks.from_preset import TaskFromPreset
 from keras_roberta.training.keras_internals import inner_layers, settle_quantized_policies
 from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
 from keras_roberta.training.step.composed_train_step import ComposedTrainStep
-from keras_roberta.unknown_arguments import refuse_unknown
+from keras_roberta.unknown_arguments import argument_names, refuse_unknown
 
 
 class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset, TokenInputs):
@@ -164,6 +164,8 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset, TokenInputs):
             jit_compile, loss_transforms, gradient_transforms, gradient_accumulation_steps: the
                 parts of the step; see `ComposedTrainStep.compile`.
         """
+        methods = RobertaTask.compile, ComposedTrainStep.compile, keras.Model.compile
+        refuse_unknown("compile", kwargs, argument_names(*methods))
         if optimizer == "auto":
             optimizer = finetuning_optimizer()
         if isinstance(loss, str) and loss == "auto":

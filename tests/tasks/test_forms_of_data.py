@@ -1,5 +1,7 @@
 """Every form in which people of Keras, KerasHub and data frames have texts and labels."""
 
+import pickle
+
 import keras
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ import tensorflow as tf
 from task_cases import CONFIG
 
 import keras_roberta as kr
+from keras_roberta.data.examples.text_forms import holds_strings, texts_and_pairs
 from keras_roberta.errors import InputError
 
 TEXTS = ["a fine film", "a dull film", "warm and lovely", "cold", "", "simply tedious"]
@@ -235,11 +238,36 @@ def test_pairs(classifier, seen, form):
     assert classifier.predict(PAIRED[form](), batch_size=4).tolist() == expected.tolist()
 
 
-@pytest.mark.parametrize("form", [name for name in LABELLED if "name" not in name])
+@pytest.mark.parametrize("form", [*LABELLED, "three in a tuple"])
 def test_predict_leaves_labels_out(classifier, seen, form):
-    """Texts come back in order; two columns of strings are pairs of texts."""
+    """Numbers, and names of the preprocessor's classes. Texts come back in order."""
     expected = classifier.predict(TEXTS, batch_size=3).tolist()
-    assert classifier.predict(LABELLED[form]()[0], batch_size=3).tolist() == expected
+    given = LABELLED[form]() if form in LABELLED else (TEXTS, NAMES, WEIGHTS)
+    for x in (given[0], given)[: len(given)]:
+        assert classifier.predict(x, batch_size=3).tolist() == expected
+
+
+def test_second_texts_are_no_labels(classifier, seen):
+    """Where one of them is no class's name, or a column says that they are texts."""
+    alone = classifier.predict(TEXTS).tolist()
+    pairs = classifier.predict((TEXTS, [*NAMES[:5], "odd"])).tolist()
+    assert pairs != alone
+    named = {"text": TEXTS, "text_pair": NAMES}
+    assert classifier.predict(named).tolist()[:5] == pairs[:5]
+
+
+def test_one_long_text_among_many(classifier):
+    """Short texts do not take the room of the longest: it would be gigabytes."""
+    seconds = ["a"] * 20_000
+    seconds[3] = "b" * 200_000
+    for x in ((["a"] * 20_000, seconds), [("a", second) for second in seconds]):
+        assert texts_and_pairs(x) == (["a"] * 20_000, seconds)
+
+
+def test_a_dataset_is_told_by_its_types():
+    assert not holds_strings(dataset({"string_ids": [1], "token_ids": [2]}))
+    assert holds_strings(dataset({"ids": ["a"]}))
+    assert holds_strings(tf.data.Dataset.from_tensors(tf.ragged.constant([["a"], []])))
 
 
 def test_a_single_text(classifier):
@@ -338,6 +366,17 @@ REFUSED = {
         lambda: dict(x=(row for row in [("a", 0)] * 40 + [(None, 0)])),
         "from batch 1 on: .*found None in row 8",
     ),
+    "unequal rows in a generator": (
+        lambda: dict(x=(row for row in [("a", 0)] * 33 + [("b",)]), batch_size=2),
+        "row 33 of the stream has 1 values, and row 32 has 2",
+    ),
+    "unequal rows at its beginning": (
+        lambda: dict(x=iter([("a", 1), ("b",)])), "row 1 of the stream has 1 values",
+    ),
+    "weights in some batches": (
+        lambda: dict(x=iter([(["a"], [1]), (["b"], [0], [1.0])])),
+        "from batch 1 on: texts and labels and weights, and before texts and labels",
+    ),
     "split of a stream": (lambda: dict(x=dataset((TEXTS, NUMBERS)), validation_split=0.5),
                           "give validation_data instead"),
     "empty stream": (lambda: dict(x=iter([])), "holds no texts"),
@@ -375,6 +414,157 @@ def test_numbers_that_do_not_fit(classifier, method):
             getattr(classifier, method)(TEXTS, **labels, **arguments)
 
 
+VALIDATION = {
+    "rows of lists": [["a fine film", "good"], ["a dull film", "bad"]],
+    "rows of lists with numbers": [["a fine film", 1], ["a dull film", 0]],
+    "rows of tuples": [("a fine film", "good"), ("a dull film", "bad")],
+    "columns in a list": [["a fine film", "a dull film"], [1, 0]],
+    "columns": (["a fine film", "a dull film"], ["good", "bad"]),
+    "columns with weights": [["a fine film", "a dull film"], [1, 0], [1.0, 1.0]],
+}
+
+
+@pytest.mark.parametrize("form", VALIDATION)
+def test_validation_data_is_read_as_fit_reads_data(classifier, tokenizer, monkeypatch, form):
+    found = {}
+    monkeypatch.setattr(keras.Model, "fit", lambda *args, **given: found.update(given))
+    classifier.fit(TEXTS, NUMBERS, validation_data=VALIDATION[form])
+    rows = [
+        (tuple(ids[mask == 1].tolist()), int(label))
+        for features, labels, *_ in found["validation_data"].as_numpy_iterator()
+        for ids, mask, label in zip(*features.values(), labels, strict=True)
+    ]
+    expected = zip(map(tuple, tokenizer(["a fine film", "a dull film"])), [1, 0], strict=True)
+    assert sorted(rows) == sorted(expected)
+
+
+MISSPELT = {
+    "fit": ("epoch", "epochs"),
+    "evaluate": ("batchsize", "batch_size"),
+    "predict": ("batchsize", "batch_size"),
+    "compile": ("optimiser", "optimizer"),
+}
+
+
+@pytest.mark.parametrize("method", MISSPELT)
+def test_a_misspelt_argument(classifier, method):
+    given, meant = MISSPELT[method]
+    arguments = () if method == "compile" else (TEXTS,)
+    message = f"{method} has no argument '{given}'; did you mean {meant}"
+    with pytest.raises(InputError, match=message):
+        getattr(classifier, method)(*arguments, **{given: 1})
+    with pytest.raises(TypeError, match=f"{method} has no argument 'xyz'; it has"):
+        getattr(classifier, method)(*arguments, xyz=1)
+
+
+def test_tokens_without_a_row_of_the_embedding(classifier, tokenizer):
+    """Of a tokenizer that was given tokens after the task was made."""
+    own = pickle.loads(pickle.dumps(tokenizer))
+    preprocessor = kr.RobertaPreprocessor(own, 24, labels=["bad", "good"])
+    task = kr.RobertaTextClassifier(classifier.backbone, preprocessor=preprocessor)
+    own.add_tokens(["<ent>"])
+    texts, unknown = ["fine", "a <ent>"], "row 1: the token id 300 is outside 0..299"
+    for ask in (task.predict, task.predict_on_batch, task.answers):
+        with pytest.raises(InputError, match=unknown):
+            ask(texts)
+    for learn in (task.fit, task.evaluate, task.train_on_batch, task.test_on_batch):
+        with pytest.raises(InputError, match=unknown):
+            learn(texts, [1, 0])
+    with pytest.raises(InputError, match=f"from batch 0 on: {unknown}"):
+        task.evaluate(dataset((texts, [1, 0])))
+
+
+def features_that_do_not_fit(ids, mask):
+    unknown, negative = ids.copy(), ids.copy()
+    unknown[1, 1], negative[2, 0] = 300, -1
+    return {
+        "a narrow mask": ({"token_ids": ids, "padding_mask": mask[:, 1:]}, "the shape"),
+        "a short mask": ({"token_ids": ids, "padding_mask": mask[:1]}, "the shape"),
+        "an id beyond": ({"token_ids": unknown, "padding_mask": mask}, "row 1: the token id 300"),
+        "a negative id": ({"token_ids": negative.tolist()}, "row 2: the token id -1"),
+        "long rows": ({"token_ids": np.full((6, 40), 5)}, "row 0: has 40 tokens"),
+        "texts": ({"token_ids": [["a"]] * 6}, "token_ids must be whole numbers"),
+        "one row": ({"token_ids": ids[0]}, "token_ids must be .*the shape .batch, length"),
+    }
+
+
+@pytest.mark.parametrize("case", features_that_do_not_fit(np.zeros((3, 2), int), np.ones((3, 2))))
+def test_token_ids_that_do_not_fit(classifier, case):
+    """One line on the host, before TensorFlow meets them; on a GPU it would say nothing."""
+    features, message = features_that_do_not_fit(*classifier.preprocessor(TEXTS).values())[case]
+    lm = kr.RobertaMaskedLM(
+        classifier.backbone,
+        kr.RobertaMaskedLM.preprocessor_cls(classifier.preprocessor.tokenizer, 24),
+    )
+    asked = [classifier.predict, classifier.predict_on_batch, lm.predict, lm.named_outputs]
+    learnt = [classifier.fit, classifier.evaluate, classifier.train_on_batch]
+    for method in (*asked, lm.evaluate, lm.train_on_batch):
+        with pytest.raises(InputError, match=message):
+            method(features)
+    for method in learnt:
+        with pytest.raises(InputError, match=message):
+            method(features, NUMBERS)
+    if "mask" in case:
+        for model in (classifier, classifier.backbone):
+            with pytest.raises(InputError, match=message):
+                model(features)
+
+
+def test_rows_of_several_documents_have_positions_for_each(classifier):
+    features = {"token_ids": np.full((1, 40), 5), "segment_ids": np.arange(40)[None] // 20}
+    assert classifier._checked_features(features)["token_ids"].shape == (1, 40)
+
+
+LABELS_OF_DATASETS = {
+    "one-hot": (lambda: np.eye(2)[NUMBERS], "one-hot or .*compile.loss='categorical_crossentropy'"),
+    "names": (lambda: NAMES, "found names beside token ids.*dataset.map.preprocessor"),
+    "lists": (lambda: tf.ragged.constant([[1], [], [0, 1]] * 2), "lists of unequal lengths"),
+}
+
+
+@pytest.mark.parametrize("form", LABELS_OF_DATASETS)
+def test_labels_in_a_dataset_of_token_ids_that_do_not_fit(classifier, form):
+    make, message = LABELS_OF_DATASETS[form]
+    data = dataset((dict(classifier.preprocessor(TEXTS)), make())).batch(3)
+    for method in (classifier.fit, classifier.evaluate):
+        with pytest.raises(InputError, match=message):
+            method(data)
+    with pytest.raises(InputError, match=message):
+        classifier.fit(TEXTS, NUMBERS, validation_data=data)
+
+
+def test_labels_mapped_by_the_preprocessor(classifier):
+    """One-hot ones need a loss that takes them."""
+    data = dataset((TEXTS, np.eye(2)[NUMBERS])).batch(3).map(classifier.preprocessor)
+    with pytest.raises(InputError, match="compile.loss='categorical_crossentropy'"):
+        classifier.fit(data)
+    classifier.compile(loss="categorical_crossentropy")
+    found, expected = (classifier.evaluate(x, verbose=0) for x in (data, (TEXTS, NUMBERS)))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    classifier.compile()
+
+
+def test_many_labels_in_a_ragged_tensor(classifier):
+    """As a column, and in a dataset, batched or not; also where rows are alike by chance."""
+    task = kr.RobertaMultiLabelClassifier(classifier.backbone, preprocessor=classifier.preprocessor)
+    for rows in ([["good"], [], ["bad", "good"]] * 2, [[1], [0], [1]] * 2):
+        expected = task.evaluate(TEXTS, rows, verbose=0)
+        labels = tf.ragged.constant(rows)
+        data = dataset((TEXTS, labels))
+        for given in ((TEXTS, labels), (data,), (data.batch(4),), (data.batch(1),)):
+            found = task.evaluate(*given, batch_size=4, verbose=0)
+            np.testing.assert_allclose(found, expected, atol=1e-5)
+        history = task.fit(data, batch_size=2, verbose=0).history
+        assert np.isfinite(history["loss"]).all()
+
+
+def test_one_batch_is_no_stream(classifier):
+    with pytest.raises(InputError, match="expected one batch, found a .*Dataset; give it to fit"):
+        classifier.train_on_batch(dataset((TEXTS, NUMBERS)))
+    with pytest.raises(InputError, match="expected one batch, found a generator; give it to pred"):
+        classifier.predict_on_batch(text for text in TEXTS)
+
+
 def test_steps_that_were_skipped_are_told(classifier, caplog):
     """Where labels or weights cannot be read before training, as in a dataset of token ids."""
     weights = np.array([np.nan] * 3 + [1] * 3)
@@ -391,3 +581,30 @@ def test_a_task_without_a_preprocessor(classifier):
             task.predict(x)
     features = classifier.preprocessor(TEXTS)
     assert task.predict(features, verbose=0).shape == (6, 2)
+
+
+def test_a_masked_language_model_of_token_ids(classifier, tokenizer):
+    """Where there is a preprocessor it finds `<mask>`; else the task says what is missing."""
+    preprocessor = kr.RobertaMaskedLM.preprocessor_cls(tokenizer, 24)
+    lm = kr.RobertaMaskedLM(classifier.backbone, preprocessor=preprocessor)
+    texts = ["a fine <mask>", "a <mask> <mask> film"]
+    expected = lm.predict(texts, verbose=0)
+    complete = preprocessor(texts)
+    features = {name: complete[name] for name in ("token_ids", "padding_mask")}
+    ids = {"token_ids": features["token_ids"].tolist()}
+    for x in (complete, ids, dataset(features).batch(2)):
+        np.testing.assert_allclose(lm.predict(x, verbose=0), expected, atol=1e-5)
+    np.testing.assert_allclose(lm.predict_on_batch(features), expected, atol=1e-5)
+    assert np.isfinite([*lm.train_on_batch(ids), *lm.evaluate(ids, verbose=0)]).all()
+
+    without = kr.RobertaMaskedLM(classifier.backbone)
+    np.testing.assert_allclose(without.predict_on_batch(complete), expected, atol=1e-5)
+    for x in (features, ids, features["token_ids"], dataset(features).batch(2)):
+        for method in ("predict", "predict_on_batch", "named_outputs", "answers"):
+            with pytest.raises(InputError, match="no preprocessor"):
+                getattr(without, method)(x)
+    for x in (complete, features, dataset(features).batch(2)):
+        with pytest.raises(InputError, match="no preprocessor; make it with one to hide"):
+            without.evaluate(x)
+    with pytest.raises(InputError, match="no preprocessor; make it with one to hide"):
+        without.train_on_batch(features)

@@ -196,6 +196,13 @@ class ExampleStream:
         like = self._first.batch([0])
 
         def batches():
+            try:
+                yield from pieces()
+            except InputError as error:
+                self.error = self.error or error
+                raise
+
+        def pieces():
             inputs = iter(self._inputs)
             random = np.random.default_rng(seeds.randint(2**31))
             number = 0
@@ -204,6 +211,11 @@ class ExampleStream:
                 if len(group) > 1:
                     element = tf.nest.map_structure(lambda *c: np.concatenate(c), *group)
                 examples = self._tokenize(element, number)
+                if _parts(examples) != _parts(self._first):
+                    raise InputError(
+                        f"from batch {number} on: {_parts(examples)}, and before "
+                        f"{_parts(self._first)}; give all batches the same"
+                    )
                 number += len(group)
                 orders = [np.arange(examples.num_units)]
                 if batches_a_group > 1:
@@ -237,6 +249,12 @@ class ExampleStream:
             if self.error is not None:
                 raise self.error from None
             raise
+
+
+def _parts(examples):
+    """What batches of the examples consist of, in words."""
+    parts = {"labels": examples.targets, "weights": examples.sample_weight}
+    return " and ".join(["texts", *(name for name, part in parts.items() if part is not None)])
 
 
 def by_length(order, lengths):

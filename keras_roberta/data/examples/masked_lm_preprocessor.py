@@ -72,7 +72,11 @@ class RobertaMaskedLMPreprocessor(RobertaPreprocessor):
 
     def mask(self, features):
         """A batch of features as (inputs, true ids, weights): hides other tokens at every call."""
-        token_ids, length = features["token_ids"], tf.shape(features["token_ids"])[1]
+        token_ids = tf.cast(features["token_ids"], tf.int32)
+        length = tf.shape(token_ids)[1]
+        if "padding_mask" not in features:
+            is_token = token_ids != self.tokenizer.pad_token_id
+            features = {**features, "padding_mask": tf.cast(is_token, tf.int32)}
         maskable = tf.cast(features["padding_mask"], tf.bool)
         for special in self.tokenizer.special_token_ids:
             maskable &= token_ids != special

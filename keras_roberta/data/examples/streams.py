@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from keras_roberta.data.examples.label_names import is_ragged, is_ragged_spec
 from keras_roberta.data.examples.named_columns import named_columns
-from keras_roberta.data.examples.text_forms import holds_strings
+from keras_roberta.data.examples.text_forms import holds_string_specs, holds_strings, leaves
 from keras_roberta.errors import InputError
 
 _IN_MEMORY = (str, bytes, list, tuple, Mapping, Set, np.ndarray)
@@ -41,22 +42,32 @@ class DatasetStream:
     def __init__(self, dataset, batch_size: int):
         from keras_roberta.data.autotuning import without_autotuning  # tf.data
 
-        (first, *_) = _leaves(dataset.element_spec)
+        specs = leaves(dataset.element_spec)
+        first = specs[0]
         if first.shape.rank == 0:
-            dataset = dataset.batch(batch_size)
+            # Labels may be lists of unequal lengths.
+            of_any_length = any(spec.shape.rank and None in spec.shape for spec in specs)
+            cut = dataset.ragged_batch if of_any_length else dataset.batch
+            dataset = cut(batch_size)
         else:
             batch_size = first.shape[0]
         self.batch_size = batch_size
         self._dataset = without_autotuning(dataset)
+        self._has_ragged = any(map(is_ragged_spec, leaves(dataset.element_spec)))
         cardinality = int(dataset.cardinality())
         self.steps = cardinality if cardinality > 0 else None
 
     def __iter__(self) -> Iterator[Any]:
-        return self._dataset.as_numpy_iterator()
+        return self._arrays_of(self._dataset)
 
     def first(self):
         """The first batch, or None."""
-        return next(self._dataset.take(1).as_numpy_iterator(), None)
+        return next(self._arrays_of(self._dataset.take(1)), None)
+
+    def _arrays_of(self, dataset):
+        if self._has_ragged:
+            return map(_as_arrays, dataset)
+        return dataset.as_numpy_iterator()
 
 
 class PythonStream:
@@ -92,8 +103,10 @@ class PythonStream:
         if not self._by_row:
             yield from elements
             return
+        rows_before = 0
         while rows := list(itertools.islice(elements, self.batch_size)):
-            yield tuple(map(list, zip(*rows, strict=True)))
+            yield _columns(rows, rows_before)
+            rows_before += len(rows)
 
     def first(self):
         """The first batch, or None."""
@@ -106,7 +119,7 @@ class PythonStream:
         rows = [_as_tuple(row) for row in self._begun]
         if not self._by_row:
             return rows[0] if rows else None
-        return tuple(map(list, zip(*rows, strict=True)))
+        return _columns(rows, 0)
 
     def restored(self):
         """The iterable as it was given, the elements read ahead in front again."""
@@ -169,22 +182,9 @@ def open_stream(x: Any, batch_size: int, *, seed: int | None = None):
     if hasattr(x, "element_spec"):
         spec = x.element_spec
         inputs = spec[0] if isinstance(spec, tuple) else spec
-        return DatasetStream(x, batch_size) if holds_strings(_Spec(inputs)) else x
+        return DatasetStream(x, batch_size) if holds_string_specs(inputs) else x
     stream = PythonStream(x, batch_size, seed=seed)
     return stream if stream.holds_texts else stream.restored()
-
-
-class _Spec:
-    def __init__(self, spec):
-        self.element_spec = spec
-
-
-def _leaves(tree):
-    if isinstance(tree, Mapping):
-        tree = list(tree.values())
-    if isinstance(tree, (list, tuple)):
-        return [leaf for branch in tree for leaf in _leaves(branch)]
-    return [tree]
 
 
 def _length(x):
@@ -201,6 +201,27 @@ def _as_tuple(element):
     if isinstance(element, list) and not all(isinstance(x, (str, bytes)) for x in element):
         return tuple(element)
     return (element,)
+
+
+def _columns(rows, rows_before):
+    """Inputs, labels and weights of rows, each a list."""
+    for row, values in enumerate(rows, rows_before):
+        if len(values) != len(rows[0]):
+            raise InputError(
+                f"row {row} of the stream has {len(values)} values, and row {rows_before} has "
+                f"{len(rows[0])}; give all rows as (text, label), or all with weights"
+            )
+    return tuple(map(list, zip(*rows, strict=True)))
+
+
+def _as_arrays(batch):
+    """A batch of tensors as arrays, of a ragged tensor an array of lists, so that batches can be
+    joined; tf.data would make it a matrix wherever its rows are of one length."""
+    if isinstance(batch, Mapping):
+        return {name: _as_arrays(value) for name, value in batch.items()}
+    if isinstance(batch, tuple):
+        return tuple(map(_as_arrays, batch))
+    return np.fromiter(batch.to_list(), object) if is_ragged(batch) else batch.numpy()
 
 
 def _is_row(inputs):

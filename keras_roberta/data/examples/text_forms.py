@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
 
+from keras_roberta.data.examples.label_names import flat_labels
 from keras_roberta.data.examples.named_columns import named_columns, text_columns
 from keras_roberta.errors import InputError
 from keras_roberta.tokenizers.texts import as_texts
@@ -46,17 +47,10 @@ def texts_and_pairs(x: Any) -> tuple[list[str], list[str] | None]:
     return firsts, seconds
 
 
-def is_single(x: Any) -> bool:
-    """Whether `x` is one text, or a dict of one."""
-    if isinstance(x, Mapping):
-        return bool(x) and all(map(is_single, x.values()))
-    return isinstance(x, (str, bytes)) or getattr(x, "shape", None) == ()
-
-
 def holds_strings(x: Any) -> bool:
-    """Whether there is a string anywhere in nested data."""
+    """Whether there is a string anywhere in nested data, of a `tf.data.Dataset` by its types."""
     if hasattr(x, "element_spec"):
-        return "string" in str(x.element_spec)
+        return holds_string_specs(x.element_spec)
     if hasattr(x, "numpy"):
         x = x.numpy()
     if isinstance(x, (str, bytes)):
@@ -69,6 +63,40 @@ def holds_strings(x: Any) -> bool:
     if isinstance(x, (list, tuple, np.ndarray)):
         return any(map(holds_strings, x))
     return hasattr(x, "to_list") and holds_strings(x.to_list())
+
+
+def holds_string_specs(spec: Any) -> bool:
+    """Whether there is a string among nested specs of tensors."""
+    return any(getattr(leaf, "dtype", None) == "string" for leaf in leaves(spec))
+
+
+def holds_several(x: Any) -> bool:
+    """Whether `x` holds strings, but is no single string and no tuple, such as a row is."""
+    return not isinstance(x, (str, bytes, tuple)) and holds_strings(x)
+
+
+def are_numbers(column: Any) -> bool:
+    """Whether there are numbers alone, in rows of any length."""
+    if isinstance(column, (list, tuple)):
+        # Not by way of an array: of strings it would give each the room of the longest.
+        return all(map(are_numbers, column))
+    if isinstance(column, (int, float, np.number, np.bool_)):
+        return True
+    if isinstance(column, (str, bytes, Mapping, Set)):
+        return False
+    if isinstance(column, np.ndarray) and column.dtype.kind != "O":
+        return column.dtype.kind in "biuf"
+    is_column = hasattr(column, "__iter__") or hasattr(column, "numpy")
+    return is_column and are_numbers(flat_labels(column))
+
+
+def leaves(tree: Any) -> list:
+    """What nested dicts, lists and tuples hold, in their order."""
+    if isinstance(tree, Mapping):
+        tree = list(tree.values())
+    if isinstance(tree, (list, tuple)):
+        return [leaf for branch in tree for leaf in leaves(branch)]
+    return [tree]
 
 
 def rows_of(x: Any) -> list | None:
@@ -87,11 +115,11 @@ def rows_of(x: Any) -> list | None:
 def _sides(x):
     """Firsts and seconds of what is no table."""
     if isinstance(x, tuple) and len(x) == 2 and not isinstance(x[0], (str, bytes)):
-        return _sides(x[0]) if _are_numbers(x[1]) else x  # numbers are labels
+        return _sides(x[0]) if are_numbers(x[1]) else x  # numbers are labels
     if isinstance(x, list) and len(x) == 2:
         if all(map(_is_array, x)):
             return tuple(x)
-        if _holds_several(x[0]) and _are_numbers(x[1]):  # texts and labels
+        if holds_several(x[0]) and are_numbers(x[1]):  # texts and labels
             return _sides(x[0])
     rows = rows_of(x)
     if rows is None:
@@ -107,14 +135,3 @@ def _sides(x):
 def _is_array(side):
     """Whether it is an array or column of strings, as KerasHub takes two of in a list."""
     return len(getattr(side, "shape", ())) == 1 and holds_strings(side)
-
-
-def _holds_several(x):
-    return not isinstance(x, (str, bytes, tuple)) and holds_strings(x)
-
-
-def _are_numbers(column):
-    try:
-        return np.asarray(column).dtype.kind in "biuf" and not isinstance(column, (str, bytes))
-    except ValueError:  # rows of unequal length
-        return False

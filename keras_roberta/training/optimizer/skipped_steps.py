@@ -19,7 +19,7 @@ def skipped_steps(optimizer: keras.optimizers.Optimizer) -> int:
 
 
 @contextlib.contextmanager
-def told_of_skipped_steps(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
+def warn_of_skipped_steps(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
     """A context of training, with a warning behind it if steps were skipped."""
 
     def counted():
