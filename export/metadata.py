@@ -69,6 +69,7 @@ def describe(
         "pairs": pairs,
         "num_bytes": num_bytes,
         "ids_output": ids_output,
+        "vocabulary_size": config.vocabulary_size,
         "start_token_id": (tokenizer or config).start_token_id,
         "pad_token_id": config.pad_token_id,
         "end_token_id": (tokenizer or config).end_token_id,
@@ -89,9 +90,11 @@ def read_metadata(path):
         (None: any), `max_sequence_length`, `inputs` ("text": the tokenizer is in the file; or
         "tokens"), `pairs` (whether it takes two texts a row), `num_bytes` (of the buffers for texts
         in a `.tflite`, one number for each of the lengths, else None), `ids_output` (the output
-        that tells the ids of a text, or None), `start_token_id`, `pad_token_id`, `end_token_id`,
-        `tokenizer_fingerprint` (None: exported without a tokenizer) and `min_runtime_version` (the
-        oldest TFLite that has the operations of a `.tflite`, such as "2.12.0", else None).
+        that tells the ids of a text, or None), `vocabulary_size` (rows of the token embedding; None
+        in files of earlier versions, which do not say), `start_token_id`, `pad_token_id`,
+        `end_token_id`, `tokenizer_fingerprint` (None: exported without a tokenizer) and
+        `min_runtime_version` (the oldest TFLite that has the operations of a `.tflite`, such as
+        "2.12.0", else None).
 
     Raises:
         InputError: no such file, not a model, cut short, or not from this package.
@@ -168,6 +171,7 @@ def _parse(content, path):
         ) from None
     if missing:
         raise InputError(f"{path}: its metadata is damaged (no {missing[0]}); export it again")
+    values = {"vocabulary_size": None, **values}
     if problem := METADATA.problem(values) or contradiction(values):
         raise InputError(f"{path}: its metadata is damaged ({problem}); export it again")
     return values

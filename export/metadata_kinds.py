@@ -39,6 +39,7 @@ METADATA = Record(
         "pairs": TRUTH,
         "num_bytes": Maybe(ListOf(Whole(1, 1 << 30))),
         "ids_output": Maybe(TEXT),
+        "vocabulary_size": Maybe(Whole(1, 2**31)),
         "start_token_id": _ID,
         "pad_token_id": _ID,
         "end_token_id": _ID,

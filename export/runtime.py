@@ -9,7 +9,9 @@ import threading
 
 import numpy as np
 
+from keras_roberta.data.examples.ragged import Ragged
 from keras_roberta.data.examples.text_forms import texts_and_pairs
+from keras_roberta.data.examples.token_rows import check_rows
 from keras_roberta.errors import InputError
 from keras_roberta.export.check_signatures import unlike_signatures
 from keras_roberta.export.interpreter import open_interpreter
@@ -197,6 +199,9 @@ class Runner(abc.ABC):
     def _run_if_any(self, rows):
         if not rows:
             raise InputError("there is nothing to predict: no rows")
+        vocabulary_size = self.metadata["vocabulary_size"]
+        if vocabulary_size is not None:
+            check_rows(Ragged.of(rows), vocabulary_size)
         counts = list(map(len, rows))
         return cut(self.run_rows(rows), self.schema.ragged_outputs, counts)
 

@@ -25,6 +25,7 @@ def test_round_trip(exported, classifier):
         "pairs": False,
         "num_bytes": None,
         "ids_output": None,
+        "vocabulary_size": 20_000,
         "start_token_id": 0,
         "pad_token_id": 1,
         "end_token_id": 2,
@@ -145,6 +146,8 @@ def test_a_file_of_the_format_before_runs(exported, tmp_path):
     path = with_metadata(exported["text_int8"], {**OF_FORMAT_2, **values}, tmp_path / "2.tflite")
     texts = ["a gem", "the film is a mess from start to finish and more"]
     old, new = export.load(path), export.load(exported["text_int8"])
+    assert old.metadata["vocabulary_size"] is None  # ids are not held against it
+    assert old.predict({"token_ids": [[0, 9, 2]]})["label"].shape == (1,)
     assert old.answers(texts) == new.answers(texts)
     assert [len(ids) for ids in old.run_texts(texts)["token_ids"]] == [16, 32]
 

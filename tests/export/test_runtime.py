@@ -60,6 +60,9 @@ def test_errors(runner, exported, saved_model, tokenizer):
         runner.predict({"token_ids": [[0, 2]], "padding_mask": [[1]]})
     with pytest.raises(InputError, match="row 1 has no token"):
         runner.predict({"token_ids": [[0, 2], [1, 1]], "padding_mask": [[1, 1], [0, 0]]})
+    for unknown in (20_000, -1):
+        with pytest.raises(InputError, match=rf"row 1: the token id {unknown} is outside 0..19999"):
+            runner.predict({"token_ids": [[0, 9, 2], [0, unknown, 2]]})
     with pytest.raises(InputError, match="give load a tokenizer"):
         export.load(exported["none"]).predict(["a gem"])
     other = train_byte_level_bpe(["another text"] * 3, vocabulary_size=265)
