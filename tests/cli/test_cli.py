@@ -10,6 +10,7 @@ import pytest
 import keras_roberta as kr
 from keras_roberta import export
 from keras_roberta.data.examples.preprocessor import RobertaPreprocessor
+from keras_roberta.errors import WorkerLostError
 
 COMMANDS = (
     "demo",
@@ -180,13 +181,30 @@ def test_interrupt(run, preset, train, tmp_path, monkeypatch):
     assert "Traceback" not in stderr
 
 
-def test_a_reader_that_goes_away():
+def test_a_worker_that_has_gone(run, preset, train, tmp_path, monkeypatch):
+    """The code by which a launcher knows that the same command may go on."""
+
+    def lost(*_):
+        raise WorkerLostError("worker 1 (a:1) has gone")
+
+    monkeypatch.setattr("keras_roberta.jobs.finetune.read_table", lost)
+    found = run(*finetune_arguments(preset, train, tmp_path / "out"))
+    assert found == (75, "", "error: worker 1 (a:1) has gone\n")
+
+
+@pytest.mark.parametrize("unbuffered", ["1", ""])  # noticed while it writes; at the end
+def test_a_reader_that_goes_away(unbuffered):
     """As in `keras-roberta predict … | head -1`: an end that is no success, without a word."""
-    code = "from keras_roberta.cli import main; main(['--help'])"
+    code = "from keras_roberta.cli import main; main(['--version'])"
     reads, writes = os.pipe()
     os.close(reads)
     done = subprocess.run(
-        [sys.executable, "-c", code], stdout=writes, stderr=subprocess.PIPE, text=True, timeout=60
+        [sys.executable, "-c", code],
+        stdout=writes,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
     )
     os.close(writes)
     assert (done.returncode, done.stderr) == (1, "")

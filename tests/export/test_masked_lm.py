@@ -1,6 +1,7 @@
 """Fill-mask models: a text with `<mask>` in, the likeliest tokens for each out."""
 
 import json
+import math
 import subprocess
 import sys
 
@@ -96,6 +97,36 @@ def test_equals_keras(name, file, max_masks, files, masked_lm, tokenizer):
     np.testing.assert_allclose(found["logits"], logits[None], rtol=1e-4, atol=1e-5)
     spelt = [[tokenizer.decode([i], skip_special_tokens=False) for i in row] for row in ids]
     assert found["tokens"].tolist() == [spelt] and all(map(any, spelt))
+
+
+def test_the_graph_computes_the_exact_gelu(make_task, tokenizer):
+    """Where its approximation by tanh would change logits, in float64 by the formulas."""
+    preprocessor = kr.RobertaMaskedLM.preprocessor_cls(tokenizer, sequence_length=16)
+    task = kr.RobertaMaskedLM(make_task(vocabulary_size=320, layers=1).backbone, preprocessor)
+    random = np.random.default_rng(0)
+    head = task.head
+    for weight in (head.dense.kernel, head.dense.bias, head.norm.beta):
+        weight.assign(random.normal(0, 0.3, weight.shape))
+    head.norm.gamma.assign(random.normal(0, 3, head.norm.gamma.shape))
+    features = as_features([[0, 7, tokenizer.mask_token_id, 9, 2]], 1)
+    hidden = np.asarray(task.backbone(features), "float64")[0, 2]
+
+    def logits_by(gelu):
+        x = hidden @ np.asarray(head.dense.kernel) + np.asarray(head.dense.bias)
+        assert ((1.5 < abs(x)) & (abs(x) < 3)).sum() > 10
+        x = gelu(x)
+        x = (x - x.mean()) / np.sqrt(x.var() + task.backbone.config.layer_norm_epsilon)
+        x = x * np.asarray(head.norm.gamma) + np.asarray(head.norm.beta)
+        return x @ np.asarray(task.backbone.token_embedding.embeddings, "float64").T
+
+    exact = logits_by(lambda x: x * (1 + np.vectorize(math.erf)(x / 2**0.5)) / 2)
+    by_tanh = logits_by(lambda x: x * (1 + np.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3))) / 2)
+    assert np.abs(exact - by_tanh).max() > 5e-4
+    graph = TaskGraph(task, {"top_k": 320})
+    found = graph(**{name: tf.constant(value) for name, value in features.items()})
+    ids, logits = found["token_ids"].numpy()[0, 0], found["logits"].numpy()[0, 0]
+    assert sorted(ids) == list(range(320))
+    np.testing.assert_allclose(logits, exact[ids], atol=2e-5)
 
 
 @pytest.mark.parametrize(

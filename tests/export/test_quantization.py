@@ -20,6 +20,7 @@ from keras_roberta.export.quantization import SCHEMES, Bound, QuantizationScheme
 from keras_roberta.export.verify import check_bound
 from keras_roberta.schemas import ManyLabels, OneLabel, Value
 
+Kind = schema.BuiltinOperator
 TOKENS = {"inputs": "tokens", "sequence_lengths": [8, 16]}
 
 
@@ -88,6 +89,33 @@ def test_a_small_change_of_every_answer_is_refused():
     message = "it: the answers are off by 0.06 on average, and the bound is 0.05; nothing was"
     with pytest.raises(export.ExportMismatch, match=message):
         check(all_of_them, expected, Bound(0.9, 0.15, mean_change=0.05))
+
+
+@pytest.mark.parametrize(
+    ("name", "within", "beyond"), [("none", 9e-5, 2e-4), ("float16", 9e-3, 2e-2)]
+)
+def test_the_schemes_that_keep_every_answer_have_narrow_bounds(name, within, beyond):
+    expected = outputs_of([0.6, 0.4], [0.9, 0.1])
+    near, far = (outputs_of([0.6 + x, 0.4 - x], [0.9, 0.1]) for x in (within, beyond))
+    check(near, expected, SCHEMES[name].bound)
+    with pytest.raises(export.ExportMismatch, match="'text 0' is off by"):
+        check(far, expected, SCHEMES[name].bound)
+
+
+def test_the_bound_of_8_bits():
+    expected = outputs_of(*[[0.5, 0.5]] * 10)
+    for move, texts, refused in (
+        (0.14, 1, None),
+        (0.17, 1, "'text 0' is off by 0.17"),
+        (0.04, 10, None),
+        (0.06, 10, "off by 0.06 on average"),
+    ):
+        found = outputs_of(*[[0.5 + move, 0.5 - move]] * texts, *[[0.5, 0.5]] * (10 - texts))
+        if refused is None:
+            check(found, expected, SCHEMES["int8"].bound)
+            continue
+        with pytest.raises(export.ExportMismatch, match=refused):
+            check(found, expected, SCHEMES["int8"].bound)
 
 
 def test_what_is_not_a_number_is_refused():
@@ -277,6 +305,20 @@ def test_sizes_that_are_all_alike(hidden_dim, masked, make_task, tokenizer, tmp_
     # and the head have hidden_dim by hidden_dim.
     square = hidden_dim == 320
     assert sizes.count(320 * hidden_dim) == 3 + square * (4 + 1)
+
+
+@pytest.mark.parametrize("name", ["float16", "text_float16"])
+def test_no_table_is_widened_for_nothing(name, exported):
+    """The rows that are looked up are widened, and with them gone nobody asks for the tables."""
+    model = schema.ModelT.InitFromPackedBuf(exported[name].read_bytes())
+    kinds = [code.builtinCode for code in model.operatorCodes]
+    for graph in tflite_rewrites.signature_graphs(model):
+        used = {i for op in graph.operators for i in op.inputs} | set(graph.outputs)
+        widened = [op for op in graph.operators if kinds[op.opcodeIndex] == Kind.DEQUANTIZE]
+        assert widened and all(set(op.outputs) <= used for op in widened)
+        shapes = [tuple(graph.tensors[op.outputs[0]].shape) for op in widened]
+        assert (20_000, 64) not in shapes  # the vocabulary
+        assert (16, 64) in shapes or (32, 64) in shapes  # the rows of a text
 
 
 @pytest.mark.parametrize(

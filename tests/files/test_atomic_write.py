@@ -25,6 +25,27 @@ def test_whole_wherever_the_process_is_killed(tmp_path, scenario):
     assert done.returncode == 0, done.stderr
 
 
+def test_what_was_there_stays_until_the_new_is_whole(tmp_path):
+    path, directory = tmp_path / "a.json", tmp_path / "out"
+    path.write_text("old")
+    fill(directory, OLD)
+    with contextlib.suppress(KeyError), atomic_file(path) as new:
+        new.write_text("half")
+        assert path.read_text() == "old"
+        raise KeyError
+    with contextlib.suppress(KeyError), atomic_directory(directory) as new:
+        fill(new, NEW)
+        assert content(directory) == OLD
+        raise KeyError
+    assert (path.read_text(), content(directory)) == ("old", OLD)
+    with atomic_file(path) as new:
+        new.write_text("new")
+        number = new.stat().st_ino
+        assert path.read_text() == "old"
+    assert path.read_text() == "new" and path.stat().st_ino == number  # renamed, not copied
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.json", "out"]
+
+
 def test_what_is_being_written_is_not_swept(tmp_path):
     with atomic_file(tmp_path / "a.json") as first:
         first.write_text("1")

@@ -38,6 +38,28 @@ def test_a_batch_in_parts_trains_as_the_whole(english_shards, tmp_path):
     np.testing.assert_allclose(*losses, rtol=1e-5)
 
 
+def test_stages_draw_different_samples(english_shards, tmp_path, monkeypatch):
+    """With one order for all, each stage would begin with the texts of the one before."""
+    first_batches = []
+
+    class Ended(Exception):
+        pass
+
+    def fit(self, batches, **_):
+        features, _, _ = next(iter(batches))
+        first_batches.append(features["token_ids"].numpy())
+        if len(first_batches) == 2:
+            raise Ended
+
+    monkeypatch.setattr(kr.RobertaPretrainer, "fit", fit)
+    ramp = dict(objectives="sop", batch_size=4, batch_ramp="0.5:8")
+    with pytest.raises(Ended):
+        pretrain(english_shards, tmp_path, options(**ramp))
+    before, after = first_batches
+    assert (len(before), len(after)) == (4, 8)
+    assert not any(np.array_equal(*rows) for rows in zip(before, after[:4], strict=True))
+
+
 def test_embeddings_start_from_what_stands_together(english_shards, tmp_path):
     starts = dict(initial_embeddings="cooccurrence", initializer="glorot_uniform")
     chosen = options(**starts, steps=1, learning_rate=1e-9)

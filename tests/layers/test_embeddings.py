@@ -20,6 +20,29 @@ def test_positions_count_tokens_from_behind_the_padding_id(padding_mask, segment
     np.testing.assert_array_equal(position_ids(np.array(padding_mask), 1, segments), expected)
 
 
+@pytest.mark.parametrize("pad_token_id", [0, 3])
+def test_positions_follow_another_padding_id(pad_token_id):
+    mask = np.array([[1, 1, 0, 1], [0, 1, 1, 0]])
+    expected = np.array([[1, 2, 0, 3], [0, 1, 2, 0]]) + pad_token_id
+    np.testing.assert_array_equal(position_ids(mask, pad_token_id), expected)
+    segments = np.array([[1, 1, 0, 2], [0, 1, 2, 0]])
+    expected = np.array([[1, 2, 0, 1], [0, 1, 1, 0]]) + pad_token_id
+    np.testing.assert_array_equal(position_ids(mask, pad_token_id, segments), expected)
+
+
+@pytest.mark.parametrize("pad_token_id", [0, 3])
+def test_the_layer_looks_positions_up_behind_the_padding_id(config, pad_token_id):
+    layer = RobertaEmbeddings(config.replace(pad_token_id=pad_token_id, max_sequence_length=4))
+    layer.build((None, None))
+    layer.token_embedding.embeddings.assign(np.zeros(layer.token_embedding.embeddings.shape))
+    rows = pad_token_id + 1 + 4
+    layer.position_embedding.embeddings.assign(np.eye(rows, config.hidden_dim))  # says which row
+    mask = np.array([[1, 1, 1, 1], [1, 1, 0, 0]])
+    found = np.asarray(layer(np.full((2, 4), 5), mask)).argmax(axis=-1)
+    expected = np.array([[1, 2, 3, 4], [1, 2, 0, 0]]) + pad_token_id
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_token_types_default_to_row_zero(config):
     layer = RobertaEmbeddings(config.replace(num_token_types=2))
     ids, mask = np.array([[0, 5, 6, 2]]), np.ones((1, 4), int)

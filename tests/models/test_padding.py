@@ -117,3 +117,20 @@ def test_hidden_states_and_attentions(outputs, features):
     for found, expected in zip(attentions, outputs["attentions"], strict=True):
         found, expected = (np.swapaxes(array, 1, 2)[there] for array in (found, expected))
         np.testing.assert_allclose(found, expected, atol=2e-6)  # (tokens, heads, length)
+
+
+@pytest.mark.parametrize("pad_token_id", [0, 3])
+def test_another_padding_id(config, pad_token_id):
+    """It says what padding is, and from which row of the table positions count."""
+    starts = dict(pad_token_id=pad_token_id, start_token_id=7, max_sequence_length=4)
+    backbone = kr.RobertaBackbone(config.replace(**starts))
+    tables = backbone.weights_by_name()
+    for name in ("token", "position", "token_type"):
+        table = tables[f"embeddings/{name}"]
+        table.assign(np.eye(*table.shape) if name == "position" else np.zeros(table.shape))
+    ids = np.array([[7, 5, 6, 2], [7, 2, pad_token_id, pad_token_id]])
+    mask = ids != pad_token_id
+    for features in (ids, {"token_ids": ids}, {"token_ids": ids, "padding_mask": mask}):
+        found = np.asarray(backbone.hidden_states(features)[0]).argmax(axis=-1)
+        expected = np.array([[1, 2, 3, 4], [1, 2, 0, 0]]) + pad_token_id
+        np.testing.assert_array_equal(found, expected)

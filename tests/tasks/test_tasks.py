@@ -142,6 +142,43 @@ def test_schedule_spans_each_fit(classifier, sentiment):
     assert float(schedule(19)) == 0.0 and float(schedule(18)) > 0.0
 
 
+def test_the_schedule_counts_the_epochs_that_are_trained(classifier, sentiment):
+    """Of three epochs of two steps the first is done: the rate falls over the other four steps."""
+    rates = []
+    classifier.compile(finetuning_optimizer(1e-3, warmup=0))
+    note = keras.callbacks.LambdaCallback(
+        on_train_batch_begin=lambda batch, logs: rates.append(
+            float(classifier.optimizer.learning_rate)
+        )
+    )
+    texts, labels = (part[:16] for part in sentiment)
+    classifier.fit(texts, labels, 8, epochs=3, initial_epoch=1, callbacks=[note], verbose=0)
+    np.testing.assert_allclose(rates, [0.75e-3, 0.5e-3, 0.25e-3, 0.0], atol=1e-9)
+
+
+def test_the_masked_loss_is_the_mean_over_masked_tokens_whatever_the_columns(masked_lm):
+    random = np.random.default_rng(0)
+    ids = random.integers(5, masked_lm.backbone.config.vocabulary_size, (3, 6)).astype("int32")
+    features = {"token_ids": ids, "padding_mask": np.ones_like(ids)}
+    features["mask_positions"] = np.array([[1, 2], [3, 0], [5, 4]], "int32")
+    labels = np.array([[7, 8], [9, 0], [10, 11]], "int32")
+    weights = np.array([[1, 1], [1, 0], [1, 0.5]], "float32")
+    logits = np.asarray(masked_lm(features), "float64")
+    labels[0, 0] = logits[0, 0].argmax()  # one right
+    of_labels = np.take_along_axis(logits, labels[..., None], axis=-1)[..., 0]
+    losses = np.log(np.exp(logits).sum(axis=-1)) - of_labels
+    expected = (weights * losses).sum() / 4.5
+    masked_lm.compile(keras.optimizers.SGD(0.0), jit_compile=False)
+    for columns in (0, 5):  # which hold nothing
+        wider = [(0, 0), (0, columns)]
+        batch = features | {"mask_positions": np.pad(features["mask_positions"], wider)}
+        logs = masked_lm.test_on_batch(
+            batch, np.pad(labels, wider), np.pad(weights, wider), return_dict=True
+        )
+        assert logs["loss"] == pytest.approx(expected, rel=1e-5)
+        assert logs["accuracy"] == pytest.approx(1 / 4.5, rel=1e-5)
+
+
 def test_masked_lm_learns_and_fills_in(masked_lm, sentiment, tokenizer):
     masked_lm.compile(optimizer=finetuning_optimizer(5e-3, weight_decay=0.0))
     before = masked_lm.evaluate(sentiment[0], verbose=0, return_dict=True)["loss"]

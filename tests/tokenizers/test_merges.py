@@ -51,6 +51,17 @@ def test_merges_in_any_order(seed):
     assert rows(tokenizer(texts)) == library_ids(library(vocabulary, merges), texts)
 
 
+def test_a_merge_that_stands_twice_has_its_last_rank():
+    """As in the `tokenizers` library: of "abc" the later "b c" now comes before "a b"."""
+    tokens = [*SPECIAL_TOKENS, *byte_alphabet(), "ab", "bc", "abc"]
+    vocabulary = {token: i for i, token in enumerate(tokens)}
+    merges = [("a", "b"), ("b", "c"), ("a", "b"), ("ab", "c")]
+    texts = ["abc", "ab", "bc", "abcabc", "aabbcc"]
+    found = rows(BatchedTokenizer(vocabulary, merges)(texts))
+    assert found == library_ids(library(vocabulary, merges), texts)
+    assert found[0][1:-1] == [vocabulary["a"], vocabulary["bc"]]
+
+
 @pytest.mark.slow
 def test_long_words_of_real_size(roberta):
     """Dependencies over long distances: random words, and every token next to every kind."""

@@ -25,11 +25,17 @@ def reference_adamw(weights, gradients, decayed, rate, beta_1=0.9, beta_2=0.98, 
 
 
 @pytest.mark.parametrize("inside_a_function", [True, False])
-def test_steps_equal_the_formula(inside_a_function):
+@pytest.mark.parametrize("scale", [1.0, 0.01])  # of norms above the bound, and of norms below it
+def test_steps_equal_the_formula(inside_a_function, scale):
     random = np.random.default_rng(0)
     start = [random.normal(size=(4, 3)).astype("float32"), random.normal(size=3).astype("float32")]
     variables = [keras.Variable(w, name=n) for w, n in zip(start, ("kernel", "bias"), strict=True)]
-    gradients = [[random.normal(size=w.shape).astype("float32") for w in start] for _ in range(5)]
+    gradients = [
+        [(scale * (t + 1) * random.normal(size=w.shape)).astype("float32") for w in start]
+        for t in range(5)
+    ]
+    norms = [np.sqrt(sum((g**2).sum() for g in grads)) for grads in gradients]
+    assert min(norms) > 1 if scale == 1 else max(norms) < 1
     schedule = LinearWarmupDecay(0.1, total_steps=5, warmup=2)
     optimizer = finetuning_optimizer(schedule)
 

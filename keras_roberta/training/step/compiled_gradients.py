@@ -63,7 +63,7 @@ class _CompiledGradients:
 
     def _program(self, model):
         """The program for the current settings: it is traced again if one of them has changed."""
-        key = id(model), counts_metrics(), len(_loss_scale(model))
+        key = id(model), counts_metrics()
         if key not in self._programs:
             run = functools.partial(
                 self._run, model

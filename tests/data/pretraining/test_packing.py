@@ -22,9 +22,70 @@ def rows_of(lengths, packing, row_length=ROW):
     return plan, [[(d, s, s + n) for d, s, n in row] for row in rows]
 
 
+# Sentences by document: two of them are longer than half a row, the second one than two rows.
+SENTENCES = [[4], [5], [3, 30], [1, 1, 1]]
+PIECES = [[(2, 3, 13)], [(2, 13, 23)], [(2, 23, 33)]]
+HALVES = [
+    [(0, 0, 4)],
+    [(1, 0, 4), (1, 4, 5)],
+    [(2, 0, 3), (2, 3, 7)],
+    *([(2, t, t + 4), (2, t + 4, t + 8)] for t in (7, 15, 23)),
+    [(2, 31, 33)],
+]
+
+
+@pytest.mark.parametrize(
+    ("packing", "expected", "used"),
+    [
+        (
+            "full-sentences",
+            [[(0, 0, 4), (1, 0, 5)], [(2, 0, 3)], *PIECES, [(3, 0, 3)]],
+            6 + 7 + 45,
+        ),
+        (
+            "block-diagonal",
+            [[(0, 0, 4)], [(1, 0, 5), (2, 0, 3)], *PIECES, [(3, 0, 3)]],
+            7 * 2 + 45,
+        ),
+        (
+            "doc-sentences",
+            [[(0, 0, 4)], [(1, 0, 5)], [(2, 0, 3)], *PIECES, [(3, 0, 3)]],
+            7 + 7 + 45,
+        ),
+        ("segment-pair", [*HALVES, [(3, 0, 1), (3, 1, 3)]], 14 * 2 + 45),
+        ("sentence-pair", [*HALVES, [(3, 0, 1), (3, 1, 2)], [(3, 2, 3)]], 15 * 2 + 45),
+    ],
+)
+def test_rows_of_twelve_tokens_by_hand(packing, expected, used):
+    plan, rows = rows_of(SENTENCES, packing, row_length=12)
+    assert rows == expected
+    assert (plan.num_rows, used_tokens(plan, packing)) == (len(expected), used)
+
+
+def test_what_just_fits_is_taken():
+    lengths = [[4, 6], [1, 3, 2]]
+    assert rows_of(lengths, "doc-sentences", 12)[1] == [[(0, 0, 10)], [(1, 0, 6)]]
+    expected = [[(0, 0, 4), (0, 4, 8)], [(0, 8, 10)], [(1, 0, 4), (1, 4, 6)]]
+    for row_length in (12, 13):  # of an odd row one token is over
+        assert rows_of(lengths, "segment-pair", row_length)[1] == expected
+
+
 @settings(max_examples=60, deadline=None)
 @given(documents, st.sampled_from(PACKINGS))
 def test_every_token_is_in_one_row_and_sentences_stay_whole(lengths, packing):
+    check_rows(lengths, packing)
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_of_many_sentences_none_is_lost_or_doubled(packing):
+    """So many that rows are filled from several places at once, and the same ones in every run."""
+    random = np.random.default_rng(0)
+    check_rows(
+        [random.integers(1, 40, random.integers(1, 9)).tolist() for _ in range(150)], packing
+    )
+
+
+def check_rows(lengths, packing):
     plan, rows = rows_of(lengths, packing)
     limit = ROW - 2 if packing not in PAIRS else (ROW - 4) // 2
     tokens = [(d, t) for row in rows for d, begin, end in row for t in range(begin, end)]

@@ -338,6 +338,34 @@ def test_shares_of_languages(shards, alpha):
         assert drawn[name] / (40 * 64) == pytest.approx(expected, abs=0.04)
 
 
+def test_languages_are_drawn_by_tokens_not_by_rows(tmp_path, tokenizer):
+    """Four long documents of one language and forty short ones of the other, a row each."""
+    texts = {"en": [f"{i} " + "warm and lovely film " * 20 for i in range(4)]}
+    texts["sv"] = [f"{i} film" for i in range(40)]
+    for name, documents in texts.items():
+        (tmp_path / "text").mkdir(exist_ok=True)
+        (tmp_path / "text" / f"{name}.txt").write_text("\n".join(documents))
+    made = PrepareOptions(CorpusOptions("line", "file"), heldout=0, near_duplicates=0)
+    prepare(tmp_path / "text", tokenizer, tmp_path / "out", made, processes=1)
+    opened = open_shards(tmp_path / "out")
+    tokens = {
+        name: sum(map(len, tokenizer.encode_batch(documents, add_special_tokens=False)))
+        for name, documents in texts.items()
+    }
+    kind = options("tokens", packing="doc-sentences", language_alpha=1.0, batch_size=64)
+    found = batch_statistics(opened, kind)
+    assert found["rows"] == {"en": 4, "sv": 40} and tokens["en"] > 2 * tokens["sv"]
+    expected = tokens["en"] / sum(tokens.values())
+    assert found["shares"]["en"] == pytest.approx(expected, abs=0.03)  # sentences are encoded
+    rows = [
+        row
+        for batch, *_ in take(pretraining_batches(opened, kind), 10)
+        for row in batch["token_ids"]
+    ]
+    drawn = np.mean([(row != tokenizer.pad_token_id).sum() > 20 for row in rows])
+    assert drawn == pytest.approx(found["shares"]["en"], abs=0.08)
+
+
 def test_evaluation_is_finite_and_always_the_same(shards):
     kind = options("mlm", batch_size=16)
     first, second = (take(evaluation_batches(shards, kind), 999) for _ in range(2))
