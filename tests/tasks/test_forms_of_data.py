@@ -1,7 +1,5 @@
 """Every form in which people of Keras, KerasHub and data frames have texts and labels."""
 
-import pickle
-
 import keras
 import numpy as np
 import pandas as pd
@@ -9,50 +7,11 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import tensorflow as tf
-from task_cases import CONFIG
+from six_texts import NAMES, NUMBERS, PAIRS, ROWS, SECONDS, TEXTS, WEIGHTS, dataset
 
 import keras_roberta as kr
 from keras_roberta.data.examples.text_forms import holds_strings, texts_and_pairs
 from keras_roberta.errors import InputError
-
-TEXTS = ["a fine film", "a dull film", "warm and lovely", "cold", "", "simply tedious"]
-SECONDS = ["dull", "fine", "cold and flat", "a film", "warm", "lovely"]
-NUMBERS = [1, 0, 1, 0, 1, 0]
-NAMES = ["good" if number else "bad" for number in NUMBERS]
-WEIGHTS = [1.0, 2.0, 1.0, 0.5, 1.0, 3.0]
-
-
-@pytest.fixture(scope="module")
-def classifier(tokenizer):
-    keras.utils.set_random_seed(3)
-    preprocessor = kr.RobertaPreprocessor(tokenizer, 24, labels=["bad", "good"])
-    task = kr.RobertaTextClassifier(kr.RobertaBackbone(CONFIG), preprocessor=preprocessor)
-    return task
-
-
-@pytest.fixture
-def seen(monkeypatch):
-    """What reaches Keras: rows of (token ids without padding, label, weight). It runs no model,
-    which would be the same for all forms."""
-    rows = []
-
-    def record(self, x, y=None, *args, validation_data=None, steps_per_epoch=None, **kwargs):
-        rows.clear()
-        for features, *rest in x.take(steps_per_epoch or -1).as_numpy_iterator():
-            ids = zip(features["token_ids"], features["padding_mask"], strict=True)
-            ids = [tuple(row[mask == 1].tolist()) for row, mask in ids]
-            rows.extend(zip(ids, *(np.asarray(array).tolist() for array in rest), strict=True))
-
-    def answer(self, x, *args, **kwargs):
-        """One number for each row, which tells it from the others."""
-        batches = list(x.as_numpy_iterator())
-        return np.concatenate([[hash(tuple(ids[ids != 1])) for ids in b["token_ids"]]
-                               for b in batches])  # fmt: skip
-
-    monkeypatch.setattr(keras.Model, "fit", record)
-    monkeypatch.setattr(keras.Model, "evaluate", record)
-    monkeypatch.setattr(keras.Model, "predict", answer)
-    return rows
 
 
 def expected_rows(tokenizer, *columns):
@@ -92,10 +51,6 @@ def objects(values):
 def batches(*columns, size=3):
     return [tuple(c[i : i + size] for c in columns) for i in range(0, 6, size)]
 
-
-PAIRS = list(zip(TEXTS, SECONDS, strict=True))
-ROWS = [{"text": t, "label": n} for t, n in zip(TEXTS, NAMES, strict=True)]
-dataset = tf.data.Dataset.from_tensor_slices
 
 LABELLED = {
     "lists": lambda: (TEXTS, NUMBERS),
@@ -204,17 +159,6 @@ def test_validation_data_is_not_weighed(classifier):
     classifier.compile()
 
 
-@pytest.mark.parametrize(
-    ("weights", "message"),
-    [({"odd": 1.0}, "class_weight: label 'odd'"), ({2: 1.0}, "class_weight: label 2 is outside"),
-     ({0: "much"}, "class_weight of 0: give a number"), ({0: -1}, "give a number from 0"),
-     ([0.5, 2.0], "give a dict of factors"), ("balanced", "give a dict of factors")],
-)  # fmt: skip
-def test_weights_of_no_classes(classifier, weights, message):
-    with pytest.raises(InputError, match=message):
-        classifier.fit(TEXTS, NUMBERS, class_weight=weights)
-
-
 PAIRED = {
     "rows": lambda: PAIRS,
     "rows of lists": lambda: [list(pair) for pair in PAIRS],
@@ -304,116 +248,6 @@ def test_fit_takes_what_flows(classifier, tokenizer):
         classifier.fit(iter(ROWS), epochs=2)
 
 
-def test_token_ids_keep_their_own_forms(classifier, tokenizer):
-    """With labels by name; and of a task that makes its own targets without any."""
-    ids = classifier.preprocessor(TEXTS)
-    expected = classifier.evaluate(TEXTS, NUMBERS, verbose=0)
-    stream = ((ids, np.array(NUMBERS)) for _ in range(1))
-    lists = {name: array.tolist() for name, array in ids.items()}
-    forms = ((ids, np.array(NAMES)), ((ids, NAMES),), (stream,), (lists, NUMBERS, None, [1] * 6),
-             (ids, np.eye(2)[NUMBERS]))  # fmt: skip
-    for arguments in forms:
-        np.testing.assert_allclose(classifier.evaluate(*arguments, verbose=0), expected, atol=1e-5)
-    for arguments in ((ids, NAMES), (ids, np.array(NUMBERS))):
-        found = classifier.train_on_batch(*arguments, class_weight={"good": 0, "bad": 0})
-        assert found[0] == 0
-    for labels, message in (([0, 7] * 3, "row 1: label 7 is"), ([np.nan] * 6, "row 0: .*nan")):
-        with pytest.raises(InputError, match=message):
-            classifier.fit(ids, labels)
-    with pytest.raises(InputError, match="token_ids: the rows differ in length"):
-        classifier.predict({**ids, "token_ids": [[0, 5, 2], [0, 2]] * 3})
-    preprocessor = kr.RobertaMaskedLM.preprocessor_cls(tokenizer, 24)
-    lm = kr.RobertaMaskedLM(classifier.backbone, preprocessor=preprocessor)
-    for x in (dict(ids), dataset(dict(ids)).batch(3)):
-        assert np.isfinite(lm.evaluate(x, verbose=0)).all()
-
-
-REFUSED = {
-    "numbers": (lambda: dict(x=[1, 2], y=[0, 1]), "expected strings, found 1 in row 0"),
-    "array of numbers": (lambda: dict(x=np.ones((2, 4)), y=[0, 1]), "'token_ids'"),
-    "nothing": (lambda: dict(), "expected strings, found NoneType"),
-    "no rows": (lambda: dict(x=[], y=[]), "there are no texts"),
-    "a set": (lambda: dict(x={"a", "b"}, y=[0, 1]), "found a set"),
-    "None": (lambda: dict(x=["a", None], y=[0, 1]), "found None in row 1"),
-    "nan": (lambda: dict(x=pd.Series(["a", np.nan]), y=[0, 1]), "found nan in row 1"),
-    "nan first": (lambda: dict(x=np.array([np.nan, "a"], object), y=[0, 1]), "nan in row 0"),
-    "missing": (lambda: dict(x=pd.Series(["a", None], dtype="string"), y=[0, 1]), "<NA> in row 1"),
-    "a dict without": (lambda: dict(x=[{"text": "a"}, {}], y=[0, 1]), "None in row 1"),
-    "words": (lambda: dict(x=[["a", "b", "c"]] * 2, y=[0, 1]), "rows of 3 values"),
-    "a query": (lambda: dict(x=pl.DataFrame(ROWS).lazy()), "LazyFrame holds no rows yet"),
-    "a stream of numbers": (lambda: dict(x=iter([1, 2])), "expected a stream of texts.*found 1"),
-    "unknown columns": (lambda: dict(x={"a": ["b"], "c": ["d"]}, y=[0]), "under 'text'; found"),
-    "token ids by other names": (
-        lambda: dict(x={"input_ids": np.ones((1, 3)), "attention_mask": np.ones((1, 3))}, y=[0]),
-        "under 'text'; found 'input_ids', 'attention_mask'",
-    ),
-    "pairs cut short": (lambda: dict(x=(["a", "b"], ["c"]), y=[0, 1]), "1 of them for 2 texts"),
-    "labels cut short": (lambda: dict(x=["a", "b"], y=[0]), "2 texts, but 1 labels"),
-    "no labels": (lambda: dict(x=["a", "b"]), "there are no labels: give them as y"),
-    "no labels in a stream": (lambda: dict(x=dataset(["a", "b"])), "there are no labels"),
-    "label of none": (lambda: dict(x=["a", "b"], y=[1, None]), "row 1: .*got None"),
-    "label of nan": (lambda: dict(x=["a", "b"], y=pd.Series([1, np.nan])), "row 1: .*got nan"),
-    "unknown name": (lambda: dict(x=["a", "b"], y=["bad", "odd"]), "row 1: .*none of bad, good"),
-    "rows of four": (lambda: dict(x=[("a", "b", "c", 1)]), "rows of .text, label."),
-    "weights of names": (lambda: dict(x=["a"], y=[1], sample_weight=["b"]), "sample_weight"),
-    "weights of nan": (lambda: dict(x=["a"], y=[1], sample_weight=[np.nan]), "weight.*row 0"),
-    "stream and y": (lambda: dict(x=dataset(["a"]), y=[1]), "brings its own labels"),
-    "late in a stream": (
-        lambda: dict(x=dataset((TEXTS, [0, 1, 0, 1, 0, 7])).batch(2), shuffle=False),
-        "from batch 2 on: row 1: label 7 is outside",
-    ),
-    "late in a generator": (
-        lambda: dict(x=(row for row in [("a", 0)] * 40 + [(None, 0)])),
-        "from batch 1 on: .*found None in row 8",
-    ),
-    "unequal rows in a generator": (
-        lambda: dict(x=(row for row in [("a", 0)] * 33 + [("b",)]), batch_size=2),
-        "row 33 of the stream has 1 values, and row 32 has 2",
-    ),
-    "unequal rows at its beginning": (
-        lambda: dict(x=iter([("a", 1), ("b",)])), "row 1 of the stream has 1 values",
-    ),
-    "weights in some batches": (
-        lambda: dict(x=iter([(["a"], [1]), (["b"], [0], [1.0])])),
-        "from batch 1 on: texts and labels and weights, and before texts and labels",
-    ),
-    "split of a stream": (lambda: dict(x=dataset((TEXTS, NUMBERS)), validation_split=0.5),
-                          "give validation_data instead"),
-    "empty stream": (lambda: dict(x=iter([])), "holds no texts"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_is_refused_says_why(classifier, seen, case):
-    make, message = REFUSED[case]
-    with pytest.raises(InputError, match=message) as error:
-        classifier.fit(**make())
-    assert "\n" not in str(error.value)
-
-
-NUMBERS_REFUSED = {
-    "fit": [
-        *[dict(batch_size=value) for value in (0, -1, 2.5, "8", True)],
-        *[dict(epochs=value) for value in (0, -3, 1.5, None)],
-        *[dict(steps_per_epoch=0), dict(initial_epoch=-1), dict(validation_steps=0)],
-        *[dict(validation_split=value) for value in (1.0, -0.1, float("nan"), "a")],
-        dict(validation_batch_size=0),
-    ],
-    "evaluate": [dict(batch_size=0), dict(steps=0), dict(steps=1.5)],
-    "predict": [dict(batch_size=0), dict(batch_size=-4), dict(steps=0)],
-    "answers": [dict(batch_size=0)],
-    "named_outputs": [dict(batch_size=-1)],
-}
-
-
-@pytest.mark.parametrize("method", NUMBERS_REFUSED)
-def test_numbers_that_do_not_fit(classifier, method):
-    for arguments in NUMBERS_REFUSED[method]:
-        labels = {"y": NUMBERS} if method in ("fit", "evaluate") else {}
-        with pytest.raises(InputError, match=next(iter(arguments))):
-            getattr(classifier, method)(TEXTS, **labels, **arguments)
-
-
 VALIDATION = {
     "rows of lists": [["a fine film", "good"], ["a dull film", "bad"]],
     "rows of lists with numbers": [["a fine film", 1], ["a dull film", 0]],
@@ -438,112 +272,6 @@ def test_validation_data_is_read_as_fit_reads_data(classifier, tokenizer, monkey
     assert sorted(rows) == sorted(expected)
 
 
-MISSPELT = {
-    "fit": ("epoch", "epochs"),
-    "evaluate": ("batchsize", "batch_size"),
-    "predict": ("batchsize", "batch_size"),
-    "compile": ("optimiser", "optimizer"),
-}
-
-
-@pytest.mark.parametrize("method", MISSPELT)
-def test_a_misspelt_argument(classifier, method):
-    given, meant = MISSPELT[method]
-    arguments = () if method == "compile" else (TEXTS,)
-    message = f"{method} has no argument '{given}'; did you mean {meant}"
-    with pytest.raises(InputError, match=message):
-        getattr(classifier, method)(*arguments, **{given: 1})
-    with pytest.raises(TypeError, match=f"{method} has no argument 'xyz'; it has"):
-        getattr(classifier, method)(*arguments, xyz=1)
-
-
-def test_tokens_without_a_row_of_the_embedding(classifier, tokenizer):
-    """Of a tokenizer that was given tokens after the task was made."""
-    own = pickle.loads(pickle.dumps(tokenizer))
-    preprocessor = kr.RobertaPreprocessor(own, 24, labels=["bad", "good"])
-    task = kr.RobertaTextClassifier(classifier.backbone, preprocessor=preprocessor)
-    own.add_tokens(["<ent>"])
-    texts, unknown = ["fine", "a <ent>"], "row 1: the token id 300 is outside 0..299"
-    for ask in (task.predict, task.predict_on_batch, task.answers):
-        with pytest.raises(InputError, match=unknown):
-            ask(texts)
-    for learn in (task.fit, task.evaluate, task.train_on_batch, task.test_on_batch):
-        with pytest.raises(InputError, match=unknown):
-            learn(texts, [1, 0])
-    with pytest.raises(InputError, match=f"from batch 0 on: {unknown}"):
-        task.evaluate(dataset((texts, [1, 0])))
-
-
-def features_that_do_not_fit(ids, mask):
-    unknown, negative = ids.copy(), ids.copy()
-    unknown[1, 1], negative[2, 0] = 300, -1
-    return {
-        "a narrow mask": ({"token_ids": ids, "padding_mask": mask[:, 1:]}, "the shape"),
-        "a short mask": ({"token_ids": ids, "padding_mask": mask[:1]}, "the shape"),
-        "an id beyond": ({"token_ids": unknown, "padding_mask": mask}, "row 1: the token id 300"),
-        "a negative id": ({"token_ids": negative.tolist()}, "row 2: the token id -1"),
-        "long rows": ({"token_ids": np.full((6, 40), 5)}, "row 0: has 40 tokens"),
-        "texts": ({"token_ids": [["a"]] * 6}, "token_ids must be whole numbers"),
-        "one row": ({"token_ids": ids[0]}, "token_ids must be .*the shape .batch, length"),
-    }
-
-
-@pytest.mark.parametrize("case", features_that_do_not_fit(np.zeros((3, 2), int), np.ones((3, 2))))
-def test_token_ids_that_do_not_fit(classifier, case):
-    """One line on the host, before TensorFlow meets them; on a GPU it would say nothing."""
-    features, message = features_that_do_not_fit(*classifier.preprocessor(TEXTS).values())[case]
-    lm = kr.RobertaMaskedLM(
-        classifier.backbone,
-        kr.RobertaMaskedLM.preprocessor_cls(classifier.preprocessor.tokenizer, 24),
-    )
-    asked = [classifier.predict, classifier.predict_on_batch, lm.predict, lm.named_outputs]
-    learnt = [classifier.fit, classifier.evaluate, classifier.train_on_batch]
-    for method in (*asked, lm.evaluate, lm.train_on_batch):
-        with pytest.raises(InputError, match=message):
-            method(features)
-    for method in learnt:
-        with pytest.raises(InputError, match=message):
-            method(features, NUMBERS)
-    if "mask" in case:
-        for model in (classifier, classifier.backbone):
-            with pytest.raises(InputError, match=message):
-                model(features)
-
-
-def test_rows_of_several_documents_have_positions_for_each(classifier):
-    features = {"token_ids": np.full((1, 40), 5), "segment_ids": np.arange(40)[None] // 20}
-    assert classifier._checked_features(features)["token_ids"].shape == (1, 40)
-
-
-LABELS_OF_DATASETS = {
-    "one-hot": (lambda: np.eye(2)[NUMBERS], "one-hot or .*compile.loss='categorical_crossentropy'"),
-    "names": (lambda: NAMES, "found names beside token ids.*dataset.map.preprocessor"),
-    "lists": (lambda: tf.ragged.constant([[1], [], [0, 1]] * 2), "lists of unequal lengths"),
-}
-
-
-@pytest.mark.parametrize("form", LABELS_OF_DATASETS)
-def test_labels_in_a_dataset_of_token_ids_that_do_not_fit(classifier, form):
-    make, message = LABELS_OF_DATASETS[form]
-    data = dataset((dict(classifier.preprocessor(TEXTS)), make())).batch(3)
-    for method in (classifier.fit, classifier.evaluate):
-        with pytest.raises(InputError, match=message):
-            method(data)
-    with pytest.raises(InputError, match=message):
-        classifier.fit(TEXTS, NUMBERS, validation_data=data)
-
-
-def test_labels_mapped_by_the_preprocessor(classifier):
-    """One-hot ones need a loss that takes them."""
-    data = dataset((TEXTS, np.eye(2)[NUMBERS])).batch(3).map(classifier.preprocessor)
-    with pytest.raises(InputError, match="compile.loss='categorical_crossentropy'"):
-        classifier.fit(data)
-    classifier.compile(loss="categorical_crossentropy")
-    found, expected = (classifier.evaluate(x, verbose=0) for x in (data, (TEXTS, NUMBERS)))
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    classifier.compile()
-
-
 def test_many_labels_in_a_ragged_tensor(classifier):
     """As a column, and in a dataset, batched or not; also where rows are alike by chance."""
     task = kr.RobertaMultiLabelClassifier(classifier.backbone, preprocessor=classifier.preprocessor)
@@ -556,55 +284,3 @@ def test_many_labels_in_a_ragged_tensor(classifier):
             np.testing.assert_allclose(found, expected, atol=1e-5)
         history = task.fit(data, batch_size=2, verbose=0).history
         assert np.isfinite(history["loss"]).all()
-
-
-def test_one_batch_is_no_stream(classifier):
-    with pytest.raises(InputError, match="expected one batch, found a .*Dataset; give it to fit"):
-        classifier.train_on_batch(dataset((TEXTS, NUMBERS)))
-    with pytest.raises(InputError, match="expected one batch, found a generator; give it to pred"):
-        classifier.predict_on_batch(text for text in TEXTS)
-
-
-def test_steps_that_were_skipped_are_told(classifier, caplog):
-    """Where labels or weights cannot be read before training, as in a dataset of token ids."""
-    weights = np.array([np.nan] * 3 + [1] * 3)
-    data = dataset((dict(classifier.preprocessor(TEXTS)), NUMBERS, weights)).batch(3)
-    classifier.compile()
-    classifier.fit(data, verbose=0)
-    assert "1 of 2 steps changed nothing" in caplog.text
-
-
-def test_a_task_without_a_preprocessor(classifier):
-    task = kr.RobertaTextClassifier(classifier.backbone, num_classes=2)
-    for x in (TEXTS, "a", np.array(TEXTS), {"text": TEXTS}, dataset(TEXTS), iter(TEXTS)):
-        with pytest.raises(InputError, match="no preprocessor"):
-            task.predict(x)
-    features = classifier.preprocessor(TEXTS)
-    assert task.predict(features, verbose=0).shape == (6, 2)
-
-
-def test_a_masked_language_model_of_token_ids(classifier, tokenizer):
-    """Where there is a preprocessor it finds `<mask>`; else the task says what is missing."""
-    preprocessor = kr.RobertaMaskedLM.preprocessor_cls(tokenizer, 24)
-    lm = kr.RobertaMaskedLM(classifier.backbone, preprocessor=preprocessor)
-    texts = ["a fine <mask>", "a <mask> <mask> film"]
-    expected = lm.predict(texts, verbose=0)
-    complete = preprocessor(texts)
-    features = {name: complete[name] for name in ("token_ids", "padding_mask")}
-    ids = {"token_ids": features["token_ids"].tolist()}
-    for x in (complete, ids, dataset(features).batch(2)):
-        np.testing.assert_allclose(lm.predict(x, verbose=0), expected, atol=1e-5)
-    np.testing.assert_allclose(lm.predict_on_batch(features), expected, atol=1e-5)
-    assert np.isfinite([*lm.train_on_batch(ids), *lm.evaluate(ids, verbose=0)]).all()
-
-    without = kr.RobertaMaskedLM(classifier.backbone)
-    np.testing.assert_allclose(without.predict_on_batch(complete), expected, atol=1e-5)
-    for x in (features, ids, features["token_ids"], dataset(features).batch(2)):
-        for method in ("predict", "predict_on_batch", "named_outputs", "answers"):
-            with pytest.raises(InputError, match="no preprocessor"):
-                getattr(without, method)(x)
-    for x in (complete, features, dataset(features).batch(2)):
-        with pytest.raises(InputError, match="no preprocessor; make it with one to hide"):
-            without.evaluate(x)
-    with pytest.raises(InputError, match="no preprocessor; make it with one to hide"):
-        without.train_on_batch(features)
