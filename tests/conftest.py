@@ -26,7 +26,8 @@ BAD = ["a dull film", "a cold and tedious film", "dull , cold and flat", "tediou
 LONGEST = (
     *("test_strategies.py", "test_contract.py", "test_multi_worker.py", "test_text_models.py"),
     *("test_finished_runs.py", "test_stopped_runs.py", "test_workers_of_a_run.py", "test_cli.py"),
-    *("test_blocks_run.py", "test_phones_and_servers.py"),
+    *("test_blocks_run.py", "test_phones_and_servers.py", "test_quantization.py", "test_tasks.py"),
+    *("test_saved_model.py", "test_masked_lm.py", "test_frozen.py", "test_training_step.py"),
 )
 
 
