@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import tempfile
+import types
 
 import keras
 import numpy as np
@@ -54,6 +55,23 @@ def test_nearly_tied_answers_may_change_places():
     with pytest.raises(export.ExportMismatch, match=message):
         check(outputs_of([0.42, 0.58], [0.9, 0.1]), expected, Bound(1.0, 0.1))
     check(outputs_of([0.42, 0.58], [0.9, 0.1]), expected, Bound(0.5, 0.1))
+
+
+def test_what_was_nearly_tied_is_not_counted():
+    """Of four texts two change places by little; of the other two one is answered as before."""
+    expected = outputs_of([0.51, 0.49], [0.49, 0.51], [0.54, 0.46], [0.9, 0.1])
+    found = outputs_of([0.49, 0.51], [0.51, 0.49], [0.46, 0.54], [0.9, 0.1])
+    check(found, expected, Bound(0.5, 0.1))
+    with pytest.raises(export.ExportMismatch, match="50% of the sample texts .* bound is 51%"):
+        check(found, expected, Bound(0.51, 0.1))
+
+
+def test_a_change_that_is_not_a_number_is_beyond_any_bound():
+    schema = types.SimpleNamespace(
+        compare=lambda found, expected: types.SimpleNamespace(largest_change=np.nan, agreement=1.0)
+    )
+    with pytest.raises(export.ExportMismatch, match="answer to 'text 0' is off by nan"):
+        check(outputs_of([0.5, 0.5]), outputs_of([0.5, 0.5]), Bound(0.0, 1.0), schema)
 
 
 def test_values_are_judged_by_the_largest():

@@ -244,3 +244,21 @@ def test_blocks_in_a_trained_model(config):
         assert not np.allclose(first, second)
     states = [[np.asarray(v)[1] for v in la.non_trainable_variables] for la in layers]
     assert states[0] == states[1] == [2]
+
+
+def test_each_block_of_queries_draws_its_own_dropout():
+    """Equal weights on values that tell the tokens apart show what was dropped."""
+    zeros = tf.zeros((1, 1, 8, 8))
+    found = attention_in_blocks(
+        zeros, zeros, tf.eye(8)[None, None], tf.zeros((1, 1, 1, 8)),
+        seed=tf.constant([3, 8], "int64"), rate=0.5, block=2,
+    )  # fmt: skip
+    blocks = np.asarray(found)[0, 0].reshape(4, 16) > 0
+    assert 0.3 < blocks.mean() < 0.7
+    assert len({row.tobytes() for row in blocks}) == 4
+
+
+def test_a_token_that_may_see_nothing_stays_finite_in_the_fused_kernel_too():
+    ones = tf.ones((1, 1, 3, 4), "float16")
+    bias = attention_bias(np.zeros((1, 3), int))
+    np.testing.assert_allclose(fused_attention(ones, ones, ones, bias), ones, atol=1e-3)

@@ -59,3 +59,22 @@ def test_config_round_trip_and_mixed_precision(config):
     assert out.dtype == "float16"
     assert {v.dtype for v in copy.weights} == {"float32"}
     assert keras.saving.get_registered_name(type(copy)) == "keras_roberta>RobertaEmbeddings"
+
+
+def test_dropout_comes_behind_the_norm(config):
+    """What it leaves is exactly twice as large, and half of it is exactly 0."""
+    layer = RobertaEmbeddings(config.replace(dropout=0.5))
+    ids, mask = np.arange(5, 37).reshape(2, 16), np.ones((2, 16), int)
+    without, found = np.asarray(layer(ids, mask)), np.asarray(layer(ids, mask, training=True))
+    dropped = found == 0
+    assert dropped.mean() == pytest.approx(0.5, abs=0.08)
+    np.testing.assert_allclose(found[~dropped], 2 * without[~dropped], rtol=1e-5)
+
+
+def test_each_table_starts_with_numbers_of_its_own(config):
+    layer = RobertaEmbeddings(config.replace(num_token_types=2))
+    layer.build((None, None))
+    layers = layer.token_embedding, layer.position_embedding, layer.token_type_embedding
+    tokens, positions, types = (np.asarray(each.embeddings)[:2] for each in layers)
+    for one, other in ((tokens, positions), (tokens, types), (positions, types)):
+        assert not np.isclose(one, other).any()

@@ -1,9 +1,12 @@
+import math
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from keras_roberta.layers import RobertaEncoder, RobertaSelfAttention, attention_bias
+from keras_roberta.layers.encoder import RobertaEncoderBlock
 
 
 def reference_attention(x, mask, layer, heads):
@@ -37,6 +40,53 @@ def test_attention_equals_the_formula(config, segments):
     real = padding == 1
     expected = reference_attention(x, np.where(real[:, :, None], mask, True), layer, 4)
     np.testing.assert_allclose(np.asarray(out)[real], expected[real], atol=1e-5)
+
+
+def test_a_block_equals_the_formula(config):
+    """norm(x + attention), then norm(x + W2 gelu(W1 x)), in float64."""
+    block = RobertaEncoderBlock(config.replace(layer_norm_epsilon=0.01))
+    random = np.random.default_rng(0)
+    x, mask = random.normal(size=(2, 6, 32)), np.ones((2, 6), int)
+    block.build(x.shape)
+    for weight in block.weights:
+        weight.assign(random.normal(0, 0.3, weight.shape))
+    found = block(x.astype("float32"), attention_bias(mask))
+
+    def norm(x, layer):
+        x = x - x.mean(axis=-1, keepdims=True)
+        x = x / np.sqrt((x**2).mean(axis=-1, keepdims=True) + 0.01)
+        return x * np.asarray(layer.gamma) + np.asarray(layer.beta)
+
+    everywhere = np.ones((2, 6, 6), bool)
+    y = reference_attention(x, everywhere, block.attention, config.num_heads)
+    x = norm(x + y, block.attention_norm)
+    y = x @ np.asarray(block.intermediate_dense.kernel) + np.asarray(block.intermediate_dense.bias)
+    y = y * (1 + np.vectorize(math.erf)(y / math.sqrt(2))) / 2
+    y = y @ np.asarray(block.output_dense.kernel) + np.asarray(block.output_dense.bias)
+    np.testing.assert_allclose(found, norm(x + y, block.output_norm), atol=2e-5)
+
+
+@pytest.mark.parametrize("part", ["attention", "feed-forward"])
+def test_what_a_part_adds_is_dropped_from(config, part):
+    """Ones added to zeros are 0 behind the norm, unless some of them are missing."""
+    block = RobertaEncoderBlock(config.replace(dropout=0.5, attention_dropout=0.0))
+    x, bias = np.zeros((2, 6, 32), "float32"), attention_bias(np.ones((2, 6), int))
+    block.build(x.shape)
+    for last in (block.attention.output_dense, block.output_dense):
+        last.kernel.assign(np.zeros(last.kernel.shape))
+    last = block.attention.output_dense if part == "attention" else block.output_dense
+    last.bias.assign(np.ones(last.bias.shape))
+    np.testing.assert_allclose(block(x, bias), x, atol=1e-5)
+    dropped = np.asarray(block(x, bias, training=True)) < 0  # of 0 and 2 about as many
+    assert dropped.mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_shapes_are_known_before_it_runs(config):
+    encoder = RobertaEncoder(config)
+    x, mask = keras.KerasTensor((None, 6, 32)), keras.KerasTensor((None, 6), "int32")
+    places = keras.KerasTensor((None, 3), "int32")
+    for positions, length in ((None, 6), ("first", 1), (places, 3)):
+        assert encoder(x, mask, positions=positions).shape == (None, length, 32)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_float16", "mixed_bfloat16"])

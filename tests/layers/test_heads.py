@@ -105,3 +105,27 @@ def test_masked_tokens_by_the_formula(config, tied):
     np.testing.assert_allclose(head(hidden, positions), expected, atol=2e-5)
     chosen = np.take_along_axis(hidden, positions[:, :, None], axis=1)
     np.testing.assert_allclose(head(chosen), expected, atol=2e-5)
+
+
+def test_a_head_of_another_width_is_saved_with_its_settings(config):
+    head = ClassificationHead(config, num_classes=3, dropout=0.25, hidden_dim=7)
+    again = ClassificationHead.from_config(head.get_config())
+    for each in (head, again):
+        each.build((None, None, WIDTH))
+        assert each.dense.kernel.shape == (WIDTH, 7) and each.logits.kernel.shape == (7, 3)
+        assert each.dropout.rate == 0.25
+    of_tokens = TokenClassificationHead(config, num_classes=5)
+    again = TokenClassificationHead.from_config(of_tokens.get_config())
+    assert again(np.zeros((1, 4, WIDTH), "float32")).shape == (1, 4, 5)
+
+
+@pytest.mark.parametrize("cls", [ClassificationHead, TokenClassificationHead])
+def test_logits_of_half_precision_models_are_float32(config, cls):
+    head = cls(config, num_classes=WIDTH, dtype="mixed_bfloat16")
+    hidden = np.full((2, 3, WIDTH), 1.0, "float32")
+    head.build(hidden.shape)
+    head.logits.kernel.assign(np.zeros((WIDTH, WIDTH)))
+    head.logits.bias.assign(np.full(WIDTH, 1.001))  # which bfloat16 has not
+    logits = head(hidden)
+    assert logits.dtype == "float32"
+    np.testing.assert_array_equal(logits, np.full(logits.shape, np.float32(1.001)))

@@ -75,6 +75,25 @@ def test_no_threshold_is_better_than_the_best(seed):
     assert threshold.best_f1 >= max(map(f1, np.linspace(0.01, 0.99, 99)))
 
 
+@pytest.mark.parametrize(
+    ("probabilities", "targets", "best", "f1"),
+    [
+        # As good: from 0.85 on one of two alone, from 0.3 on both and two others.
+        ([0.9, 0.8, 0.7, 0.6], [1, 0, 0, 1], 0.3, 2 / 3),
+        ([0.7, 0.7, 0.2], [1, 0, 0], 0.45, 2 / 3),  # nothing parts the first two
+        ([0.004, 0.002], [1, 0], 0.003, 1.0),
+        ([0.998, 0.996], [1, 0], 0.997, 1.0),
+    ],
+)
+def test_the_best_threshold_by_hand(probabilities, targets, best, f1):
+    second = np.array(probabilities)
+    schema = OneLabel(2)
+    outputs = schema.outputs(np.log(np.stack([1 - second, second], axis=1)))
+    (threshold,) = schema.details(outputs, np.array(targets)).thresholds
+    assert threshold.best == pytest.approx(best, abs=1e-5)
+    assert threshold.best_f1 == pytest.approx(f1)
+
+
 def test_another_threshold():
     two = OneLabel(2, ("no", "yes"))
     outputs = two.outputs(np.log([[0.7, 0.3], [0.4, 0.6]]))
@@ -91,6 +110,7 @@ def test_another_threshold():
     assert many.answers(many.at_threshold(outputs, 0.6))[0]["labels"] == []
     for schema, threshold, message in (
         (two, 1.0, "a probability between 0 and 1; got 1.0"),
+        (two, 0.0, "a probability between 0 and 1; got 0.0"),
         (OneLabel(3), 0.5, "the likeliest of 3 is the answer"),
         (Value(), 0.5, "value is not decided by a threshold"),
     ):

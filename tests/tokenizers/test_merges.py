@@ -62,6 +62,23 @@ def test_a_merge_that_stands_twice_has_its_last_rank():
     assert found[0][1:-1] == [vocabulary["a"], vocabulary["bc"]]
 
 
+@pytest.mark.parametrize(
+    ("merges", "text"),
+    [
+        # A run of one pair that begins beside a merge of lower rank is not halved from its start.
+        ("b-a a-ba aba-b abab-a b-aba b-baba ba-b a-a", "ab" + 10 * "a"),
+        # Merges that make a part of an earlier one wait for each other across segments of a word.
+        ("a-a bc-b a-bc b-c", "cbcbcb"),
+    ],
+)
+def test_merges_that_depend_on_their_neighbours(merges, text):
+    pairs = [tuple(pair.split("-")) for pair in merges.split()]
+    tokens = [*SPECIAL_TOKENS, *byte_alphabet(), *dict.fromkeys(map("".join, pairs))]
+    vocabulary = {token: i for i, token in enumerate(tokens)}
+    found = rows(BatchedTokenizer(vocabulary, pairs)([text]))
+    assert found == library_ids(library(vocabulary, pairs), [text])
+
+
 @pytest.mark.slow
 def test_long_words_of_real_size(roberta):
     """Dependencies over long distances: random words, and every token next to every kind."""

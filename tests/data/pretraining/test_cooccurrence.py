@@ -71,6 +71,25 @@ def test_tokens_of_the_same_company_are_alike():
         assert same.min() > others.max()
 
 
+def test_products_of_vectors_are_those_of_the_decomposition():
+    """U S U^T of the largest singular values, by NumPy, but for one factor."""
+    vectors = token_vectors(grammar(), 20, 8, window=1)[:16].astype("float64")
+    information = positive_information(cooccurrences(grammar(), 20, 1)).toarray()
+    left, values, _ = np.linalg.svd(information)
+    expected = (left[:, :8] * values[:8]) @ left[:, :8].T
+    expected = expected[:16, :16] * 2 / np.diag(expected)[:16].mean()
+    np.testing.assert_allclose(vectors @ vectors.T, expected, atol=1e-3)
+
+
+def test_tokens_count_up_to_a_distance_of_ten():
+    random = np.random.default_rng(0)
+    documents = [random.integers(0, 20, 30) for _ in range(50)]
+    found = token_vectors(documents, 20, 8)
+    np.testing.assert_array_equal(found, token_vectors(documents, 20, 8, window=10))
+    for window in (9, 11):
+        assert not np.allclose(found, token_vectors(documents, 20, 8, window=window), atol=1e-3)
+
+
 def test_the_same_documents_and_seed_give_the_same_vectors():
     first, again, other = (token_vectors(grammar(), 20, 8, seed=seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)

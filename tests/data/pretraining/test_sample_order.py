@@ -79,6 +79,17 @@ def test_endless_order_goes_through_every_row_before_it_repeats_one():
     assert first != second
 
 
+def test_orders_differ_by_language_and_seed():
+    def orders(seed):
+        languages, epochs, rows = Endless([40, 40], [0.5, 0.5], seed)(np.arange(200))
+        return [rows[(languages == i) & (epochs == 0)].tolist() for i in range(2)]
+
+    found = [*orders(4), *orders(5)]
+    found += [Once([40, 0], 40, seed)(np.arange(40))[2].tolist() for seed in (4, 5)]
+    assert all(sorted(order) == list(range(40)) for order in found)
+    assert len(set(map(tuple, found))) == 6
+
+
 @pytest.mark.parametrize(
     ("batch_size", "expected"), [(1, [1] * 8), (3, [2, 3, 3]), (5, [4, 4]), (8, [8]), (99, [8])]
 )
