@@ -217,6 +217,32 @@ def test_next_sentence(shards):
     assert len(labels) > 300 and abs(np.mean(labels) - 0.5) < 6 * 0.5 / len(labels) ** 0.5
 
 
+def test_rows_of_one_document_do_not_exchange_their_ends(tokenizer, tmp_path):
+    """One document is longer than all others, so that some of its rows are partners."""
+    lines = [
+        " ".join(f"d{i}s{j} a film." for j in range(n)) for i, n in enumerate([90, 300, 60, 50])
+    ]
+    (tmp_path / "en.txt").write_text("\n".join(lines))
+    corpus = CorpusOptions("line", "file")
+    prepare(
+        tmp_path / "en.txt", tokenizer, tmp_path / "out",
+        PrepareOptions(corpus, heldout=0.1, near_duplicates=0), processes=1,
+    )  # fmt: skip
+    shards, kinds = open_shards(tmp_path / "out"), collections.Counter()
+    for batch in take(pretraining_batches(shards, options("nsp")), 40):
+        _, targets, weights = batch
+        values = targets["nsp"], weights["nsp"]
+        for row, label, weight in zip(rows_of(shards, batch), *values, strict=True):
+            if len(row) < 2:  # the end of a document
+                continue
+            first, second = row
+            assert follows(first, second) == (not label)
+            assert not label or (first[0][0] != second[0][0] and weight)
+            kinds["left out"] += not weight
+            kinds["exchanged"] += label
+    assert min(kinds.values()) > 10
+
+
 def test_order_and_next_sentence_together(shards):
     kinds = collections.Counter()
     for batch in take(pretraining_batches(shards, options("sop", "nsp")), 120):
