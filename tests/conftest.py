@@ -12,6 +12,7 @@ import keras_roberta  # before TensorFlow, which it turns oneDNN's products on f
 # isort: split
 import keras
 import pytest
+from tensorflow.python.framework import ops as tensorflow_ops
 
 from keras_roberta.cli import main
 from keras_roberta.tokenizers.training import train_byte_level_bpe
@@ -33,6 +34,15 @@ LONGEST = (
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def graphs_are_let_go():
+    """TensorFlow keeps each custom gradient that a graph has for ever, and with it the graph."""
+    yield
+    gradients = tensorflow_ops.gradient_registry._registry
+    for name in [name for name in gradients if name.startswith("CustomGradient-")]:
+        del gradients[name]
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """Gradient checkpointing gives the training that there is without it, dropout included."""
 
+import functools
 import gc
 import weakref
 
@@ -74,6 +75,7 @@ def test_values_inside_a_block_are_not_kept(config, monkeypatch):
         assert tape.gradient(y, encoder.trainable_variables)[0] is not None
 
 
+@functools.cache  # what several tests compare with
 def fitted(
     config,
     remat,
@@ -115,7 +117,7 @@ def fitted(
     ids=["plain", "remat", "blocks"],
 )
 def test_a_compiled_step_drops_the_same_whether_shapes_are_known(config, options):
-    loss, moves = fitted(config, remat=False, jit_compile=True)
+    loss, moves = fitted(config, False, jit_compile=True)
     loss_of_unknown, moves_of_unknown = fitted(
         config, jit_compile=True, shapes_known=False, **options
     )

@@ -1,4 +1,4 @@
-"""All text that there is, with RoBERTa's vocabulary: host and graph make the library's ids."""
+"""A third of the text that there is: host and graph make the ids of RoBERTa's library."""
 
 import pytest
 from tokenizer_reference import library_ids
@@ -10,7 +10,7 @@ from keras_roberta import RobertaTokenizer
 @pytest.mark.slow
 def test_real_texts(roberta, roberta_in_graph, data_directory):
     host = RobertaTokenizer.from_preset(data_directory / "roberta-base-tokenizer")
-    texts, differ = real_texts(data_directory), []
+    texts, differ = real_texts(data_directory)[::3], []
     for begin in range(0, len(texts), 8000):
         batch = texts[begin : begin + 8000]
         expected = library_ids(roberta[2], batch, add_special_tokens=False)

@@ -187,8 +187,6 @@ def main():
         "two, XLA, float16": classify(two, True, "mixed_float16"),
         "two, dropout": classify(two, False, **dropout),
         "two, dropout, remat": classify(two, False, **dropout, remat=True),
-        "two, XLA, dropout": classify(two, True, **dropout),
-        "two, XLA, dropout, remat": classify(two, True, **dropout, remat=True),
         "two, attention compiled": classify(two, False, attention="compiled"),
         "two, overflow": overflow(two),
         "pretraining": pretrain(one, False, parts=1),

@@ -30,7 +30,6 @@ def runs():
         ("two, XLA, bfloat16", "one", 3e-2),
         ("two, XLA, float16", "one", 3e-2),
         ("two, dropout, remat", "two, dropout", 1e-5),
-        ("two, XLA, dropout, remat", "two, XLA, dropout", 1e-5),
         ("two, attention compiled", "one", 1e-5),
         ("pretraining, two, XLA, accumulated", "pretraining", 1e-5),
     ],
