@@ -17,7 +17,8 @@ from keras_roberta.checkpoints.torch_pickle import read_torch_file
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 
-SECONDS = 2.0  # of the CPU
+# Of the CPU: far more than any of these takes, far less than work that is not linear.
+SECONDS = 60.0
 BYTES = 100e6
 
 
@@ -28,7 +29,7 @@ def within_bounds():
     yield
     seconds, (_, peak) = time.process_time() - started, tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert seconds < 4 * SECONDS  # under tracemalloc, which is slow
+    assert seconds < SECONDS
     assert peak < BYTES
 
 

@@ -11,7 +11,8 @@ import pytest
 
 MUTATIONS = 12  # of each kind; where a model is built, or batches
 OF_CHEAP_KINDS = 40
-SECONDS = 5.0  # CPU, of one
+# Of the CPU, for one: a hang. benchmarks/mutate_files.py has the bound that is promised.
+SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
