@@ -19,7 +19,7 @@ from keras_roberta.errors import InputError
 
 # Of the CPU: far more than any of these takes, far less than work that is not linear.
 SECONDS = 60.0
-BYTES = 100e6
+BYTES = 400e6
 
 
 @pytest.fixture(autouse=True)
