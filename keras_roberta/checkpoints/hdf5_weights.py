@@ -8,8 +8,6 @@ numbers, whose imaginary parts NumPy drops.
 import os
 from typing import Any
 
-import h5py
-
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.files.regular_file import check_regular
@@ -32,6 +30,8 @@ def count_stored_numbers(path: str | os.PathLike, *, whole_numbers: bool = False
     Raises:
         InputError: it is no such file, is damaged, or has something that no weights have.
     """
+    import h5py  # here, since every --help would wait for it
+
     size = check_regular(path, hint="the preset is not complete")
     try:
         with h5py.File(path, "r") as file:
@@ -43,6 +43,8 @@ def count_stored_numbers(path: str | os.PathLike, *, whole_numbers: bool = False
 
 
 def _count(file, size, path, whole_numbers) -> int:
+    import h5py
+
     links: list[str] = []
 
     def note(name: str, link: Any) -> str | None:

@@ -11,24 +11,25 @@ A reader that is given the kinds need not check anything of what it gets:
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 
-class Kind:
+class Kind(abc.ABC):
     """What a value may be."""
 
     expected: str
 
+    @abc.abstractmethod
     def problem(self, value: Any, place: str = "") -> str:
         """What is wrong with a value, in a few words; "" where nothing is.
 
         Args:
             place: the field it stands in, such as "config.labels[2]".
         """
-        raise NotImplementedError
 
     def _unlike(self, value: Any, place: str) -> str:
         return f"{place or 'the file'}: expected {self.expected}; got {short(value)}"
