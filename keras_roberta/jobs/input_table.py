@@ -7,6 +7,7 @@ from pathlib import Path
 from keras_roberta.data.examples.columns import Columns
 from keras_roberta.data.examples.table_files import Table, read_table
 from keras_roberta.files.text_file import read_text_lines
+from keras_roberta.schemas import SCHEMAS
 
 
 def read_input_table(path: str | Path, columns: Columns, *, labels: bool) -> Table:
@@ -25,7 +26,9 @@ def read_input_table(path: str | Path, columns: Columns, *, labels: bool) -> Tab
     table = read_table(path)
     wanted = {"text": columns.text, "text-pair": columns.text_pair}
     if labels:
-        wanted["label"] = columns.label
+        usual = dict.fromkeys(name for cls in SCHEMAS.values() for name in cls.label_columns)
+        found = [name for name in usual if name in table.columns]
+        wanted["label"] = columns.label or [*found, *usual][0]
     for option, name in wanted.items():
         if name is not None:
             table.column(name, f"--{option}-column")

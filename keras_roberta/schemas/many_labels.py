@@ -72,7 +72,8 @@ class ManyLabels(Schema):
 
     @classmethod
     def from_table(cls, table, columns, *, num_classes=None):
-        rows = _read_rows(table, columns.label, "--label-column")
+        column = cls.label_column(table, columns)
+        rows = _read_rows(table, column, "--label-column")
         marked = len(rows[0])
         if marked >= 3 and _are_marks(rows, marked):
             if num_classes not in (None, marked):
@@ -82,7 +83,7 @@ class ManyLabels(Schema):
             return cls(marked)
         found = [label for row in rows for label in row]
         if not found:
-            raise InputError(f"{table.path}: column {columns.label!r} holds no label at all")
+            raise InputError(f"{table.path}: column {column!r} holds no label at all")
         return cls(*classes_of_table(table, found, num_classes))
 
     def read_labels(self, table, column, option):

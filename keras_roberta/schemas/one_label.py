@@ -53,11 +53,12 @@ class OneLabel(Schema):
 
     @classmethod
     def from_table(cls, table, columns, *, num_classes=None):
-        labels = table.labels(columns.label, "--label-column")
+        column = cls.label_column(table, columns)
+        labels = table.labels(column, "--label-column")
         found = cls(*classes_of_table(table, labels, num_classes))
         if len(set(map(spelt, labels))) < 2:
             raise InputError(
-                f"{table.path}: column {columns.label!r} holds a single label, {labels[0]!r}; a "
+                f"{table.path}: column {column!r} holds a single label, {labels[0]!r}; a "
                 "classifier needs two or more"
             )
         return found

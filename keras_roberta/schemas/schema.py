@@ -40,6 +40,7 @@ class Schema:
         name: by which files name it.
         main_score: the key of `scores` by which models are ranked, larger is better.
         takes_pairs: whether a row may be a pair of texts.
+        label_columns: what a column of labels is usually called, the likeliest first.
         has_targets: whether there are labels to train on and to measure with.
         ragged_outputs: names of the outputs with something for each token of a row; an exported
             model gives them as lists of arrays, without those of padding.
@@ -48,6 +49,7 @@ class Schema:
     name: ClassVar[str]
     main_score: ClassVar[str | None] = None
     takes_pairs: ClassVar[bool] = True
+    label_columns: ClassVar[tuple[str, ...]] = ("label",)
     has_targets: ClassVar[bool] = True
     ragged_outputs: ClassVar[tuple[str, ...]] = ()
 
@@ -67,13 +69,22 @@ class Schema:
         """
         raise NotImplementedError
 
+    @classmethod
+    def label_column(cls, table: Table, columns: Columns) -> str:
+        """The column that is named, or the first of the usual ones that the table has."""
+        if columns.label is not None:
+            return columns.label
+        usual = cls.label_columns
+        return next((name for name in usual if name in table.columns), usual[0])
+
     def read_inputs(self, table: Table, columns: Columns, *, prefix: str = "--"):
         """The texts of a table as the task takes them: a list, or a pair of lists.
 
         Args:
             prefix: "--" or "--dev-", in front of the option's name in messages.
         """
-        return read_texts(table, columns, prefix)
+        label = self.label_column(table, columns)
+        return read_texts(table, dataclasses.replace(columns, label=label), prefix)
 
     def read_targets(self, table: Table, columns: Columns, *, prefix: str = "--") -> np.ndarray:
         """The targets of a table, as `targets` gives them.
@@ -82,18 +93,19 @@ class Schema:
             InputError: names the line whose label does not fit, or that has no text to its label.
         """
         self._check_texts(table, columns, prefix)
-        labels = self.read_labels(table, columns.label, f"{prefix}label-column")
+        column = self.label_column(table, columns)
+        labels = self.read_labels(table, column, f"{prefix}label-column")
         try:
             return self.targets(labels)
         except LabelError as error:
-            raise table.error(table.lines[error.row], columns.label, error.problem) from None
+            raise table.error(table.lines[error.row], column, error.problem) from None
         except InputError as error:
             for label, line in zip(labels, table.lines, strict=True):
                 try:
                     self.targets([label])
                 except InputError as of_row:
-                    raise table.error(line, columns.label, str(of_row)) from None
-            raise InputError(f"{table.path}, column {columns.label!r}: {error}") from None
+                    raise table.error(line, column, str(of_row)) from None
+            raise InputError(f"{table.path}, column {column!r}: {error}") from None
 
     def _check_texts(self, table, columns, prefix):
         inputs = self.read_inputs(table, columns, prefix=prefix)

@@ -24,7 +24,7 @@ class Value(Schema):
     def from_table(cls, table, columns, *, num_classes=None):
         if num_classes is not None:
             raise OptionError("num_classes", f"{num_classes}: a regression has no classes")
-        table.numbers(columns.label, "--label-column")
+        table.numbers(cls.label_column(table, columns), "--label-column")
         return cls()
 
     def read_labels(self, table, column, option):

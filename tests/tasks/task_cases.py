@@ -46,7 +46,11 @@ class TaskCase:
         queries: what `predict` is asked.
         learnt: whether it has learnt the ten rows: function of the task.
         head: `settings` that ask for another new head through `from_preset`, or None.
-        table: (column of labels as strings) for the command line, or None.
+        table: for the command line: the column of labels as strings, or a function that writes
+            another kind of table into a directory and returns its path; None for neither.
+        asked_there: arguments of `keras-roberta predict`, the last of them the text.
+        make_forms: further arguments of `fit` by the name of their form, where rows are no texts:
+            function of the case. None for the forms of texts.
         exports: whether it has a form for phones and servers.
         answer: keys of an answer.
         architecture, problem_type: in Hugging Face's config.json.
@@ -61,7 +65,9 @@ class TaskCase:
     queries: Any
     learnt: Callable
     head: dict[str, Any] | None = None
-    table: list[str] | None = None
+    table: list[str] | Callable | None = None
+    asked_there: tuple[str, ...] = (TEXTS[0],)
+    make_forms: Callable | None = None
     exports: bool = True
     answer: tuple[str, ...] = ()
     architecture: str = "RobertaForSequenceClassification"
@@ -77,6 +83,15 @@ class TaskCase:
     def asked(self):
         """`queries`, in the same way."""
         return self.queries() if callable(self.queries) else self.queries
+
+    def write_table(self, directory):
+        """The path of a table of `x` and `y`."""
+        if callable(self.table):
+            return self.table(directory)
+        rows = "".join(f"{text}\t{label}\n" for text, label in zip(TEXTS, self.table, strict=True))
+        path = directory / "t.tsv"
+        path.write_text("text\tlabel\n" + rows)
+        return path
 
     def make(self, tokenizer, config=CONFIG, dtype=None, **changes):
         """A new task."""
@@ -96,6 +111,8 @@ class TaskCase:
         """Forms by name: arguments of `fit`; test_forms_of_data.py has more, for one task."""
         if callable(self.x):
             return {"dataset": dict(x=self.rows)}
+        if self.make_forms is not None:
+            return self.make_forms(self)
         x, y = list(self.x), self.y
         if y is None:
             rows = tf.data.Dataset.from_tensor_slices(x)

@@ -307,9 +307,7 @@ def test_on_the_command_line(case, tokenizer, tmp_path, run):
                              "--train", tmp_path / "t.tsv", "--out", tmp_path / "out")  # fmt: skip
         assert code == 2 and "\n" not in error.strip()
         return
-    rows = "".join(f"{text}\t{label}\n" for text, label in zip(TEXTS, case.table, strict=True))
-    table = tmp_path / "t.tsv"
-    table.write_text("text\tlabel\n" + rows)
+    table = case.write_table(tmp_path)
     command = WITH_COMMAND[case.class_name]
     code, _, error = run(
         "finetune", "--task", command, "--preset", tmp_path / "preset", "--train", table,
@@ -324,9 +322,9 @@ def test_on_the_command_line(case, tokenizer, tmp_path, run):
     assert measured == pytest.approx(metrics[task.schema_cls.main_score], abs=1e-5)
     tuned = kr.open_task(tmp_path / "out")
     assert type(tuned) is type(task)
-    code, printed, error = run("predict", "--model", tmp_path / "out", TEXTS[0])
+    code, printed, error = run("predict", "--model", tmp_path / "out", *case.asked_there)
     assert code == 0, error
-    assert printed.strip().endswith(TEXTS[0])
+    assert printed.strip().endswith(case.asked_there[-1])
     code, _, error = run("export", "--preset", tmp_path / "out", "--out", tmp_path / "m.tflite")
     assert code == 0, error
     arguments = "--data", table, "--json"

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras_roberta.data.examples.named_columns import TEXT, TEXT_PAIR
+from keras_roberta.data.examples.named_columns import LABELS, TEXT, TEXT_PAIR
 from keras_roberta.data.examples.table_files import Table
 from keras_roberta.errors import InputError
 
@@ -15,13 +15,13 @@ class Columns:
         text: the texts; None for `text`, with `text_pair` where there is one, or for the only
             column that is not the label.
         text_pair: the second sentences, or None.
-        label: the labels.
+        label: the labels; None for the usual name, see `Schema.label_columns`.
         dev_text, dev_text_pair, dev_label: the same in the dev file, where it names them otherwise.
     """
 
     text: str | None = None
     text_pair: str | None = None
-    label: str = "label"
+    label: str | None = None
     dev_text: str | None = None
     dev_text_pair: str | None = None
     dev_label: str | None = None
@@ -46,7 +46,7 @@ def read_texts(table: Table, columns: Columns, prefix="--"):
     option = f"{prefix}text-column"
     name, pair = columns.text, columns.text_pair
     if name is None:
-        others = [n for n in table.columns if n not in (columns.label, pair)]
+        others = [n for n in table.columns if n not in (columns.label or LABELS[0], pair)]
         if TEXT in others:
             name = TEXT
             pair = TEXT_PAIR if pair is None and TEXT_PAIR in others else pair

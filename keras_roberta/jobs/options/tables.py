@@ -34,7 +34,9 @@ class TableColumns(TextColumns):
 
     group = "Tables"
 
-    label_column: str = option("label", "Column of the labels: numbers or names.")
+    label_column: str | None = option(
+        None, "Column of the labels: numbers or names.", shown_default="label"
+    )
 
     @property
     def columns(self) -> Columns:
