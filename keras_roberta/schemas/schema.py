@@ -113,7 +113,8 @@ class Schema:
             for text, line in zip(side, table.lines, strict=True):
                 if isinstance(text, str) and not text.strip():
                     raise InputError(
-                        f"{table.path}, line {line}: there is a label but no text; remove the line"
+                        f"{table.place(line)}: there is a label but no text; remove the "
+                        f"{table.unit}"
                     )
 
     def read_labels(self, table: Table, column: str, option: str) -> list:

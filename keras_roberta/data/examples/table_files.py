@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from keras_roberta.data.examples.label_names import shortened
+from keras_roberta.data.examples.squad_files import is_squad, squad_columns
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.files.json_file import JsonError, parse_json
@@ -67,12 +68,15 @@ class Table:
         path: the file, for messages.
         columns: name to values, one a row: strings; or from JSON whatever stood there, `MISSING`
             where a row has no such field.
-        lines: the line of the file that each row ends on, counted from 1.
+        lines: where each row is, for messages: the line of the file that it ends on, counted from
+            1; or another name of it, such as a question's id.
+        unit: what `lines` names.
     """
 
     path: Path
     columns: Mapping[str, list]
-    lines: list[int]
+    lines: list[int] | list[str]
+    unit: str = "line"
 
     def __len__(self):
         return len(self.lines)
@@ -83,7 +87,7 @@ class Table:
             columns = JsonColumns(self.columns.records[:rows])
         else:
             columns = {name: values[:rows] for name, values in self.columns.items()}
-        return Table(self.path, columns, self.lines[:rows])
+        return dataclasses.replace(self, columns=columns, lines=self.lines[:rows])
 
     def column(self, name, option=None):
         """The values of a column, as they are.
@@ -97,7 +101,7 @@ class Table:
         values = self.columns[name]
         for value, line in zip(values, self.lines, strict=True):
             if value is MISSING:
-                raise InputError(f"{self.path}, line {line}: no {name!r}, which other lines have")
+                raise InputError(f"{self.place(line)}: no {name!r}, which other {self.unit}s have")
         return values
 
     def texts(self, name, option=None):
@@ -133,7 +137,15 @@ class Table:
 
     def error(self, line, column, message):
         """An InputError about one cell, to raise."""
-        return InputError(f"{self.path}, line {line}, column {column!r}: {message}")
+        return InputError(f"{self.place(line)}, column {column!r}: {message}")
+
+    def place(self, line):
+        """A row as messages name it.
+
+        Args:
+            line: its element of `lines`.
+        """
+        return f"{self.path}, {self.unit} {line}"
 
     @property
     def names(self):
@@ -177,7 +189,8 @@ def read_table(path):
 
     The first line of a TSV or CSV names the columns. TSV is GLUE's: no quoting, a quote is a
     character. CSV is quoted after RFC 4180. JSON is one object a line; its fields are the columns,
-    and only those that are asked for need to be there.
+    and only those that are asked for need to be there. A `.json` may also be one document: SQuAD's,
+    see `squad_columns`.
 
     Returns:
         `Table`
@@ -189,9 +202,7 @@ def read_table(path):
     suffixes = [suffix.lower() for suffix in path.suffixes]
     compressed = suffixes[-1:] == [".gz"]
     suffix = (suffixes[:-1] if compressed else suffixes)[-1:]
-    read = {".tsv": _tsv, ".csv": _csv, ".jsonl": _json_lines, ".json": _json_lines}.get(
-        "".join(suffix)
-    )
+    read = {".tsv": _tsv, ".csv": _csv, ".jsonl": _json_lines, ".json": _json}.get("".join(suffix))
     if read is None:
         raise InputError(
             f"{path}: unknown kind of table; name it .tsv, .csv or .jsonl (or with .gz)"
@@ -260,6 +271,28 @@ def _with_header(path, numbered):
     if not rows:
         raise InputError(f"{path}: there is a header, but no rows")
     return Table(path, dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)), lines)
+
+
+def _json(path, text):
+    """One document of a known form; else JSON lines."""
+    if not _is_json_lines(text):
+        try:
+            document = parse_json(text)
+        except JsonError:
+            document = None  # whose errors are those of JSON lines
+        if is_squad(document):
+            columns = squad_columns(document, path)
+            return Table(path, columns, columns["id"], "question")
+    return _json_lines(path, text)
+
+
+def _is_json_lines(text):
+    """Whether the first line is an object, and other lines follow."""
+    first, _, rest = text.lstrip().partition("\n")
+    try:
+        return bool(rest.strip()) and isinstance(parse_json(first), dict)
+    except JsonError:
+        return False
 
 
 def _json_lines(path, text):
