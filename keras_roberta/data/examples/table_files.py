@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from keras_roberta.data.examples.label_names import shortened
+from keras_roberta.data.examples.race_files import is_race, race_rows
 from keras_roberta.data.examples.squad_files import is_squad, squad_columns
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
@@ -189,8 +190,9 @@ def read_table(path):
 
     The first line of a TSV or CSV names the columns. TSV is GLUE's: no quoting, a quote is a
     character. CSV is quoted after RFC 4180. JSON is one object a line; its fields are the columns,
-    and only those that are asked for need to be there. A `.json` may also be one document: SQuAD's,
-    see `squad_columns`.
+    and only those that are asked for need to be there. A `.json` may also be one document: a list
+    of such objects; or SQuAD's, see `squad_columns`. An object that is a document of RACE gives a
+    row for each of its questions, see `race_rows`.
 
     Returns:
         `Table`
@@ -276,14 +278,25 @@ def _with_header(path, numbered):
 def _json(path, text):
     """One document of a known form; else JSON lines."""
     if not _is_json_lines(text):
-        try:
-            document = parse_json(text)
-        except JsonError:
-            document = None  # whose errors are those of JSON lines
+        document = _document(path, text)
         if is_squad(document):
             columns = squad_columns(document, path)
             return Table(path, columns, columns["id"], "question")
+        if is_race(document):
+            return _json_objects(path, [document], [1], "line")
+        if isinstance(document, list) and document:
+            return _json_objects(path, document, range(1, len(document) + 1), "object")
     return _json_lines(path, text)
+
+
+def _document(path, text):
+    """What a JSON file holds; None where it is none, and its errors are those of JSON lines."""
+    try:
+        return parse_json(text)
+    except JsonError as error:
+        if text.lstrip().startswith("["):
+            raise InputError(f"{path}: not valid JSON ({error})") from None
+        return None
 
 
 def _is_json_lines(text):
@@ -304,13 +317,23 @@ def _json_lines(path, text):
             record = parse_json(content)
         except JsonError as error:
             raise InputError(f"{path}, line {line}: not valid JSON ({error})") from None
-        if not isinstance(record, dict):
-            raise InputError(
-                f"{path}, line {line}: expected one JSON object a line, found {_short(record)}"
-            )
         records.append(record)
         lines.append(line)
-    return Table(path, JsonColumns(records), lines)
+    return _json_objects(path, records, lines, "line")
+
+
+def _json_objects(path, records, lines, unit):
+    """A row for each object of a file, or for each question of one that is a document of RACE."""
+    rows, places = [], []
+    for record, line in zip(records, lines, strict=True):
+        place = f"{path}, {unit} {line}"
+        if not isinstance(record, dict):
+            wanted = "one JSON object a line" if unit == "line" else "a list of JSON objects"
+            raise InputError(f"{place}: expected {wanted}, found {_short(record)}")
+        of_record = race_rows(record, place) if is_race(record) else [record]
+        rows += of_record
+        places += [line] * len(of_record)
+    return Table(path, JsonColumns(rows), places, unit)
 
 
 def _listed(names):

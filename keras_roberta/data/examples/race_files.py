@@ -1,0 +1,51 @@
+"""RACE's JSON: one document for each article, with all of the questions on it.
+
+The format is that of https://www.cs.cmu.edu/~glai1/data/race (Lai et al., 2017, "RACE: Large-scale
+ReAding Comprehension Dataset From Examinations").
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_roberta.errors import InputError
+
+_LISTS = ("questions", "options", "answers")
+
+
+def is_race(record: Any) -> bool:
+    """Whether an object of a JSON file is such a document."""
+    return (
+        isinstance(record, dict)
+        and "article" in record
+        and all(isinstance(record.get(name), list) for name in ("questions", "options"))
+    )
+
+
+def race_rows(document: dict[str, Any], place: str) -> list[dict[str, Any]]:
+    """A row for each question, in the order of the document.
+
+    Args:
+        document: an object with `article`, `questions`, `options` (a list of texts for each
+            question) and, but for questions that are to be answered, `answers` (letters).
+        place: the file and the line, for messages.
+
+    Returns:
+        list of dicts of `article`, `question`, `options` and, if there are any, `answer`; and of
+        what else the document has, such as `id`.
+
+    Raises:
+        InputError: there are not as many options or answers as questions.
+    """
+    columns = {name: document[name] for name in _LISTS if document.get(name) is not None}
+    count = len(columns["questions"])
+    for name, values in columns.items():
+        if not isinstance(values, list) or len(values) != count:
+            found = len(values) if isinstance(values, list) else "no list of them"
+            raise InputError(f"{place}: {count} questions, but {found} {name!r}")
+    shared = {name: value for name, value in document.items() if name not in _LISTS}
+    singular = {"questions": "question", "options": "options", "answers": "answer"}
+    return [
+        {**shared, **{singular[name]: values[i] for name, values in columns.items()}}
+        for i in range(count)
+    ]
