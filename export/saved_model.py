@@ -19,8 +19,9 @@ from keras_roberta.export.arguments import (
     check_lengths,
 )
 from keras_roberta.export.quantization import SCHEMES
-from keras_roberta.export.runtime import SavedModelRunner
+from keras_roberta.export.saved_model_runner import SavedModelRunner
 from keras_roberta.export.serving_warmup import write_warmup_requests
+from keras_roberta.export.signature_names import TOKENIZE
 from keras_roberta.export.task_graph import TaskGraph
 from keras_roberta.export.verify import verify
 from keras_roberta.files.atomic_write import atomic_directory
@@ -145,14 +146,25 @@ class ServingModule(tf.Module):
             ).get_concrete_function(
                 **{name: tf.TensorSpec((None,), tf.string) for name in self.text_names}
             )
+            if self.graph.head.schema.stride is not None:
+                self.functions[TOKENIZE] = tf.function(
+                    self.tokenize, autograph=False
+                ).get_concrete_function(text=tf.TensorSpec((None,), tf.string))
 
     def serve_text(self, text, text_pair=None):
-        features = self.tokenizer(text, text_pair, max_length=self.longest)
+        with_offsets = self.graph.head.gives_offsets
+        features = self.tokenizer(text, text_pair, self.longest, with_offsets)
         outputs = self.serve_tokens(features["token_ids"], features["padding_mask"])
         if self.graph.head.schema.ragged_outputs:  # one has to know where padding begins
             num_tokens = tf.reduce_sum(features["padding_mask"], axis=1)
             outputs = {**outputs, "num_tokens": num_tokens}
+        if with_offsets:
+            outputs = {**outputs, "offsets": features["offsets"]}
         return outputs | self.graph.head.as_strings(outputs, features["token_ids"], self.tokenizer)
+
+    def tokenize(self, text):
+        """All tokens of texts of any length, for windows: ids, mask and offsets."""
+        return self.tokenizer(text, max_length=None, with_offsets=True)
 
     def serve_tokens(self, token_ids, padding_mask):
         outputs = self.answer(token_ids, padding_mask)

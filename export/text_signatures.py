@@ -5,7 +5,7 @@ import copy
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from keras_roberta.export.signature_names import ENCODE, TEXT, TOKENIZE
+from keras_roberta.export.signature_names import ENCODE, OF_TOKENIZER, TEXT, TOKENIZE
 from keras_roberta.export.tflite_rewrites import number_of_kind
 
 # In front of the names of subgraphs that TFLite gives to no delegate.
@@ -35,7 +35,8 @@ def add_text_signatures(model, lengths, ids_name):
         graph = model.subgraphs[number]
         row = {entry.name.decode(): entry.tensorIndex for entry in tokenize.outputs}
         outputs = _add_call(model, graph, encode, row)
-        outputs |= {ids_name: row["token_ids"], "num_tokens": row["num_tokens"]}
+        outputs |= {ids_name: row["token_ids"]}
+        outputs |= {name: row[name] for name in OF_TOKENIZER if name in row}
         graph.outputs = list(outputs.values())
         signature = schema.SignatureDefT()
         signature.signatureKey, signature.subgraphIndex = f"{TEXT}_{length}".encode(), number

@@ -28,11 +28,11 @@ from keras_roberta.export.metadata import TFLITE_IDENTIFIER, add_metadata, descr
 from keras_roberta.export.mismatch import ExportMismatch
 from keras_roberta.export.padded_rows import as_features
 from keras_roberta.export.quantization import SCHEMES
-from keras_roberta.export.runtime import TFLiteRunner
-from keras_roberta.export.signature_names import ENCODE, TEXT, TOKENIZE
+from keras_roberta.export.signature_names import ENCODE, OF_TOKENIZER, TEXT, TOKENIZE
 from keras_roberta.export.task_graph import TaskGraph
 from keras_roberta.export.text_signatures import add_text_signatures
 from keras_roberta.export.tflite_rewrites import name_layers
+from keras_roberta.export.tflite_runner import TFLiteRunner
 from keras_roberta.export.verify import SENTENCES, verify
 from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.options import OptionError
@@ -76,11 +76,13 @@ def to_tflite(
     and gives `token_ids` and `padding_mask`, as `tokens_32` takes them, and
 
     - output `num_tokens`, int32 (1): how many tokens the text has. If that is more than the length,
-      the text was cut, and a longer signature sees more of it.
+      the text was cut, and a longer signature sees more of it;
+    - of tasks whose answers are parts of the text, output `offsets`, int32 (1, length, 2): the
+      first byte of each token in the text, and the one behind its last.
 
     `text_32` is one after the other: it takes what `tokenize_32` takes, and gives the outputs of
-    the task, `num_tokens` and `token_ids`, which is called `input_ids` where the task has an output
-    `token_ids` of its own.
+    the task, `num_tokens`, `offsets` where there are any, and `token_ids`, which is called
+    `input_ids` where the task has an output `token_ids` of its own.
 
     Args:
         task: a task with a head that can be exported.
@@ -223,7 +225,8 @@ class PhoneModule(tf.Module):
         """From the bytes of a text, or of two, to token ids."""
 
         def run(**utf8):
-            return self.tokenizer(**utf8, sequence_length=length)
+            with_offsets = self.graph.head.gives_offsets
+            return self.tokenizer(**utf8, sequence_length=length, with_offsets=with_offsets)
 
         shape = (1, BYTES_PER_TOKEN * length)
         return tf.function(run, autograph=False).get_concrete_function(
@@ -301,6 +304,7 @@ def check_text_signatures(runner):
         ids = {name: row[name] for name in ("token_ids", "padding_mask")}
         expected = runner.run(f"{ENCODE}_{length}", **ids)
         expected |= {runner.metadata["ids_output"]: row["token_ids"]}
+        expected |= {name: row[name] for name in OF_TOKENIZER if name in row}
         found = runner.run(f"{TEXT}_{length}", **utf8)
         for name, value in expected.items():
             if not np.array_equal(found[name], value):

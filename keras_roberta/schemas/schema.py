@@ -10,6 +10,8 @@ import numpy as np
 from keras_roberta.data.examples.columns import Columns, read_texts
 from keras_roberta.data.examples.label_names import LabelError
 from keras_roberta.data.examples.table_files import Table
+from keras_roberta.data.examples.text_forms import texts_and_pairs
+from keras_roberta.data.examples.windows import Windows
 from keras_roberta.errors import InputError
 from keras_roberta.options import OptionError
 from keras_roberta.schemas.metrics import Details
@@ -44,6 +46,8 @@ class Schema:
         has_targets: whether there are labels to train on and to measure with.
         ragged_outputs: names of the outputs with something for each token of a row; an exported
             model gives them as lists of arrays, without those of padding.
+        stride: where texts that are longer than a row are read in windows: how many tokens a window
+            shares with the one before, see `data.examples.windows`. None where texts are cut.
     """
 
     name: ClassVar[str]
@@ -52,6 +56,7 @@ class Schema:
     label_columns: ClassVar[tuple[str, ...]] = ("label",)
     has_targets: ClassVar[bool] = True
     ragged_outputs: ClassVar[tuple[str, ...]] = ()
+    stride: ClassVar[int | None] = None
 
     # From tables and Python data
 
@@ -125,6 +130,22 @@ class Schema:
         """
         return table.labels(column, option)
 
+    def texts_of(self, asked: Any) -> tuple[list[str], list[str] | None]:
+        """The texts, and the second ones or None, of what a model is asked.
+
+        Args:
+            asked: texts in memory, in a form that the task's `predict` takes.
+
+        Raises:
+            InputError: they are in no such form; names the row.
+        """
+        return texts_and_pairs(asked)
+
+    def repairs(self, table: Table, columns: Columns) -> dict[str, int]:
+        """How often `read_targets` repairs what a table holds, by what is repaired; zeros are left
+        out."""
+        return {}
+
     def targets(self, labels: Any) -> np.ndarray:
         """Labels in Python (lists or arrays, names or numbers) as the loss takes them.
 
@@ -161,6 +182,25 @@ class Schema:
             tokenizer: `keras_roberta.tokenizers.Tokenizer`
         """
         return outputs
+
+    def with_texts(self, outputs: dict[str, Any], asked: Any) -> dict[str, Any]:
+        """The outputs with what only the texts can tell, such as the texts themselves, of which
+        answers are parts.
+
+        Args:
+            outputs: named outputs.
+            asked: texts or features, as for `predict`.
+        """
+        return outputs
+
+    def join_windows(self, outputs: dict[str, Any], windows: Windows) -> dict[str, Any]:
+        """The outputs of texts, from those of the rows that they were cut into.
+
+        Args:
+            outputs: named outputs, each a list with an array for each row.
+            windows: which row holds which tokens of which text.
+        """
+        return {name: windows.joined(rows) for name, rows in outputs.items()}
 
     def check_answered(self, asked: Any, outputs: dict[str, np.ndarray]) -> None:
         """Checks that the outputs answer all that was asked; a schema that always does checks

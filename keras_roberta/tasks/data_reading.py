@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_roberta.data.examples.examples import checked_weights
-from keras_roberta.data.examples.labelled_forms import with_labels, without_labels
 from keras_roberta.data.examples.streams import is_stream, open_stream
 from keras_roberta.data.examples.text_forms import holds_strings
 from keras_roberta.data.examples.token_rows import check_rows, check_token_features
@@ -37,7 +36,8 @@ class DataReading(MultiWorkerFit):
     """Mixed into a KerasHub task, before it in the bases.
 
     It asks the task to `make_examples`, whether data is what that takes (`needs_tokenizing`),
-    whether it `learns_from_labels`, to `check_targets` and to `prepare_batches`.
+    whether it `learns_from_labels`, which part of data are labels (`labels_apart`,
+    `without_labels`), to `check_targets` and to `prepare_batches`.
     """
 
     def _read(
@@ -75,7 +75,7 @@ class DataReading(MultiWorkerFit):
                 raise _no_preprocessor()
         else:
             if labelled and y is None and self._reads_labels:
-                x, y, sample_weight = labels_apart(x, sample_weight)
+                x, y, sample_weight = self._labels_apart(x, sample_weight)
             takes = self._takes_as_texts(x)
         if not takes:
             return Inputs(None, *self._of_tokenised(x, y, sample_weight, batch_size, labelled))
@@ -142,7 +142,12 @@ class DataReading(MultiWorkerFit):
 
     def _examples_of_texts_alone(self, x, *_):
         """`make_examples` of what is asked, without labels that come along."""
-        return self._checked_examples(without_labels(x, getattr(self.preprocessor, "labels", None)))
+        return self._checked_examples(self.without_labels(x))
+
+    def _labels_apart(self, x, sample_weight):
+        """As `labels_apart`; weights that were given apart stay."""
+        x, y, own = self.labels_apart(x)
+        return x, y, own if sample_weight is None else sample_weight
 
     def _takes_as_texts(self, x):
         """Whether `x`, in memory, is for `make_examples`."""
@@ -155,7 +160,7 @@ class DataReading(MultiWorkerFit):
     def _examples(self, class_factors, x, y, sample_weight):
         """`make_examples` of what is learnt from or measured with."""
         if y is None and self._reads_labels:
-            x, y, sample_weight = labels_apart(x, sample_weight)
+            x, y, sample_weight = self._labels_apart(x, sample_weight)
         if not self.learns_from_labels:
             y = sample_weight = None
         examples = self._checked_examples(x, y, sample_weight)
@@ -189,12 +194,6 @@ def errors_of(data):
     if hasattr(data, "errors_of_inputs"):
         return data.errors_of_inputs()
     return contextlib.nullcontext()
-
-
-def labels_apart(x, sample_weight):
-    """As `with_labels`; weights that were given apart stay."""
-    x, y, own = with_labels(x)
-    return x, y, own if sample_weight is None else sample_weight
 
 
 def by_number(class_weight, factors):

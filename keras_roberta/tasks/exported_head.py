@@ -27,10 +27,14 @@ class ExportedHead:
         ids_name: what a file that takes text calls the ids that it made of it.
         any_number_of_outputs: whether the number of outputs depends on the text, which XLA cannot
             compile.
+        gives_offsets: whether a file that takes text says besides where in it each token lies:
+            `offsets`, int32 (batch, length, 2), the first byte in UTF-8 and the one behind the
+            last; (0, 0) for special tokens.
     """
 
     ids_name = "token_ids"
     any_number_of_outputs = False
+    gives_offsets = False
 
     def __init__(self, schema: Schema):
         self.schema = schema

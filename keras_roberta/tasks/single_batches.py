@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_roberta.data.examples.streams import is_stream
 from keras_roberta.errors import InputError
-from keras_roberta.tasks.data_reading import DataReading, by_number, labels_apart
+from keras_roberta.tasks.data_reading import DataReading, by_number
 
 
 class SingleBatches(DataReading):
@@ -45,7 +45,7 @@ class SingleBatches(DataReading):
         """x, y and sample_weight of a step, as tensors."""
         refuse_stream("fit or evaluate", x)
         if y is None and self._reads_labels:
-            x, y, sample_weight = labels_apart(x, sample_weight)
+            x, y, sample_weight = self._labels_apart(x, sample_weight)
         if self._takes_as_texts(x):
             x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(
                 self._one_batch(self._examples(class_factors, x, y, sample_weight))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
+from keras_roberta.data.examples.labelled_forms import with_labels, without_labels
 from keras_roberta.data.examples.preprocessor import RobertaPreprocessor
 from keras_roberta.errors import InputError
 from keras_roberta.models.resized_vocabulary import copy_weights
@@ -123,7 +124,7 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset, TokenInputs):
             x: texts or features, as for `predict`.
         """
         outputs = self.predict(x, batch_size=batch_size, verbose=0)
-        return self.schema.outputs(self.as_logits(outputs))
+        return self.schema.with_texts(self.schema.outputs(self.as_logits(outputs)), x)
 
     def as_logits(self, outputs):
         """What `predict` gives as logits, for tasks that may have an activation on them."""
@@ -203,6 +204,14 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset, TokenInputs):
     def needs_tokenizing(self, x):
         """Whether `x`, in memory, is for `make_examples`; else it is tokenised already."""
         return not (isinstance(x, Mapping) and "token_ids" in x)
+
+    def labels_apart(self, x):
+        """Data that brings its labels along as (x, y, sample_weight); None for what it lacks."""
+        return with_labels(x)
+
+    def without_labels(self, x):
+        """What is asked, without labels that come along."""
+        return without_labels(x, getattr(self.preprocessor, "labels", None))
 
     def make_examples(self, x, y=None, sample_weight=None):
         """Inputs and labels as rows of token ids with what belongs to them.

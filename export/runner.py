@@ -1,0 +1,240 @@
+"""What all exported models answer: texts or token ids in, arrays out, whichever the format."""
+
+from __future__ import annotations
+
+import abc
+import os
+import pathlib
+
+import numpy as np
+
+from keras_roberta.data.examples.ragged import Ragged
+from keras_roberta.data.examples.token_rows import check_rows
+from keras_roberta.data.examples.windows import cut_windows
+from keras_roberta.errors import InputError
+from keras_roberta.export.metadata import read_metadata
+from keras_roberta.export.padded_rows import cut
+from keras_roberta.files.failure_reason import reason_of
+from keras_roberta.schemas import schema_from_dict
+from keras_roberta.tokenizers.offsets import tokens_in_bytes
+from keras_roberta.tokenizers.special_token_layout import SpecialTokenLayout
+
+
+class Runner(abc.ABC):
+    """An exported model that is open; see `load`.
+
+    `close` gives its memory back, as does the end of a `with` block or of the last reference to it.
+
+    Attributes:
+        metadata: see `read_metadata`.
+        schema: what the answers mean.
+        labels: names of the classes in the order of their numbers.
+        lengths: the lengths in tokens that it computes at, ascending. A shorter row is padded to
+            one of them.
+        takes_text: whether it has a signature for texts.
+        takes_token_ids: whether it has one for token ids.
+    """
+
+    def __init__(self, path, tokenizer=None, threads=None):
+        self.path = pathlib.Path(path)
+        self.metadata = read_metadata(path)
+        try:
+            self.schema = schema_from_dict(self.metadata["schema"])
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+        except (AttributeError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{path}: its metadata is damaged ({reason_of(error)}); export it again"
+            ) from None
+        self.labels = tuple(self.metadata["labels"])
+        self.max_length = self.metadata["max_sequence_length"]
+        self.lengths = self.metadata["sequence_lengths"] or [self.max_length]
+        self.takes_text = self.metadata["inputs"] == "text"
+        self.takes_token_ids = True
+        self.threads = threads
+        self._ragged = {self.metadata["ids_output"], *self.schema.ragged_outputs}
+        self.tokenizer = tokenizer
+        expected = self.metadata["tokenizer_fingerprint"]
+        if tokenizer is not None and expected not in (None, tokenizer.fingerprint):
+            raise InputError(f"{path}: was exported with another tokenizer than the one given")
+        self._opened = self._open()
+
+    @abc.abstractmethod
+    def _open(self):
+        """Opens the file: an object with `process`, the number of this one, and `run`."""
+
+    @abc.abstractmethod
+    def run_rows(self, rows):
+        """The outputs of rows of token ids.
+
+        Args:
+            rows: list of int32 arrays (tokens,), none of them longer than `max_length`.
+        """
+
+    @abc.abstractmethod
+    def run_texts(self, texts, text_pairs=None):
+        """The outputs of texts, among them their ids, a list of arrays, and `num_tokens`."""
+
+    @abc.abstractmethod
+    def tokenize(self, texts):
+        """The tokens of texts of any length by the tokenizer in the file: for each text its ids,
+        none added, int32 (tokens,), and int32 (tokens, 2), where in its UTF-8 they lie. Only of a
+        file whose task reads long texts in windows."""
+
+    def _reopened(self):
+        """What a process goes on with that was forked after the file was opened."""
+        return self._open()
+
+    def close(self):
+        """Gives the memory of the model back. Calls that are under way end as they would."""
+        self._opened = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def __reduce__(self):
+        return type(self), (os.path.abspath(self.path), self.tokenizer, self.threads)
+
+    def run(self, signature, **inputs):
+        """The outputs of a signature as arrays by name.
+
+        Raises:
+            InputError: the runner was closed.
+        """
+        opened = self._opened
+        if opened is None:
+            raise InputError(f"{self.path}: this runner was closed; load the file again")
+        if opened.process != os.getpid():
+            opened = self._opened = self._reopened()
+        return opened.run(signature, inputs)
+
+    def predict(self, x):
+        """The outputs for each row.
+
+        Args:
+            x: texts: a list of strings, a pair of lists, or a dict of `text` and `text_pair`; all
+                forms are those that the task takes in memory. Or token ids: a dict of `token_ids`
+                and `padding_mask`, int (rows, length), padding anywhere; without a mask the ids
+                that are not the padding's count. A row that is too long for the model is cut; the
+                final `</s>` stays. Of tasks whose answers are parts of texts long texts are read
+                in windows instead.
+
+        Returns:
+            dict of arrays (rows, ...) by the names of the task's outputs. A classifier has
+            `logits`, `probabilities`, `label` and `score`. Outputs for each token are lists, with
+            one array for each row.
+        """
+        if isinstance(x, dict) and "token_ids" in x:
+            if not self.takes_token_ids:
+                raise InputError(f"{self.path}: takes texts; export it again to give it ids too")
+            return self.finish(self._run_if_any(self._rows_of_features(x)))
+        texts, text_pairs = self.schema.texts_of(x)
+        if self.schema.stride is not None:
+            outputs = self._run_windows(*self._checked(texts, text_pairs))
+        elif self.takes_text:
+            outputs = self.run_texts(*self._checked(texts, text_pairs))
+        else:
+            outputs = self._run_if_any(self._tokenize(texts, text_pairs))
+        return self.schema.with_texts(self.finish(outputs), x)
+
+    def answers(self, x):
+        """The answers for people: a list with a dict of plain values for each row.
+
+        Args:
+            x: see `predict`.
+        """
+        outputs = self.predict(x)
+        self.schema.check_answered(x, outputs)
+        return self.schema.answers(outputs)
+
+    def finish(self, outputs):
+        """The task's own outputs, without ids and counts, of those of `run_rows` or `run_texts`."""
+        if "num_tokens" in outputs:
+            outputs = cut(outputs, self.schema.ragged_outputs, outputs["num_tokens"])
+        outputs = self.schema.finish(outputs)
+        return outputs if self.tokenizer is None else self.schema.spell(outputs, self.tokenizer)
+
+    def _checked(self, texts, text_pairs):
+        """Checks both columns and returns them; None for no second column."""
+        if not texts:
+            raise InputError("there is nothing to predict: no rows")
+        if self.takes_text and self.metadata["pairs"] != (text_pairs is not None):
+            wanted = "pairs of texts" if self.metadata["pairs"] else "single texts"
+            raise InputError(f"{self.path}: was exported for {wanted}")
+        return texts, text_pairs
+
+    def _run_windows(self, texts, text_pairs=None):
+        """The outputs of texts, or of pairs whose second text may be long, of any length."""
+        fronts = None if text_pairs is None else [ids for ids, _ in self._all_tokens(texts)]
+        tokens = self._all_tokens(texts if text_pairs is None else text_pairs)
+        windows = cut_windows(
+            [ids for ids, _ in tokens],
+            layout=self._special_token_layout,
+            max_length=self.max_length,
+            stride=self.schema.stride,
+            fronts=fronts,
+        )
+        rows = [windows.token_ids.row(i) for i in range(len(windows))]
+        offsets = windows.spread([offsets for _, offsets in tokens])
+        outputs = self._run_if_any(rows)
+        outputs = {name: outputs[name] for name in self.schema.ragged_outputs if name in outputs}
+        outputs["offsets"] = [offsets.row(i) for i in range(len(windows))]
+        return self.schema.join_windows(outputs, windows)
+
+    def _all_tokens(self, texts):
+        """The ids of each text, none added, and where they lie in its UTF-8; see `whole_texts`."""
+        if self.takes_text:
+            return self.tokenize(texts)
+        if self.tokenizer is None:
+            raise self._no_tokenizer()
+        return tokens_in_bytes(self.tokenizer, texts)
+
+    @property
+    def _special_token_layout(self):
+        if not self.takes_text:
+            return self.tokenizer.special_token_layout
+        start, end = (self.metadata[f"{name}_token_id"] for name in ("start", "end"))
+        return SpecialTokenLayout.roberta(start, end)
+
+    def _no_tokenizer(self):
+        return InputError(f"{self.path}: takes token ids; give load a tokenizer for texts")
+
+    def _run_if_any(self, rows):
+        if not rows:
+            raise InputError("there is nothing to predict: no rows")
+        vocabulary_size = self.metadata["vocabulary_size"]
+        if vocabulary_size is not None:
+            check_rows(Ragged.of(rows), vocabulary_size)
+        counts = list(map(len, rows))
+        return cut(self.run_rows(rows), self.schema.ragged_outputs, counts)
+
+    def _tokenize(self, texts, text_pairs):
+        """Token ids of each row, a list of int32 arrays, none longer than `max_length`."""
+        if self.tokenizer is None:
+            raise self._no_tokenizer()
+        ids = self.tokenizer.encode_batch(texts, text_pairs, max_length=self.max_length)
+        return [np.array(row, "int32") for row in ids]
+
+    def _rows_of_features(self, features):
+        token_ids = np.asarray(features["token_ids"], "int32")
+        mask = features.get("padding_mask")
+        if mask is None:
+            mask = token_ids != self.metadata["pad_token_id"]
+        mask = np.asarray(mask, bool)
+        if token_ids.ndim != 2 or mask.shape != token_ids.shape:
+            raise InputError(
+                "token_ids and padding_mask: expected two arrays of one shape (rows, length); "
+                f"got {token_ids.shape} and {mask.shape}"
+            )
+        rows = [ids[kept] for ids, kept in zip(token_ids, mask, strict=True)]
+        if not all(map(len, rows)):
+            row = min(i for i, ids in enumerate(rows) if not len(ids))
+            raise InputError(f"padding_mask: row {row} has no token; give it `<s>` at least")
+        end = np.array([self.metadata["end_token_id"]], "int32")
+        return [
+            np.concatenate([row[: self.max_length - 1], end]) if len(row) > self.max_length else row
+            for row in rows
+        ]
