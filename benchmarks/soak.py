@@ -8,8 +8,9 @@ emoji, NULs and halves of surrogate pairs; no random text comes twice. The Saved
 one text and for 32 at a time. Texts that come again have to get the bits that they got first.
 
 Between calls each process sleeps, so that it takes --share of a core and leaves the rest to others.
-Latencies are of one sentence that comes again and again. They are longer than those of a model that
-is asked without a pause, since its data has left the caches in between.
+Times are of one sentence that comes again and again: by the clock, which tells as much of what else
+the machine does, and the processor's, of all threads, which tells whether the answer itself became
+more work. Both are longer than without a pause, since the model's data has left the caches.
 
 Ctrl-C ends it early, with the tables of what there is.
 """
@@ -34,6 +35,8 @@ MODELS = {"SavedModel": "1", "int8 .tflite": "model.tflite"}  # names to places
 COLORS = dict(zip(MODELS, ("#1f4e79", "#c0504d"), strict=True))
 LENGTH = 128  # tokens that a text is cut to
 WINDOW = 10  # seconds
+# Lists, of what there was since the last window.
+SEEN = ("milliseconds", "processor", "failed", "different")
 
 SENTENCE = "the film is long, but its last half hour makes up for much of that."
 ODD = [
@@ -90,7 +93,7 @@ def main():
         options.out.write_text(json.dumps(windows) + "\n")
     print_table(windows, options.warm_up)
     if options.picture:
-        draw(windows, options.picture)
+        draw(windows, options.warm_up, options.picture)
     sys.exit(any(window["different"] or window["failed"] for w in windows.values() for window in w))
 
 
@@ -162,6 +165,7 @@ def answer(name, options):
         else:
             if texts == [SENTENCE]:
                 seen["milliseconds"].append(1e3 * (time.monotonic() - started))
+                seen["processor"].append(1e3 * (time.process_time() - busy))
             if is_wrong(texts, outputs, first):
                 seen["different"].append(f"{ascii(texts):.200}")
         rest = (time.process_time() - busy) / options.share - (time.monotonic() - started)
@@ -169,7 +173,7 @@ def answer(name, options):
         if time.monotonic() > window_begin + WINDOW:
             window_begin = time.monotonic()
             window = {"minutes": (window_begin - begin) / 60, "calls": calls, "rss": megabytes()}
-            window |= {key: seen[key] for key in ("milliseconds", "failed", "different")}
+            window |= {key: seen[key] for key in SEEN}
             print(json.dumps(window), flush=True)
             seen.clear()
 
@@ -257,8 +261,8 @@ def follow(process, name, windows):
         times = window["milliseconds"] or [float("nan")]
         print(
             f"{window['minutes']:5.1f} min  {name:12}  {window['calls']:7,} calls  median "
-            f"{np.median(times):5.1f} ms  95% {np.quantile(times, 0.95):5.1f} ms  "
-            f"{window['rss']:7.1f} MB",
+            f"{np.median(times):5.1f} ms  95% {np.quantile(times, 0.95):5.1f} ms  processor "
+            f"{np.median(window['processor'] or times):5.1f} ms  {window['rss']:7.1f} MB",
             *(f"\n  {problem}" for problem in window["failed"] + window["different"]),
             flush=True,
         )
@@ -266,8 +270,8 @@ def follow(process, name, windows):
 
 def print_table(windows, warm_up):
     print(
-        "| | calls | MB after the warm-up | MB at the end | growth, MB an hour "
-        "| median, ms, first tenth | last tenth | failed | other answers |\n"
+        "| | calls | MB after the warm-up | MB at the end | growth, MB an hour | failed "
+        "| other answers | median, ms, first and last tenth | the processor's |\n"
         "|---|---|---|---|---|---|---|---|---|"
     )
     for name, every in windows.items():
@@ -278,43 +282,52 @@ def print_table(windows, warm_up):
         hours = np.array([window["minutes"] / 60 for window in counted])
         memory = np.array([window["rss"] for window in counted])
         slope = np.polyfit(hours - hours[0], memory, 1)[0]
-        tenth = max(1, len(counted) // 10)
-        early, late = (
-            np.median([ms for window in part for ms in window["milliseconds"]])
-            for part in (counted[:tenth], counted[-tenth:])
-        )
         failed, different = (sum(len(w[key]) for w in every) for key in ("failed", "different"))
         print(
             f"| {name} | {every[-1]['calls']:,} | {memory[0]:.1f} | {memory[-1]:.1f} "
-            f"| {slope:+.2f} | {early:.1f} | {late:.1f} | {failed} | {different} |"
+            f"| {slope:+.2f} | {failed} | {different} | {in_tenths(counted, 'milliseconds')} "
+            f"| {in_tenths(counted, 'processor')} |"
         )
 
 
-def draw(windows, path):
+def in_tenths(windows, key):
+    """Medians of the first and of the last tenth of windows."""
+    tenth = max(1, len(windows) // 10)
+    early, late = (
+        np.median([value for window in part for value in window[key]])
+        for part in (windows[:tenth], windows[-tenth:])
+    )
+    return f"{early:.1f}, {late:.1f}"
+
+
+def draw(windows, warm_up, path):
     import matplotlib.figure
 
-    figure = matplotlib.figure.Figure(figsize=(9, 3.2), layout="constrained")
-    memory, latency = figure.subplots(1, 2)
+    figure = matplotlib.figure.Figure(figsize=(11, 3.2), layout="constrained")
+    memory, latency, processor = figure.subplots(1, 3)
     for name, every in windows.items():
-        minutes = [window["minutes"] for window in every]
-        memory.plot(minutes, [window["rss"] for window in every], color=COLORS[name], label=name)
-        timed = [window for window in every if window["milliseconds"]]
-        for share, style in ((0.5, "-"), (0.95, ":")):
-            latency.plot(
-                [window["minutes"] for window in timed],
-                [np.quantile(window["milliseconds"], share) for window in timed],
-                style,
-                color=COLORS[name],
-                linewidth=1.2 if share == 0.5 else 0.8,
-                label=f"{name}, {'median' if share == 0.5 else '95%'}",
-            )
-    memory.set_title("resident memory (MB)", fontsize=9, loc="left")
-    latency.set_title("one sentence, by windows of 10 s (ms)", fontsize=9, loc="left")
-    for axes in (memory, latency):
+        counted = [w for w in every if w["minutes"] >= warm_up and w["milliseconds"]]
+        minutes = [window["minutes"] for window in counted]
+        medians, late, work = (
+            [np.quantile(window[key], share) for window in counted]
+            for key, share in (("milliseconds", 0.5), ("milliseconds", 0.95), ("processor", 0.5))
+        )
+        color = COLORS[name]
+        memory.plot([w["minutes"] for w in every], [w["rss"] for w in every], color=color)
+        latency.plot(minutes, medians, color=color, linewidth=1.2, label=f"{name}, median")
+        latency.plot(minutes, late, ":", color=color, linewidth=0.8, label=f"{name}, 95%")
+        processor.plot(minutes, work, color=color, linewidth=1.2, label=name)
+    for axes, title in (
+        (memory, "resident memory (MB)"),
+        (latency, "one sentence, by the clock (ms)"),
+        (processor, "the same, processor's time (ms)"),
+    ):
+        axes.set_title(title, fontsize=9, loc="left")
         axes.set_ylim(bottom=0)
         axes.set_xlabel("minutes", fontsize=8)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8, length=0)
+    for axes in (latency, processor):
         axes.legend(fontsize=7, frameon=False)
     figure.savefig(path, dpi=150)
 
