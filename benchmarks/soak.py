@@ -68,7 +68,9 @@ def main():
     parser.add_argument("--warm-up", type=float, default=2, help="minutes that do not count")
     parser.add_argument("--share", type=float, default=0.3, help="of a core, for each process")
     parser.add_argument("--picture", type=pathlib.Path, help="PNG file")
-    parser.add_argument("--out", type=pathlib.Path, help="JSON of what was seen every 10 s")
+    parser.add_argument(
+        "--out", type=pathlib.Path, help="JSON; if it is there it is shown, and nothing runs"
+    )
     parser.add_argument("--write", type=pathlib.Path, help=argparse.SUPPRESS)
     parser.add_argument("--answer", choices=list(MODELS), help=argparse.SUPPRESS)
     parser.add_argument("--directory", type=pathlib.Path, help=argparse.SUPPRESS)
@@ -77,6 +79,20 @@ def main():
         return write(options.write, options.preset)
     if options.answer:
         return answer(options.answer, options)
+    if options.out and options.out.exists():
+        windows = json.loads(options.out.read_text())
+    else:
+        windows = run(options)
+        if options.out:
+            options.out.write_text(json.dumps(windows) + "\n")
+    print_table(windows, options.warm_up)
+    if options.picture:
+        draw(windows, options.warm_up, options.picture)
+    sys.exit(any(window["different"] or window["failed"] for w in windows.values() for window in w))
+
+
+def run(options):
+    """Lists of what was seen every 10 seconds, by the model's name."""
     if options.preset is None and (options.data / "granite-30m").is_dir():
         options.preset = options.data / "granite-30m"
     with tempfile.TemporaryDirectory() as directory:
@@ -88,13 +104,7 @@ def main():
             f"{options.share:.0%} of a core",
             flush=True,
         )
-        windows = watch(directory, options)
-    if options.out:
-        options.out.write_text(json.dumps(windows) + "\n")
-    print_table(windows, options.warm_up)
-    if options.picture:
-        draw(windows, options.warm_up, options.picture)
-    sys.exit(any(window["different"] or window["failed"] for w in windows.values() for window in w))
+        return watch(directory, options)
 
 
 def command(*arguments):
@@ -226,7 +236,6 @@ def megabytes():
 
 
 def watch(directory, options):
-    """Lists of windows by the model's name."""
     windows, processes = {name: [] for name in MODELS}, {}
     for name in MODELS:
         given = ("--answer", name, "--directory", directory, "--minutes", options.minutes)
@@ -270,8 +279,8 @@ def follow(process, name, windows):
 
 def print_table(windows, warm_up):
     print(
-        "| | calls | MB after the warm-up | MB at the end | growth, MB an hour | failed "
-        "| other answers | median, ms, first and last tenth | the processor's |\n"
+        "| | calls | MB after the warm-up | MB at the end | growth, MB an hour, second half "
+        "| failed | other answers | median, ms, first and last tenth | the processor's |\n"
         "|---|---|---|---|---|---|---|---|---|"
     )
     for name, every in windows.items():
@@ -281,12 +290,15 @@ def print_table(windows, warm_up):
             continue
         hours = np.array([window["minutes"] / 60 for window in counted])
         memory = np.array([window["rss"] for window in counted])
-        slope = np.polyfit(hours - hours[0], memory, 1)[0]
+        half = len(counted) // 2
+        slope, late = (
+            np.polyfit(hours[part], memory[part], 1)[0] for part in (slice(None), slice(half, None))
+        )
         failed, different = (sum(len(w[key]) for w in every) for key in ("failed", "different"))
         print(
             f"| {name} | {every[-1]['calls']:,} | {memory[0]:.1f} | {memory[-1]:.1f} "
-            f"| {slope:+.2f} | {failed} | {different} | {in_tenths(counted, 'milliseconds')} "
-            f"| {in_tenths(counted, 'processor')} |"
+            f"| {slope:+.1f}, {late:+.1f} | {failed} | {different} "
+            f"| {in_tenths(counted, 'milliseconds')} | {in_tenths(counted, 'processor')} |"
         )
 
 
