@@ -22,7 +22,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SECONDS, MEMORY = 5.0, 1 << 30  # CPU seconds and bytes that one mutation may take
-PATIENCE = 60.0  # seconds on a clock, on a busy machine
+PATIENCE = 300.0  # seconds on a clock, on a busy machine
 
 
 def memory_of(pid, what):
