@@ -30,34 +30,30 @@ def run_workers(command, num_workers, patience=PATIENCE, output=None):
 
     Returns:
         The exit code of the worker that failed first, 128 and the signal where one killed it; 0
-        where none failed.
+        where none failed. Where a signal was passed on and stopped a worker, 128 and that signal.
     """
     output = output or sys.stdout
     addresses = [f"127.0.0.1:{port}" for port in free_ports(num_workers)]
-    workers = [_start(command, addresses, i) for i in range(num_workers)]
     lock = threading.Lock()
-    readers = [
-        threading.Thread(target=_pass_on, args=(worker.stdout, i, output, lock))
-        for i, worker in enumerate(workers)
-    ]
-    for reader in readers:
-        reader.start()
-    signals = []
-
-    def receive(number, frame):
-        _send(workers, number if not signals else signal.SIGKILL)
-        signals.append(number)
-
-    handlers = {n: signal.signal(n, receive) for n in (signal.SIGTERM, signal.SIGINT)}
+    # Caught before the first worker starts, and passed on when all have: none is left out.
+    signals, workers, readers = [], [], []
+    handlers = {
+        number: signal.signal(number, lambda received, _: signals.append(received))
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
     try:
-        code = _wait(workers, patience)
+        for i in range(num_workers):
+            workers.append(_start(command, addresses, i))
+            reader = threading.Thread(target=_pass_on, args=(workers[i].stdout, i, output, lock))
+            reader.start()
+            readers.append(reader)
+        return _wait(workers, patience, signals)
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
         _send(workers, signal.SIGKILL)
         for reader in readers:
             reader.join()
-    return code
 
 
 def free_ports(count):
@@ -102,18 +98,35 @@ def _pass_on(lines, index, output, lock):
             output.flush()
 
 
-def _wait(workers, patience):
-    """The first exit code that is not 0, when all have ended or `patience` is over."""
-    code, until = 0, None
+def _wait(workers, patience, signals):
+    """Passes signals on until all workers have ended, or `patience` is over after one has failed.
+
+    Args:
+        signals: list of the signals that this process has received; a handler adds to it.
+
+    Returns:
+        The exit code of `run_workers`.
+    """
+    code, until, passed_on = 0, None, 0
     while any(worker.poll() is None for worker in workers):
+        for number in signals[passed_on:]:
+            _send(workers, signal.SIGKILL if passed_on else number)
+            passed_on += 1
         failed = [worker.returncode for worker in workers if worker.returncode]
         if failed and until is None:
             code, until = failed[0], time.monotonic() + patience
         if until is not None and time.monotonic() > until:
             _send(workers, signal.SIGKILL)
         time.sleep(_LOOK_EVERY)
-    code = code or next((w.returncode for w in workers if w.returncode), 0)
-    return 128 - code if code < 0 else code
+    codes = [_exit_code(worker.returncode) for worker in workers]
+    # One that was stopped may be missed by another, which then ends with a code of its own.
+    stopped = next((128 + number for number in signals[:1] if 128 + number in codes), 0)
+    return stopped or _exit_code(code) or next(filter(None, codes), 0)
+
+
+def _exit_code(returncode):
+    """As a shell has it: 128 and the signal where one ended the process."""
+    return 128 - returncode if returncode < 0 else returncode
 
 
 def _send(workers, number):

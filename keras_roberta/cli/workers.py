@@ -23,7 +23,8 @@ def strategy_of(name):
     Only the chief has something to say. A worker that has gone ends the command.
     """
     from keras_roberta.training.runs.progress import console
-    from keras_roberta.training.workers.strategies import make_strategy, worker_errors
+    from keras_roberta.training.workers.lost_workers import worker_errors
+    from keras_roberta.training.workers.strategies import make_strategy
 
     cluster = _cluster_of(name)
     console.quiet = cluster is not None and cluster.index > 0

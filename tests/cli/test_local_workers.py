@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from keras_roberta.cli import main
+from keras_roberta.cli import local_workers, main
 from keras_roberta.cli.local_workers import run_workers
 
 NUMBER = "import json, os, sys, time; i = json.loads(os.environ['TF_CONFIG'])['task']['index']; "
@@ -49,7 +49,7 @@ def test_the_others_may_end_by_themselves():
     assert code == 2 and lines == ["[worker 1] a worker has gone"]
 
 
-def start_launcher(code):
+def start_launcher(code, **kwargs):
     command = [sys.executable, "-c", NUMBER + code]
     return subprocess.Popen(
         [
@@ -61,6 +61,7 @@ def start_launcher(code):
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        **kwargs,
     )
 
 
@@ -86,17 +87,74 @@ def is_running(pid):
     return state != "Z"
 
 
-def test_signals_are_passed_on():
-    ready = "import signal; signal.signal(15, lambda *_: (print('saved'), sys.exit(143))); "
-    launcher = start_launcher(ready + "print('ready'); time.sleep(60)")
+def stopped_launcher(code, *signals, send=os.kill):
+    """The exit code, lines and errors of a launcher that gets signals when its workers are ready.
+
+    Args:
+        code: what the workers do until then; each prints one line when it is ready.
+        signals: one after the other; the next is sent when another line has come.
+        send: `os.kill`, or `os.killpg` as a terminal does.
+    """
+    launcher = start_launcher(code, stderr=subprocess.PIPE, start_new_session=True)
     watchdog = threading.Timer(60, launcher.kill)
     watchdog.start()
-    lines = [launcher.stdout.readline(), launcher.stdout.readline()]
-    launcher.send_signal(signal.SIGTERM)
-    lines += launcher.stdout.readlines()
+    lines = [launcher.stdout.readline()]
+    for number in signals:
+        lines.append(launcher.stdout.readline())
+        send(launcher.pid, number)
+    output, errors = launcher.communicate()
     watchdog.cancel()
-    assert launcher.wait() == 143
-    assert sorted(line.split("] ")[1].strip() for line in lines) == 2 * ["ready"] + 2 * ["saved"]
+    return launcher.returncode, lines + output.splitlines(), errors
+
+
+def words(lines):
+    return sorted(line.split("] ")[1].strip() for line in lines)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("send", [os.kill, os.killpg])
+def test_signals_are_passed_on(number, send):
+    save = f"lambda *_: (print('saved'), sys.exit({128 + number}))"
+    code = f"import signal; signal.signal({int(number)}, {save}); print('ready'); time.sleep(60)"
+    code, lines, errors = stopped_launcher(code, number, send=send)
+    assert (code, errors) == (128 + number, "")
+    assert words(lines) == 2 * ["ready"] + 2 * ["saved"]
+
+
+def test_a_worker_that_knows_nothing_of_signals_ends_by_them():
+    code = "import signal; signal.signal(2, signal.SIG_DFL); print('ready'); time.sleep(60)"
+    code, lines, errors = stopped_launcher(code, signal.SIGINT)
+    assert (code, words(lines), errors) == (130, 2 * ["ready"], "")
+
+
+def test_one_that_misses_another_that_was_stopped_does_not_count():
+    code = "import signal; signal.signal(2, lambda *_: sys.exit([75, 130][i])); "
+    code, _, errors = stopped_launcher(code + "print('ready'); time.sleep(60)", signal.SIGINT)
+    assert (code, errors) == (130, "")
+
+
+def test_a_second_signal_kills():
+    code = "import signal; signal.signal(2, lambda *_: i or print('not yet')); print('ready'); "
+    code, lines, errors = stopped_launcher(
+        code + "[time.sleep(0.1) for _ in range(600)]", signal.SIGINT, signal.SIGINT
+    )
+    assert (code, errors) == (128 + signal.SIGKILL, "")
+    assert words(lines) == ["not yet", "ready", "ready"]
+
+
+def test_a_signal_while_workers_are_started_reaches_all(monkeypatch):
+    start, before = local_workers._start, signal.getsignal(signal.SIGINT)
+
+    def start_and_interrupt(command, addresses, index):
+        worker = start(command, addresses, index)
+        if index == 0:
+            signal.raise_signal(signal.SIGINT)
+        return worker
+
+    monkeypatch.setattr(local_workers, "_start", start_and_interrupt)
+    code, _ = run("time.sleep(60)")
+    assert code == 130
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_command_that_knows_no_workers(capsys):

@@ -8,14 +8,9 @@ import pytest
 import tensorflow as tf
 
 from keras_roberta.cli.local_workers import free_ports
-from keras_roberta.errors import InputError, WorkerLostError
-from keras_roberta.training.workers.cluster import (
-    Cluster,
-    find_cluster,
-    lost_workers,
-    wait_for_workers,
-)
-from keras_roberta.training.workers.strategies import make_strategy, worker_errors
+from keras_roberta.errors import InputError
+from keras_roberta.training.workers.cluster import Cluster, find_cluster, wait_for_workers
+from keras_roberta.training.workers.strategies import make_strategy
 
 WORKERS = ["a:1", "b:2"]
 
@@ -158,34 +153,6 @@ def test_an_address_that_is_taken():
     with socket.create_server(("", int(cluster.workers[0].split(":")[1]))):
         with pytest.raises(InputError, match=r"cannot listen at .*Address already in use"):
             wait_for_workers(cluster, 5)
-
-
-def test_a_worker_that_has_gone():
-    cluster = local_clusters(2)[0]
-    gone = tf.errors.UnavailableError(None, None, "Socket closed")
-    with pytest.raises(WorkerLostError, match=rf"worker 1 \({cluster.workers[1]}\) has gone"):
-        with worker_errors(cluster):
-            raise gone
-    with socket.create_server(("127.0.0.1", int(cluster.workers[1].split(":")[1]))):
-        assert lost_workers(cluster) == []
-        with pytest.raises(tf.errors.UnavailableError), worker_errors(cluster):
-            raise gone
-    with pytest.raises(tf.errors.UnavailableError), worker_errors(None):
-        raise gone
-
-
-def test_a_worker_that_hangs_but_listens():
-    workers = local_clusters(2)[0].workers
-    message = "tasks are unhealthy (no heartbeats):\n/job:worker/replica:0/task:1\n\n  [[node]]"
-    for index, error in (
-        (0, tf.errors.UnavailableError(None, None, message)),
-        (1, tf.errors.DeadlineExceededError(None, None, "Graph execution error")),
-    ):
-        cluster, other = Cluster(workers, index, "TF_CONFIG"), 1 - index
-        with socket.create_server(("127.0.0.1", int(workers[other].split(":")[1]))):
-            with pytest.raises(WorkerLostError, match=f"worker {other} .* has gone"):
-                with worker_errors(cluster):
-                    raise error
 
 
 def test_strategies_by_name(monkeypatch):

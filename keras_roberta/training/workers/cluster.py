@@ -226,7 +226,7 @@ def wait_for_workers(cluster: Cluster, patience: float) -> None:
     address = cluster.workers[cluster.index]
     until = time.monotonic() + patience
     try:
-        listener = socket.create_server(("", _host_and_port(address)[1]))
+        listener = socket.create_server(("", host_and_port(address)[1]))
     except OSError as error:
         raise InputError(
             f"{cluster.source}: worker {cluster.index} cannot listen at {address} "
@@ -248,7 +248,7 @@ def wait_for_workers(cluster: Cluster, patience: float) -> None:
 def _greet(cluster, other):
     """Tells a worker that this one is ready; returns whether that worker could be reached."""
     try:
-        with socket.create_connection(_host_and_port(cluster.workers[other]), 1.0) as connection:
+        with socket.create_connection(host_and_port(cluster.workers[other]), 1.0) as connection:
             connection.sendall(_GREETING + b"%d\n" % cluster.index)
         return True
     except OSError:
@@ -270,24 +270,11 @@ def _heard(listener):
     return numbers
 
 
-def lost_workers(cluster: Cluster, patience: float = 1.0) -> list[int]:
-    """The indices of the other workers that no longer listen at their addresses.
+def host_and_port(address: str) -> tuple[str, int]:
+    """The two parts of an address.
 
-    Args:
-        cluster: the workers.
-        patience: seconds to wait for each of them.
+    >>> host_and_port("[::1]:8888")
+    ('::1', 8888)
     """
-    lost = []
-    for i, address in enumerate(cluster.workers):
-        if i == cluster.index:
-            continue
-        try:
-            socket.create_connection(_host_and_port(address), patience).close()
-        except OSError:
-            lost.append(i)
-    return lost
-
-
-def _host_and_port(address):
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
