@@ -4,7 +4,7 @@ import tensorflow as tf
 from tokenizers.pre_tokenizers import ByteLevel
 
 from keras_roberta.data.examples.masked_lm_preprocessor import RobertaMaskedLMPreprocessor
-from keras_roberta.data.masking import arguments_of, mask_tokens
+from keras_roberta.data.masking import arguments_of, mask_tokens, num_predictions
 from keras_roberta.tokenizers import RobertaTokenizer
 from keras_roberta.tokenizers.added_tokens import AddedToken
 
@@ -142,6 +142,53 @@ def test_random_tokens_are_tokens():
         **arguments,
     )
     assert set(masked.numpy().ravel()) == {*range(10, 266), 286}
+
+
+def test_the_mask_is_no_random_token():
+    """Also where it is not among the special tokens."""
+    masked, *_ = mask_tokens(
+        tf.ones([20, 20], tf.int32),
+        tf.ones([20, 20], bool),
+        num_predictions=20,
+        vocabulary_size=3,
+        mask_token_id=2,
+        mask_rate=1.0,
+        mask_token_rate=0.0,
+        random_token_rate=1.0,
+    )
+    assert set(masked.numpy().ravel()) == {0, 1}
+
+
+def test_seeds_that_differ_in_any_bit_mask_differently():
+    seeds = tf.constant([5 ^ 1 << bit for bit in range(62)] + [5], tf.int64)
+    _, positions, *_ = mask_tokens(
+        tf.fill([63, 200], 20),
+        tf.ones([63, 200], bool),
+        num_predictions=31,
+        vocabulary_size=VOCABULARY,
+        mask_token_id=MASK,
+        seed=seeds,
+    )
+    assert len({row.tobytes() for row in positions.numpy()}) == 63
+
+
+@pytest.mark.parametrize(
+    ("length", "rate", "units", "columns"),
+    [(512, 0.15, "token", 77), (128, 0.15, "whole-word", 27), (100, 0.2, "span", 36)]
+    + [(10, 1.0, "token", 10), (10, 0.0, "token", 1)],
+)
+def test_columns_hold_the_share_rounded_up_and_the_rest_of_a_unit(length, rate, units, columns):
+    assert num_predictions(length, rate, units) == columns
+
+
+def test_words_meet_a_fate_for_each_token():
+    """Of spans all tokens are replaced in the same way, of words each in its own."""
+    _, _, (inputs, positions, _, weights) = masked(
+        rows=500, units="whole-word", starts_word=np.zeros(VOCABULARY, bool), mask_rate=1.0
+    )
+    hidden = np.take_along_axis(inputs, positions, axis=1) == MASK
+    beside = (np.diff(positions, axis=1) == 1) & (weights[:, 1:] == 1)
+    assert (hidden[:, 1:] == hidden[:, :-1])[beside].mean() == pytest.approx(0.68, abs=0.04)
 
 
 def test_lengths_of_spans():

@@ -208,44 +208,6 @@ def test_optimizer_config_round_trip():
     assert again.not_decayed == ("bias", "gamma", "beta")
 
 
-@pytest.mark.parametrize(
-    ("warmup", "step", "expected"),
-    [
-        (0.1, 0, 0.1),
-        (0.1, 9, 1.0),
-        (0.1, 54, 0.5),
-        (0.1, 99, 0.0),
-        (0.1, 500, 0.0),
-        (0, 0, 0.99),
-        (20, 9, 0.5),
-        (1, 0, 1.0),  # a step, no share of 1
-        (1, 49, 50 / 99),
-    ],
-)
-def test_schedule(warmup, step, expected):
-    schedule = LinearWarmupDecay(1.0, total_steps=100, warmup=warmup)
-    assert float(schedule(step)) == pytest.approx(expected, abs=1e-6)
-
-
-def test_a_schedule_of_unknown_length_stays_at_its_peak():
-    schedule = LinearWarmupDecay(0.5, warmup=20)
-    assert [float(schedule(step)) for step in (0, 1000)] == [0.5, 0.5]
-
-
-def test_a_schedule_is_saved_whole():
-    schedule = LinearWarmupDecay(2.0, total_steps=10, warmup=0.4)
-    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
-    found = [float(again(step)) for step in (0, 3, 6, 9)]
-    np.testing.assert_allclose(found, [0.5, 2.0, 1.0, 0.0], atol=1e-6)
-
-
-def test_schedule_errors():
-    with pytest.raises(InputError, match="learning rate"):
-        LinearWarmupDecay(-1.0)
-    with pytest.raises(InputError, match="warmup"):
-        LinearWarmupDecay(1.0, warmup=-0.5)
-
-
 # === Moving averages of the weights ===
 
 

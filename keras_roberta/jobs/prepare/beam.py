@@ -17,9 +17,12 @@ from keras_roberta.data.corpus.corpora import work_units
 from keras_roberta.data.corpus.encoded_parts import split_of
 from keras_roberta.data.corpus.encoding import DocumentEncoder
 from keras_roberta.data.corpus.prepare_options import PrepareOptions
-from keras_roberta.data.corpus.shards import SPLITS, shard_name
+from keras_roberta.data.corpus.shards import SHARD_RECORD, SPLITS, shard_name
 from keras_roberta.errors import InputError, ReadError
 from keras_roberta.files.atomic_write import atomic_file
+from keras_roberta.files.json_file import read_json_object
+from keras_roberta.files.json_kinds import Record, Whole
+from keras_roberta.files.room import check_room
 from keras_roberta.jobs.prepare import job as shared
 from keras_roberta.jobs.prepare import shards_directory
 from keras_roberta.tokenizers import Tokenizer, open_tokenizer
@@ -31,6 +34,9 @@ except ImportError:
     raise InputError(
         "a runner needs Apache Beam, which is not installed; run pip install keras-roberta[beam]"
     ) from None
+
+# What a run notes of the documents that are not in its shards as they were in the corpus.
+_DROPPED = Record({name: Whole(0) for name in ("exact_duplicates", "near_duplicates", "cut")})
 
 
 def prepare(
@@ -54,11 +60,14 @@ def prepare(
     units = work_units(corpus, options.corpus)
     job = shared.Job(out, tokenizer, options, units)
     with shards_directory.held(out), shards_directory.begun(out, shared.describe(job), overwrite):
+        check_room(out)
         records = out / shards_directory.PROGRESS
         with _plain_errors(), beam.Pipeline(options=_beam_options(runner, runner_options)) as p:
             _build(p, job, records)
-        shards = [json.loads(path.read_text("utf-8")) for path in job.shards.glob("*.json")]
-        dropped = json.loads((records / "dropped.json").read_text("utf-8"))
+        hint = "prepare the corpus anew, with --overwrite"
+        paths = sorted(job.shards.glob("*.json"))
+        shards = [read_json_object(path, SHARD_RECORD, hint=hint) for path in paths]
+        dropped = read_json_object(records / "dropped.json", _DROPPED, hint=hint)
         manifest = shared.make_manifest(tokenizer, options, shards, dropped)
         shards_directory.finish(out, tokenizer, manifest)
     return manifest

@@ -26,6 +26,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_directory, atomic_file
 from keras_roberta.files.json_file import read_json_object
 from keras_roberta.files.regular_file import read_regular
+from keras_roberta.files.room import check_room
 from keras_roberta.jobs.prepare import shards_directory
 from keras_roberta.jobs.prepare.job import (
     Job,
@@ -37,6 +38,7 @@ from keras_roberta.jobs.prepare.job import (
     num_shards,
     write_shard,
 )
+from keras_roberta.jobs.prepare.least_room import least_room
 from keras_roberta.tokenizers import Tokenizer, open_tokenizer
 
 _TOKENS_A_PART = 1 << 23
@@ -68,13 +70,15 @@ def prepare(
         the manifest, a dict.
 
     Raises:
-        InputError: something in what was given, or the disk is full.
+        InputError: something in what was given, or the disk is full or surely too small.
     """
     options, out = options or PrepareOptions(), Path(out).expanduser()
     tokenizer = open_tokenizer(tokenizer)
     units = work_units(corpus, options.corpus)
     job = Job(out, tokenizer, options, units)
     with shards_directory.held(out), shards_directory.begun(out, describe(job), overwrite):
+        to_do = [unit for i, unit in enumerate(units) if not _record_of(job, i).exists()]
+        check_room(out, least_room(to_do, tokenizer))
         manifest = _run(job, processes or _num_cores(), progress or (lambda *_: None))
         shards_directory.finish(out, tokenizer, manifest)
     return manifest
@@ -158,8 +162,7 @@ def _end_with_parent():
 def _encode_unit(unit):
     """Encodes a work unit into parts of bounded size; returns how many documents were cut."""
     job, encoder = _state_of_process["job"], _state_of_process["encoder"]
-    directory = job.unit(unit)
-    record = directory / "cut.json"
+    directory, record = job.unit(unit), _record_of(job, unit)
     if not record.exists():
         num_cut = 0
         with atomic_directory(directory) as temporary:
@@ -168,8 +171,13 @@ def _encode_unit(unit):
                 part.add(documents)
                 num_cut += cut
             part.write()
-            (temporary / "cut.json").write_text(json.dumps(num_cut))
+            (temporary / record.name).write_text(json.dumps(num_cut))
     return _read_number(record)
+
+
+def _record_of(job, unit):
+    """The file that says that a work unit is done, and how many of its documents were cut."""
+    return job.unit(unit) / "cut.json"
 
 
 def _read_number(path):

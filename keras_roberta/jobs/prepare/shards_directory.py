@@ -8,6 +8,7 @@ from keras_roberta.data.corpus.shards import MANIFEST, index_name, is_shard_name
 from keras_roberta.errors import InputError, OutputError, ReadError
 from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.files.hold_output import hold_output
+from keras_roberta.files.json_file import read_json_object
 from keras_roberta.files.output_checks import is_empty
 from keras_roberta.files.output_errors import output_errors
 from keras_roberta.files.temporaries import sweep
@@ -47,7 +48,7 @@ def begin(out, description, overwrite):
     if not overwrite:
         if manifest.exists():
             raise InputError(f"{out}: there are shards already; add --overwrite to replace them")
-        if path.exists() and path.read_text(encoding="utf-8") != description:
+        if path.exists() and path.read_bytes() != description.encode():
             raise InputError(
                 f"{out}: holds an unfinished run with other options, tokenizer or corpus; "
                 "add --overwrite to begin anew"
@@ -92,10 +93,10 @@ def _remove_shards(out):
     """Removes the shards that a finished or an unfinished run wrote, and nothing else."""
     names = [path.name.removesuffix(".json") for path in (out / PROGRESS / "shards").glob("*.json")]
     try:
-        manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+        manifest = read_json_object(out / MANIFEST, hint="")
         by_split = manifest["shards"].values()
         names += [d["name"] for languages in by_split for ds in languages.values() for d in ds]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (InputError, KeyError, TypeError, AttributeError):
         pass  # No manifest of ours.
     # Another's manifest might name any file.
     names = [name for name in names if isinstance(name, str) and is_shard_name(name)]

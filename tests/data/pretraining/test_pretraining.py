@@ -1,6 +1,7 @@
 """Batches for pre-training: what is in them, and that nothing else decides it than their number."""
 
 import collections
+import dataclasses
 import itertools
 import json
 import re
@@ -23,37 +24,7 @@ from keras_roberta.data.pretraining.batches import (
 from keras_roberta.errors import InputError
 from keras_roberta.jobs.prepare.one_machine import prepare
 
-WORDS = ("film", "warm", "lovely", "dull", "cold", "flat", "tedious", "funny", "simply", "fine")
-
-
 _NAME = re.compile(r"[dж](\d+)s(\d+)")
-
-
-def corpus_of(documents, seed):
-    """Text in which each sentence says its document and place: "d12s3 …"."""
-    random = np.random.default_rng(seed)
-    lines = []
-    for document in range(documents):
-        sentences = [
-            f"d{document}s{s} " + " ".join(random.choice(WORDS, random.integers(1, 9))) + "."
-            for s in range(random.integers(1, 9))
-        ]
-        lines.append(" ".join(sentences))
-    return "\n".join(lines)
-
-
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory, tokenizer):
-    path = tmp_path_factory.mktemp("corpus")
-    for name, documents in (("en", 300), ("sv", 60), ("ru", 20)):
-        (path / "text").mkdir(exist_ok=True)
-        text = corpus_of(documents, seed=documents)
-        (path / "text" / f"{name}.txt").write_text(text.replace("d", "ж") if name == "ru" else text)
-    options = PrepareOptions(
-        CorpusOptions("line", "file"), heldout=0.1, near_duplicates=0, tokens_a_shard=4000
-    )
-    prepare(path / "text", tokenizer, path / "out", options, processes=1)
-    return open_shards(path / "out")
 
 
 def options(*objectives, **values):
@@ -426,27 +397,34 @@ def test_a_damaged_document_counts_for_nothing(shards, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "values, message",
-    [
-        ({"objectives": ()}, "give one or more of mlm"),
-        ({"objectives": ("mlm", "mlm")}, "each once"),
-        ({"objectives": "mlm,xyz"}, "objectives mlm,xyz"),
-        ({"packing": "tight"}, "packing 'tight': expected one of full-sentences"),
-        ({"mask_units": "letter"}, "mask_units 'letter'"),
-        ({"objectives": ("sop",), "packing": "full-sentences"}, "packing full-sentences makes non"),
-        ({"objectives": ("choice", "nsp")}, "choice and nsp need different"),
-        ({"objectives": ("choice",), "batch_size": 6}, "batch_size 6 does not divide"),
-        ({"batch_size": 0}, "batch_size must be a whole number from 1"),
-        ({"sequence_length": 4}, "sequence_length must be a whole number from 8"),
-        ({"mask_rate": 1.5}, "mask_rate must be between 0 and 1"),
-        ({"mask_rate": 0}, "nothing to learn from"),
-        ({"random_token_rate": 0.3}, "sum up to more than 1"),
-        ({"language_alpha": -1}, "language_alpha must be"),
-    ],
+    ("rates", "shares"),
+    [((1.0, 0.0), (1, 0, 0)), ((0.0, 0.0), (0, 1, 0)), ((0.0, 1.0), (0, 0, 1))],
 )
-def test_options_that_do_not_go_together(values, message):
-    with pytest.raises(InputError, match=message):
-        BatchOptions(**values)
+def test_options_of_masking_reach_it(shards, rates, shares):
+    """Shares of the chosen tokens that are `<mask>`, as they were, and others."""
+    kind = options("mlm", mask_rate=0.4, mask_token_rate=rates[0], random_token_rate=rates[1])
+    ((features, targets, weights),) = take(pretraining_batches(shards, kind), 1)
+    used = weights["mlm"] == 1
+    new = np.take_along_axis(features["token_ids"], features["mask_positions"], axis=1)[used]
+    is_mask, is_old = new == shards.tokenizer.mask_token_id, new == targets["mlm"][used]
+    found = is_mask.mean(), is_old.mean(), (~is_mask & ~is_old).mean()
+    np.testing.assert_allclose(found, shares, atol=0.05)
+    is_text = ~np.isin(features["token_ids"], (0, 1, 2))
+    assert used.sum() / is_text.sum() == pytest.approx(0.4, abs=0.03)
+
+
+def test_options_of_masking_whole_words_reach_it(shards):
+    kind = options("mlm", mask_units="whole-word", mask_rate=0.3, mask_token_rate=0.0)
+    kind = dataclasses.replace(kind, random_token_rate=0.0)  # so that words can be told
+    ((features, _, weights),) = take(pretraining_batches(shards, kind), 1)
+    starts = shards.tokenizer.starts_word()
+    for ids, positions, used in zip(
+        features["token_ids"], features["mask_positions"], weights["mlm"] == 1, strict=True
+    ):
+        chosen = np.isin(np.arange(len(ids)), positions[used])
+        goes_on = ~starts[ids] & ~np.isin(ids, (0, 1, 2))
+        goes_on &= ~np.isin(np.roll(ids, 1), (0, 1, 2))
+        assert goes_on.any() and (chosen == np.roll(chosen, 1))[goes_on].all()
 
 
 def test_statistics_are_those_of_the_batches(shards):
@@ -456,11 +434,6 @@ def test_statistics_are_those_of_the_batches(shards):
     padding = 1 - np.mean([features["padding_mask"] for features, *_ in batches])
     assert found["padding"] == pytest.approx(padding, abs=0.01)
     assert set(found["rows"]) == set(found["shares"]) == set(shards.languages)
-
-
-def test_options_survive_json():
-    kind = options("mlm", "sop", mask_units="span")
-    assert BatchOptions(**json.loads(json.dumps(kind.to_dict()))) == kind
 
 
 def test_what_shards_cannot_give(tmp_path, tokenizer, shards):
@@ -477,6 +450,11 @@ def test_what_shards_cannot_give(tmp_path, tokenizer, shards):
         evaluation_batches(single, options("mlm"))
     with pytest.raises(InputError, match="does not divide over 3 workers"):
         pretraining_batches(shards, options("mlm"), num_workers=3)
+    with pytest.raises(InputError, match="batch_size 8 does not divide over 8 workers"):
+        pretraining_batches(shards, options("choice", num_choices=2), num_workers=8)
+    kind = options("mlm", batch_size=64)
+    batches = evaluation_batches(shards, kind, max_batches=10**6).cardinality()
+    assert batches == evaluation_batches(shards, kind).cardinality() < 10**6
     with pytest.raises(InputError, match="worker_index 2"):
         pretraining_batches(shards, options("mlm"), num_workers=2, worker_index=2)
     with pytest.raises(InputError, match="start_step"):
