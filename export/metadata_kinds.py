@@ -25,6 +25,10 @@ _SCHEMA = Record(
         "top_k": Whole(1, 1 << 20),
         "max_masks": Maybe(Whole(1, 1 << 20)),
         "mask_token": Maybe(TEXT),
+        "prefix": TEXT,
+        "corpus_prefix": Maybe(TEXT),
+        "score_range": Maybe(ListOf(Number(), at_least=2, at_most=2)),
+        "scored": TRUTH,
     },
 )
 METADATA = Record(

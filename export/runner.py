@@ -215,6 +215,7 @@ class Runner(abc.ABC):
         """Token ids of each row, a list of int32 arrays, none longer than `max_length`."""
         if self.tokenizer is None:
             raise self._no_tokenizer()
+        texts = [self.schema.prefix + text for text in texts]
         ids = self.tokenizer.encode_batch(texts, text_pairs, max_length=self.max_length)
         return [np.array(row, "int32") for row in ids]
 

@@ -153,6 +153,8 @@ class ServingModule(tf.Module):
 
     def serve_text(self, text, text_pair=None):
         with_offsets = self.graph.head.gives_offsets
+        if self.graph.head.schema.prefix:
+            text = tf.strings.join([byte_buffer.encode(self.graph.head.schema.prefix), text])
         features = self.tokenizer(text, text_pair, self.longest, with_offsets)
         outputs = self.serve_tokens(features["token_ids"], features["padding_mask"])
         if self.graph.head.schema.ragged_outputs:  # one has to know where padding begins

@@ -224,9 +224,15 @@ class PhoneModule(tf.Module):
     def _trace_tokenizer(self, length):
         """From the bytes of a text, or of two, to token ids."""
 
-        def run(**utf8):
+        prefix = np.frombuffer(byte_buffer.encode(self.graph.head.schema.prefix), np.uint8)
+
+        def run(utf8, **of_pair):
+            if len(prefix):
+                utf8 = tf.concat([tf.constant(prefix[None]), utf8], axis=1)
             with_offsets = self.graph.head.gives_offsets
-            return self.tokenizer(**utf8, sequence_length=length, with_offsets=with_offsets)
+            return self.tokenizer(
+                utf8, **of_pair, sequence_length=length, with_offsets=with_offsets
+            )
 
         shape = (1, BYTES_PER_TOKEN * length)
         return tf.function(run, autograph=False).get_concrete_function(

@@ -48,7 +48,10 @@ def verify(task, runner, *, graph, scheme):
     checks = []
     if runner.takes_text:
         texts = sample_texts(runner.metadata)
-        rows = task.preprocessor.tokenizer.encode_batch(*texts, max_length=runner.max_length)
+        firsts = [schema.prefix + text for text in texts[0]]
+        rows = task.preprocessor.tokenizer.encode_batch(
+            firsts, texts[1], max_length=runner.max_length
+        )
         outputs = runner.run_texts(*texts)
         names = [" | ".join(side[i] for side in texts if side) for i in range(len(rows))]
         _check_ids(outputs.get(runner.metadata["ids_output"]), rows, names)

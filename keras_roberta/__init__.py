@@ -17,6 +17,7 @@ _PUBLIC = {
     "RobertaTokenizer": "tokenizers",
     "RobertaPreprocessor": "data.examples.preprocessor",
     "RobertaMaskedLMPreprocessor": "data.examples.masked_lm_preprocessor",
+    "RobertaTextEmbedderPreprocessor": "data.examples.text_embedder_preprocessor",
     "RobertaBackbone": "models.roberta_backbone",
     "open_task": "tasks.registry",
     "register_task": "tasks.registry",

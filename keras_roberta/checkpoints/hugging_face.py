@@ -4,12 +4,12 @@ import functools
 import json
 import os
 import pathlib
-import re
-from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from keras_roberta.checkpoints import sentence_transformers
 from keras_roberta.checkpoints.assign_weights import assign_weights
+from keras_roberta.checkpoints.hugging_face_labels import id2label, label_names
 from keras_roberta.checkpoints.hugging_face_names import (
     HEAD_TENSORS,
     PROBLEM_TYPES,
@@ -38,22 +38,10 @@ from keras_roberta.checkpoints.tensor_files import open_state_dict, write_safete
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.files.json_file import read_json_object
-from keras_roberta.files.json_kinds import (
-    TEXT,
-    TRUTH,
-    Either,
-    MapOf,
-    Number,
-    Simple,
-    Whole,
-    short,
-)
+from keras_roberta.files.json_kinds import short
 from keras_roberta.tokenizers import open_tokenizer
 
 MODEL_TYPES = ("roberta", "xlm-roberta", "camembert")
-# Of classes. Some write names that are numbers as such, and numbers as text.
-_NAME = Either((TEXT, Number(), TRUTH))
-_NUMBER = Either((Whole(0, 2**31), Simple("digits", lambda x: re.fullmatch(r"[0-9]{1,9}", str(x)))))
 
 
 def read_config(directory: str | os.PathLike) -> dict:
@@ -70,91 +58,6 @@ def read_config(directory: str | os.PathLike) -> dict:
             f"supported are {', '.join(MODEL_TYPES)}"
         )
     return config
-
-
-def label_names(config: Mapping) -> list[str] | None:
-    """The names of the classes, in order, out of a `config.json`.
-
-    Returns:
-        None where it has none, or only Transformers' placeholders `LABEL_0`, `LABEL_1`, ...
-
-    Raises:
-        InputError: `id2label` is mangled.
-    """
-    names = _id2label(config)
-    if all(name == f"LABEL_{i}" for i, name in enumerate(names)):
-        return None
-    return names
-
-
-def label_entries(names: Sequence[str] | None, num_labels: int) -> dict[str, dict]:
-    """The entries of `config.json` for the names of the classes; placeholders where there are none.
-
-    >>> label_entries(("bad", "good"), 2)["id2label"]
-    {'0': 'bad', '1': 'good'}
-    """
-    names = names or [f"LABEL_{i}" for i in range(num_labels)]
-    return {
-        "id2label": {str(i): name for i, name in enumerate(names)},
-        "label2id": {name: i for i, name in enumerate(names)},
-    }
-
-
-def _id2label(config: Mapping) -> list[str]:
-    """The names by number; of `label2id` where there is no `id2label`.
-
-    Raises:
-        InputError: they are mangled, contradict each other, or name two classes alike.
-    """
-    names = config.get("id2label") or {}
-    if not isinstance(names, dict) or set(names) != {str(i) for i in range(len(names))}:
-        raise InputError("config.json: id2label must give a name to each of 0, 1, 2, ...")
-    if problem := MapOf(_NAME).problem(names, "id2label"):
-        raise InputError(f"config.json: {problem}")
-    numbers = {int(key): str(name) for key, name in names.items()}
-    by_name = config.get("label2id") or {}
-    if MapOf(_NUMBER).problem(by_name):
-        raise InputError("config.json: label2id must give a number to each name")
-    by_name = {name: int(number) for name, number in by_name.items()}
-    if not numbers:
-        numbers = {number: name for name, number in by_name.items()}
-        if len(numbers) != len(by_name) or sorted(numbers) != list(range(len(numbers))):
-            raise InputError("config.json: label2id must give 0, 1, 2, ... to one name each")
-    known = set(numbers.values())
-    extra = sorted(set(by_name) - known)
-    if extra:
-        raise InputError(
-            f"config.json: label2id has the name {short(extra[0])}, which id2label has not; "
-            "correct one of them"
-        )
-    names = [numbers[i] for i in range(len(numbers))]
-    first: dict[str, int] = {}
-    for number, name in enumerate(names):
-        if first.setdefault(name, number) != number:
-            raise InputError(
-                f"config.json: id2label gives the name {short(name)} to {first[name]} and "
-                f"{number}; give each class a name of its own"
-            )
-        if by_name and by_name.get(name) != number:
-            raise InputError(
-                f"config.json: id2label says that {number} is {short(name)}, label2id that "
-                f"{short(name)} is {by_name.get(name)}; correct one of them"
-            )
-    return names
-
-
-def classifier_dropout(config: Mapping) -> float | None:
-    """The dropout rate in the head; None for that of the encoder, as in Transformers.
-
-    Raises:
-        InputError: it is no rate.
-    """
-    rate = config.get("classifier_dropout")
-    if rate is not None and not (type(rate) in (int, float) and 0 <= rate < 1):
-        raise InputError(
-            f"config.json: classifier_dropout must be in [0, 1) or null; got {short(rate)}"
-        )
-    return rate
 
 
 class HuggingFaceCheckpoint(Checkpoint):
@@ -213,7 +116,7 @@ class HuggingFaceCheckpoint(Checkpoint):
         if name is None:
             return listed(self._named(self._head_tensors)) or None
         if HEAD_TENSORS.get(name) == ():
-            return None
+            return sentence_transformers.NAME if self._makes_vectors else None
         problem_type = self._values.get("problem_type")
         return f"{name} ({problem_type})" if problem_type else name
 
@@ -225,6 +128,9 @@ class HuggingFaceCheckpoint(Checkpoint):
         head = cls.hugging_face
         if head is None or not self._has(head):
             return None
+        if not head.marks:
+            modules = sentence_transformers.read_modules(self.directory)
+            return cls.settings_from_hugging_face({}, {**self._values, **modules})
         tensors = self.tensors
         with naming(self.directory):
             arrays = zeros_of_head(tensors, head, self.config)
@@ -252,10 +158,17 @@ class HuggingFaceCheckpoint(Checkpoint):
 
     # Which head it is
 
+    @property
+    def _makes_vectors(self) -> bool:
+        """Whether it is meant for vectors of texts, which takes no head."""
+        return sentence_transformers.has_modules(self.directory)
+
     @functools.cached_property
     def _architecture(self) -> str | None:
         """The class in Transformers; None where the config does not say."""
         names = self._values.get("architectures")
+        if self._makes_vectors and not self._head_tensors:
+            return "RobertaModel"  # some say what the encoder was pre-trained as
         if names is None or names == []:
             return None
         if not isinstance(names, list) or not isinstance(names[0], str):
@@ -267,6 +180,8 @@ class HuggingFaceCheckpoint(Checkpoint):
 
     def _has(self, head: HuggingFaceHead) -> bool:
         """Whether the checkpoint's head is this one."""
+        if not head.marks:  # vectors need no head, but have to be meant
+            return self._makes_vectors
         architecture = self._architecture
         if architecture is None:
             if not any(name.startswith(head.marks) for name in self._head_tensors):
@@ -311,7 +226,7 @@ class HuggingFaceCheckpoint(Checkpoint):
         shape = self.tensors.shape(source) if source in self.tensors else ()
         outputs = shape[0] if shape else None  # `load_head` names what is missing
         with naming(self.directory):
-            named = len(_id2label(self._values))
+            named = len(id2label(self._values))
         if named and outputs is not None and named != outputs:
             raise InputError(
                 f"{self.directory}: config.json names {named} labels, but {source} has {outputs}"
@@ -346,6 +261,7 @@ class HuggingFaceFormat(CheckpointFormat):
     name = "hugging-face"
     summary = "a Hugging Face checkpoint, whose config.json has a model_type"
     files = ("*.json", "*.txt", "*.safetensors", "pytorch_model*.bin")
+    parts = frozenset(sentence_transformers.FILES)
 
     def detect(self, directory):
         path = directory / "config.json"
@@ -379,8 +295,10 @@ class HuggingFaceFormat(CheckpointFormat):
         if tokenizer is not None:
             values["bos_token_id"] = tokenizer.start_token_id
             values["eos_token_id"] = tokenizer.end_token_id
-        text = json.dumps(values, indent=2) + "\n"
-        (directory / "config.json").write_text(text, encoding="utf-8")
+        for name, content in {"config.json": values, **model.hugging_face_files()}.items():
+            (directory / name).parent.mkdir(exist_ok=True)
+            text = json.dumps(content, indent=2) + "\n"
+            (directory / name).write_text(text, encoding="utf-8")
         table = head.weights_of(config) if head_weights else []
         tensors = to_hugging_face(weights, table, head_weights)
         write_safetensors(directory / "model.safetensors", tensors)

@@ -57,7 +57,13 @@ class _Policy(Kind):
 _OF_LAYER = {"name": Maybe(TEXT), "trainable": TRUTH, "dtype": _Policy()}
 _PREPROCESSOR = Record(
     {},
-    {**_OF_LAYER, "sequence_length": Maybe(Whole(3)), "labels": Maybe(ListOf(TEXT))},
+    {
+        **_OF_LAYER,
+        "sequence_length": Maybe(Whole(3)),
+        "labels": Maybe(ListOf(TEXT)),
+        "prefix": TEXT,
+        "corpus_prefix": Maybe(TEXT),
+    },
 )
 # `RobertaConfig` checks its own fields.
 BACKBONE = Record({"config": OBJECT}, {**_OF_LAYER, "optional_inputs": ListOf(TEXT, at_most=16)})
@@ -81,6 +87,9 @@ TASK = Record(
                 "loss_weights": Maybe(MapOf(Number())),
                 "num_choices": Maybe(Whole(1, 1 << 16)),
                 "token_labels": Maybe(ListOf(TEXT)),
+                "pooling": TEXT,
+                "normalize": TRUTH,
+                "score_range": Maybe(ListOf(Number(), at_least=2, at_most=2)),
             },
         ),
     }

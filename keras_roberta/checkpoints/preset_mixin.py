@@ -69,6 +69,11 @@ class PresetMixin:
         """Entries of Hugging Face's `config.json` that the head needs, such as `id2label`."""
         return {}
 
+    def hugging_face_files(self) -> dict[str, Any]:
+        """Further JSON files of the head beside Hugging Face's `config.json`: their contents by
+        their paths."""
+        return {}
+
     @classmethod
     def settings_from_hugging_face(cls, head: dict, config: dict) -> dict[str, Any]:
         """Constructor arguments for the task that a Hugging Face checkpoint holds.

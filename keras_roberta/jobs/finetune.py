@@ -77,6 +77,7 @@ class TrainingData:
     Attributes:
         entry: the task.
         schema: its labels, as the training table has them.
+        settings: further arguments of its `from_preset`.
         train, dev: `Table`, dev may be None.
         texts, targets: of the training table.
         validation: a pair of those of the dev table, or None.
@@ -84,6 +85,7 @@ class TrainingData:
 
     entry: TaskEntry
     schema: Schema
+    settings: dict[str, Any]
     train: Table
     dev: Table | None
     texts: Any
@@ -100,6 +102,7 @@ class TrainingData:
             InputError: names the file, line, column or option that does not fit.
         """
         columns, entry = options.columns, task_of_command(options.task)
+        settings = options.settings_of(entry.schema_cls)
         train, dev = (path and read_table(path).head(options.limit) for path in (train, dev))
         schema = entry.schema_cls.from_table(train, columns, num_classes=options.num_classes)
         texts, targets = schema.read_inputs(train, columns), schema.read_targets(train, columns)
@@ -109,7 +112,7 @@ class TrainingData:
                 schema.read_inputs(dev, columns.of_dev, prefix="--dev-"),
                 schema.read_targets(dev, columns.of_dev, prefix="--dev-"),
             )
-        return cls(entry, schema, train, dev, texts, targets, validation)
+        return cls(entry, schema, settings, train, dev, texts, targets, validation)
 
 
 def _finetune(preset, data, out, options, strategy):
@@ -127,6 +130,7 @@ def _finetune(preset, data, out, options, strategy):
             preset,
             load_head=False,
             **schema.task_settings(),
+            **data.settings,
             sequence_length=options.sequence_length,
             dtype=options.dtype,
             remat=options.remat or None,  # without the option, what the preset says

@@ -28,8 +28,14 @@ def read_input_table(path: str | Path, columns: Columns, *, labels: bool) -> Tab
     if labels:
         usual = dict.fromkeys(name for cls in SCHEMAS.values() for name in cls.label_columns)
         found = [name for name in usual if name in table.columns]
-        wanted["label"] = columns.label or [*found, *usual][0]
+        if columns.label or found or not _needs_no_labels(table, columns):
+            wanted["label"] = columns.label or [*found, *usual][0]
     for option, name in wanted.items():
         if name is not None:
             table.column(name, f"--{option}-column")
     return table
+
+
+def _needs_no_labels(table, columns):
+    """Whether a model, which is not opened yet, may be measured with the texts alone."""
+    return any(cls.needs_no_labels(table, columns) for cls in SCHEMAS.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from keras_roberta.data.examples.named_columns import TEXT, TEXT_PAIR
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.files.hold_output import hold_output
@@ -78,9 +79,8 @@ def _rows(model, texts, options, data):
     if options.all_scores:
         for row, scores in zip(rows, schema.all_scores(outputs), strict=True):
             row["all_scores"] = scores
-    firsts, seconds = texts if isinstance(texts, tuple) else (texts, None)
-    for row, text in zip(rows, firsts, strict=True):
-        row["text"] = text
-    for row, second in zip(rows, seconds or (), strict=False):
-        row["text_pair"] = second
+    columns = texts if isinstance(texts, tuple) else (texts,)
+    for name, column in zip((TEXT, TEXT_PAIR), columns, strict=False):
+        for row, text in zip(rows, column, strict=True):
+            row[name] = text
     return rows

@@ -11,10 +11,11 @@ from keras_roberta.schemas.many_labels import ManyLabels
 from keras_roberta.schemas.masked_tokens import MaskedTokens
 from keras_roberta.schemas.one_label import OneLabel
 from keras_roberta.schemas.schema import Comparison, Schema
+from keras_roberta.schemas.text_vectors import TextVectors
 from keras_roberta.schemas.value import Value
 
 SCHEMAS: dict[str, type[Schema]] = {
-    cls.name: cls for cls in (OneLabel, ManyLabels, Value, MaskedTokens)
+    cls.name: cls for cls in (OneLabel, ManyLabels, Value, MaskedTokens, TextVectors)
 }
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "MaskedTokens",
     "OneLabel",
     "Schema",
+    "TextVectors",
     "Value",
     "register_schema",
     "schema_from_dict",

@@ -42,7 +42,9 @@ class Schema:
         name: by which files name it.
         main_score: the key of `scores` by which models are ranked, larger is better.
         takes_pairs: whether a row may be a pair of texts.
+        prefix: what exported files and the tokenizer put in front of each text.
         label_columns: what a column of labels is usually called, the likeliest first.
+        settings: options of fine-tuning that only some tasks have.
         has_targets: whether there are labels to train on and to measure with.
         ragged_outputs: names of the outputs with something for each token of a row; an exported
             model gives them as lists of arrays, without those of padding.
@@ -53,7 +55,9 @@ class Schema:
     name: ClassVar[str]
     main_score: ClassVar[str | None] = None
     takes_pairs: ClassVar[bool] = True
+    prefix: ClassVar[str] = ""
     label_columns: ClassVar[tuple[str, ...]] = ("label",)
+    settings: ClassVar[tuple[str, ...]] = ()
     has_targets: ClassVar[bool] = True
     ragged_outputs: ClassVar[tuple[str, ...]] = ()
     stride: ClassVar[int | None] = None
@@ -73,6 +77,11 @@ class Schema:
             InputError: names the file and the line that does not fit.
         """
         raise NotImplementedError
+
+    @classmethod
+    def needs_no_labels(cls, table: Table, columns: Columns) -> bool:
+        """Whether a table without a column of labels may be one to measure with."""
+        return False
 
     @classmethod
     def label_column(cls, table: Table, columns: Columns) -> str:

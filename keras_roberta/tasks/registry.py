@@ -72,6 +72,13 @@ TASKS = [
         "many-labels",
     ),
     TaskEntry(
+        "RobertaTextEmbedder",
+        "keras_roberta.tasks.text_embedder",
+        "embed",
+        "a vector for a text",
+        "text-vectors",
+    ),
+    TaskEntry(
         "RobertaMaskedLM",
         "keras_roberta.tasks.masked_lm",
         None,

@@ -6,13 +6,12 @@ import keras
 import keras_hub
 import tensorflow as tf
 
-from keras_roberta.checkpoints.hugging_face import (
-    HuggingFaceHead,
+from keras_roberta.checkpoints.hugging_face_labels import (
     classifier_dropout,
     label_entries,
     label_names,
 )
-from keras_roberta.checkpoints.hugging_face_names import classifier_weights
+from keras_roberta.checkpoints.hugging_face_names import HuggingFaceHead, classifier_weights
 from keras_roberta.errors import InputError
 from keras_roberta.layers import ClassificationHead
 from keras_roberta.layers.gather import FIRST

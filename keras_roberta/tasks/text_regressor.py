@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from keras_roberta.checkpoints.hugging_face import classifier_dropout
+from keras_roberta.checkpoints.hugging_face_labels import classifier_dropout
 from keras_roberta.schemas import Value
 from keras_roberta.tasks.sequence_task import RobertaSequenceTask, SequenceHead, sequence_head
 

@@ -1,8 +1,13 @@
 import json
 
+import pytest
+
 import keras_roberta as kr
+from keras_roberta.errors import InputError
+from keras_roberta.jobs.evaluate import evaluate
 from keras_roberta.jobs.finetune import finetune
 from keras_roberta.jobs.options.finetune import FinetuneOptions
+from keras_roberta.jobs.predict import predict
 
 
 def test_fine_tuning_leaves_a_report(config, tokenizer, sentiment, tmp_path, caplog, capsys):
@@ -26,3 +31,36 @@ def test_fine_tuning_leaves_a_report(config, tokenizer, sentiment, tmp_path, cap
     loss = next(curve for curve in report["curves"] if curve["title"] == "loss")
     assert [epoch for epoch, _ in loss["lines"]["dev"]] == [1, 2]
     assert (tmp_path / "out" / "report.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", ["pooling", "prefix", "corpus_prefix"])
+def test_settings_that_a_task_has_not(tmp_path, name):
+    (tmp_path / "t.tsv").write_text("text\tlabel\na\t0\nb\t1\n")
+    options = FinetuneOptions(**{name: "cls"})
+    with pytest.raises(InputError, match=f"{name}: --task classify has no such setting"):
+        finetune(tmp_path / "preset", tmp_path / "t.tsv", None, tmp_path / "out", options)
+
+
+def test_an_embedder_from_an_encoder(config, tokenizer, sentiment, tmp_path):
+    """Settings of the command, a scale of scores out of the table, and of an embedder what it had."""
+    backbone = kr.RobertaBackbone(config.replace(num_layers=1))
+    backbone.save_to_preset(tmp_path / "preset")
+    tokenizer.save(tmp_path / "preset/assets/tokenizer")
+    texts, table = sentiment[0][:8], tmp_path / "pairs.tsv"
+    rows = "".join(
+        f"{a}\t{b}\t{score}\n"
+        for a, b, score in zip(texts, texts[1:], [1, 3, 5, 2, 4, 1, 5], strict=False)
+    )
+    table.write_text("text\ttext_pair\tscore\n" + rows)
+    options = FinetuneOptions(task="embed", pooling="cls", prefix="a ", batch_size=4)
+    task, metrics = finetune(tmp_path / "preset", table, table, tmp_path / "out", options)
+    assert (task.pooler.pooling, task.schema.prefix, task.score_range) == ("cls", "a ", (1, 5))
+    assert -1 <= metrics["spearman"] <= 1
+    table.write_text("text\ttext_pair\n" + "".join(f"{t}\t{t} .\n" for t in texts))
+    options = FinetuneOptions(task="embed", batch_size=4)
+    task, metrics = finetune(tmp_path / "out", table, table, tmp_path / "again", options)
+    assert (task.pooler.pooling, task.schema.prefix) == ("cls", "a ")
+    assert 0 < metrics["recall_at_1"] <= metrics["mrr"] <= 1
+    assert evaluate(tmp_path / "again", table)["mrr"] == pytest.approx(metrics["mrr"], abs=1e-5)
+    (answer, *_) = predict(tmp_path / "again", data=table)
+    assert list(answer) == ["score", "text", "text_pair"]

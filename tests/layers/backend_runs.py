@@ -20,7 +20,9 @@ from keras_roberta.layers import (
 from keras_roberta.layers.cross_entropy import cross_entropy
 from keras_roberta.layers.dropout import dropout
 from keras_roberta.layers.gelu import gelu
+from keras_roberta.layers.pooling import TextPooling
 from keras_roberta.layers.projection import project_onto_vocabulary
+from keras_roberta.layers.similarity_losses import CoSENTLoss, SimilarityLoss
 
 CONFIG = RobertaConfig(
     vocabulary_size=50,
@@ -140,6 +142,20 @@ def compute():
     outputs, slopes = outputs_and_gradients(lose, arrays)
     names = "slope of rows", "slope of table", "slope of bias"
     results |= {**outputs, **dict(zip(names, slopes, strict=True))}
+
+    def draw_together(inputs):
+        numbers = np.array([[0, 1, 2], [3, 4, 1], [0, 5, 6]], "float32")
+        vectors = TextPooling("mean", normalize=False)(inputs[0], np.ones(inputs[0].shape[:2]))
+        of_groups = SimilarityLoss().call(numbers, vectors)
+        of_pairs = SimilarityLoss().call(np.array([0.1, 0.9, 0.4], "float32"), vectors)
+        ranked = CoSENTLoss().call(np.array([1, 3, 2], "float32"), vectors)
+        losses = {"losses of groups": of_groups, "losses of pairs": of_pairs, "CoSENT": ranked}
+        return sum(map(ops.sum, losses.values())), losses
+
+    outputs, (slope,) = outputs_and_gradients(
+        draw_together, [random.normal(size=(9, 4, 8)).astype("float32")]
+    )
+    results |= {**outputs, "slope of vectors": slope}
 
     # All at once: blocks, dropout, what is made again, and some positions of packed rows.
     config = CONFIG.replace(attention="blocks", attention_dropout=0.2, dropout=0.1, remat=True)

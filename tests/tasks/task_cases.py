@@ -155,6 +155,43 @@ def _fills_in(task):
     return all(answer["tokens"][0][0].strip() == "film" for answer in answers)
 
 
+PAIRS = [(text, other) for text in (GOOD[0], BAD[0]) for other in TEXTS[1:4] + TEXTS[5:7]]
+LIKENESS = [float((text in GOOD) == (other in GOOD)) for text, other in PAIRS]
+
+
+def _alike(task):
+    found = np.array([answer["score"] for answer in task.answers(PAIRS)])
+    return np.mean((found - np.array(LIKENESS)) ** 2) < 0.02
+
+
+def _write_pairs(directory):
+    rows = (f"{a}\t{b}\t{score}\n" for (a, b), score in zip(PAIRS, LIKENESS, strict=True))
+    path = directory / "t.tsv"
+    path.write_text("text\ttext_pair\tscore\n" + "".join(rows))
+    return path
+
+
+def _forms_of_pairs(case):
+    firsts, seconds = map(list, zip(*case.x, strict=True))
+    rows = [(a, b, "a cold film") for a, b in case.x]
+    table = {"text": firsts, "text_pair": seconds}
+    stream = tf.data.Dataset.from_tensor_slices((firsts, seconds)).batch(4)
+    return {
+        "scored": dict(x=case.x, y=case.y),
+        "columns": dict(x=(np.array(firsts), np.array(seconds)), y=np.array(case.y)),
+        "scores come along": dict(x=[(*pair, y) for pair, y in zip(case.x, case.y, strict=True)]),
+        "table": dict(x=table | {"score": case.y}),
+        "without scores": dict(x=case.x),
+        "seconds as labels": dict(x=firsts, y=seconds),
+        "negatives": dict(x=rows),
+        "table of negatives": dict(x=table | {"negative": firsts[::-1]}),
+        "stream": dict(x=stream),
+        "stream of scores": dict(x=stream.map(lambda a, b: ((a, b), tf.ones(tf.shape(a)[0])))),
+        "validated": dict(x=case.x, validation_data=(case.x, case.y), shuffle=False),
+        "split": dict(x=case.x, validation_split=0.2, group_by_length=False),
+    }
+
+
 def _pretraining_batches():
     random = np.random.default_rng(0)
     ids = random.integers(5, 300, (10, 16)).astype("int32")
@@ -212,6 +249,20 @@ CASES = [
         answer=("labels", "scores"),
         problem_type="multi_label_classification",
         epochs=300,
+    ),
+    TaskCase(
+        "RobertaTextEmbedder",
+        settings={"pooling": "mean"},
+        preprocessing={"prefix": "a "},
+        x=PAIRS,
+        y=LIKENESS,
+        queries=["a fine film", "dull"],
+        learnt=_alike,
+        table=_write_pairs,
+        make_forms=_forms_of_pairs,
+        answer=("vector",),
+        architecture="RobertaModel",
+        epochs=100,
     ),
     TaskCase(
         "RobertaMaskedLM",

@@ -35,7 +35,7 @@ def test_names_and_commands_that_are_taken(tasks):
         registry.register_task(task_class("RobertaMaskedLM"))
     with pytest.raises(InputError, match="'classify' is taken by RobertaTextClassifier"):
         registry.register_task(task_class("Own"), command="classify")
-    assert len(tasks) == 5
+    assert len(tasks) == 6
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 import dataclasses
 
 from keras_roberta.jobs.options.tables import TrainingColumns
-from keras_roberta.options import option
+from keras_roberta.options import OptionError, option
+from keras_roberta.schemas import SCHEMAS, Schema
 from keras_roberta.tasks import registry
 from keras_roberta.training import finetuning_recipe as recipe
 
@@ -28,6 +29,25 @@ class FinetuneOptions(TrainingColumns):
         "Classes, where labels are numbers.",
         at_least=2,
         shown_default="as found",
+        group="Task",
+    )
+    pooling: str | None = option(
+        None,
+        "What the vector of a text is: that of <s>, or the mean over its tokens.",
+        choices=("cls", "mean"),
+        shown_default="the preset's, or mean",
+        group="Task",
+    )
+    prefix: str | None = option(
+        None,
+        "Put in front of each text whose vector is taken.",
+        shown_default="the preset's",
+        group="Task",
+    )
+    corpus_prefix: str | None = option(
+        None,
+        "Instead of it in front of second texts, negatives and texts that are searched.",
+        shown_default="the same",
         group="Task",
     )
     epochs: int = option(recipe.EPOCHS, "Times to go over the data.", at_least=1)
@@ -59,3 +79,16 @@ class FinetuneOptions(TrainingColumns):
     lora_rank: int | None = option(
         None, "Train only adapters of this rank, and the head.", at_least=1
     )
+
+    def settings_of(self, schema: type[Schema]) -> dict[str, str]:
+        """Those that only some tasks have, where they were given.
+
+        Raises:
+            InputError: this one has not.
+        """
+        names = dict.fromkeys(name for cls in SCHEMAS.values() for name in cls.settings)
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        for name in given:
+            if name not in schema.settings:
+                raise OptionError(name, f": --task {self.task} has no such setting; leave it out")
+        return given

@@ -1,0 +1,211 @@
+"""A vector for each text: like texts have a large cosine."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+
+from keras_roberta.data.examples.label_names import LabelError, flat_labels
+from keras_roberta.data.examples.named_columns import TEXT_PAIR
+from keras_roberta.data.examples.table_files import as_number
+from keras_roberta.data.examples.text_groups import TextGroups, negative_columns, text_groups
+from keras_roberta.errors import InputError
+from keras_roberta.options import OptionError
+from keras_roberta.schemas.metrics import Details, rank_correlation
+from keras_roberta.schemas.schema import Comparison, Schema
+from keras_roberta.schemas.vector_search import pair_cosines, ranks_of_seconds
+
+_RECALLS = (5, 10)  # besides recall at 1
+
+
+@dataclasses.dataclass(frozen=True)
+class TextVectors(Schema):
+    """Vectors of texts, learnt and measured on pairs.
+
+    A pair may have a score, how like its texts are. Pairs without scores belong together; a third
+    text and further ones are hard negatives of the first.
+
+    Attributes:
+        prefix: in front of each text before it is tokenised.
+        corpus_prefix: instead of it in front of texts that are searched; None for the same.
+        score_range: the least and the largest score, which are learnt as 0 and 1; None where scores
+            are cosines, from -1 to 1.
+        scored: whether pairs have scores, where it was made for a table.
+    """
+
+    prefix: str = ""
+    corpus_prefix: str | None = None
+    score_range: tuple[float, float] | None = None
+    scored: bool = True
+
+    name: ClassVar[str] = "text-vectors"
+    main_score: ClassVar[str] = "spearman"  # of pairs without scores "mrr"
+    takes_pairs: ClassVar[bool] = False
+    label_columns: ClassVar[tuple[str, ...]] = ("score", "label")
+    settings: ClassVar[tuple[str, ...]] = ("pooling", "prefix", "corpus_prefix")
+
+    def __post_init__(self):
+        if self.score_range is not None:
+            object.__setattr__(self, "score_range", checked_range(self.score_range))
+        if not self.scored:
+            object.__setattr__(self, "main_score", "mrr")
+
+    # From tables and Python data
+
+    @classmethod
+    def from_table(cls, table, columns, *, num_classes=None):
+        if num_classes is not None:
+            raise OptionError("num_classes", f"{num_classes}: an embedder has no classes")
+        schema = cls()
+        if len(schema._groups(table, columns).columns) < 2:
+            raise InputError(
+                f"{table.path}: an embedder learns from pairs: name the second texts text_pair or "
+                f"say --text-pair-column; there are {table.names}"
+            )
+        column = schema._score_column(table, columns)
+        if column is None:
+            return cls(scored=False)
+        scores = table.numbers(column, "--label-column")
+        least, most = min(scores), max(scores)
+        if least < most and not -1 <= least <= most <= 1:
+            return cls(score_range=(least, most))
+        return schema
+
+    @classmethod
+    def needs_no_labels(cls, table, columns):
+        return columns.text_pair is not None or TEXT_PAIR in table.columns
+
+    def _score_column(self, table, columns):
+        if columns.label is not None:
+            return columns.label
+        return next((name for name in self.label_columns if name in table.columns), None)
+
+    def _groups(self, table, columns, prefix="--") -> TextGroups:
+        texts = super().read_inputs(table, columns, prefix=prefix)
+        if not isinstance(texts, tuple):
+            return TextGroups([texts])
+        negatives = [table.texts(name) for name in negative_columns(table.columns)]
+        return TextGroups([*texts, *negatives])
+
+    def read_inputs(self, table, columns, *, prefix="--"):
+        """A list of texts, or a tuple of such lists: firsts, seconds and hard negatives."""
+        found = self._groups(table, columns, prefix).columns
+        return tuple(found) if len(found) > 1 else found[0]
+
+    def read_targets(self, table, columns, *, prefix="--"):
+        """Scores, float32 (pairs,); without a column of them numbers, int32 (pairs, 2 or more)."""
+        groups = self._groups(table, columns, prefix)
+        if groups.texts_a_group < 2:
+            raise InputError(
+                f"{table.path}: holds no pairs to measure with; name the second texts text_pair or "
+                f"say {prefix}text-pair-column"
+            )
+        if self._score_column(table, columns) is None:
+            self._check_texts(table, columns, prefix)
+            return groups.numbers
+        return super().read_targets(table, columns, prefix=prefix)
+
+    def read_labels(self, table, column, option):
+        return table.numbers(column, option)
+
+    def targets(self, labels):
+        """Scores, float32 (pairs,); numbers of texts, whole numbers (pairs, 2 or more), as they
+        are."""
+        array = np.asarray(labels) if hasattr(labels, "ndim") else None
+        if array is not None and array.ndim == 2 and array.shape[1] > 1:
+            return array
+        scores = []
+        for row, value in enumerate(flat_labels(labels)):
+            value = value[0] if isinstance(value, list) and len(value) == 1 else value
+            number = None if isinstance(value, str) else as_number(value)
+            if number is None:
+                raise LabelError(row, f"expected the score of a pair, a number; got {value!r:.60}")
+            if self.score_range is None and abs(number) > 1:
+                raise LabelError(
+                    row,
+                    f"the score {number:g} is no cosine, which is from -1 to 1; give the task "
+                    "score_range=(least, most)",
+                )
+            scores.append(number)
+        return np.array(scores, "float32")
+
+    # Rows of a model, and groups of them
+
+    def texts_of(self, asked):
+        """Of pairs all texts, one after the other."""
+        groups = text_groups(asked)
+        if groups.texts_a_group > 1 and self.corpus_prefix not in (None, self.prefix):
+            raise InputError(
+                "the sides of a pair have prefixes of their own, and an exported file has one; "
+                "give the sides apart, each to a file with its prefix"
+            )
+        return groups.rows, None
+
+    def with_texts(self, outputs, asked):
+        """The vectors of pairs as (pairs, 2 or more, size)."""
+        vectors = np.asarray(outputs["vector"])
+        if vectors.ndim == 3 or (isinstance(asked, dict) and "token_ids" in asked):
+            return outputs
+        texts = text_groups(asked).texts_a_group
+        if texts == 1:
+            return outputs
+        return {**outputs, "vector": vectors.reshape(-1, texts, vectors.shape[-1])}
+
+    # To people
+
+    def outputs(self, logits):
+        return {"vector": np.asarray(logits)}
+
+    def answers(self, outputs):
+        """The `vector` of a text; of a pair the `score`, their cosine."""
+        vectors = np.asarray(outputs["vector"])
+        if vectors.ndim == 3:
+            return [{"score": score} for score in pair_cosines(vectors).tolist()]
+        return [{"vector": vector} for vector in vectors.astype("float64").tolist()]
+
+    def scores(self, outputs, targets):
+        """Of pairs with scores Spearman's and Pearson's correlation with the cosines; of others how
+        often the second text is the nearest to the first, and the mean reciprocal rank."""
+        if targets.ndim == 1:
+            values, targets = pair_cosines(outputs["vector"]), np.asarray(targets, "float64")
+            varied = np.ptp(values) > 0 and np.ptp(targets) > 0
+            return {
+                "spearman": rank_correlation(values, targets),
+                "pearson": float(np.corrcoef(values, targets)[0, 1]) if varied else None,
+            }
+        ranks = ranks_of_seconds(outputs["vector"], targets)
+        return {"recall_at_1": float(np.mean(ranks == 1)), "mrr": float(np.mean(1 / ranks))}
+
+    def details(self, outputs, targets):
+        if targets.ndim == 1:
+            least, most = self.score_range or (0.0, 1.0)
+            wanted = (np.asarray(targets, "float64") - least) / (most - least)
+            errors = pair_cosines(outputs["vector"]) - wanted
+            return Details(scores={"mse": float(np.mean(errors**2))})
+        ranks = ranks_of_seconds(outputs["vector"], targets)
+        return Details(scores={f"recall_at_{k}": float(np.mean(ranks <= k)) for k in _RECALLS})
+
+    def compare(self, found, expected):
+        """The largest distance of two vectors, as a share of the expected one's length."""
+        found, expected = (np.asarray(part["vector"], "float64") for part in (found, expected))
+        lengths = np.maximum(np.linalg.norm(expected, axis=-1), 1e-12)
+        distances = np.linalg.norm(found - expected, axis=-1) / lengths
+        return Comparison(None, float(np.max(np.nan_to_num(distances, nan=np.inf), initial=0.0)))
+
+    # Kept in files
+
+    def task_settings(self):
+        return {"score_range": self.score_range} if self.scored else {}
+
+
+def checked_range(score_range) -> tuple[float, float]:
+    """Raises an InputError unless it is two finite numbers, the smaller first."""
+    try:
+        least, most = map(float, score_range)
+    except (TypeError, ValueError):
+        least, most = 0.0, 0.0
+    if not (np.isfinite([least, most]).all() and least < most):
+        raise OptionError("score_range", f": expected (least, most); got {score_range!r:.60}")
+    return least, most
