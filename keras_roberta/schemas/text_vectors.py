@@ -188,11 +188,12 @@ class TextVectors(Schema):
         return Details(scores={f"recall_at_{k}": float(np.mean(ranks <= k)) for k in _RECALLS})
 
     def compare(self, found, expected):
-        """The largest distance of two vectors, as a share of the expected one's length."""
+        """Half the largest distance of two vectors, as a share of the expected one's length: 0 for
+        the same vector, 1 for the opposite one."""
         found, expected = (np.asarray(part["vector"], "float64") for part in (found, expected))
         lengths = np.maximum(np.linalg.norm(expected, axis=-1), 1e-12)
-        distances = np.linalg.norm(found - expected, axis=-1) / lengths
-        return Comparison(None, float(np.max(np.nan_to_num(distances, nan=np.inf), initial=0.0)))
+        changes = np.linalg.norm(found - expected, axis=-1) / lengths / 2
+        return Comparison(None, float(np.max(np.nan_to_num(changes, nan=np.inf), initial=0.0)))
 
     # Kept in files
 

@@ -186,10 +186,7 @@ class RobertaTextEmbedder(RobertaTask, keras_hub.models.TextEmbedder):
         from keras_roberta.data.examples.examples import Examples
         from keras_roberta.data.examples.ragged import Ragged
 
-        groups = text_groups(texts)
-        if groups.texts_a_group > 1:
-            raise InputError("a corpus has single texts, not pairs")
-        rows = self.preprocessor.tokenize_columns(groups.columns, of_corpus=True)
+        rows = self.preprocessor.tokenize_columns([_single_texts(texts)], of_corpus=True)
         return Examples(self.preprocessor, Ragged(*rows))
 
     def similarity(self, a, b, batch_size=None):
@@ -222,7 +219,7 @@ class RobertaTextEmbedder(RobertaTask, keras_hub.models.TextEmbedder):
         Raises:
             InputError: there is no query or no text, or there are not as many vectors as texts.
         """
-        texts = None if _are_vectors(corpus) else text_groups(corpus).columns[0]
+        texts = None if _are_vectors(corpus) else _single_texts(corpus)
         if vectors is None:
             vectors = corpus if texts is None else self.corpus_vectors(texts, batch_size)
         elif texts is not None and len(vectors) != len(texts):
@@ -313,6 +310,13 @@ def _rows(inputs):
     if not isinstance(inputs, dict) or len(getattr(inputs.get("token_ids"), "shape", ())) != 3:
         return inputs
     return {name: keras.ops.reshape(x, (-1, keras.ops.shape(x)[-1])) for name, x in inputs.items()}
+
+
+def _single_texts(corpus):
+    groups = text_groups(corpus)
+    if groups.texts_a_group > 1:
+        raise InputError("a corpus has single texts, not pairs")
+    return groups.columns[0]
 
 
 def _are_vectors(x):

@@ -42,7 +42,7 @@ def test_settings_that_a_task_has_not(tmp_path, name):
 
 
 def test_an_embedder_from_an_encoder(config, tokenizer, sentiment, tmp_path):
-    """Settings of the command, a scale of scores out of the table, and of an embedder what it had."""
+    """Settings of the command, a scale of scores out of the table, and what an embedder had."""
     backbone = kr.RobertaBackbone(config.replace(num_layers=1))
     backbone.save_to_preset(tmp_path / "preset")
     tokenizer.save(tmp_path / "preset/assets/tokenizer")

@@ -129,8 +129,9 @@ def test_how_far_vectors_are_apart():
     assert schema.compare({"vector": expected}, {"vector": expected}).largest_change == 0
     found = expected + [[0.0, 0.5], [0.0, 0.0]]  # a tenth of the length
     assert schema.compare({"vector": found}, {"vector": expected}).largest_change == (
-        pytest.approx(0.1)
+        pytest.approx(0.05)
     )
+    assert schema.compare({"vector": -expected}, {"vector": expected}).largest_change == 1
     found[1, 1] = np.nan
     assert schema.compare({"vector": found}, {"vector": expected}).largest_change == np.inf
 
