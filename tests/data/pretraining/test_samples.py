@@ -11,6 +11,7 @@ from keras_roberta.data.corpus.prepare_options import PrepareOptions
 from keras_roberta.data.corpus.shards import index_name, open_shards
 from keras_roberta.data.pretraining.batch_options import BatchOptions
 from keras_roberta.data.pretraining.samples import Samples
+from keras_roberta.errors import InputError
 from keras_roberta.jobs.prepare.one_machine import prepare
 
 _DOCUMENT = re.compile(r"[dж](\d+)s\d+")
@@ -151,6 +152,13 @@ def few(make_shards):
 def test_languages_with_too_few_documents_are_read_beside_others(few, objective, num_choices):
     found = samples(few, objective, num_choices=num_choices, sequence_length=24)
     assert set(found.languages) == ({"en"} if objective == "choice" else {"en", "sv"})
+
+
+def test_objectives_about_pairs_need_a_pair(make_shards):
+    shards = make_shards({"en": "a film.\na dull film."}, heldout=0)
+    for objective in ("sop", "nsp"):
+        with pytest.raises(InputError, match="no train document has two sentences"):
+            samples(shards, objective)
 
 
 def test_endings_are_of_as_many_documents(few):
