@@ -25,6 +25,12 @@ def check_inputs(task, inputs, pairs):
         )
 
 
+def takes_pairs(task, inputs, pairs):
+    """Whether a file takes two texts a row: where that is asked for, or the task always does."""
+    schema_cls = getattr(task, "schema_cls", None)
+    return pairs or (inputs == "text" and getattr(schema_cls, "needs_pairs", False))
+
+
 def check_in_graph(tokenizer, in_graph):
     """The in-graph form of a tokenizer; an InputError where its kind has none (None)."""
     if in_graph is None:

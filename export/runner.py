@@ -13,6 +13,7 @@ from keras_roberta.data.examples.token_rows import check_rows
 from keras_roberta.data.examples.windows import cut_windows
 from keras_roberta.errors import InputError
 from keras_roberta.export.metadata import read_metadata
+from keras_roberta.export.options import predict_options
 from keras_roberta.export.padded_rows import cut
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.schemas import schema_from_dict
@@ -127,6 +128,14 @@ class Runner(abc.ABC):
             `logits`, `probabilities`, `label` and `score`. Outputs for each token are lists, with
             one array for each row.
         """
+        if self.schema.takes_options:
+            return predict_options(self.predict_rows, self.schema, x)
+        outputs = self.predict_rows(x)
+        is_text = not (isinstance(x, dict) and "token_ids" in x)
+        return self.schema.with_texts(outputs, x) if is_text else outputs
+
+    def predict_rows(self, x):
+        """The outputs of rows as the file gives them; see `predict`."""
         if isinstance(x, dict) and "token_ids" in x:
             if not self.takes_token_ids:
                 raise InputError(f"{self.path}: takes texts; export it again to give it ids too")
@@ -138,7 +147,7 @@ class Runner(abc.ABC):
             outputs = self.run_texts(*self._checked(texts, text_pairs))
         else:
             outputs = self._run_if_any(self._tokenize(texts, text_pairs))
-        return self.schema.with_texts(self.finish(outputs), x)
+        return self.finish(outputs)
 
     def answers(self, x):
         """The answers for people: a list with a dict of plain values for each row.

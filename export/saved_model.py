@@ -17,7 +17,9 @@ from keras_roberta.export.arguments import (
     check_in_graph,
     check_inputs,
     check_lengths,
+    takes_pairs,
 )
+from keras_roberta.export.options import check_options
 from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.export.saved_model_runner import SavedModelRunner
 from keras_roberta.export.serving_warmup import write_warmup_requests
@@ -30,6 +32,7 @@ from keras_roberta.tokenizers import byte_buffer
 from keras_roberta.unknown_arguments import refuse_misspelt
 
 _GRAPH = "saved_model.pb"
+_WARM_UP_OPTIONS = 4  # of a question, as most data sets have
 
 
 def to_saved_model(
@@ -51,7 +54,9 @@ def to_saved_model(
 
     - The signature `serving_default` takes `text`, strings (batch), and with `pairs` also
       `text_pair`. Texts are tokenised as on the host, cut to the preprocessor's `sequence_length`
-      and padded to the longest of their batch.
+      and padded to the longest of their batch. Where a task's rows are questions with options, it
+      takes `question`, strings (batch), and `choices`, strings (batch, options) instead, of which
+      empty ones are not there.
     - The signature `tokens` takes `token_ids` and `padding_mask`, int32 (batch, length) of any
       sizes. Padding may be in front of, between or behind the tokens.
     - Both give the outputs of the task by name; see its schema. Beside a label there is its name as
@@ -65,7 +70,8 @@ def to_saved_model(
             `models/sentiment/1`.
         inputs: "text"; or "tokens", which leaves the tokenizer out and makes `serving_default` the
             same as `tokens`.
-        pairs: whether `serving_default` takes pairs of texts.
+        pairs: whether `serving_default` takes pairs of texts, as it does where the task always
+            does.
         warmup_batch_sizes: numbers of rows of the warm-up requests.
         warmup_lengths: numbers of tokens of the warm-up requests; there is one request for each
             number of rows and each length.
@@ -92,6 +98,7 @@ def to_saved_model(
             )
     lengths = check_lengths(warmup_lengths, name="warmup_lengths")
     batch_sizes = check_lengths(warmup_batch_sizes, name="warmup_batch_sizes", shortest=1)
+    pairs = takes_pairs(task, inputs, pairs)
     module = ServingModule(
         task, inputs=inputs, pairs=pairs, jit_compile=jit_compile, head_options=head_options
     )
@@ -109,7 +116,10 @@ def to_saved_model(
     with atomic_directory(directory, last=_GRAPH, replaces=["**/*"]) as temporary:
         module.save(temporary, values)
         write_warmup_requests(temporary, module.warmup_requests(batch_sizes, lengths))
-        verify(task, SavedModelRunner(temporary), graph=module.graph, scheme=SCHEMES["none"])
+        runner = SavedModelRunner(temporary)
+        verify(task, runner, graph=module.graph, scheme=SCHEMES["none"])
+        if inputs == "text" and runner.schema.takes_options:
+            check_options(runner)
     return directory
 
 
@@ -135,16 +145,20 @@ class ServingModule(tf.Module):
             token_ids=ids, padding_mask=ids
         )
         self.functions = {"tokens": self.tokens, "serving_default": self.tokens}
-        self.text_names = []
+        self.shapes = {}  # of the texts that `serving_default` takes
         if inputs == "text":
             tokenizer = task.preprocessor.tokenizer
             self.tokenizer = check_in_graph(tokenizer, tokenizer.batched_in_graph())
             self.longest = task.preprocessor.sequence_length
-            self.text_names = ["text", "text_pair"] if pairs else ["text"]
+            self.shapes = {"text": (None,), "text_pair": (None,)} if pairs else {"text": (None,)}
+            serve = self.serve_text
+            if self.graph.head.schema.takes_options:
+                self.shapes = {"question": (None,), "choices": (None, None)}
+                serve = self.serve_options
             self.functions["serving_default"] = tf.function(
-                self.serve_text, autograph=False
+                serve, autograph=False
             ).get_concrete_function(
-                **{name: tf.TensorSpec((None,), tf.string) for name in self.text_names}
+                **{name: tf.TensorSpec(shape, tf.string) for name, shape in self.shapes.items()}
             )
             if self.graph.head.schema.stride is not None:
                 self.functions[TOKENIZE] = tf.function(
@@ -168,6 +182,12 @@ class ServingModule(tf.Module):
         """All tokens of texts of any length, for windows: ids, mask and offsets."""
         return self.tokenizer(text, max_length=None, with_offsets=True)
 
+    def serve_options(self, question, choices):
+        firsts, seconds = tf.repeat(question, tf.shape(choices)[1]), tf.reshape(choices, [-1])
+        features = self.tokenizer(firsts, seconds, max_length=self.longest)
+        outputs = self.answer(features["token_ids"], features["padding_mask"])
+        return self.graph.head.of_options(outputs, choices)
+
     def serve_tokens(self, token_ids, padding_mask):
         outputs = self.answer(token_ids, padding_mask)
         return outputs | self.graph.head.as_names(outputs)  # strings, which XLA has none of
@@ -178,11 +198,14 @@ class ServingModule(tf.Module):
             for batch_size in batch_sizes:
                 ids = tf.ones((batch_size, length), tf.int32)
                 yield "tokens", {"token_ids": ids, "padding_mask": ids}
-                if self.text_names:
+                if self.shapes:
                     # " a" is one token of nearly every vocabulary, and never less.
-                    count = max(length // len(self.text_names) - 2, 1)
-                    text = tf.fill((batch_size,), " a" * count)
-                    yield "serving_default", {name: text for name in self.text_names}
+                    text = " a" * max(length // len(self.shapes) - 2, 1)
+                    sizes = (batch_size, _WARM_UP_OPTIONS)
+                    yield (
+                        "serving_default",
+                        {n: tf.fill(sizes[: len(shape)], text) for n, shape in self.shapes.items()},
+                    )
 
     def save(self, directory, values):
         """Writes the SavedModel.

@@ -47,11 +47,17 @@ class SavedModelRunner(Runner):
 
     def run_texts(self, texts, text_pairs=None):
         sides = {"text": texts} if text_pairs is None else {"text": texts, "text_pair": text_pairs}
+        if self.schema.takes_options:
+            sides = {"question": texts, "choices": text_pairs}
         sides = {name: [byte_buffer.encode(t) for t in side] for name, side in sides.items()}
         return self._run_batches(
             "serving_default",
             [sum(map(len, row)) for row in zip(*sides.values(), strict=True)],
-            lambda batch: {name: [side[i] for i in batch] for name, side in sides.items()},
+            lambda batch: {
+                # One option a question: those of all questions share batches, by their length.
+                name: [[side[i]] if name == "choices" else side[i] for i in batch]
+                for name, side in sides.items()
+            },
         )
 
     def tokenize(self, texts):

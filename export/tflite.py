@@ -22,6 +22,7 @@ from keras_roberta.export.arguments import (
     check_in_graph,
     check_inputs,
     lengths_of_file,
+    takes_pairs,
 )
 from keras_roberta.export.interpreter import open_interpreter
 from keras_roberta.export.metadata import TFLITE_IDENTIFIER, add_metadata, describe
@@ -93,7 +94,8 @@ def to_tflite(
         sequence_lengths: lengths in tokens, with special tokens. By default 32, 64 and 128, as far
             as the model has positions and, with `inputs="text"`, as the preprocessor's
             `sequence_length` goes.
-        pairs: whether the model takes pairs of texts; with `inputs="text"`.
+        pairs: whether the model takes pairs of texts, as it does where the task always does; with
+            `inputs="text"`.
         overwrite: replace the file if there is one.
         calibration: texts like those that the model will see, for quantisations that need them.
         **head_options: options of the task. A masked language model has `top_k`, the candidates for
@@ -118,6 +120,7 @@ def to_tflite(
         raise InputError(f"{path}: exists; choose a new name or give overwrite=True")
     if path.is_dir():
         raise InputError(f"{path}: is a directory; remove it first")
+    pairs = takes_pairs(task, inputs, pairs)
     module = PhoneModule(
         task,
         inputs=inputs,

@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_roberta.export.mismatch import ExportMismatch
+from keras_roberta.export.options import in_twos, names_in_twos, one_a_question
 from keras_roberta.export.padded_rows import as_features, cut, in_batches
 from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.models.roberta_backbone import RobertaBackbone
@@ -37,17 +38,24 @@ def verify(task, runner, *, graph, scheme):
         ExportMismatch: says what changed by how much, on which text, and the bound; or which text
             became other ids.
     """
-    reference = float32_task(task)
+    named_outputs = float32_task(task).named_outputs
     schema = runner.schema
+    if schema.takes_options:
+        named_outputs = one_a_question(named_outputs)
 
     def by_length(run, rows):
         pad_token_id = task.backbone.config.pad_token_id
         outputs = in_batches(run, rows, pad_token_id, schema.ragged_outputs)
         return cut(outputs, schema.ragged_outputs, list(map(len, rows)))
 
+    def in_answers(outputs):
+        return in_twos(schema, outputs) if schema.takes_options else outputs
+
     checks = []
     if runner.takes_text:
         texts = sample_texts(runner.metadata)
+        if schema.takes_options:
+            texts = texts[0], [text or "-" for text in texts[1]]  # an empty option is not there
         firsts = [schema.prefix + text for text in texts[0]]
         rows = task.preprocessor.tokenizer.encode_batch(
             firsts, texts[1], max_length=runner.max_length
@@ -59,13 +67,14 @@ def verify(task, runner, *, graph, scheme):
     if runner.takes_token_ids:
         names, rows = sample_rows(task, graph.head, runner)
         features = as_features(rows, task.backbone.config.pad_token_id)
-        checks.append((rows, names, runner.predict(features)))
+        checks.append((rows, names, runner.predict_rows(features)))
     for rows, names, found in checks:
-        expected = by_length(reference.named_outputs, rows)
+        names = names_in_twos(names) if schema.takes_options else names
+        expected = in_answers(by_length(named_outputs, rows))
         if scheme.bound != SCHEMES["none"].bound:
             check_bound(
                 schema,
-                schema.finish(by_length(_run(graph), rows)),
+                in_answers(schema.finish(by_length(_run(graph), rows))),
                 expected,
                 names=names,
                 bound=SCHEMES["none"].bound,
@@ -73,7 +82,7 @@ def verify(task, runner, *, graph, scheme):
             )
         check_bound(
             schema,
-            found,
+            in_answers(found),
             expected,
             names=names,
             bound=scheme.bound,

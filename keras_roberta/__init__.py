@@ -18,6 +18,7 @@ _PUBLIC = {
     "RobertaPreprocessor": "data.examples.preprocessor",
     "RobertaMaskedLMPreprocessor": "data.examples.masked_lm_preprocessor",
     "RobertaTextEmbedderPreprocessor": "data.examples.text_embedder_preprocessor",
+    "RobertaMultipleChoicePreprocessor": "data.examples.multiple_choice_preprocessor",
     "RobertaBackbone": "models.roberta_backbone",
     "open_task": "tasks.registry",
     "register_task": "tasks.registry",

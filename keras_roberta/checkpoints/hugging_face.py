@@ -13,6 +13,7 @@ from keras_roberta.checkpoints.hugging_face_labels import id2label, label_names
 from keras_roberta.checkpoints.hugging_face_names import (
     HEAD_TENSORS,
     PROBLEM_TYPES,
+    WITH_POOLER,
     HuggingFaceHead,
     roberta_architecture,
 )
@@ -99,6 +100,19 @@ class HuggingFaceCheckpoint(Checkpoint):
     def _head_tensors(self) -> list[str]:
         return head_and_pooler(self.tensors)[0]
 
+    @functools.cached_property
+    def _pooler(self) -> list[str]:
+        return head_and_pooler(self.tensors)[1]
+
+    @property
+    def _uses_pooler(self) -> bool:
+        """Whether its head computes on the pooler. Where the config does not say which head it is,
+        a linear layer of one output does: of tokens it would have two or more."""
+        if self._architecture is not None:
+            return self._architecture in WITH_POOLER
+        weight = "classifier.weight"
+        return weight in self._head_tensors and self.tensors.shape(weight)[:1] == (1,)
+
     def check_backbone(self):
         tensors = self.tensors
         with naming(self.directory):
@@ -151,7 +165,7 @@ class HuggingFaceCheckpoint(Checkpoint):
         return names
 
     def unused_weights(self):
-        return head_and_pooler(self.tensors)[1]
+        return [] if self._uses_pooler else self._pooler
 
     def tokenizer(self):
         return open_tokenizer(self.directory)
@@ -185,6 +199,8 @@ class HuggingFaceCheckpoint(Checkpoint):
         architecture = self._architecture
         if architecture is None:
             if not any(name.startswith(head.marks) for name in self._head_tensors):
+                return False
+            if head.marks == HEAD_TENSORS[WITH_POOLER[0]] and head.with_pooler != self._uses_pooler:
                 return False
         else:
             is_this = architecture == head.architecture

@@ -29,6 +29,7 @@ HEAD_TENSORS = {
     "RobertaForMultipleChoice": ("classifier.weight", "classifier.bias"),
     "RobertaForQuestionAnswering": ("qa_outputs.",),
 }
+WITH_POOLER = ("RobertaForMultipleChoice",)  # those that compute on the encoder's pooler
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +73,7 @@ class HuggingFaceHead:
         problem_type: for tasks that share an architecture, the one of `config.json`:
             "single_label_classification", "multi_label_classification" or "regression". Where the
             config is silent it is a regression with one output, else a single label.
+        with_pooler: whether it computes on the encoder's pooler, which is then a part of it.
         tied: weights that the head has besides where `tie_word_embeddings` is False; else the
             first is the token embedding.
     """
@@ -80,6 +82,7 @@ class HuggingFaceHead:
     weights: Callable[[], list[Weight]]
     marks: tuple[str, ...]
     problem_type: str | None = None
+    with_pooler: bool = False
     tied: tuple[Weight, ...] = ()
 
     def weights_of(self, config: RobertaConfig) -> list[Weight]:
@@ -178,6 +181,13 @@ OUTPUT_PROJECTION = (
 
 
 def linear_head_weights(source: str) -> list[Weight]:
-    """A single linear layer, `out/...`: `classifier` (token classification, multiple choice) or
-    `qa_outputs`."""
+    """A single linear layer, `out/...`: `classifier` (token classification) or `qa_outputs`."""
     return _dense("out", source, "hidden_dim", "outputs")
+
+
+def multiple_choice_weights() -> list[Weight]:
+    """The pooler, `pooler/...`, and a linear layer on it, `out/...`."""
+    return [
+        *_dense("pooler", f"{PREFIX}pooler.dense", "hidden_dim", "hidden_dim"),
+        *_dense("out", "classifier", "hidden_dim", "outputs"),
+    ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from keras_roberta.data.examples.named_columns import TEXT, TEXT_PAIR
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.files.hold_output import hold_output
@@ -29,13 +28,15 @@ def predict(
 
     Args:
         model: see `open_predictor`.
-        texts: a list, or a pair of lists; left out with `data`.
+        texts: a list, or a pair of lists, of which the second may hold the options of each
+            question; left out with `data`.
         data: a table of texts instead; or a `.txt` file, each of whose lines is one.
         out: a file to write, in the format of its suffix or of the options; or None.
 
     Returns:
         list of dicts: the answer of the model's schema, with `all_scores` a dict of label and
-        probability, then `text`, and `text_pair` where there is one.
+        probability, then what was asked: `text`, and `text_pair` where there is one; or what else
+        the schema's `shown_inputs` gives.
 
     Raises:
         InputError: names the file, column or option that does not fit.
@@ -68,6 +69,8 @@ def _rows(model, texts, options, data):
         texts = tuple(part[: options.limit] for part in texts)
     else:
         texts = texts[: options.limit]
+    if table is None:
+        _check_options(schema, texts)
     outputs = predictor.outputs(texts)
     try:
         schema.check_answered(texts, outputs)
@@ -79,8 +82,13 @@ def _rows(model, texts, options, data):
     if options.all_scores:
         for row, scores in zip(rows, schema.all_scores(outputs), strict=True):
             row["all_scores"] = scores
-    columns = texts if isinstance(texts, tuple) else (texts,)
-    for name, column in zip((TEXT, TEXT_PAIR), columns, strict=False):
-        for row, text in zip(rows, column, strict=True):
-            row[name] = text
-    return rows
+    return [{**row, **shown} for row, shown in zip(rows, schema.shown_inputs(texts), strict=True)]
+
+
+def _check_options(schema, texts):
+    """Raises where options are given and the answer is none of them, or the other way round."""
+    given = isinstance(texts, tuple) and bool(texts[1]) and not isinstance(texts[1][0], str)
+    if given and not schema.takes_options:
+        raise InputError(f"--option: the model gives {schema.name}, which has none; leave it out")
+    if schema.takes_options and texts and all(isinstance(text, str) for text in texts):
+        raise InputError("the model chooses: give each option as --option, or a table as --data")

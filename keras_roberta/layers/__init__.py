@@ -3,15 +3,24 @@
 from keras_roberta.layers.attention import RobertaSelfAttention, attention_bias
 from keras_roberta.layers.embeddings import RobertaEmbeddings, position_ids
 from keras_roberta.layers.encoder import RobertaEncoder, RobertaEncoderBlock
-from keras_roberta.layers.heads import ClassificationHead, MaskedLMHead, TokenClassificationHead
+from keras_roberta.layers.heads import (
+    ClassificationHead,
+    MaskedLMHead,
+    PooledHead,
+    TokenClassificationHead,
+)
+from keras_roberta.layers.rows_of_examples import OptionScores, RowsOfExamples
 
 __all__ = [
     "ClassificationHead",
     "MaskedLMHead",
+    "OptionScores",
+    "PooledHead",
     "RobertaEmbeddings",
     "RobertaEncoder",
     "RobertaEncoderBlock",
     "RobertaSelfAttention",
+    "RowsOfExamples",
     "TokenClassificationHead",
     "attention_bias",
     "position_ids",

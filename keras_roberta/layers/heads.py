@@ -84,6 +84,66 @@ class ClassificationHead(ConfiguredLayer):
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
+class PooledHead(ConfiguredLayer):
+    """BERT's pooler and a dense layer on it, as in `RobertaForMultipleChoice`.
+
+    Dense, tanh, dropout, dense, on the vector of `<s>`.
+
+    Args:
+        config: a `RobertaConfig`.
+        num_outputs: columns of the result.
+        dropout: rate; None for the config's.
+
+    Call arguments:
+        hidden: float (batch, tokens, hidden_dim), the encoder's output with `<s>` first.
+
+    Returns:
+        float32 (batch, num_outputs)
+    """
+
+    def __init__(
+        self,
+        config: RobertaConfig | dict,
+        num_outputs: int,
+        dropout: float | None = None,
+        **kwargs,
+    ):
+        super().__init__(config, **kwargs)
+        self.num_outputs = num_outputs
+        self.dropout_rate = self.config.dropout if dropout is None else dropout
+        self.dense = keras.layers.Dense(
+            self.config.hidden_dim,
+            activation="tanh",
+            kernel_initializer=make_initializer(self.config, f"{self.name}/dense"),
+            dtype=self.dtype_policy,
+            name="dense",
+        )
+        self.dropout = RobertaDropout(self.dropout_rate, dtype=self.dtype_policy, name="dropout")
+        self.logits = keras.layers.Dense(
+            num_outputs,
+            kernel_initializer=make_initializer(self.config, f"{self.name}/logits"),
+            dtype=_float32(self.dtype_policy),
+            name="logits",
+        )
+
+    def build(self, input_shape):
+        shape = (input_shape[0], self.config.hidden_dim)
+        self.dense.build(shape)
+        self.logits.build(shape)
+
+    def call(self, hidden: Tensor, training: bool = False) -> Tensor:
+        pooled = self.dense(hidden[:, 0, :])  # (batch, hidden_dim), of <s>
+        return self.logits(self.dropout(pooled, training=training))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_outputs": self.num_outputs,
+            "dropout": self.dropout_rate,
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_roberta")
 class MaskedLMHead(ConfiguredLayer):
     """RoBERTa's head for masked tokens: dense, GELU, layer norm, product with the token embedding.
 

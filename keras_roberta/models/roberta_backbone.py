@@ -112,20 +112,25 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
         x = self.embeddings(**inputs)  # (batch, length, hidden_dim)
         return self.encoder(x, inputs["padding_mask"], **packing, **kwargs)
 
-    def output_at(self, positions: Tensor | str | None) -> keras.KerasTensor:
+    def output_at(
+        self,
+        positions: Tensor | str | None,
+        inputs: Mapping[str, keras.KerasTensor] | None = None,
+    ) -> keras.KerasTensor:
         """The encoder's output for models whose head reads only some tokens.
 
         The last block is computed for these tokens alone, which saves most of its work. The result
-        belongs to the functional model with the inputs `self.input`.
+        belongs to the functional model with the inputs `self.input`, or those of `inputs`.
 
         Args:
             positions: a symbolic int tensor (batch, positions); "first" for `<s>` alone, each row's
                 first token, wherever padding stands; or None for all tokens.
+            inputs: symbolic tensors in the place of `self.input`, by the same names.
 
         Returns:
             symbolic float (batch, positions, hidden_dim), or (batch, length, hidden_dim) for None
         """
-        inputs = self.input
+        inputs = self.input if inputs is None else inputs
         if isinstance(positions, str) and positions == FIRST:
             # Whole numbers are moved, not the vectors: the first column is read without a gather.
             first = first_token(inputs["padding_mask"])

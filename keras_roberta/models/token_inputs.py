@@ -24,7 +24,8 @@ def completed(inputs, expected, *, pad_token_id: int):
     """The inputs of a model, all there.
 
     Args:
-        inputs: int (batch, length), token ids; or a dict of inputs with `token_ids`.
+        inputs: int (batch, length), token ids; or a dict of inputs with `token_ids`. Where several
+            rows make an example, (batch, rows, length).
         expected: dict of the model's inputs by name.
         pad_token_id: tokens with this id are padding, where there is no `padding_mask`.
 
@@ -49,10 +50,13 @@ def completed(inputs, expected, *, pad_token_id: int):
     given = [name for name in expected if name not in missing]
     inputs = {name: _as_tensor(inputs[name]) for name in given}
     token_ids = inputs["token_ids"]
-    if len(token_ids.shape) != 2:
-        raise InputError(
-            f"token_ids must be of the shape (batch, length); got {tuple(token_ids.shape)}"
+    if len(token_ids.shape) != len(expected["token_ids"].shape):
+        shape = (
+            "(batch, length)"
+            if len(expected["token_ids"].shape) == 2
+            else ("(batch, rows, length)")
         )
+        raise InputError(f"token_ids must be of the shape {shape}; got {tuple(token_ids.shape)}")
     zeros = ops.zeros_like(token_ids)
     made = {"padding_mask": ops.cast(token_ids != pad_token_id, "int32")}
     if "mask_positions" in missing:

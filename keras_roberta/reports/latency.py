@@ -49,14 +49,17 @@ def latencies_over_texts(
     """Times of one text, over texts that each model has seen once before.
 
     Args:
-        models: functions of a list of one text, or of a pair of such lists.
-        texts: a list, or a pair of lists; the first 64 are used.
+        models: functions of a list of one text, or of a tuple or dict of such lists.
+        texts: a list, a tuple of lists or a dict of them; the first 64 rows are used.
 
     Returns:
         list of float arrays (texts), in milliseconds, one a model.
     """
     if isinstance(texts, tuple):
-        singles = [([first], [second]) for first, second in zip(*texts, strict=True)]
+        singles = [tuple([value] for value in row) for row in zip(*texts, strict=True)]
+    elif isinstance(texts, dict):
+        rows = zip(*texts.values(), strict=True)
+        singles = [{name: [value] for name, value in zip(texts, row, strict=True)} for row in rows]
     else:
         singles = [[text] for text in texts]
     singles = singles[:LATENCY_TEXTS]

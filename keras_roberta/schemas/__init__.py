@@ -9,13 +9,22 @@ from keras_roberta.errors import InputError
 from keras_roberta.schemas.format_2 import schema_from_format_2
 from keras_roberta.schemas.many_labels import ManyLabels
 from keras_roberta.schemas.masked_tokens import MaskedTokens
+from keras_roberta.schemas.multiple_choice import MultipleChoice
 from keras_roberta.schemas.one_label import OneLabel
 from keras_roberta.schemas.schema import Comparison, Schema
 from keras_roberta.schemas.text_vectors import TextVectors
 from keras_roberta.schemas.value import Value
 
 SCHEMAS: dict[str, type[Schema]] = {
-    cls.name: cls for cls in (OneLabel, ManyLabels, Value, MaskedTokens, TextVectors)
+    cls.name: cls
+    for cls in (
+        OneLabel,
+        ManyLabels,
+        Value,
+        MultipleChoice,
+        MaskedTokens,
+        TextVectors,
+    )
 }
 
 __all__ = [
@@ -23,6 +32,7 @@ __all__ = [
     "Comparison",
     "ManyLabels",
     "MaskedTokens",
+    "MultipleChoice",
     "OneLabel",
     "Schema",
     "TextVectors",

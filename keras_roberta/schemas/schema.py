@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_roberta.data.examples.columns import Columns, read_texts
 from keras_roberta.data.examples.label_names import LabelError
+from keras_roberta.data.examples.named_columns import TEXT, TEXT_PAIR
 from keras_roberta.data.examples.table_files import Table
 from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.data.examples.windows import Windows
@@ -42,6 +43,11 @@ class Schema:
         name: by which files name it.
         main_score: the key of `scores` by which models are ranked, larger is better.
         takes_pairs: whether a row may be a pair of texts.
+        needs_pairs: whether it always is one, so that exported files take two texts without being
+            asked to.
+        takes_options: whether a row is a question with options, whose inputs are those of
+            `data.examples.choices`; exported files then answer for one option at a time, and
+            `join_options` makes one answer of several.
         prefix: what exported files and the tokenizer put in front of each text.
         label_columns: what a column of labels is usually called, the likeliest first.
         settings: options of fine-tuning that only some tasks have.
@@ -55,6 +61,8 @@ class Schema:
     name: ClassVar[str]
     main_score: ClassVar[str | None] = None
     takes_pairs: ClassVar[bool] = True
+    needs_pairs: ClassVar[bool] = False
+    takes_options: ClassVar[bool] = False
     prefix: ClassVar[str] = ""
     label_columns: ClassVar[tuple[str, ...]] = ("label",)
     settings: ClassVar[tuple[str, ...]] = ()
@@ -99,6 +107,17 @@ class Schema:
         """
         label = self.label_column(table, columns)
         return read_texts(table, dataclasses.replace(columns, label=label), prefix)
+
+    def shown_inputs(self, inputs: Any) -> list[dict[str, Any]]:
+        """What of each row of texts stands beside its answer.
+
+        Args:
+            inputs: as `read_inputs` gives them.
+        """
+        columns = inputs if isinstance(inputs, tuple) else (inputs,)
+        names = (TEXT, TEXT_PAIR)[: len(columns)]
+        rows = zip(*columns[: len(names)], strict=True)
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def read_targets(self, table: Table, columns: Columns, *, prefix: str = "--") -> np.ndarray:
         """The targets of a table, as `targets` gives them.

@@ -131,6 +131,7 @@ class DataReading(MultiWorkerFit):
             vocabulary_size=config.vocabulary_size,
             max_sequence_length=config.max_sequence_length,
             pad_token_id=config.pad_token_id,
+            axes=len(self.input["token_ids"].shape),
         )
         return x
 

@@ -48,6 +48,15 @@ class ExportedHead:
         """
         raise NotImplementedError
 
+    def of_options(self, outputs, choices) -> dict[str, tf.Tensor]:
+        """The outputs of questions, for schemas that `takes_options`.
+
+        Args:
+            outputs: of calling the head on a row for each option.
+            choices: strings (batch, options); empty ones are not there.
+        """
+        raise NotImplementedError
+
     def as_names(self, outputs) -> dict[str, tf.Tensor]:
         """Names for numbers among the outputs, as strings, which a SavedModel gives besides.
 

@@ -54,30 +54,27 @@ class Prediction(DataReading):
 
     def _predict_source(self, data, **kwargs):
         features = self.prepare_batches(data.inference(), predicting=True)
-        mask = "padding_mask" if self.outputs_per_token else data.row_mask
-        if mask:
+        if self.outputs_per_token or data.rows_together:
             for name in ("callbacks", "steps"):
                 if kwargs.get(name) is not None:
                     raise InputError(
                         f"{name}: predict does not take it where outputs differ in length; leave "
                         "it out"
                     )
-            outputs = self._predict_ragged(features, mask)
+            outputs = self._predict_ragged(features)
         else:
             outputs = keras.Model.predict(self, features, **kwargs)
         outputs = data.restore_order(outputs)
         return self.join_rows(outputs, data.examples) if self._joins_rows else outputs
 
-    def _predict_ragged(self, batches, mask):
-        """Outputs that differ in length, without those of padding: a list of arrays.
-
-        Args:
-            mask: name of the feature that is 0 where there is nothing but padding.
-        """
+    def _predict_ragged(self, batches):
+        """Outputs that differ in length, without those of padding: a list of arrays."""
         rows = []
         for features in batches:
             outputs = keras.ops.convert_to_numpy(self.predict_on_batch(features))
-            masks = np.asarray(features[mask], bool)
+            masks = np.asarray(features["padding_mask"], bool)
+            if masks.ndim == 3:  # of rows that stay together: those with a token
+                masks = masks.any(axis=2)
             rows += [row[kept] for row, kept in zip(outputs, masks, strict=True)]
         return rows
 

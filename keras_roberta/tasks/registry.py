@@ -72,6 +72,13 @@ TASKS = [
         "many-labels",
     ),
     TaskEntry(
+        "RobertaMultipleChoice",
+        "keras_roberta.tasks.multiple_choice",
+        "choice",
+        "which of the options of a question is the answer",
+        "multiple-choice",
+    ),
+    TaskEntry(
         "RobertaTextEmbedder",
         "keras_roberta.tasks.text_embedder",
         "embed",

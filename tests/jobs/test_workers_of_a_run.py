@@ -98,6 +98,20 @@ def test_a_worker_is_killed_and_all_go_on(pretrain, tmp_path):
 
 
 @pytest.mark.slow
+def test_ctrl_c_stops_all_workers(pretrain, tmp_path):
+    launcher, states = pretrain("stopped"), tmp_path / "stopped" / "states"
+    while not list(states.glob("step-*")) and launcher.poll() is None:
+        try:
+            launcher.wait(0.05)
+        except subprocess.TimeoutExpired:
+            continue
+    launcher.send_signal(signal.SIGINT)
+    output, _ = launcher.communicate()
+    assert launcher.returncode == 130, output
+    assert "Traceback" not in output and "internal error" not in output
+
+
+@pytest.mark.slow
 def test_fine_tuning_by_two_workers_is_that_of_one(launch, config, tokenizer, sentiment, tmp_path):
     config = config.replace(dropout=0.0, attention_dropout=0.0)  # replicas draw their own
     preprocessor = kr.RobertaPreprocessor(tokenizer, sequence_length=16)

@@ -35,16 +35,6 @@ def test_a_label_is_given_from_its_threshold_on(threshold):
     assert many["labels"] == 1
 
 
-def test_details_are_of_the_threshold_that_was_asked_for():
-    schema = ManyLabels(2, thresholds=(0.6, 0.7))
-    outputs = schema.outputs(np.zeros((3, 2)))
-    targets = np.ones((3, 2))
-    assert [t.chosen for t in schema.details(outputs, targets).thresholds] == [0.6, 0.7]
-    moved = schema.at_threshold(outputs, 0.4)
-    found = schema.details(moved, targets).thresholds
-    assert [(t.chosen, t.f1) for t in found] == [(0.4, 1.0)] * 2
-
-
 def test_many_labels_are_given_from_their_thresholds_on():
     assert ManyLabels(1).outputs(np.zeros((1, 1)))["labels"] == 1  # a probability of 0.5
 
@@ -59,11 +49,6 @@ def test_thresholds_lie_between_0_and_1(threshold):
 def test_the_best_threshold_is_one_that_can_be_given(probabilities):
     best, _ = best_threshold(np.array([True, True]), np.array(probabilities))
     assert 0 < best < 1
-
-
-def test_of_thresholds_as_good_the_one_nearest_to_a_half_is_best():
-    is_true, probabilities = np.array([1, 0, 0, 1], bool), np.array([0.6, 0.5, 0.4, 0.2])
-    assert best_threshold(is_true, probabilities) == (0.55, pytest.approx(2 / 3))  # not 0.1
 
 
 @pytest.mark.parametrize("label", [[1.0, 2.0], "3.5", 1e39, float("nan")])

@@ -87,13 +87,6 @@ def test_marks_in_json(tmp_path):
         ManyLabels.from_table(table, Columns(), num_classes=4)
 
 
-def test_two_numbers_are_labels_not_marks(tmp_path):
-    rows = '{"text": "a", "label": [1, 0]}\n{"text": "b", "label": [0, 1]}\n'
-    (tmp_path / "a.jsonl").write_text(rows)
-    table = read_table(tmp_path / "a.jsonl")
-    assert ManyLabels.from_table(table, Columns(), num_classes=3) == ManyLabels(3)
-
-
 def test_names_that_look_like_numbers(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"text": "a", "label": [1, "no"]}\n')
     table = read_table(tmp_path / "a.jsonl")

@@ -4,10 +4,12 @@ A new task adds a `TaskCase` here; `test_contract.py` runs every behaviour for i
 """
 
 import dataclasses
+import json
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
 import keras_roberta as kr
@@ -51,6 +53,8 @@ class TaskCase:
         asked_there: arguments of `keras-roberta predict`, the last of them the text.
         make_forms: further arguments of `fit` by the name of their form, where rows are no texts:
             function of the case. None for the forms of texts.
+        make_stream: `queries` as a `tf.data.Dataset` of rows, where rows are no texts: function of
+            them.
         exports: whether it has a form for phones and servers.
         answer: keys of an answer.
         architecture, problem_type: in Hugging Face's config.json.
@@ -68,6 +72,7 @@ class TaskCase:
     table: list[str] | Callable | None = None
     asked_there: tuple[str, ...] = (TEXTS[0],)
     make_forms: Callable | None = None
+    make_stream: Callable = tf.data.Dataset.from_tensor_slices
     exports: bool = True
     answer: tuple[str, ...] = ()
     architecture: str = "RobertaForSequenceClassification"
@@ -192,6 +197,67 @@ def _forms_of_pairs(case):
     }
 
 
+# Ten questions of two to four options.
+QUESTIONS = [
+    ("which is good", [GOOD[0], BAD[0]]),
+    ("which is good", [BAD[1], GOOD[1], BAD[0]]),
+    ("which is bad", [GOOD[2], BAD[2]]),
+    ("which is bad", [BAD[3], GOOD[3]]),
+    ("which is good", [BAD[2], BAD[0], BAD[3], GOOD[2]]),
+    ("which is bad", [GOOD[1], GOOD[0], BAD[1]]),
+    ("which is good", [GOOD[3], BAD[3]]),
+    ("which is bad", [BAD[0], GOOD[1]]),
+    ("which is good", [BAD[1], GOOD[0]]),
+    ("which is bad", [GOOD[2], BAD[0], GOOD[3]]),
+]
+CHOSEN = [0, 1, 1, 0, 3, 2, 0, 0, 1, 1]
+
+
+def _chooses(task):
+    answers = task.answers(QUESTIONS)
+    texts = [options[n] for (_, options), n in zip(QUESTIONS, CHOSEN, strict=True)]
+    return [(a["label"], a["text"]) for a in answers] == list(zip(CHOSEN, texts, strict=True))
+
+
+def _forms_of_questions(case):
+    asked, options = map(list, zip(*case.x, strict=True))
+    columns = {"question": asked, "choices": tf.ragged.constant(options)}
+    rows = tf.data.Dataset.from_tensor_slices((columns, case.y))
+    two = np.array([[*row[:1], row[-1]] for row in options])
+    return {
+        "lists": dict(x=case.x, y=case.y),
+        "columns": dict(x=(asked, options), y=np.array(case.y)),
+        "arrays": dict(x=(np.array(asked), two), y=np.zeros(10, int)),
+        "table": dict(x={"question": asked, "choices": options, "label": case.y}),
+        "frame": dict(
+            x=pd.DataFrame({"question": asked, "choices": options, "answer": list("ABBADCAABB")})
+        ),
+        "rows": dict(x=rows),
+        "batches": dict(x=rows.batch(4)),
+        "validated": dict(
+            x=case.x, y=case.y, sample_weight=np.ones(10), validation_data=(case.x, case.y)
+        ),
+        "split": dict(x=case.x, y=case.y, validation_split=0.2, group_by_length=False),
+    }
+
+
+def _stream_of_questions(questions):
+    asked, options = map(list, zip(*questions, strict=True))
+    columns = {"question": asked, "choices": tf.ragged.constant(options)}
+    return tf.data.Dataset.from_tensor_slices(columns)
+
+
+def _table_of_questions(directory):
+    path = directory / "t.jsonl"
+    rows = [
+        {"question": question, "choices": {"label": list("ABCD"[: len(options)]), "text": options},
+         "answerKey": "ABCD"[answer]}
+        for (question, options), answer in zip(QUESTIONS, CHOSEN, strict=True)
+    ]  # fmt: skip
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return path
+
+
 def _pretraining_batches():
     random = np.random.default_rng(0)
     ids = random.integers(5, 300, (10, 16)).astype("int32")
@@ -263,6 +329,22 @@ CASES = [
         answer=("vector",),
         architecture="RobertaModel",
         epochs=100,
+    ),
+    TaskCase(
+        "RobertaMultipleChoice",
+        settings={},
+        preprocessing={},
+        x=QUESTIONS,
+        y=CHOSEN,
+        queries=[("film", ["a fine film", "dull"]), ("warm", ["a", "flat", "cold"])],
+        learnt=_chooses,
+        table=_table_of_questions,
+        asked_there=("--option", "a fine film", "--option", "dull", "film"),
+        make_forms=_forms_of_questions,
+        make_stream=_stream_of_questions,
+        answer=("label", "text", "score", "scores"),
+        architecture="RobertaForMultipleChoice",
+        epochs=150,
     ),
     TaskCase(
         "RobertaMaskedLM",

@@ -11,7 +11,6 @@ import backend_runs
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from task_cases import CASES, CONFIG, TEXTS
 
 import keras_roberta as kr
@@ -114,7 +113,7 @@ def test_predictions_of_a_stream(case, tokenizer):
         rows = case.asked
         inputs = {k: np.concatenate([batch[k] for batch in rows]) for k in rows.element_spec}
     else:
-        rows, inputs = tf.data.Dataset.from_tensor_slices(case.asked).batch(2), case.asked
+        rows, inputs = case.make_stream(case.asked).batch(2), case.asked
     assert_equal(task.predict(rows, verbose=0), task.predict(inputs, verbose=0))
 
 

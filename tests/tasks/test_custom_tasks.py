@@ -11,7 +11,7 @@ from task_cases import CONFIG, TEXTS
 import keras_roberta as kr
 from keras_roberta.data.examples.examples import Examples
 from keras_roberta.data.examples.ragged import Ragged
-from keras_roberta.layers import ClassificationHead, TokenClassificationHead
+from keras_roberta.layers import ClassificationHead, RowsOfExamples, TokenClassificationHead
 from keras_roberta.layers.gather import FIRST
 from keras_roberta.tasks.task import RobertaTask
 from keras_roberta.training.optimizer import finetuning_optimizer
@@ -74,7 +74,8 @@ class ByQuestion(keras.layers.Layer):
     """Scores of options, one after the other, as a row for each question."""
 
     def call(self, scores, mask):
-        return ops.where(mask > 0, ops.reshape(scores, ops.shape(mask)), -1e9)
+        there = ops.max(mask, axis=-1) > 0  # (questions, options)
+        return ops.where(there, ops.reshape(scores, ops.shape(there)), -1e9)
 
 
 class Chooser(RobertaTask, keras_hub.models.Task):
@@ -85,12 +86,23 @@ class Chooser(RobertaTask, keras_hub.models.Task):
     def __init__(self, backbone, preprocessor=None, **kwargs):
         self.backbone, self.preprocessor = backbone, preprocessor
         self.head = ClassificationHead(backbone.config, 1, name="head")
-        mask = keras.Input((None,), dtype="int32", name="option_mask")
-        scores = ByQuestion()(self.head(backbone.output_at(FIRST)), mask)  # (questions, options)
-        super().__init__(inputs={**backbone.input, "option_mask": mask}, outputs=scores, **kwargs)
+        inputs = {
+            name: keras.Input((None, None), dtype="int32", name=name)
+            for name in ("token_ids", "padding_mask")
+        }
+        rows = {name: RowsOfExamples()(x) for name, x in inputs.items()}  # (rows, length)
+        scores = self.head(backbone.output_at(FIRST, rows))  # (rows, 1)
+        outputs = ByQuestion()(scores, inputs["padding_mask"])  # (questions, options)
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
 
     def needs_tokenizing(self, x):
         return isinstance(x, list)
+
+    def labels_apart(self, x):
+        return x, None, None
+
+    def without_labels(self, x):
+        return x
 
     def make_examples(self, x, y=None, sample_weight=None):
         firsts = [question for question, options in x for _ in options]
@@ -101,7 +113,6 @@ class Chooser(RobertaTask, keras_hub.models.Task):
             targets=None if y is None else np.asarray(y, "int32"),
             rows_per_example=[len(options) for _, options in x],
             keep_rows_together=True,
-            row_mask="option_mask",
         )
 
     def default_loss(self):

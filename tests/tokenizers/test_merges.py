@@ -24,44 +24,6 @@ def test_merge_table(vocabulary_and_merges):
     np.testing.assert_array_equal(found, expected)
 
 
-def random_merges(seed):
-    """Distinct merges of "a", "b", "c" in any order, and a vocabulary that holds more."""
-    chance = random.Random(seed)
-    tokens, merges = ["a", "b", "c"], []
-    for _ in range(30):
-        pair = chance.choice(tokens), chance.choice(tokens)
-        if len("".join(pair)) <= 9 and pair not in merges:
-            merges.append(pair)
-            tokens.append("".join(pair))
-    chance.shuffle(merges)
-    return {token: i for i, token in enumerate(dict.fromkeys([*tokens, "d", "e"]))}, merges
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_what_the_table_says_of_merges(seed):
-    vocabulary, merges = random_merges(seed)
-    products = ["".join(pair) for pair in merges]
-    table = MergeTable(vocabulary, merges)
-    late = [any(product in pair for pair in merges[:i]) for i, product in enumerate(products)]
-    assert any(late) and table.out_of_order.numpy().tolist() == [*late, False]
-    reach = [
-        max([1, *(len(product) for product in products if token in product)])
-        for token in vocabulary
-        if len(token) == 1
-    ]
-    alone = [vocabulary[token] for token in vocabulary if len(token) == 1]
-    assert table.reach.numpy()[alone].tolist() == reach
-    tensors = [value for value in vars(table).values() if tf.is_tensor(value)]
-    numbers = sum(value.numpy().nbytes for value in tensors if value.dtype == tf.int32)
-    assert numbers == table.nbytes
-
-
-def test_merges_in_order_say_so():
-    tokens = ["a", "b", "ab", "abab"]
-    table = MergeTable({t: i for i, t in enumerate(tokens)}, [("a", "b"), ("ab", "ab")])
-    assert table.out_of_order is None
-
-
 def test_table_of_real_size(roberta):
     table = MergeTable(*roberta[:2])
     tensors = (value for value in vars(table).values() if tf.is_tensor(value))

@@ -22,6 +22,10 @@ def predict(
     texts: Annotated[
         list[str] | None, Argument(help="Texts; without any, the lines of standard input.")
     ] = None,
+    option: Annotated[
+        list[str] | None,
+        Option(help="An option of the question, for a model that chooses; give it for each."),
+    ] = None,
     data: Annotated[
         Path | None, Option(help="A table of texts instead, or a .txt file with a text a line.")
     ] = None,
@@ -33,7 +37,7 @@ def predict(
 
     Example: keras-roberta predict --model model.tflite "a gob of drivel" "a fine film"
     """
-    if texts and data:
+    if data and (texts or option):
         raise InputError("give texts or --data, not both")
     options.check_source(data)
     if out is not None:
@@ -49,6 +53,8 @@ def predict(
     start_interpreter(model)
     from keras_roberta.jobs.predict import predict
 
+    if option:
+        texts = texts, [option] * len(texts)
     rows = predict(model, texts, options, data=data, out=out)
     if out is None:
         # What cannot be said in the terminal's encoding becomes "?".

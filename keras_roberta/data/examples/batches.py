@@ -57,7 +57,6 @@ class InMemoryExamples:
         examples: `Examples`
         batch_size: rows, or examples whose rows stay together.
         steps: batches an epoch.
-        row_mask: see `Examples`.
         read_once: see `streams`.
 
     Args:
@@ -73,8 +72,12 @@ class InMemoryExamples:
         self.batch_size = batch_size
         self._units = np.arange(examples.num_units) if units is None else units
         self.steps = -(-len(self._units) // batch_size)
-        self.row_mask = examples.row_mask
         self._bucket_lengths = bucket_lengths
+
+    @property
+    def rows_together(self) -> bool:
+        """See `Examples.keep_rows_together`."""
+        return self.examples.keep_rows_together
 
     def weigh_classes(self, factors: np.ndarray) -> None:
         """See `Examples.weighed`."""
@@ -134,7 +137,7 @@ class InMemoryExamples:
             for units in order():
                 yield self.examples.batch(units, bucket_lengths=self._bucket_lengths)
 
-        return _dataset(batches, self.examples.batch([0]), self.steps)
+        return _dataset(batches, self.examples.batch([0]), self.steps, self.rows_together)
 
 
 class ExampleStream:
@@ -146,7 +149,6 @@ class ExampleStream:
         batch_size: rows, or None where the stream brings batches of a size that it does not tell.
         steps: batches an epoch, or None where the stream does not know.
         examples: None; they are not known before they flow.
-        row_mask: see `Examples`.
         read_once: see `streams`.
         error: what an input was refused with while it flowed, or None.
     """
@@ -169,8 +171,9 @@ class ExampleStream:
         return self._tokenize(first, 0)
 
     @property
-    def row_mask(self):
-        return self._first.row_mask
+    def rows_together(self):
+        """See `Examples.keep_rows_together`."""
+        return self._first.keep_rows_together
 
     def training(self, shuffle=True, group_by_length=True, seed=None) -> tf.data.Dataset:
         """See `InMemoryExamples.training`."""
@@ -227,7 +230,7 @@ class ExampleStream:
 
         # Grouping cuts batches of unequal sizes anew: their number is not known then.
         steps = self.steps if batches_a_group == 1 else None
-        return _dataset(batches, like, steps)
+        return _dataset(batches, like, steps, self.rows_together)
 
     def _tokenize(self, element, number):
         x, y, weight = (*(element if isinstance(element, tuple) else (element,)), None, None)[:3]
@@ -275,13 +278,13 @@ def cut(order, batch_size):
     return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
 
 
-def _dataset(generator, like, steps):
+def _dataset(generator, like, steps, rows_together):
     """A generator as a dataset whose elements have the structure and types of `like`."""
+    axes = 3 if rows_together else 2  # may differ from batch to batch: examples, rows, lengths
 
     def spec(array):
         array = np.asarray(array)
-        # Which axes differ from batch to batch is not known: rows, lengths, most rows an example.
-        return tf.TensorSpec((None,) * min(array.ndim, 2) + array.shape[2:], array.dtype)
+        return tf.TensorSpec((None,) * min(array.ndim, axes) + array.shape[axes:], array.dtype)
 
     signature = tf.nest.map_structure(spec, like)
     dataset = tf.data.Dataset.from_generator(generator, output_signature=signature)

@@ -22,9 +22,9 @@ class Examples:
 
     An example may have several rows. Windows of a long text go to batches row by row
     (`keep_rows_together=False`); the options of a question stay together, so that the model sees
-    all of them at once: a batch then counts examples, an example with fewer rows than others of its
-    batch is filled up with empty rows, and `row_mask` names a feature, int32 (examples, rows), that
-    is 1 for real ones. A batch item is what batches count: a row, or an example whose rows stay
+    all of them at once: a batch then counts examples, its features have an axis more, (examples,
+    rows, length), and an example with fewer rows than others of its batch is filled up with rows of
+    padding alone. A batch item is what batches count: a row, or an example whose rows stay
     together.
 
     Attributes:
@@ -35,7 +35,6 @@ class Examples:
             value an example. Weights go with targets.
         rows_per_example: int64 (examples,), at least 1 each; None for one row an example.
         keep_rows_together: whether the rows of an example share a batch.
-        row_mask: name of that feature, or None.
     """
 
     preprocessor: object
@@ -45,7 +44,6 @@ class Examples:
     sample_weight: Column | None = None
     rows_per_example: np.ndarray | None = None
     keep_rows_together: bool = False
-    row_mask: str | None = None
 
     def __post_init__(self):
         rows = len(self.token_ids)
@@ -89,21 +87,27 @@ class Examples:
 
         Returns:
             features, (features, targets) or (features, targets, sample_weight), where features
-            are a dict of `token_ids`, `padding_mask`, int32 (rows, length), and the others.
+            are a dict of `token_ids`, `padding_mask`, int32 (rows, length), and the others; of
+            rows that stay together (examples, rows, length).
         """
         units = np.asarray(units, np.int64)
         rows, real = self._rows_of(units)
         ids = self.token_ids.take(rows)
-        if not real.all():  # an empty row, in place of one that is not there
-            ids = self._with_empty_rows(ids, real)
+        if not real.all():
+            ids = Ragged.of(  # no token, in place of a row that is not there
+                [ids.row(i) if is_real else () for i, is_real in enumerate(real)], ids.values.dtype
+            )
         features = self.preprocessor.pad(ids.values, ids.lengths, bucket_lengths)
         length = features["token_ids"].shape[1]
         for name, column in self.features.items():
             taken = _taken(column, rows, length)
             taken[~real] = 0
             features[name] = taken
-        if self.row_mask:
-            features[self.row_mask] = real.reshape(len(units), -1).astype("int32")
+        if self.keep_rows_together:
+            features = {
+                name: array.reshape(len(units), -1, *array.shape[1:])
+                for name, array in features.items()
+            }
         labels = units if self.keep_rows_together else rows
         if self.targets is None:
             return features
@@ -137,13 +141,6 @@ class Examples:
         real = place < counts[:, None]  # (examples, most rows)
         rows = self._first_row[units][:, None] + np.where(real, place, 0)
         return rows.reshape(-1), real.reshape(-1)
-
-    def _with_empty_rows(self, ids, real):
-        tokenizer = self.preprocessor.tokenizer
-        empty = np.array([tokenizer.start_token_id, tokenizer.end_token_id], ids.values.dtype)
-        return Ragged.of(
-            [ids.row(i) if is_real else empty for i, is_real in enumerate(real)], ids.values.dtype
-        )
 
 
 def checked_weights(weights) -> np.ndarray:

@@ -43,14 +43,13 @@ class DatasetStream:
         from keras_roberta.data.autotuning import without_autotuning  # tf.data
 
         specs = leaves(dataset.element_spec)
-        first = specs[0]
-        if first.shape.rank == 0:
+        if any(spec.shape.rank == 0 for spec in specs):
             # Labels may be lists of unequal lengths.
             of_any_length = any(spec.shape.rank and None in spec.shape for spec in specs)
             cut = dataset.ragged_batch if of_any_length else dataset.batch
             dataset = cut(batch_size)
         else:
-            batch_size = first.shape[0]
+            batch_size = specs[0].shape[0]
         self.batch_size = batch_size
         self._dataset = without_autotuning(dataset)
         self._has_ragged = any(map(is_ragged_spec, leaves(dataset.element_spec)))
@@ -227,9 +226,9 @@ def _as_arrays(batch):
 def _is_row(inputs):
     """Whether inputs are those of a single example."""
     if isinstance(inputs, Mapping):
-        return all(map(_is_scalar, inputs.values()))
+        return any(map(_is_scalar, inputs.values()))
     if isinstance(inputs, tuple):
-        return len(inputs) == 2 and all(isinstance(side, (str, bytes)) for side in inputs)
+        return len(inputs) == 2 and any(isinstance(side, (str, bytes)) for side in inputs)
     return _is_scalar(inputs)
 
 

@@ -35,6 +35,7 @@ def check_token_features(
     vocabulary_size: int,
     max_sequence_length: int,
     pad_token_id: int,
+    axes: int = 2,
 ) -> None:
     """Raises an InputError unless an encoder has a place for all tokens of some features.
 
@@ -44,11 +45,13 @@ def check_token_features(
         vocabulary_size: rows of the token embedding.
         max_sequence_length: the most tokens of a row that have positions.
         pad_token_id: padding, where there is no mask.
+        axes: of the features: 3 for (batch, rows, length), where several rows make an example.
     """
     token_ids = np.asarray(features["token_ids"])
-    if token_ids.dtype.kind not in "biuf" or token_ids.ndim != 2:
+    if token_ids.dtype.kind not in "biuf" or token_ids.ndim != axes:
+        shape = "(batch, length)" if axes == 2 else "(batch, rows, length)"
         raise InputError(
-            "token_ids must be whole numbers of the shape (batch, length); got "
+            f"token_ids must be whole numbers of the shape {shape}; got "
             f"{token_ids.dtype} {token_ids.shape}"
         )
     mask = features.get("padding_mask")
@@ -58,6 +61,7 @@ def check_token_features(
             f"padding_mask has the shape {mask.shape}, and token_ids {token_ids.shape}; give one "
             "number for each token"
         )
+    token_ids, mask = (array.reshape(-1, array.shape[-1]) for array in (token_ids, mask))
     for row, place in np.argwhere(~((token_ids >= 0) & (token_ids < vocabulary_size)))[:1]:
         raise _unknown(row, token_ids[row, place], vocabulary_size)
     if features.get("segment_ids") is None:  # in each segment positions begin anew

@@ -125,14 +125,13 @@ def test_options_of_a_question_stay_together(tokenizer, counts, batch_size):
         targets=np.arange(len(counts)),
         rows_per_example=np.array(counts),
         keep_rows_together=True,
-        row_mask="option_mask",
     )
     batches = InMemoryExamples(examples, batch_size)
     seen = []
     for features, questions in batches.training():
-        mask = features["option_mask"].numpy()  # (questions, most options)
+        mask = features["padding_mask"].numpy().any(axis=2)  # (questions, most options)
         assert mask.sum(axis=1).tolist() == [counts[q] for q in questions.numpy()]
-        ids = features["token_ids"].numpy().reshape(*mask.shape, -1)
+        ids = features["token_ids"].numpy()  # (questions, most options, length)
         for question, options, real in zip(questions.numpy(), ids, mask, strict=True):
             for number, (row, is_real) in enumerate(zip(options, real, strict=True)):
                 text = tokenizer.decode(row.tolist())
