@@ -13,7 +13,7 @@ from keras_roberta.export.saved_model import to_saved_model
 from keras_roberta.export.tflite import to_tflite
 from keras_roberta.jobs.options.finetune import FinetuneOptions
 from keras_roberta.jobs.report import compare_exports
-from keras_roberta.jobs.task_training import fit, save
+from keras_roberta.jobs.task_training import compile_task, fit, save
 from keras_roberta.reports.contents import Curve, Report
 from keras_roberta.reports.table import as_table
 from keras_roberta.reports.write import write_report
@@ -66,6 +66,7 @@ def finetune_and_compare(
             **texts.schema.task_settings(),
             sequence_length=SEQUENCE_LENGTH,
         )
+        compile_task(model, options)
         history = fit(model, *texts.train, None, options)
         save(model, out / "finetuned", {"train_rows": len(texts.train[1])}, history)
     with stages("export"), waiting("exporting to TFLite and SavedModel"):

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_roberta.checkpoints.formats import open_checkpoint
-from keras_roberta.data.examples.label_names import shortened
 from keras_roberta.data.examples.table_files import Table, read_table
-from keras_roberta.files.hold_output import hold_directory
-from keras_roberta.files.room import bytes_of, check_room
 from keras_roberta.jobs.options.finetune import FinetuneOptions
+from keras_roberta.jobs.unfinished_run import UnfinishedRun, run_record
+from keras_roberta.reports.training_curves import finetuning_report
 from keras_roberta.schemas import Schema
 from keras_roberta.tasks.registry import TaskEntry, task_of_command
 
@@ -34,17 +32,19 @@ def finetune(
     overwrite: bool = False,
     strategy: tf.distribute.Strategy | Callable[[], tf.distribute.Strategy] | None = None,
 ) -> tuple[RobertaTask, dict[str, Any]]:
-    """Fine-tunes, measures on the dev file and writes a preset.
+    """Fine-tunes, measures on the dev file after each epoch and writes the best one as a preset.
 
     `out` gets the preset, `metrics.json`, `history.csv`, and of these `report.json` and
-    `report.png`, all at once when all is done.
+    `report.png`, all at once when all is done. Until then it has `unfinished/`, with the state
+    after the last epoch but for the very last: the same call goes on from there, and ends with the
+    weights of one that was not killed.
 
     Args:
         preset: see `RobertaTask.from_preset`.
         train, dev: tables; see `read_table`. `dev` may be None.
         out: directory to write.
         options: what to learn and how to train; None for the defaults.
-        overwrite: replace files in `out`, if there are any.
+        overwrite: replace files in `out`, if there are any, and start anew where a run was left.
         strategy: None for one device, or a function that makes a strategy, called once the tables
             have been read. Of several workers, each of which reads all the files, the chief writes
             `out`.
@@ -53,21 +53,32 @@ def finetune(
         the task and its metrics, a dict.
 
     Raises:
-        InputError: names the file, line, column or option that does not fit. What can be told from
-            the files is, before TensorFlow is imported.
+        InputError: names the file, line, column or option that does not fit; or `out` holds an
+            unfinished run of others. What can be told from the files is, before TensorFlow is
+            imported.
     """
     options = options or FinetuneOptions()
     data = TrainingData.read(train, dev, options)
     open_checkpoint(preset)
+    run = UnfinishedRun(out, run_record(preset, train, dev, options.to_dict()))
+    run.check(overwrite)
     import tensorflow as tf
 
+    from keras_roberta.jobs.task_training import save
+    from keras_roberta.jobs.train_and_keep_best import train_and_keep_best
     from keras_roberta.training.workers.multi_worker import WorkerRank
 
     strategy = strategy or tf.distribute.get_strategy
     strategy = strategy() if callable(strategy) else strategy
     is_chief = WorkerRank.of(strategy).is_chief
-    with hold_directory(out, overwrite) if is_chief else contextlib.nullcontext():
-        return _finetune(preset, data, Path(out), options, strategy)
+    with run.held(overwrite) if is_chief else contextlib.nullcontext():
+        trained = train_and_keep_best(preset, data, options, run, strategy)
+        if is_chief:
+            name, title = Path(out).name, data.train.path.name
+            report = finetuning_report(trained.history, trained.scores, name=name, title=title)
+            save(trained.task, out, trained.metrics, trained.history, report)
+            run.remove()
+    return trained.task, trained.metrics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,47 +124,3 @@ class TrainingData:
                 schema.read_targets(dev, columns.of_dev, prefix="--dev-"),
             )
         return cls(entry, schema, settings, train, dev, texts, targets, validation)
-
-
-def _finetune(preset, data, out, options, strategy):
-    import keras
-
-    from keras_roberta.jobs.task_training import fit, save
-    from keras_roberta.reports.training_curves import finetuning_report
-    from keras_roberta.training.runs.progress import console
-    from keras_roberta.training.workers.multi_worker import WorkerRank
-
-    schema = data.schema
-    keras.utils.set_random_seed(options.seed)
-    with strategy.scope():
-        model = data.entry.load().from_preset(
-            preset,
-            load_head=False,
-            **schema.task_settings(),
-            **data.settings,
-            sequence_length=options.sequence_length,
-            dtype=options.dtype,
-            remat=options.remat or None,  # without the option, what the preset says
-            encoder_dropout=options.dropout,
-        )
-    is_chief = WorkerRank.of(strategy).is_chief
-    if is_chief and schema.label_names:
-        numbered = shortened(f"{i} = {name}" for i, name in enumerate(schema.label_names))
-        console.print(f"classes: {numbered}", markup=False, highlight=False)
-    if is_chief:
-        check_room(out, bytes_of(model.weights))
-    started = time.monotonic()
-    history = fit(model, data.texts, data.targets, data.validation, options)
-    seconds = time.monotonic() - started
-    metrics = {"train_rows": len(data.train), "train_seconds": round(seconds, 1)}
-    if not is_chief:
-        return model, metrics
-    scores = {}
-    if data.validation:
-        texts, targets = data.validation
-        outputs = model.named_outputs(texts, batch_size=options.batch_size)
-        scores = schema.scores(outputs, targets)
-        metrics |= {"dev_rows": len(data.dev), **scores}
-    report = finetuning_report(history, scores, name=out.name, title=data.train.path.name)
-    save(model, out, metrics, history, report)
-    return model, metrics

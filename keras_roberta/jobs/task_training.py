@@ -14,8 +14,22 @@ from keras_roberta.reports.contents import Report
 from keras_roberta.reports.write import write_report
 from keras_roberta.tasks.task import RobertaTask
 from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
+from keras_roberta.training.runs.epoch_rows import EpochRows
 from keras_roberta.training.runs.progress import ProgressBar
 from keras_roberta.training.workers.fit_workers import FitWorkers
+
+
+def compile_task(model: RobertaTask, options: FinetuneOptions) -> None:
+    """Makes a task ready to train as `options` say, its optimizer built."""
+    with FitWorkers(model).scope():
+        if options.lora_rank:
+            model.backbone.enable_lora(options.lora_rank)
+        model.compile(
+            finetuning_optimizer(
+                options.learning_rate, warmup=options.warmup, weight_decay=options.weight_decay
+            )
+        )
+        model.optimizer.build(model.trainable_variables)
 
 
 def fit(
@@ -25,47 +39,40 @@ def fit(
     validation: tuple[Any, Any] | None,
     options: FinetuneOptions,
     *,
-    description: str = "fine-tuning",
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    rows: EpochRows | None = None,
+    measuring: Sequence[keras.callbacks.Callback] = (),
+    saving: Sequence[keras.callbacks.Callback] = (),
 ) -> list[dict[str, float]]:
-    """Compiles after `options` and fits with a progress bar.
+    """Fits a compiled task with a progress bar.
 
     Args:
         model: a task.
         texts, targets: what it learns from.
         validation: a pair of these, or None.
         options: how to train.
-        description: what the bar says.
-        callbacks: Keras callbacks besides the bar.
+        rows: the epochs that were trained before; it gets those of this call.
+        measuring: Keras callbacks whose results the bar and the rows have.
+        saving: Keras callbacks that come last.
 
     Returns:
         list of dicts, one an epoch.
     """
-    with FitWorkers(model).scope():
-        if options.lora_rank:
-            model.backbone.enable_lora(options.lora_rank)
-        model.compile(
-            finetuning_optimizer(
-                options.learning_rate, warmup=options.warmup, weight_decay=options.weight_decay
-            )
-        )
-    bar = ProgressBar(description)
+    rows = EpochRows() if rows is None else rows
+    bar = ProgressBar("fine-tuning")
     try:
-        history = model.fit(
+        model.fit(
             texts,
             targets,
             validation_data=validation,
             batch_size=options.batch_size,
             epochs=options.epochs,
-            callbacks=[bar, *callbacks],
+            initial_epoch=len(rows.rows),
+            callbacks=[*measuring, bar, rows, *saving],
             verbose=0,
-        ).history
+        )
     finally:
         bar.close()
-    return [
-        {"epoch": epoch + 1, **{name: float(values[epoch]) for name, values in history.items()}}
-        for epoch in range(len(history["loss"]))
-    ]
+    return rows.rows
 
 
 def save(

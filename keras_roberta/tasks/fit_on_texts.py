@@ -65,6 +65,9 @@ class FitOnTexts(SingleBatches, Prediction):
             group_by_length: put texts of like length into one batch. Order stays random otherwise;
                 off, batches are drawn from the whole data.
             shuffle: False keeps the order of the data, without grouping.
+            initial_epoch: the epoch to go on with, from 0. Of texts in memory it has the order that
+                it has in a whole run of the same seed. An optimizer that has done the steps of the
+                epochs before goes on with the learning rates of the whole run.
             Others: as in `keras.Model.fit`.
 
         Returns:
@@ -116,7 +119,8 @@ class FitOnTexts(SingleBatches, Prediction):
         self._workers.check_divides(batch_size if data is None else data.batch_size)
         if data is not None:
             _check_passes(data, steps_per_epoch, epochs - initial_epoch)
-            x = data.training(shuffle, group_by_length, seed)
+            passed = initial_epoch if steps_per_epoch is None else 0
+            x = data.training(shuffle, group_by_length, seed, passed)
             steps_per_epoch = steps_per_epoch or data.steps
             if steps_per_epoch:
                 x = x.repeat()
@@ -132,7 +136,7 @@ class FitOnTexts(SingleBatches, Prediction):
                 x, y, sample_weight, batch_size=batch_size, shuffle=shuffle, seed=seed
             )
             y = sample_weight = batch_size = None
-        spread_over_fit(self, steps_per_epoch, epochs - initial_epoch, x, batch_size)
+        spread_over_fit(self, steps_per_epoch, epochs, x, batch_size, initial_epoch)
         if self._workers.several:
             x = self._workers.own_part(x)
         if not self.optimizer.built:  # inside the step it would be traced twice

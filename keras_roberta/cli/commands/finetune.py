@@ -2,15 +2,17 @@
 
 import contextlib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from typer import Option
 
+from keras_roberta.cli.derived import Given
 from keras_roberta.cli.paths import Overwrite, check_file, check_model, expand_home
 from keras_roberta.cli.workers import Strategy, is_chief, is_first_worker, strategy_of
-from keras_roberta.files.output_checks import check_output_directory
 from keras_roberta.jobs.options.finetune import FinetuneOptions
+from keras_roberta.jobs.unfinished_run import check_place
 from keras_roberta.training.allocator import keep_freed_memory
+from keras_roberta.training.finetuning_recipe import RECIPES
 
 
 def finetune(
@@ -24,20 +26,33 @@ def finetune(
     ],
     train: Annotated[Path, Option(help="Training data: .tsv, .csv or .jsonl.")],
     out: Annotated[Path, Option(help="Directory for the fine-tuned preset, metrics and history.")],
-    options: FinetuneOptions,
+    changes: Annotated[dict, Given(FinetuneOptions)],
+    recipe: Annotated[
+        Literal[tuple(RECIPES)] | None,
+        Option(
+            help="Batch size, learning rate, epochs, decay and warm-up that RoBERTa was fine-tuned "
+            "with; what is given besides wins.",
+            show_default="none",
+        ),
+    ] = None,
     dev: Annotated[Path | None, Option(help="Data to measure on.")] = None,
     strategy: Strategy = "auto",
     overwrite: Overwrite = False,
 ):
-    """Fine-tune a checkpoint on a table of texts and labels.
+    """Fine-tune a checkpoint on a table of texts and labels; run again, it goes on where it was.
 
     Example: keras-roberta finetune --preset granite-30m/ --train train.tsv --dev dev.tsv --out run/
     """
+    options = (
+        FinetuneOptions.of_recipe(recipe, **changes)
+        if recipe is not None
+        else FinetuneOptions.from_flat(changes)
+    )
     for table in (train, dev):
         check_file(table)
     check_model(preset)
     if is_first_worker(strategy):
-        check_output_directory(out, overwrite)
+        check_place(out, overwrite)
     keep_freed_memory()
     from keras_roberta.cli.printing import print_values
     from keras_roberta.jobs.finetune import finetune

@@ -95,14 +95,18 @@ class InMemoryExamples:
             for units in (self._units[:cut_at], self._units[cut_at:])
         )
 
-    def training(self, shuffle=True, group_by_length=True, seed=None) -> tf.data.Dataset:
+    def training(
+        self, shuffle=True, group_by_length=True, seed=None, first_epoch=0
+    ) -> tf.data.Dataset:
         """One epoch, drawn anew at each iteration.
 
         Args:
             seed: of the first epoch's order and those after it; drawn from numpy's global seed
                 (which `keras.utils.set_random_seed` sets) by default.
+            first_epoch: number of the epoch to begin with, from 0; it has the order that it has
+                where all before it were iterated over.
         """
-        seeds = np.random.RandomState(np.random.randint(2**31) if seed is None else seed)
+        seeds = _seeds_of_epochs(seed, first_epoch)
         examples, size = self.examples, self.batch_size
 
         def order():
@@ -175,10 +179,12 @@ class ExampleStream:
         """See `Examples.keep_rows_together`."""
         return self._first.keep_rows_together
 
-    def training(self, shuffle=True, group_by_length=True, seed=None) -> tf.data.Dataset:
+    def training(
+        self, shuffle=True, group_by_length=True, seed=None, first_epoch=0
+    ) -> tf.data.Dataset:
         """See `InMemoryExamples.training`."""
         group = shuffle and group_by_length and self._inputs.joins
-        return self._dataset(BATCHES_A_GROUP if group else 1, seed)
+        return self._dataset(BATCHES_A_GROUP if group else 1, seed, first_epoch)
 
     def inference(self) -> tf.data.Dataset:
         """All batches as they come."""
@@ -194,8 +200,8 @@ class ExampleStream:
         """Nothing was reordered."""
         return outputs
 
-    def _dataset(self, batches_a_group, seed=None):
-        seeds = np.random.RandomState(np.random.randint(2**31) if seed is None else seed)
+    def _dataset(self, batches_a_group, seed=None, first_epoch=0):
+        seeds = _seeds_of_epochs(seed, first_epoch)
         like = self._first.batch([0])
 
         def batches():
@@ -252,6 +258,14 @@ class ExampleStream:
             if self.error is not None:
                 raise self.error from None
             raise
+
+
+def _seeds_of_epochs(seed, first_epoch):
+    """Draws a seed for each epoch, those of the epochs before the first one already drawn."""
+    seeds = np.random.RandomState(np.random.randint(2**31) if seed is None else seed)
+    for _ in range(first_epoch):
+        seeds.randint(2**31)
+    return seeds
 
 
 def _parts(examples):

@@ -1,12 +1,14 @@
 """How a checkpoint is fine-tuned."""
 
 import dataclasses
+from typing import Any, Self
 
 from keras_roberta.jobs.options.tables import TrainingColumns
 from keras_roberta.options import OptionError, option
 from keras_roberta.schemas import SCHEMAS, Schema
 from keras_roberta.tasks import registry
 from keras_roberta.training import finetuning_recipe as recipe
+from keras_roberta.unknown_arguments import nearest
 
 _SUMMARIES = "; ".join(f"{e.command}, {e.summary}" for e in registry.TASKS if e.command)
 DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -51,6 +53,13 @@ class FinetuneOptions(TrainingColumns):
         group="Task",
     )
     epochs: int = option(recipe.EPOCHS, "Times to go over the data.", at_least=1)
+    patience: int | None = option(
+        None,
+        "Epochs in a row without a better score on the dev file, after which training ends. The "
+        "best epoch is kept in any case.",
+        at_least=1,
+        shown_default="all epochs are trained",
+    )
     batch_size: int = option(recipe.BATCH_SIZE, "Texts a step.", at_least=1)
     learning_rate: float = option(
         recipe.LEARNING_RATE, "The peak; the rate rises, then falls.", above=0
@@ -92,3 +101,19 @@ class FinetuneOptions(TrainingColumns):
             if name not in schema.settings:
                 raise OptionError(name, f": --task {self.task} has no such setting; leave it out")
         return given
+    @classmethod
+    def of_recipe(cls, name: str, **changes: Any) -> Self:
+        """The options of a recipe, see `keras_roberta.training.finetuning_recipe.RECIPES`.
+
+        Args:
+            **changes: options that are other than the recipe's.
+
+        Raises:
+            OptionError: there is no such recipe, or a value does not fit.
+        """
+        if name not in recipe.RECIPES:
+            known = ", ".join(recipe.RECIPES)
+            raise OptionError(
+                "recipe", f"{name!r}: expected one of {known}{nearest(name, recipe.RECIPES)}"
+            )
+        return cls.from_flat({**recipe.RECIPES[name], **changes})

@@ -2,11 +2,9 @@
 
 import contextlib
 import dataclasses
-import json
 import time
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 from keras_roberta.data.pretraining.batches import (
@@ -36,6 +34,7 @@ from keras_roberta.training.runs.progress import RunBar, console
 from keras_roberta.training.runs.run_log import CsvLog, TensorBoardLog
 from keras_roberta.training.runs.run_states import RunStates, state_variables
 from keras_roberta.training.runs.save_state import SaveState
+from keras_roberta.training.runs.shared_state import restore_on_all
 from keras_roberta.training.runs.time_estimate import TimeEstimate
 from keras_roberta.training.runs.windows import Windows
 from keras_roberta.training.workers.exchange import Exchange
@@ -296,13 +295,9 @@ def _restore(states, model, exchange):
     Returns:
         dict of `step`, `seconds`, `tokens`, `stages`, `window` and `divergence`.
     """
-    found = states.restore(model, _STATE) if exchange.rank.is_chief else None
-    found = json.loads(exchange.bytes_of_chief(json.dumps(found).encode()))
+    found = restore_on_all(states, model, _STATE, exchange)
     if found is None:
         return {"step": 0, "seconds": 0.0, "tokens": 0, "stages": {}, **_NOTHING_YET}
-    if exchange.rank.num_workers > 1:
-        for variable in state_variables(model).values():
-            variable.assign(exchange.of_chief(np.array(variable)))
     return _NOTHING_YET | found
 
 

@@ -21,6 +21,7 @@ from keras_roberta.jobs.pretrain.options import (
     PretrainingOptions,
     without_trailing_slash,
 )
+from keras_roberta.jobs.same_run import WAY_OUT, refuse_other_options
 
 RECORD = "run.json"
 _RECORD = Record(
@@ -131,23 +132,15 @@ def _check_same(path, record):
         then, now = _flat(old["options"]), _flat(record["options"])
         fingerprints = {name: old[name] for name in ("tokenizer", "shards")}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(
-            f"{path}: cannot be read; give another --out, or --overwrite to start anew"
-        ) from None
-    way_out = "give another --out, or --overwrite to start anew"
+        raise InputError(f"{path}: cannot be read; {WAY_OUT}") from None
     for name, what in (("tokenizer", "with another tokenizer"), ("shards", "on other shards")):
         if fingerprints[name] != record[name]:
-            raise InputError(f"{path.parent}: a run {what}; {way_out}")
+            raise InputError(f"{path.parent}: a run {what}; {WAY_OUT}")
     defaults = json.loads(json.dumps(PretrainingOptions().to_dict()))
     then = _flat(defaults) | then  # a run from before an option was there
     if then["preset"] is not None:
         then["preset"] = without_trailing_slash(then["preset"])
-    for name in {**then, **now}:
-        if name not in MAY_DIFFER and then.get(name) != now.get(name):
-            raise InputError(
-                f"{path.parent}: a run with {name} {then.get(name)}, not {now.get(name)}; give the "
-                f"same to go on with it; else {way_out}"
-            )
+    refuse_other_options(path.parent, then, now, MAY_DIFFER)
 
 
 def _flat(options):

@@ -13,15 +13,22 @@ logger = logging.getLogger("keras_roberta")
 
 
 def spread_over_fit(
-    model: keras.Model, steps_per_epoch: int | None, epochs: int, x: Any, batch_size: int | None
+    model: keras.Model,
+    steps_per_epoch: int | None,
+    epochs: int,
+    x: Any,
+    batch_size: int | None,
+    initial_epoch: int = 0,
 ) -> None:
     """Fits the default schedule of a model's optimizer to a call of `fit`; any other stays.
 
     Args:
         steps_per_epoch: None to count them in the data.
-        epochs: how many are trained.
+        epochs: the number of the last one.
         x: data as `keras.Model.fit` takes it.
         batch_size: rows a step where `x` is no batches; 32 by default.
+        initial_epoch: epochs that are not trained here. If the optimizer has done their steps, the
+            schedule is that of all epochs.
     """
     optimizer = inner_optimizer(model.optimizer)
     schedule = learning_rate_schedule(optimizer)
@@ -34,10 +41,11 @@ def spread_over_fit(
             "the length of the data is unknown, so the learning rate stays at its peak; give "
             "fit steps_per_epoch for the warm-up and decay"
         )
-    schedule.plan(
-        int(keras.ops.convert_to_numpy(optimizer.iterations)),
-        steps_per_epoch and steps_per_epoch * epochs,
-    )
+    done = int(keras.ops.convert_to_numpy(optimizer.iterations))
+    before = (steps_per_epoch or 0) * initial_epoch
+    if done < before:  # a new optimizer, which has nothing to go on with
+        before, epochs = 0, epochs - initial_epoch
+    schedule.plan(done - before, steps_per_epoch and steps_per_epoch * epochs)
     if keras.backend.backend() != "tensorflow":
         model.train_function = None  # its trace holds the old plan
 

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from keras_roberta.files.json_kinds import Kind, Record, Whole
 from keras_roberta.files.temporaries import sweep
 
 logger = logging.getLogger("keras_roberta")
+
+_MORE = "more/"  # in front of tensors that are no variables of the model
 
 
 class RunStates:
@@ -41,12 +44,20 @@ class RunStates:
             raise InputError(f"keep at least 1 state; got {keep}")
         self.directory, self.keep = Path(directory), keep
 
-    def save(self, model: keras.Model, step: int, **values: Any) -> None:
+    def save(
+        self,
+        model: keras.Model,
+        step: int,
+        *,
+        tensors: Mapping[str, np.ndarray] | None = None,
+        **values: Any,
+    ) -> None:
         """Writes the state after `step` steps, and removes old states.
 
         Args:
             model: a compiled model whose optimizer is built.
             step: number of batches seen so far. The data goes on from there.
+            tensors: more arrays for `restore` to return.
             **values: more values for `restore` to return. They are stored as JSON.
 
         Raises:
@@ -54,7 +65,8 @@ class RunStates:
         """
         from safetensors.numpy import save_file
 
-        tensors = {name: np.array(v, order="C") for name, v in state_variables(model).items()}
+        tensors = {f"{_MORE}{name}": np.ascontiguousarray(t) for name, t in (tensors or {}).items()}
+        tensors |= {name: np.array(v, order="C") for name, v in state_variables(model).items()}
         metadata = {"run": json.dumps({"step": step, **values})}
         path = self.directory / f"step-{step:08}.safetensors"
         try:
@@ -77,7 +89,8 @@ class RunStates:
             kind: what the values of a state have to be.
 
         Returns:
-            `{"step": …, **values}` as given to `save`, or None if there is no saved state.
+            `{"step": …, **values}` as given to `save`, with `tensors` if any were given; or None if
+            there is no saved state.
 
         Raises:
             InputError: the states belong to another model, or none of them can be read.
@@ -97,8 +110,9 @@ class RunStates:
             except (OSError, SafetensorError, ValueError) as error:
                 logger.warning("%s: cannot be read (%s); going back to an older one", path, error)
                 continue
-            _assign(model, tensors, path)
-            return values
+            more = {name.removeprefix(_MORE): t for name, t in tensors.items() if _is_more(name)}
+            _assign(model, {n: t for n, t in tensors.items() if not _is_more(n)}, path)
+            return {**values, "tensors": more} if more else values
         if found:
             raise InputError(f"{self.directory}: none of its states can be read; start a new run")
         return None
@@ -131,6 +145,10 @@ def state_variables(model: keras.Model) -> dict[str, keras.Variable]:
             for i, v in enumerate(model.optimizer.variables)
         },
     }
+
+
+def _is_more(name):
+    return name.startswith(_MORE)
 
 
 def _check_finite(model, tensors):

@@ -1,0 +1,180 @@
+"""Trains a task on tables, measures it after each epoch, and keeps the best epoch."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
+
+from keras_roberta.data.examples.label_names import shortened
+from keras_roberta.files.json_kinds import ListOf, MapOf, Maybe, Number, Record, Whole
+from keras_roberta.files.room import bytes_of, check_room
+from keras_roberta.jobs.options.finetune import FinetuneOptions
+from keras_roberta.jobs.task_training import compile_task, fit
+from keras_roberta.jobs.unfinished_run import UnfinishedRun
+from keras_roberta.tasks.task import RobertaTask
+from keras_roberta.training.runs.best_epoch import BestEpoch
+from keras_roberta.training.runs.epoch_rows import EpochRows
+from keras_roberta.training.runs.progress import console
+from keras_roberta.training.runs.run_states import RunStates, state_variables
+from keras_roberta.training.runs.save_epochs import SaveEpochs
+from keras_roberta.training.runs.shared_state import restore_on_all
+from keras_roberta.training.workers.exchange import Exchange
+
+if TYPE_CHECKING:
+    from keras_roberta.jobs.finetune import TrainingData
+
+# The values of a saved state.
+_SCORES = MapOf(Maybe(Number()))
+_BEST = Record({"epoch": Whole(0), "scores": _SCORES, "best": Maybe(Number())})
+_STATE = Record({"seconds": Number(0), "rows": ListOf(_SCORES), "best": Maybe(_BEST)})
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedTask:
+    """What came of a training.
+
+    Attributes:
+        task: with the weights of the best epoch, or of the last one where nothing was measured.
+        metrics: rows, seconds, and the scores of that epoch.
+        history: a dict an epoch.
+        scores: of that epoch on the dev data; empty where there are none.
+        outputs: named outputs for the dev data; None where there are none.
+    """
+
+    task: RobertaTask
+    metrics: dict[str, Any]
+    history: list[dict[str, float]]
+    scores: dict[str, float | None]
+    outputs: dict[str, Any] | None
+
+
+class DevSet:
+    """The dev data of a run, measured by its schema.
+
+    Attributes:
+        outputs: what was measured last, named outputs.
+    """
+
+    def __init__(self, task: RobertaTask, data: TrainingData, batch_size: int):
+        self._task, self._schema, self._batch_size = task, data.schema, batch_size
+        self.texts, self.targets = data.validation
+        self.outputs: dict[str, Any] | None = None
+
+    def measure(self) -> dict[str, float | None]:
+        """The scores of the task as it is."""
+        self.outputs = self._task.named_outputs(self.texts, batch_size=self._batch_size)
+        return self._schema.scores(self.outputs, self.targets)
+
+
+def train_and_keep_best(
+    preset: str | Path,
+    data: TrainingData,
+    options: FinetuneOptions,
+    run: UnfinishedRun,
+    strategy: tf.distribute.Strategy,
+) -> TrainedTask:
+    """Trains from a preset, or goes on from the state that a run has left.
+
+    Args:
+        data: what it learns from and is measured on.
+        run: where states are kept; the chief's.
+        strategy: all of its workers call this.
+    """
+    exchange = Exchange(strategy)
+    is_chief = exchange.rank.is_chief
+    task = _new_task(preset, data, options, strategy)
+    if is_chief:
+        _print_classes(data.schema)
+    compile_task(task, options)
+    dev = best = None
+    if data.validation is not None:
+        dev = DevSet(task, data, options.batch_size)
+        best = BestEpoch(
+            dev.measure,
+            data.schema.main_score,
+            patience=options.patience,
+            exchange=exchange,
+        )
+    states = RunStates(run.states, keep=1)
+    rows, seconds = _restore(states, task, best, exchange)
+    if is_chief:
+        needed = bytes_of(task.weights)
+        if options.epochs > 1:  # one state more than is kept, while that is written
+            needed += 2 * bytes_of(state_variables(task).values())
+        check_room(run.out, needed)
+        if rows.rows:
+            console.print(f"going on after epoch {len(rows.rows)}")
+    started = time.monotonic() - seconds
+    saving = SaveEpochs(
+        states,
+        values=lambda: {
+            "seconds": time.monotonic() - started,
+            "rows": [_with_nulls(row) for row in rows.rows],
+            "best": best and best.state(),
+        },
+        # Those of the epoch that is saved are in the state anyway.
+        tensors=lambda: best.weights if best and best.epoch < len(rows.rows) else {},
+        before=run.begin,
+    )
+    fit(
+        task,
+        data.texts,
+        data.targets,
+        data.validation,
+        options,
+        rows=rows,
+        measuring=[best] if best else [],
+        saving=[saving] if is_chief else [],
+    )
+    seconds = time.monotonic() - started
+    metrics = {"train_rows": len(data.train), "train_seconds": round(seconds, 1)}
+    if best is None:
+        return TrainedTask(task, metrics, rows.rows, {}, None)
+    metrics |= {"epochs": len(rows.rows), "best_epoch": best.epoch}
+    metrics |= {"dev_rows": len(data.dev), **best.scores}
+    if is_chief and best.epoch < len(rows.rows):  # a later epoch was measured last
+        dev.measure()
+    return TrainedTask(task, metrics, rows.rows, best.scores, dev.outputs)
+
+
+def _new_task(preset, data, options, strategy):
+    keras.utils.set_random_seed(options.seed)
+    with strategy.scope():
+        return data.entry.load().from_preset(
+            preset,
+            load_head=False,
+            **data.schema.task_settings(),
+            **data.settings,
+            sequence_length=options.sequence_length,
+            dtype=options.dtype,
+            remat=options.remat or None,  # without the option, what the preset says
+            encoder_dropout=options.dropout,
+        )
+
+
+def _print_classes(schema):
+    if schema.label_names:
+        numbered = shortened(f"{i} = {name}" for i, name in enumerate(schema.label_names))
+        console.print(f"classes: {numbered}", markup=False, highlight=False)
+
+
+def _restore(states, task, best, exchange):
+    """The epochs that were trained before, as `EpochRows`, and their seconds."""
+    found = restore_on_all(states, task, _STATE, exchange)
+    if found is None:
+        return EpochRows(), 0.0
+    if best is not None:
+        weights = {v.path: v.numpy() for v in task.trainable_variables}
+        best.restore(found["best"], found.get("tensors", weights))
+    rows = [{k: math.nan if v is None else v for k, v in row.items()} for row in found["rows"]]
+    return EpochRows(rows), found["seconds"]
+
+
+def _with_nulls(row):
+    return {k: v if math.isfinite(v) else None for k, v in row.items()}

@@ -1,0 +1,135 @@
+"""What a fine-tuning keeps in its directory until it is done, so that it can go on after a kill."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from keras_roberta.errors import InputError
+from keras_roberta.files.atomic_write import atomic_file
+from keras_roberta.files.hold_output import hold_output
+from keras_roberta.files.json_file import read_json_object
+from keras_roberta.files.json_kinds import OBJECT, TEXT, Maybe, Record
+from keras_roberta.files.output_checks import check_output_directory, check_writable
+from keras_roberta.jobs.same_run import WAY_OUT, refuse_other_options
+
+_RECORD = Record({"preset": TEXT, "options": OBJECT, "train": TEXT, "dev": Maybe(TEXT)})
+_MAY_DIFFER = ("remat",)  # it decides nothing but memory
+
+
+class UnfinishedRun:
+    """`OUT/unfinished/`: `run.json`, which says what the run is, and its states.
+
+    It is there from the first state that is saved until the results are written.
+
+    Args:
+        out: the directory of the results.
+        record: what makes the run this one, see `run_record`.
+    """
+
+    def __init__(self, out: str | Path, record: dict[str, Any]):
+        self.out, self._record = Path(out).expanduser(), record
+        self.directory = self.out / "unfinished"
+        self.states = self.directory / "states"
+
+    @property
+    def is_there(self) -> bool:
+        return _is_there(self.out)
+
+    def check(self, overwrite: bool) -> None:
+        """Raises where `held` would; writes nothing.
+
+        Raises:
+            InputError: `out` holds something else, or a run of other options or data.
+        """
+        check_place(self.out, overwrite)
+        if self.is_there and not overwrite:
+            self._check_same()
+
+    @contextlib.contextmanager
+    def held(self, overwrite: bool) -> Iterator[None]:
+        """A context in which this process alone writes to `out`; an older run there is gone if it
+        may be overwritten.
+
+        Raises:
+            OutputError: another process writes there, or the place cannot be written to.
+        """
+        self.check(overwrite)
+        with hold_output(self.out):
+            self.check(overwrite)  # again: what was begun before is finished now
+            if overwrite and self.is_there:
+                self.remove()
+            yield
+
+    def begin(self) -> None:
+        """Writes what the run is, if that is not there yet."""
+        if not self.is_there:
+            with atomic_file(_record_of(self.out)) as temporary:
+                text = json.dumps(self._record, indent=2) + "\n"
+                temporary.write_text(text, encoding="utf-8")
+
+    def remove(self) -> None:
+        """Removes all of it."""
+        _record_of(self.out).unlink(missing_ok=True)  # first: without it the rest is no run
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _check_same(self):
+        path = _record_of(self.out)
+        try:
+            old = read_json_object(path, _RECORD, hint="is this a run?")
+        except (OSError, ValueError):
+            raise InputError(f"{path}: cannot be read; {WAY_OUT}") from None
+        for name in ("train", "dev"):
+            if old[name] != self._record[name]:
+                raise InputError(
+                    f"{self.directory}: a run on another {name} file, or the file was changed; "
+                    f"{WAY_OUT}"
+                )
+        then, now = (
+            {"preset": record["preset"], **record["options"]} for record in (old, self._record)
+        )
+        refuse_other_options(self.directory, then, now, _MAY_DIFFER)
+
+
+def check_place(out: str | Path, overwrite: bool) -> None:
+    """Raises unless a fine-tuning may write to `out`, or go on with the one there.
+
+    Raises:
+        InputError: it is not empty, and holds no run to go on with.
+    """
+    if _is_there(Path(out).expanduser()) and not overwrite:
+        check_writable(out)
+    else:
+        check_output_directory(out, overwrite)
+
+
+def run_record(preset: str | Path, train: Path, dev: Path | None, options: dict) -> dict[str, Any]:
+    """What makes a run this run: preset, data and options, as JSON holds them."""
+    preset = str(preset)
+    if "://" not in preset:
+        preset = str(Path(preset).expanduser().resolve())
+    record = {
+        "preset": preset,
+        "options": options,
+        "train": _digest(train),
+        "dev": dev and _digest(dev),
+    }
+    return json.loads(json.dumps(record))
+
+
+def _digest(path):
+    with open(Path(path).expanduser(), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_there(out):
+    return _record_of(out).is_file()
+
+
+def _record_of(out):
+    return out / "unfinished" / "run.json"
