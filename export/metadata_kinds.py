@@ -21,6 +21,7 @@ _SCHEMA = Record(
         "num_classes": Whole(1, 1 << 20),
         "labels": Maybe(ListOf(TEXT)),
         "thresholds": Either((Number(), ListOf(Number()))),
+        "temperature": Number(0),
         "mask_token_id": _ID,
         "top_k": Whole(1, 1 << 20),
         "max_masks": Maybe(Whole(1, 1 << 20)),

@@ -28,7 +28,7 @@ def evaluate(
     Args:
         model: see `open_predictor`.
         data: a table; see `read_table`.
-        out: directory for `evaluation.json` and, where there are classes, `confusion.png`; or None.
+        out: directory for what `write_evaluation` writes; or None.
         overwrite: replace them in `out`.
 
     Returns:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.data.examples.table_files import Table, read_table
-from keras_roberta.jobs.options.finetune import FinetuneOptions
+from keras_roberta.jobs.options.finetune import OF_SOME_TASKS, FinetuneOptions
 from keras_roberta.jobs.unfinished_run import UnfinishedRun, run_record
-from keras_roberta.reports.training_curves import finetuning_report
+from keras_roberta.options import OptionError
 from keras_roberta.schemas import Schema
 from keras_roberta.tasks.registry import TaskEntry, task_of_command
 
@@ -34,10 +34,10 @@ def finetune(
 ) -> tuple[RobertaTask, dict[str, Any]]:
     """Fine-tunes, measures on the dev file after each epoch and writes the best one as a preset.
 
-    `out` gets the preset, `metrics.json`, `history.csv`, and of these `report.json` and
-    `report.png`, all at once when all is done. Until then it has `unfinished/`, with the state
-    after the last epoch but for the very last: the same call goes on from there, and ends with the
-    weights of one that was not killed.
+    `out` gets the preset, `metrics.json`, `history.csv`, of these `report.json` and `report.png`,
+    and what `write_evaluation` writes of the dev file, all at once when all is done. Until then it
+    has `unfinished/`, with the state after the last epoch but for the very last: the same call goes
+    on from there, and ends with the weights of one that was not killed.
 
     Args:
         preset: see `RobertaTask.from_preset`.
@@ -64,20 +64,22 @@ def finetune(
     run.check(overwrite)
     import tensorflow as tf
 
-    from keras_roberta.jobs.task_training import save
-    from keras_roberta.jobs.train_and_keep_best import train_and_keep_best
-    from keras_roberta.training.workers.multi_worker import WorkerRank
+    from keras_roberta.jobs.train_and_keep_best import save_trained, train_and_keep_best
+    from keras_roberta.training.runs.run_states import RunStates
+    from keras_roberta.training.workers.exchange import Exchange
 
     strategy = strategy or tf.distribute.get_strategy
     strategy = strategy() if callable(strategy) else strategy
-    is_chief = WorkerRank.of(strategy).is_chief
+    exchange = Exchange(strategy)
+    is_chief = exchange.rank.is_chief
     with run.held(overwrite) if is_chief else contextlib.nullcontext():
-        trained = train_and_keep_best(preset, data, options, run, strategy)
+        trained = train_and_keep_best(
+            preset, data, options, RunStates(run.states, keep=1), strategy, begin=run.begin
+        )
         if is_chief:
-            name, title = Path(out).name, data.train.path.name
-            report = finetuning_report(trained.history, trained.scores, name=name, title=title)
-            save(trained.task, out, trained.metrics, trained.history, report)
+            save_trained(trained, data, out, Path(out).name)
             run.remove()
+        exchange.of_chief([0])  # a worker that has ended would pass for one that was lost
     return trained.task, trained.metrics
 
 
@@ -115,6 +117,7 @@ class TrainingData:
         columns, entry = options.columns, task_of_command(options.task)
         settings = options.settings_of(entry.schema_cls)
         train, dev = (path and read_table(path).head(options.limit) for path in (train, dev))
+        _check_options(entry, options, dev)
         schema = entry.schema_cls.from_table(train, columns, num_classes=options.num_classes)
         texts, targets = schema.read_inputs(train, columns), schema.read_targets(train, columns)
         validation = None
@@ -124,3 +127,15 @@ class TrainingData:
                 schema.read_targets(dev, columns.of_dev, prefix="--dev-"),
             )
         return cls(entry, schema, settings, train, dev, texts, targets, validation)
+
+
+def _check_options(entry, options, dev):
+    """Raises where the task does not have an option, or it needs a dev file."""
+    defaults = FinetuneOptions()
+    for name in OF_SOME_TASKS:
+        given = getattr(options, name) != getattr(defaults, name)
+        if given and name not in entry.schema_cls.training_options:
+            raise OptionError(name, f": the task {entry.command} does not have it; leave it out")
+    for name in ("calibrate", "patience"):
+        if getattr(options, name) and not dev:
+            raise OptionError(name, ": is decided by dev data; give a dev file")

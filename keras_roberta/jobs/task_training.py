@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,14 @@ def compile_task(model: RobertaTask, options: FinetuneOptions) -> None:
     with FitWorkers(model).scope():
         if options.lora_rank:
             model.backbone.enable_lora(options.lora_rank)
+        loss = "auto"
+        if options.label_smoothing:
+            loss = model.default_loss(label_smoothing=options.label_smoothing)
         model.compile(
             finetuning_optimizer(
                 options.learning_rate, warmup=options.warmup, weight_decay=options.weight_decay
-            )
+            ),
+            loss,
         )
         model.optimizer.build(model.trainable_variables)
 
@@ -67,6 +71,7 @@ def fit(
             batch_size=options.batch_size,
             epochs=options.epochs,
             initial_epoch=len(rows.rows),
+            class_weight=options.class_weight,
             callbacks=[*measuring, bar, rows, *saving],
             verbose=0,
         )
@@ -81,11 +86,18 @@ def save(
     metrics: dict[str, Any],
     history: list[dict[str, float]],
     report: Report | None = None,
+    evaluation: Callable[[Path], None] | None = None,
 ) -> None:
-    """Writes the preset, its metrics, the history of the run and its report, all or nothing."""
+    """Writes the preset, its metrics, the history of the run and its report, all or nothing.
+
+    Args:
+        evaluation: writes what was measured into a directory.
+    """
     with format_named("keras").atomic_directory(out) as directory:
         if report is not None:
             write_report(directory, report)
+        if evaluation is not None:
+            evaluation(directory)
         model.save_to_preset(directory)
         text = json.dumps(metrics, indent=2) + "\n"
         (directory / "metrics.json").write_text(text, encoding="utf-8")

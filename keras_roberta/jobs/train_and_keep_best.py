@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +17,11 @@ from keras_roberta.data.examples.label_names import shortened
 from keras_roberta.files.json_kinds import ListOf, MapOf, Maybe, Number, Record, Whole
 from keras_roberta.files.room import bytes_of, check_room
 from keras_roberta.jobs.options.finetune import FinetuneOptions
-from keras_roberta.jobs.task_training import compile_task, fit
-from keras_roberta.jobs.unfinished_run import UnfinishedRun
+from keras_roberta.jobs.task_training import compile_task, fit, save
+from keras_roberta.reports.evaluation import Evaluation, write_evaluation
+from keras_roberta.reports.training_curves import finetuning_report
+from keras_roberta.schemas.calibration import Reliability
+from keras_roberta.schemas.metrics import Details
 from keras_roberta.tasks.task import RobertaTask
 from keras_roberta.training.runs.best_epoch import BestEpoch
 from keras_roberta.training.runs.epoch_rows import EpochRows
@@ -44,47 +49,54 @@ class TrainedTask:
         metrics: rows, seconds, and the scores of that epoch.
         history: a dict an epoch.
         scores: of that epoch on the dev data; empty where there are none.
-        outputs: named outputs for the dev data; None where there are none.
+        score: what the best epoch was chosen by, larger is better; -inf where it is no number.
+        evaluation: of the task on the dev data, None where there are none.
+        before: its reliability before the calibration, if there was one.
     """
 
     task: RobertaTask
     metrics: dict[str, Any]
     history: list[dict[str, float]]
     scores: dict[str, float | None]
-    outputs: dict[str, Any] | None
+    score: float = -math.inf
+    evaluation: Evaluation | None = None
+    before: Reliability | None = None
 
 
 class DevSet:
-    """The dev data of a run, measured by its schema.
-
-    Attributes:
-        outputs: what was measured last, named outputs.
-    """
+    """The dev data of a run, measured by its schema."""
 
     def __init__(self, task: RobertaTask, data: TrainingData, batch_size: int):
-        self._task, self._schema, self._batch_size = task, data.schema, batch_size
+        self._task, self._batch_size = task, batch_size
         self.texts, self.targets = data.validation
-        self.outputs: dict[str, Any] | None = None
+        self._outputs: dict[str, Any] = {}
 
     def measure(self) -> dict[str, float | None]:
         """The scores of the task as it is."""
-        self.outputs = self._task.named_outputs(self.texts, batch_size=self._batch_size)
-        return self._schema.scores(self.outputs, self.targets)
+        self._outputs = self._task.named_outputs(self.texts, batch_size=self._batch_size)
+        return self._task.schema.scores(self._outputs, self.targets)
+
+    def details(self) -> Details:
+        """The details of what was measured last."""
+        return self._task.schema.details(self._outputs, self.targets)
 
 
 def train_and_keep_best(
     preset: str | Path,
     data: TrainingData,
     options: FinetuneOptions,
-    run: UnfinishedRun,
+    states: RunStates,
     strategy: tf.distribute.Strategy,
+    *,
+    begin: Callable[[], None],
 ) -> TrainedTask:
     """Trains from a preset, or goes on from the state that a run has left.
 
     Args:
         data: what it learns from and is measured on.
-        run: where states are kept; the chief's.
+        states: of the run; the chief's.
         strategy: all of its workers call this.
+        begin: called before the first state is written.
     """
     exchange = Exchange(strategy)
     is_chief = exchange.rank.is_chief
@@ -101,13 +113,12 @@ def train_and_keep_best(
             patience=options.patience,
             exchange=exchange,
         )
-    states = RunStates(run.states, keep=1)
     rows, seconds = _restore(states, task, best, exchange)
     if is_chief:
         needed = bytes_of(task.weights)
         if options.epochs > 1:  # one state more than is kept, while that is written
             needed += 2 * bytes_of(state_variables(task).values())
-        check_room(run.out, needed)
+        check_room(states.directory, needed)
         if rows.rows:
             console.print(f"going on after epoch {len(rows.rows)}")
     started = time.monotonic() - seconds
@@ -120,7 +131,7 @@ def train_and_keep_best(
         },
         # Those of the epoch that is saved are in the state anyway.
         tensors=lambda: best.weights if best and best.epoch < len(rows.rows) else {},
-        before=run.begin,
+        before=begin,
     )
     fit(
         task,
@@ -135,12 +146,41 @@ def train_and_keep_best(
     seconds = time.monotonic() - started
     metrics = {"train_rows": len(data.train), "train_seconds": round(seconds, 1)}
     if best is None:
-        return TrainedTask(task, metrics, rows.rows, {}, None)
+        return TrainedTask(task, metrics, rows.rows, {})
     metrics |= {"epochs": len(rows.rows), "best_epoch": best.epoch}
     metrics |= {"dev_rows": len(data.dev), **best.scores}
-    if is_chief and best.epoch < len(rows.rows):  # a later epoch was measured last
+    if not is_chief:
+        return TrainedTask(task, metrics, rows.rows, best.scores, best.score)
+    if best.epoch < len(rows.rows):
+        dev.measure()  # what was measured last is of a later epoch
+    before = None
+    if options.calibrate:
+        before = dev.details().reliability
+        metrics |= task.calibrate(dev.texts, dev.targets, options.batch_size)
         dev.measure()
-    return TrainedTask(task, metrics, rows.rows, best.scores, dev.outputs)
+    evaluation = Evaluation(len(data.dev), best.scores, dev.details())
+    return TrainedTask(
+        task, metrics, rows.rows, best.scores, best.score, evaluation=evaluation, before=before
+    )
+
+
+def save_trained(trained: TrainedTask, data: TrainingData, out: str | Path, name: str) -> None:
+    """Writes the preset and all that was measured of it, all or nothing.
+
+    Args:
+        name: of the model, in pictures.
+    """
+    title = data.train.path.name
+    report = finetuning_report(trained.history, trained.scores, name=name, title=title)
+    evaluation = None
+    if trained.evaluation is not None:
+        evaluation = functools.partial(
+            write_evaluation,
+            evaluation=trained.evaluation,
+            title=f"{name} on {data.dev.path.name}",
+            before=trained.before,
+        )
+    save(trained.task, out, trained.metrics, trained.history, report, evaluation)
 
 
 def _new_task(preset, data, options, strategy):

@@ -23,7 +23,8 @@ _MAY_DIFFER = ("remat",)  # it decides nothing but memory
 
 
 class UnfinishedRun:
-    """`OUT/unfinished/`: `run.json`, which says what the run is, and its states.
+    """`OUT/unfinished/`: `run.json`, which says what the run is, and its states; of several runs
+    also `runs.json`, those that are done, and `best/`, the preset of the best of them.
 
     It is there from the first state that is saved until the results are written.
 
@@ -36,6 +37,7 @@ class UnfinishedRun:
         self.out, self._record = Path(out).expanduser(), record
         self.directory = self.out / "unfinished"
         self.states = self.directory / "states"
+        self.runs, self.best = self.directory / "runs.json", self.directory / "best"
 
     @property
     def is_there(self) -> bool:

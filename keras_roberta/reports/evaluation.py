@@ -11,9 +11,11 @@ from rich.text import Text
 
 from keras_roberta.files.atomic_write import atomic_directory
 from keras_roberta.reports.write import write_json
+from keras_roberta.schemas.calibration import Reliability
 from keras_roberta.schemas.metrics import ConfusionMatrix, Details
 
-JSON_NAME, PICTURE_NAME = "evaluation.json", "confusion.png"
+JSON_NAME = "evaluation.json"
+CONFUSION, CLASSES, RELIABILITY = "confusion.png", "classes.png", "reliability.png"
 # A matrix of more classes does not fit a terminal; its largest cells are listed.
 _MOST_COLUMNS, _MOST_CONFUSIONS = 10, 10
 
@@ -58,14 +60,40 @@ class Evaluation:
         return tables
 
 
-def write_evaluation(directory: str | Path, evaluation: Evaluation, title: str) -> None:
-    """Writes `evaluation.json` and, where there are classes, `confusion.png`."""
-    with atomic_directory(directory, last=JSON_NAME, replaces=[PICTURE_NAME]) as temporary:
+def write_evaluation(
+    directory: str | Path,
+    evaluation: Evaluation,
+    title: str,
+    *,
+    before: Reliability | None = None,
+) -> None:
+    """Writes `evaluation.json` and, of what there is, pictures.
+
+    Of classes `classes.png` and `confusion.png`, of probabilities of answers `reliability.png`.
+
+    Args:
+        before: the reliability before a calibration, to stand beside.
+    """
+    details = evaluation.details
+    pictures = [CONFUSION, CLASSES, RELIABILITY]
+    with atomic_directory(directory, last=JSON_NAME, replaces=pictures) as temporary:
         write_json(temporary / JSON_NAME, evaluation.to_dict())
-        if evaluation.details.confusions:
+        # Matplotlib is slow to import.
+        if details.confusions:
             from keras_roberta.reports.confusion_picture import draw_confusions
 
-            draw_confusions(temporary / PICTURE_NAME, evaluation.details.confusions, title)
+            draw_confusions(temporary / CONFUSION, details.confusions, title)
+        if details.classes:
+            from keras_roberta.reports.class_bars import draw_classes
+
+            draw_classes(temporary / CLASSES, details.classes, title)
+        if details.reliability is not None:
+            from keras_roberta.reports.reliability_picture import draw_reliability
+
+            panels = {"": details.reliability}
+            if before is not None:
+                panels = {"before: ": before, "calibrated: ": details.reliability}
+            draw_reliability(temporary / RELIABILITY, panels, title)
 
 
 def _table(*columns):

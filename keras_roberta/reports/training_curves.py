@@ -38,7 +38,10 @@ def finetuning_report(
             "dev": _points(history, _VALIDATION + metric),
         }
         lines = {name: points for name, points in lines.items() if points}
-        curves.append(Curve(heading(metric), lines, x="epoch"))
+        title = heading(metric)
+        if list(lines) == ["dev"]:  # a line by itself has no legend
+            title += ", dev"
+        curves.append(Curve(title, lines, x="epoch"))
     rows = [Row(name, dict(scores))] if scores else []
     return Report(title, rows, curves, dict(facts or {}))
 

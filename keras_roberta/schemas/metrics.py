@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from keras_roberta.options import OptionError
+from keras_roberta.schemas.calibration import Reliability
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,15 +76,17 @@ class Details:
         classes: a `ClassScores` a class.
         confusions: one matrix, or one a label where labels do not exclude one another.
         thresholds: a `Threshold` for each label that has one.
+        reliability: how often answers of like probability are right, or None.
     """
 
     scores: dict[str, float | None] = dataclasses.field(default_factory=dict)
     classes: tuple[ClassScores, ...] = ()
     confusions: tuple[ConfusionMatrix, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
+    reliability: Reliability | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it: `scores` beside `classes`, `confusions` and `thresholds`, if any."""
+        """As JSON holds it: `scores` beside all that is not empty."""
         found = {
             "classes": [dataclasses.asdict(one) for one in self.classes],
             "confusion": [
@@ -91,6 +94,7 @@ class Details:
                 for m in self.confusions
             ],
             "thresholds": [dataclasses.asdict(one) for one in self.thresholds],
+            "reliability": self.reliability and self.reliability.to_dict(),
         }
         return {**self.scores, **{name: value for name, value in found.items() if value}}
 

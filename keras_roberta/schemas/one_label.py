@@ -19,6 +19,11 @@ from keras_roberta.data.examples.label_names import (
 from keras_roberta.data.examples.table_files import as_number
 from keras_roberta.errors import InputError
 from keras_roberta.options import OptionError
+from keras_roberta.schemas.calibration import (
+    checked_temperature,
+    fitted_temperature,
+    reliability,
+)
 from keras_roberta.schemas.metrics import (
     ConfusionMatrix,
     Details,
@@ -40,16 +45,23 @@ class OneLabel(Schema):
     Attributes:
         num_classes: columns of the logits.
         labels: names in the order of their numbers, or None.
+        temperature: what logits are divided by before they become probabilities; see
+            `calibration`.
     """
 
     num_classes: int
     labels: tuple[str, ...] | None = None
+    temperature: float = 1.0
 
     name: ClassVar[str] = "one-label"
     main_score: ClassVar[str] = "accuracy"
+    training_options: ClassVar[frozenset[str]] = frozenset(
+        {"label_smoothing", "class_weight", "calibrate"}
+    )
 
     def __post_init__(self):
         object.__setattr__(self, "labels", checked_names(self.labels, self.num_classes))
+        object.__setattr__(self, "temperature", checked_temperature(self.temperature))
 
     @classmethod
     def from_table(cls, table, columns, *, num_classes=None):
@@ -91,8 +103,8 @@ class OneLabel(Schema):
     def class_factors(self, weights):
         if not hasattr(weights, "items"):
             raise InputError(
-                f"class_weight: give a dict of factors by name or number of the class; got "
-                f"{weights!r:.40}"
+                'class_weight: give "balanced", or a dict of factors by name or number of the '
+                f"class; got {weights!r:.40}"
             )
         factors = np.ones(self.num_classes, "float32")
         for label, factor in weights.items():
@@ -105,8 +117,18 @@ class OneLabel(Schema):
             factors[number] = factor
         return factors
 
+    def balanced_factors(self, targets):
+        counts = np.asarray(targets)
+        if counts.ndim == 1:
+            counts = np.eye(self.num_classes)[counts]
+        counts = counts.sum(axis=0)
+        found = counts > 0
+        factors = np.ones(self.num_classes)
+        factors[found] = counts.sum() / (found.sum() * counts[found])
+        return factors.astype("float32")
+
     def outputs(self, logits):
-        probabilities = softmax(np.asarray(logits, "float32"))
+        probabilities = softmax(np.asarray(logits, "float32") / np.float32(self.temperature))
         return {
             "logits": np.asarray(logits),
             "probabilities": probabilities,
@@ -138,11 +160,19 @@ class OneLabel(Schema):
             second = np.asarray(outputs["probabilities"])[:, 1]
             chosen = outputs.get("threshold", 0.5)
             thresholds = (threshold_of(names[1], targets == 1, second, chosen),)
+        right = np.asarray(outputs["label"]) == targets
+        reliable = reliability(outputs["score"], right)
         return Details(
+            scores={"calibration_error": reliable.error},
             classes=class_scores(names, *of_matrix(counts)),
             confusions=(ConfusionMatrix("", names, counts),),
             thresholds=thresholds,
+            reliability=reliable,
         )
+
+    def calibrated(self, outputs, targets):
+        temperature = fitted_temperature(outputs["logits"], targets)
+        return dataclasses.replace(self, temperature=temperature)
 
     def at_threshold(self, outputs, threshold):
         """Of two classes, the second from this probability on."""
@@ -173,6 +203,12 @@ class OneLabel(Schema):
 
     def task_settings(self):
         return {"num_classes": self.num_classes, "labels": self.labels}
+
+    def to_dict(self):
+        values = super().to_dict()
+        if self.temperature == 1:  # as files had it before there were temperatures
+            del values["temperature"]
+        return values
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -56,6 +56,8 @@ class Schema:
             model gives them as lists of arrays, without those of padding.
         stride: where texts that are longer than a row are read in windows: how many tokens a window
             shares with the one before, see `data.examples.windows`. None where texts are cut.
+        training_options: those of the options of training that not every task has, and this one
+            has: `label_smoothing`, `class_weight`, `calibrate`.
     """
 
     name: ClassVar[str]
@@ -69,6 +71,7 @@ class Schema:
     has_targets: ClassVar[bool] = True
     ragged_outputs: ClassVar[tuple[str, ...]] = ()
     stride: ClassVar[int | None] = None
+    training_options: ClassVar[frozenset[str]] = frozenset()
 
     # From tables and Python data
 
@@ -192,6 +195,20 @@ class Schema:
             "class_weight: only where each text has one class; give sample_weight instead"
         )
 
+    def balanced_factors(self, targets: np.ndarray) -> np.ndarray:
+        """Factors by which all classes weigh the same, float32 (num_classes,).
+
+        Those of scikit-learn's "balanced": rows / (classes that occur * rows of the class); 1 for a
+        class without rows.
+
+        Args:
+            targets: as `targets` gives them.
+
+        Raises:
+            InputError: a text has not one class.
+        """
+        raise InputError('class_weight="balanced": only where each text has one class')
+
     # To people
 
     def outputs(self, logits: np.ndarray) -> dict[str, np.ndarray]:
@@ -257,6 +274,14 @@ class Schema:
     def details(self, outputs: dict[str, np.ndarray], targets: np.ndarray) -> Details:
         """What the scores sum up: class by class, and by threshold, where the task has these."""
         return Details()
+
+    def calibrated(self, outputs: dict[str, np.ndarray], targets: np.ndarray) -> Schema:
+        """The schema whose probabilities fit these targets best, see `calibration`.
+
+        Raises:
+            InputError: the outputs are no probabilities of one class.
+        """
+        raise OptionError("calibrate", f": {self.name} has no probabilities of one class each")
 
     def at_threshold(self, outputs: dict[str, np.ndarray], threshold: float) -> dict:
         """The outputs with labels given from another probability on, and with that `threshold`.

@@ -189,6 +189,20 @@ class DataReading(MultiWorkerFit):
             return None
         return self.schema.class_factors(class_weight)
 
+    def _balanced_factors(self, data, y):
+        """See `Schema.balanced_factors`.
+
+        Args:
+            data: texts as a source of batches, or None.
+            y: labels of what is tokenised already.
+        """
+        targets = y if data is None else data.targets
+        if targets is None:
+            raise InputError(
+                'class_weight="balanced" counts labels in memory; give a dict of factors'
+            )
+        return self.schema.balanced_factors(targets)
+
 
 def errors_of(data):
     """A context in which what an input of a stream was refused with is raised as it is."""

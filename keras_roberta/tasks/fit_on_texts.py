@@ -61,7 +61,8 @@ class FitOnTexts(SingleBatches, Prediction):
             batch_size: rows a step, over all replicas; 32 by default. Batches of a stream keep
                 their size.
             validation_data: in any of the forms that bring labels.
-            class_weight: dict of factors, by the classes' names or numbers; 1 for the others.
+            class_weight: dict of factors, by the classes' names or numbers; 1 for the others. Or
+                "balanced": all classes weigh the same, see `Schema.balanced_factors`.
             group_by_length: put texts of like length into one batch. Order stays random otherwise;
                 off, batches are drawn from the whole data.
             shuffle: False keeps the order of the data, without grouping.
@@ -99,7 +100,8 @@ class FitOnTexts(SingleBatches, Prediction):
                 validation_batch_size or batch_size,
                 kwargs.get("validation_steps"),
             )
-        factors = self._class_factors(class_weight)
+        balanced = class_weight == "balanced"
+        factors = None if balanced else self._class_factors(class_weight)
         seed = self._workers.number_of_chief(np.random.randint(2**31))
         splits = validation_split and validation_data is None
         data, x, y, sample_weight = self._read(
@@ -116,6 +118,10 @@ class FitOnTexts(SingleBatches, Prediction):
             else:
                 (x, y, sample_weight), held_out = split_rows(x, y, sample_weight, validation_split)
                 validation_data = self._validation_batches(held_out, batch_size)
+        if balanced:
+            factors = self._balanced_factors(data, y)
+            if data is not None:
+                data.weigh_classes(factors)
         self._workers.check_divides(batch_size if data is None else data.batch_size)
         if data is not None:
             _check_passes(data, steps_per_epoch, epochs - initial_epoch)

@@ -29,7 +29,8 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset, TokenInputs):
         schema_cls, schema      what its examples and answers are (`keras_roberta.schemas`)
         make_examples           inputs and labels -> rows of token ids with what belongs to them
         default_loss,
-        default_metrics         what `compile` takes without being told
+        default_metrics         what `compile` takes without being told; the loss takes
+                                label_smoothing if the schema's training_options name it
         exported_head           the head on the graph of exported models
         head_weights_by_name, hugging_face,
         hugging_face_settings, settings_from_hugging_face

@@ -22,6 +22,8 @@ from keras_roberta.tasks.sequence_task import (
 )
 from keras_roberta.tasks.text_regressor import RobertaTextRegressor
 
+_TEMPERATURE = "calibration_temperature"  # in config.json of a Hugging Face checkpoint
+
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
 class RobertaTextClassifier(RobertaSequenceTask):
@@ -42,6 +44,8 @@ class RobertaTextClassifier(RobertaSequenceTask):
         activation: on the logits, such as "softmax" for probabilities; none by default. `answers`
             and exported files give the same with it and without.
         hidden_dim: width of the head's first layer; the backbone's by default.
+        temperature: what logits are divided by where they become probabilities: in `answers` and
+            exported files, not in `predict`. `calibrate` finds it.
 
     Returns:
         float32 logits (batch, num_classes), or what `activation` makes of them
@@ -73,6 +77,7 @@ class RobertaTextClassifier(RobertaSequenceTask):
         dropout=None,
         activation=None,
         hidden_dim=None,
+        temperature=1.0,
         **kwargs,
     ):
         labels = getattr(preprocessor, "labels", None)
@@ -82,7 +87,7 @@ class RobertaTextClassifier(RobertaSequenceTask):
             raise InputError(
                 f"num_classes must be at least 2; got {num_classes}; RobertaTextRegressor has one"
             )
-        OneLabel(num_classes, labels)  # checks the names
+        self.temperature = OneLabel(num_classes, labels, temperature).temperature  # checks all
         super().__init__(
             backbone,
             num_classes,
@@ -95,17 +100,31 @@ class RobertaTextClassifier(RobertaSequenceTask):
         self.num_classes = num_classes
 
     def get_config(self):
-        return {
+        config = {
             **super().get_config(),
             "num_classes": self.num_classes,
             "activation": self.activation,
         }
+        if self.temperature != 1:
+            config["temperature"] = self.temperature
+        return config
 
     @property
     def schema(self):
-        return OneLabel(self.num_classes, getattr(self.preprocessor, "labels", None))
+        labels = getattr(self.preprocessor, "labels", None)
+        return OneLabel(self.num_classes, labels, self.temperature)
 
-    def default_loss(self):
+    def default_loss(self, label_smoothing=0.0):
+        """The cross-entropy.
+
+        Args:
+            label_smoothing: the share of each target that is spread evenly over all classes
+                (Szegedy et al., 2016, section 7).
+        """
+        if label_smoothing:
+            return keras.losses.CategoricalCrossentropy(
+                from_logits=self.outputs_are_logits, label_smoothing=label_smoothing
+            )
         return keras.losses.SparseCategoricalCrossentropy(from_logits=self.outputs_are_logits)
 
     def default_metrics(self):
@@ -124,10 +143,54 @@ class RobertaTextClassifier(RobertaSequenceTask):
     def check_targets(self, y):
         return class_targets(self.loss, super().check_targets(y), self.num_classes)
 
+    def calibrate(self, x, y=None, batch_size=None):
+        """Sets the `temperature` that makes probabilities fit labels (Guo et al., 2017).
+
+        Answers stay the same, their scores change. Give texts that the task has not learnt from.
+
+        Args:
+            x, y: texts and labels, as for `evaluate`, in memory.
+
+        Returns:
+            dict of `temperature`, `calibration_error` and `calibration_error_before`, the expected
+            calibration errors on these texts with it and with a temperature of 1
+
+        Raises:
+            InputError: there are no labels, or one does not fit.
+        """
+        if y is None:
+            x, y, _ = self.labels_apart(x)
+        if y is None:
+            raise InputError("calibrate: give the labels as y, or as (texts, labels)")
+        self.temperature = 1.0
+        targets = self.schema.targets(y)
+        before = self.named_outputs(x, batch_size)
+        schema = self.schema.calibrated(before, targets)
+        after = schema.outputs(before["logits"])
+        self.temperature = schema.temperature
+        return {
+            "temperature": schema.temperature,
+            "calibration_error_before": schema.details(before, targets).reliability.error,
+            "calibration_error": schema.details(after, targets).reliability.error,
+        }
+
     def exported_head(self):
         return LabelHead(self.schema)
 
     # === Checkpoints ===
+
+    def hugging_face_settings(self):
+        settings = super().hugging_face_settings()
+        if self.temperature != 1:  # Transformers, which has no such thing, passes over it
+            settings[_TEMPERATURE] = self.temperature
+        return settings
+
+    @staticmethod
+    def settings_from_hugging_face(head, config):
+        settings = RobertaSequenceTask.settings_from_hugging_face(head, config)
+        if config.get(_TEMPERATURE) is not None:
+            settings["temperature"] = config[_TEMPERATURE]
+        return settings
 
     @classmethod
     def from_preset(cls, preset, load_weights=True, *, load_head=True, **kwargs):
@@ -155,7 +218,9 @@ class LabelHead(SequenceHead):
 
     def __call__(self, encoder, token_ids, padding_mask):
         logits = self.logits(encoder, token_ids, padding_mask)
-        probabilities = tf.nn.softmax(logits)
+        temperature = self.schema.temperature
+        # Without one the graph, and what quantisation makes of it, is as it was.
+        probabilities = tf.nn.softmax(logits if temperature == 1 else logits / temperature)
         return {
             "logits": logits,
             "probabilities": probabilities,

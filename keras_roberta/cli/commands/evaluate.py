@@ -17,7 +17,7 @@ def evaluate(
     options: EvaluateOptions,
     out: Annotated[
         Path | None,
-        Option(help="Directory for evaluation.json and a picture, confusion.png."),
+        Option(help="Directory for evaluation.json and pictures: confusion, classes, reliability."),
     ] = None,
     as_json: Annotated[bool, Option("--json", help="Print a JSON object.")] = False,
     overwrite: Overwrite = False,

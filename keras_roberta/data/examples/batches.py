@@ -79,6 +79,11 @@ class InMemoryExamples:
         """See `Examples.keep_rows_together`."""
         return self.examples.keep_rows_together
 
+    @property
+    def targets(self) -> np.ndarray | None:
+        """Those of the batch items that are taken."""
+        return None if self.examples.targets is None else self.examples.targets[self._units]
+
     def weigh_classes(self, factors: np.ndarray) -> None:
         """See `Examples.weighed`."""
         self.examples = self.examples.weighed(factors)
@@ -152,12 +157,13 @@ class ExampleStream:
     Attributes:
         batch_size: rows, or None where the stream brings batches of a size that it does not tell.
         steps: batches an epoch, or None where the stream does not know.
-        examples: None; they are not known before they flow.
+        examples, targets: None; they are not known before they flow.
         read_once: see `streams`.
         error: what an input was refused with while it flowed, or None.
     """
 
     examples = None
+    targets = None
     error = None
 
     def __init__(self, make_examples, stream, bucket_lengths=True):

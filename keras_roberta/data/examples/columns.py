@@ -12,7 +12,8 @@ class Columns:
     """Which columns of the tables to read.
 
     Attributes:
-        text: the texts; None for `text`, with `text_pair` where there is one, or for the only
+        text: the texts; several columns with commas between them, which are joined by line breaks;
+            None for `text`, with `text_pair` where there is one, or for the only
             column that is not the label.
         text_pair: the second sentences, or None.
         label: the labels; None for the usual name, see `Schema.label_columns`.
@@ -56,7 +57,16 @@ def read_texts(table: Table, columns: Columns, prefix="--"):
             raise InputError(
                 f"{table.path}: which column holds the texts? say {option} (one of {table.names})"
             )
-    texts = table.texts(name, option)
+    texts = _texts(table, name, option)
     if pair is None:
         return texts
-    return texts, table.texts(pair, f"{prefix}text-pair-column")
+    return texts, _texts(table, pair, f"{prefix}text-pair-column")
+
+
+def _texts(table, name, option):
+    """A column of texts; of several, as "title,body", what is not empty, joined by line breaks."""
+    names = [part.strip() for part in name.split(",")]
+    if name in table.columns or len(names) == 1:
+        return table.texts(name, option)
+    columns = [table.texts(part, option) for part in names]
+    return ["\n".join(filter(None, row)) for row in zip(*columns, strict=True)]

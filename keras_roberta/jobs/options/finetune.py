@@ -11,6 +11,8 @@ from keras_roberta.training import finetuning_recipe as recipe
 from keras_roberta.unknown_arguments import nearest
 
 _SUMMARIES = "; ".join(f"{e.command}, {e.summary}" for e in registry.TASKS if e.command)
+# Options that a schema's `training_options` have to name.
+OF_SOME_TASKS = ("label_smoothing", "class_weight", "calibrate")
 DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -85,6 +87,19 @@ class FinetuneOptions(TrainingColumns):
         below=1,
         shown_default="the preset's",
     )
+    label_smoothing: float = option(
+        0.0, "Share of each label that is spread over all classes.", at_least=0, below=1
+    )
+    class_weight: str | None = option(
+        None,
+        "balanced: errors on a class weigh the more the fewer texts it has.",
+        choices=("balanced",),
+        shown_default="all texts weigh the same",
+    )
+    calibrate: bool = option(
+        False,
+        "Fit a temperature on the dev file, so that probabilities say how often answers are right.",
+    )
     lora_rank: int | None = option(
         None, "Train only adapters of this rank, and the head.", at_least=1
     )
@@ -101,6 +116,7 @@ class FinetuneOptions(TrainingColumns):
             if name not in schema.settings:
                 raise OptionError(name, f": --task {self.task} has no such setting; leave it out")
         return given
+
     @classmethod
     def of_recipe(cls, name: str, **changes: Any) -> Self:
         """The options of a recipe, see `keras_roberta.training.finetuning_recipe.RECIPES`.

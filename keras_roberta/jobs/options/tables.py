@@ -14,7 +14,7 @@ class TextColumns(Options):
 
     text_column: str | None = option(
         None,
-        "Column of the texts.",
+        "Column of the texts; several, as title,body, are joined by line breaks.",
         shown_default="the one that is not the label",
     )
     text_pair_column: str | None = option(

@@ -28,6 +28,7 @@ class BestEpoch(keras.callbacks.Callback):
 
     Attributes:
         epoch: the best one's number, from 1; 0 before there is one.
+        score: what it was chosen by; -inf where that is no number.
         scores: what was measured after it.
         weights: the trainable weights after it, arrays by path.
     """
@@ -44,7 +45,7 @@ class BestEpoch(keras.callbacks.Callback):
         self._measure, self._main_score = measure, main_score
         self._patience, self._exchange = patience, exchange
         self.epoch, self.scores, self.weights = 0, {}, {}
-        self._best = -math.inf
+        self.score = -math.inf
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = {} if logs is None else logs
@@ -55,9 +56,9 @@ class BestEpoch(keras.callbacks.Callback):
             value = -_number(logs.get("val_loss"))
         else:
             value = _number(scores[self._main_score])
-        if value > self._best or not self.epoch:
+        if value > self.score or not self.epoch:
             self.epoch, self.scores = epoch + 1, scores
-            self._best = -math.inf if math.isnan(value) else value
+            self.score = -math.inf if math.isnan(value) else value
             self.weights = {v.path: np.array(v) for v in self.model.trainable_variables}
         elif self._patience is not None and epoch + 1 - self.epoch >= self._patience:
             self.model.stop_training = True
@@ -68,13 +69,13 @@ class BestEpoch(keras.callbacks.Callback):
 
     def state(self) -> dict[str, Any]:
         """What it remembers besides the weights, as JSON has it."""
-        best = None if math.isinf(self._best) else self._best
+        best = None if math.isinf(self.score) else self.score
         return {"epoch": self.epoch, "scores": self.scores, "best": best}
 
     def restore(self, state: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> None:
         """Takes what another one remembered."""
         self.epoch, self.scores, self.weights = state["epoch"], state["scores"], dict(weights)
-        self._best = -math.inf if state["best"] is None else state["best"]
+        self.score = -math.inf if state["best"] is None else state["best"]
 
 
 def _number(value):
