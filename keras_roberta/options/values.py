@@ -128,6 +128,7 @@ _READERS = {
 # How types that are made of parts are written.
 _WRITTEN = {
     tuple[int, ...]: "whole numbers such as 32,64,128",
+    tuple[float, ...]: "numbers such as 1e-5,3e-5",
     tuple[tuple[float, int], ...]: "pairs such as 0:64,0.5:128",
     dict[str, float]: "pairs such as mlm:1,sop:0.5",
 }

@@ -10,7 +10,9 @@ from keras_roberta.cli.derived import Given
 from keras_roberta.cli.paths import Overwrite, check_file, check_model, expand_home
 from keras_roberta.cli.workers import Strategy, is_chief, is_first_worker, strategy_of
 from keras_roberta.jobs.options.finetune import FinetuneOptions
+from keras_roberta.jobs.options.sweep import SweepOptions
 from keras_roberta.jobs.unfinished_run import check_place
+from keras_roberta.options import OptionError
 from keras_roberta.training.allocator import keep_freed_memory
 from keras_roberta.training.finetuning_recipe import RECIPES
 
@@ -27,6 +29,7 @@ def finetune(
     train: Annotated[Path, Option(help="Training data: .tsv, .csv or .jsonl.")],
     out: Annotated[Path, Option(help="Directory for the fine-tuned preset, metrics and history.")],
     changes: Annotated[dict, Given(FinetuneOptions)],
+    sweep: SweepOptions,
     recipe: Annotated[
         Literal[tuple(RECIPES)] | None,
         Option(
@@ -48,24 +51,35 @@ def finetune(
         if recipe is not None
         else FinetuneOptions.from_flat(changes)
     )
+    for several in ("learning_rates", "seeds"):
+        one = several.removesuffix("s")
+        if getattr(sweep, several) and one in changes:
+            raise OptionError((several, one), ": give one of the two")
     for table in (train, dev):
         check_file(table)
     check_model(preset)
     if is_first_worker(strategy):
         check_place(out, overwrite)
     keep_freed_memory()
-    from keras_roberta.cli.printing import print_values
-    from keras_roberta.jobs.finetune import finetune
+    from keras_roberta.cli.printing import print_tables, print_values
 
     with contextlib.ExitStack() as run:
-        task, metrics = finetune(
-            preset,
-            train,
-            dev,
-            out,
-            options,
-            overwrite=overwrite,
-            strategy=lambda: run.enter_context(strategy_of(strategy)),
-        )
+        places = preset, train, dev, out, options
+        how = {
+            "overwrite": overwrite,
+            "strategy": lambda: run.enter_context(strategy_of(strategy)),
+        }
+        if sweep.asked_for:
+            from keras_roberta.jobs.sweep import best_of, finetune_all
+            from keras_roberta.reports.runs import runs_table, settings_table
+
+            runs = finetune_all(*places, sweep, **how)
+            if is_first_worker(strategy):
+                print_tables({"runs": runs_table(runs), "settings": settings_table(runs)})
+                print_values({"model": str(out), **best_of(runs).to_dict()})
+            return
+        from keras_roberta.jobs.finetune import finetune
+
+        task, metrics = finetune(*places, **how)
         if is_chief(task.distribute_strategy):
             print_values({"model": str(out), **metrics})

@@ -49,7 +49,8 @@ class BestEpoch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = {} if logs is None else logs
-        scores = dict(self._measure()) if self._exchange.rank.is_chief else {}
+        scores = self._measure() if self._exchange.rank.is_chief else {}
+        scores = {k: float(v) if _is_finite(v) else None for k, v in scores.items()}
         scores = json.loads(self._exchange.bytes_of_chief(json.dumps(scores).encode()))
         logs |= {f"val_{name}": _number(value) for name, value in scores.items()}
         if self._main_score is None:
@@ -76,6 +77,10 @@ class BestEpoch(keras.callbacks.Callback):
         """Takes what another one remembered."""
         self.epoch, self.scores, self.weights = state["epoch"], state["scores"], dict(weights)
         self.score = -math.inf if state["best"] is None else state["best"]
+
+
+def _is_finite(value):
+    return value is not None and math.isfinite(value)
 
 
 def _number(value):
