@@ -72,6 +72,23 @@ def test_grouping_saves_padding_and_epochs_differ(tokenizer):
     assert not np.array_equal(first, second)
 
 
+@pytest.mark.parametrize("form", ["list", "batches"])
+def test_a_later_epoch_has_the_order_that_it_has_behind_the_others(tokenizer, form):
+    texts, labels = [f"film {i}" for i in range(30)], np.arange(30)
+    data = (texts, labels)
+    if form == "batches":
+        data = (tf.data.Dataset.from_tensor_slices((texts, labels)).batch(4),)
+
+    def order(epochs):
+        return np.concatenate([y.numpy() for _, y in epochs])
+
+    whole = source(tokenizer, *data).training(seed=3)
+    orders = [order(whole) for _ in range(3)]
+    assert not np.array_equal(orders[0], orders[2])
+    third = source(tokenizer, *data).training(seed=3, first_epoch=2)
+    np.testing.assert_array_equal(order(third), orders[2])
+
+
 def test_rows_are_cut_to_the_sequence_length(tokenizer):
     batch = next(iter(source(tokenizer, ["film " * 90], sequence_length=20).inference()))
     assert batch["token_ids"].shape == (1, 20)
