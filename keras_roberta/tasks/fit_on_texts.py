@@ -100,7 +100,7 @@ class FitOnTexts(SingleBatches, Prediction):
                 validation_batch_size or batch_size,
                 kwargs.get("validation_steps"),
             )
-        balanced = class_weight == "balanced"
+        balanced = isinstance(class_weight, str) and class_weight == "balanced"
         factors = None if balanced else self._class_factors(class_weight)
         seed = self._workers.number_of_chief(np.random.randint(2**31))
         splits = validation_split and validation_data is None
