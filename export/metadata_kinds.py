@@ -30,6 +30,8 @@ _SCHEMA = Record(
         "corpus_prefix": Maybe(TEXT),
         "score_range": Maybe(ListOf(Number(), at_least=2, at_most=2)),
         "scored": TRUTH,
+        "labelled_pieces": TEXT,
+        "stride": Whole(0, _LONGEST),
     },
 )
 METADATA = Record(

@@ -19,6 +19,7 @@ _PUBLIC = {
     "RobertaMaskedLMPreprocessor": "data.examples.masked_lm_preprocessor",
     "RobertaTextEmbedderPreprocessor": "data.examples.text_embedder_preprocessor",
     "RobertaMultipleChoicePreprocessor": "data.examples.multiple_choice_preprocessor",
+    "RobertaTokenPreprocessor": "data.examples.token_preprocessor",
     "RobertaBackbone": "models.roberta_backbone",
     "open_task": "tasks.registry",
     "register_task": "tasks.registry",

@@ -75,4 +75,5 @@ def _measure(model, data, options):
     if options.threshold is not None:
         outputs = schema.at_threshold(outputs, options.threshold)
     scores, details = schema.scores(outputs, targets), schema.details(outputs, targets)
+    scores |= schema.repairs(table, options.columns)
     return Evaluation(len(table), scores, details), table

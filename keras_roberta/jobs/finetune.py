@@ -94,6 +94,7 @@ class TrainingData:
         train, dev: `Table`, dev may be None.
         texts, targets: of the training table.
         validation: a pair of those of the dev table, or None.
+        repairs: how often labels were repaired, by the name of the table and of what was repaired.
     """
 
     entry: TaskEntry
@@ -104,6 +105,7 @@ class TrainingData:
     texts: Any
     targets: Any
     validation: tuple[Any, Any] | None
+    repairs: dict[str, int]
 
     @classmethod
     def read(
@@ -119,6 +121,9 @@ class TrainingData:
         train, dev = (path and read_table(path).head(options.limit) for path in (train, dev))
         _check_options(entry, options, dev)
         schema = entry.schema_cls.from_table(train, columns, num_classes=options.num_classes)
+        fields = {field.name for field in dataclasses.fields(schema)}
+        of_schema = {name: value for name, value in settings.items() if name in fields}
+        schema = dataclasses.replace(schema, **of_schema)
         texts, targets = schema.read_inputs(train, columns), schema.read_targets(train, columns)
         validation = None
         if dev:
@@ -126,7 +131,10 @@ class TrainingData:
                 schema.read_inputs(dev, columns.of_dev, prefix="--dev-"),
                 schema.read_targets(dev, columns.of_dev, prefix="--dev-"),
             )
-        return cls(entry, schema, settings, train, dev, texts, targets, validation)
+        repairs = {f"train_{k}": n for k, n in schema.repairs(train, columns).items()}
+        if dev:
+            repairs |= {f"dev_{k}": n for k, n in schema.repairs(dev, columns.of_dev).items()}
+        return cls(entry, schema, settings, train, dev, texts, targets, validation, repairs)
 
 
 def _check_options(entry, options, dev):

@@ -17,7 +17,8 @@ Rows = list[dict[str, Any]]
 
 
 def as_text(rows: Rows) -> list[str]:
-    """For people: what was found, then the text, between tabs. Lists are written as JSON."""
+    """For people: what was found, then the text, between tabs. Parts of a text are written as
+    `PER Sam 0-3, LOC Nuuk 13-17`, other lists as JSON."""
     return ["\t".join(_on_one_line(_cell(value)) for value in row.values()) for row in rows]
 
 
@@ -90,9 +91,16 @@ def _on_one_line(text):
 def _cell(value):
     if isinstance(value, float) and math.isfinite(value):
         return f"{value:.4f}"
+    if isinstance(value, list) and value and all(map(_is_part, value)):
+        return ", ".join(f"{x['label']} {x['text']} {x['start']}-{x['end']}" for x in value)
     if isinstance(value, (list, tuple, dict)):
         return json.dumps(_rounded(value), ensure_ascii=False)
     return str(value)
+
+
+def _is_part(value):
+    """Whether it is a part of a text that has a label."""
+    return isinstance(value, dict) and {"text", "label", "start", "end"} <= value.keys()
 
 
 def _rounded(value):

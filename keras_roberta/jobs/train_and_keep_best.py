@@ -144,7 +144,7 @@ def train_and_keep_best(
         saving=[saving] if is_chief else [],
     )
     seconds = time.monotonic() - started
-    metrics = {"train_rows": len(data.train), "train_seconds": round(seconds, 1)}
+    metrics = {"train_rows": len(data.train), "train_seconds": round(seconds, 1), **data.repairs}
     if best is None:
         return TrainedTask(task, metrics, rows.rows, {})
     metrics |= {"epochs": len(rows.rows), "best_epoch": best.epoch}
@@ -189,8 +189,7 @@ def _new_task(preset, data, options, strategy):
         return data.entry.load().from_preset(
             preset,
             load_head=False,
-            **data.schema.task_settings(),
-            **data.settings,
+            **{**data.schema.task_settings(), **data.settings},
             sequence_length=options.sequence_length,
             dtype=options.dtype,
             remat=options.remat or None,  # without the option, what the preset says

@@ -222,6 +222,7 @@ class TokenClassificationHead(ConfiguredLayer):
     Args:
         config: a `RobertaConfig`.
         num_classes: number of outputs of each token.
+        dropout: rate; None for the config's.
 
     Call arguments:
         hidden: float (batch, length, hidden_dim)
@@ -230,10 +231,17 @@ class TokenClassificationHead(ConfiguredLayer):
         float32 logits (batch, length, num_classes)
     """
 
-    def __init__(self, config: RobertaConfig | dict, num_classes: int, **kwargs):
+    def __init__(
+        self,
+        config: RobertaConfig | dict,
+        num_classes: int,
+        dropout: float | None = None,
+        **kwargs,
+    ):
         super().__init__(config, **kwargs)
         self.num_classes = num_classes
-        self.dropout = RobertaDropout(self.config.dropout, dtype=self.dtype_policy, name="dropout")
+        self.dropout_rate = self.config.dropout if dropout is None else dropout
+        self.dropout = RobertaDropout(self.dropout_rate, dtype=self.dtype_policy, name="dropout")
         self.logits = keras.layers.Dense(
             num_classes,
             kernel_initializer=make_initializer(self.config, f"{self.name}/logits"),
@@ -248,4 +256,5 @@ class TokenClassificationHead(ConfiguredLayer):
         return self.logits(self.dropout(hidden, training=training))
 
     def get_config(self):
-        return {**super().get_config(), "num_classes": self.num_classes}
+        config = {**super().get_config(), "num_classes": self.num_classes}
+        return {**config, "dropout": self.dropout_rate}

@@ -6,6 +6,7 @@ of it share one schema; it is kept in their metadata, and none of it needs Tenso
 """
 
 from keras_roberta.errors import InputError
+from keras_roberta.schemas.entities import Entities
 from keras_roberta.schemas.format_2 import schema_from_format_2
 from keras_roberta.schemas.many_labels import ManyLabels
 from keras_roberta.schemas.masked_tokens import MaskedTokens
@@ -23,6 +24,7 @@ SCHEMAS: dict[str, type[Schema]] = {
         Value,
         MultipleChoice,
         MaskedTokens,
+        Entities,
         TextVectors,
     )
 }
@@ -30,6 +32,7 @@ SCHEMAS: dict[str, type[Schema]] = {
 __all__ = [
     "SCHEMAS",
     "Comparison",
+    "Entities",
     "ManyLabels",
     "MaskedTokens",
     "MultipleChoice",

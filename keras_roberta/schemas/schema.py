@@ -70,7 +70,7 @@ class Schema:
     settings: ClassVar[tuple[str, ...]] = ()
     has_targets: ClassVar[bool] = True
     ragged_outputs: ClassVar[tuple[str, ...]] = ()
-    stride: ClassVar[int | None] = None
+    stride = None  # without a type: in subclasses it may be a field behind others
     training_options: ClassVar[frozenset[str]] = frozenset()
 
     # From tables and Python data

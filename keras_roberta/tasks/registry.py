@@ -86,6 +86,13 @@ TASKS = [
         "text-vectors",
     ),
     TaskEntry(
+        "RobertaTokenClassifier",
+        "keras_roberta.tasks.token_classifier",
+        "ner",
+        "a label for each word, such as those of names (named entities)",
+        "entities",
+    ),
+    TaskEntry(
         "RobertaMaskedLM",
         "keras_roberta.tasks.masked_lm",
         None,

@@ -155,6 +155,55 @@ def _close(task):
     return np.mean((found - (np.array(IS_GOOD) * 2.0 - 0.5)) ** 2) < 0.05
 
 
+# Of one number each: replicas have the same number of labels then, and with it the same loss.
+WORDS = [[*text.split(), "and"][:4] for text in TEXTS]
+TAGS = [
+    ["B-FILM" if word == "film" else "O" if word in ("a", "and", ",", "simply") else "B-ADJ"
+     for word in words]
+    for words in WORDS
+]  # fmt: skip
+
+
+def _finds_entities(task):
+    found = [answer["entities"] for answer in task.answers(WORDS)]
+    return all(
+        [one["text"] for one in entities]
+        == [word for word, tag in zip(words, tags, strict=True) if tag != "O"]
+        for entities, words, tags in zip(found, WORDS, TAGS, strict=True)
+    )
+
+
+def _conll_table(directory):
+    blocks = (
+        "".join(f"{word}\t{tag}\n" for word, tag in zip(words, tags, strict=True))
+        for words, tags in zip(WORDS, TAGS, strict=True)
+    )
+    path = directory / "t.conll"
+    path.write_text("-DOCSTART-\tO\n\n" + "\n".join(blocks))
+    return path
+
+
+def _forms_of_words(case):
+    x, y, spans = case.x, case.y, []
+    texts = [" ".join(words) for words in x]
+    for words, tags in zip(x, y, strict=True):
+        begins = np.cumsum([0, *(len(word) + 1 for word in words)])
+        rows = zip(begins, words, tags, strict=False)
+        spans.append([(int(b), int(b) + len(w), t[2:]) for b, w, t in rows if t != "O"])
+    batches = tf.data.Dataset.from_tensor_slices((tf.ragged.constant(x), tf.ragged.constant(y)))
+    return {
+        "lists": dict(x=x, y=y),
+        "texts": dict(x=texts, y=spans),
+        "arrays": dict(x=np.array(x, object), y=np.array(y, object)),
+        "rows": dict(x=list(zip(x, y, strict=True))),
+        "dict": dict(x={"tokens": x, "tags": y}),
+        "records": dict(x=[{"text": t, "entities": s} for t, s in zip(texts, spans, strict=True)]),
+        "batches": dict(x=batches.batch(4)),
+        "validated": dict(x=x, y=y, sample_weight=np.ones(len(x)), validation_data=(x, y)),
+        "split": dict(x=x, y=y, validation_split=0.2, group_by_length=False),
+    }
+
+
 def _fills_in(task):
     answers = task.answers(["a fine <mask>", "a warm and lovely <mask>"])
     return all(answer["tokens"][0][0].strip() == "film" for answer in answers)
@@ -345,6 +394,25 @@ CASES = [
         answer=("label", "text", "score", "scores"),
         architecture="RobertaForMultipleChoice",
         epochs=150,
+    ),
+    TaskCase(
+        "RobertaTokenClassifier",
+        settings={},
+        preprocessing={
+            "labels": ("O", "B-ADJ", "I-ADJ", "B-FILM", "I-FILM"),
+            "labelled_pieces": "first",
+        },
+        x=WORDS,
+        y=TAGS,
+        queries=["a fine film", "dull"],
+        learnt=_finds_entities,
+        head={"labels": ("O", "B-X", "I-X")},
+        table=_conll_table,
+        asked_there=("a fine film",),
+        make_forms=_forms_of_words,
+        answer=("entities",),
+        architecture="RobertaForTokenClassification",
+        epochs=40,
     ),
     TaskCase(
         "RobertaMaskedLM",

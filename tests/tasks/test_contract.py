@@ -36,6 +36,18 @@ def assert_equal(found, expected, tolerance=1e-5):
         np.testing.assert_allclose(one, other, atol=tolerance)
 
 
+def plain_rows(values):
+    """The rows of an array, or of a list of arrays, as nested lists."""
+    return [np.asarray(row).tolist() for row in values]
+
+
+def assert_begin_with(found, expected):
+    """The rows of a batch are the outputs of each text; of those for tokens padding follows."""
+    if isinstance(expected, list):
+        found = [row[: len(other)] for row, other in zip(found, expected, strict=True)]
+    assert_equal(found, expected)
+
+
 def assert_same_values(found, expected):
     """Nested plain values are the same, floating-point numbers nearly."""
     if isinstance(expected, dict):
@@ -97,8 +109,8 @@ def test_single_batches(case, tokenizer):
         pytest.skip("takes no strings")
     rows = list(case.x)
     predicted = task.predict(case.asked, verbose=0)
-    assert_equal(task.predict_on_batch(case.asked), predicted)
-    assert_equal(task.predict_on_batch(task.preprocessor(case.asked)), predicted)
+    assert_begin_with(task.predict_on_batch(case.asked), predicted)
+    assert_begin_with(task.predict_on_batch(task.preprocessor(case.asked)), predicted)
     assert np.isfinite(arrays(task.test_on_batch(rows, case.y))[0])
     before = [np.array(weight) for weight in task.trainable_weights]
     task.compile(finetuning_optimizer(1e-2))
@@ -267,7 +279,7 @@ def test_export_and_back(case, name, tokenizer, tmp_path):
         assert task.schema.compare(found, expected).largest_change < 0.05
     else:
         for output in set(found) & set(expected):
-            assert_same_values(found[output].tolist(), expected[output].tolist())
+            assert_same_values(*(plain_rows(outputs[output]) for outputs in (found, expected)))
     for answer, other in zip(runner.answers(case.asked), task.answers(case.asked), strict=True):
         assert set(answer) <= set(other)
         if "int8" not in name:

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from keras_roberta.data.examples.conll_files import SUFFIXES, conll_columns
 from keras_roberta.data.examples.label_names import shortened
 from keras_roberta.data.examples.race_files import is_race, race_rows
 from keras_roberta.data.examples.squad_files import is_squad, squad_columns
@@ -192,7 +193,8 @@ def read_table(path):
     character. CSV is quoted after RFC 4180. JSON is one object a line; its fields are the columns,
     and only those that are asked for need to be there. A `.json` may also be one document: a list
     of such objects; or SQuAD's, see `squad_columns`. An object that is a document of RACE gives a
-    row for each of its questions, see `race_rows`.
+    row for each of its questions, see `race_rows`. A `.conll` has a word and its tag on each line,
+    see `conll_files`, which has other suffixes for it too.
 
     Returns:
         `Table`
@@ -204,10 +206,11 @@ def read_table(path):
     suffixes = [suffix.lower() for suffix in path.suffixes]
     compressed = suffixes[-1:] == [".gz"]
     suffix = (suffixes[:-1] if compressed else suffixes)[-1:]
-    read = {".tsv": _tsv, ".csv": _csv, ".jsonl": _json_lines, ".json": _json}.get("".join(suffix))
+    read = _READERS.get("".join(suffix))
     if read is None:
         raise InputError(
-            f"{path}: unknown kind of table; name it .tsv, .csv or .jsonl (or with .gz)"
+            f"{path}: unknown kind of table; name it .tsv, .csv or .jsonl, .conll if it has a word "
+            "a line (or with .gz)"
         )
     text = _read_text(path, compressed)
     if not text.strip():
@@ -336,9 +339,22 @@ def _json_objects(path, records, lines, unit):
     return Table(path, JsonColumns(rows), places, unit)
 
 
+def _conll(path, text):
+    return Table(path, *conll_columns(path, text))
+
+
 def _listed(names):
     return shortened(map(str, names))
 
 
 def _short(value):
     return short(value, most=40)
+
+
+_READERS = {
+    ".tsv": _tsv,
+    ".csv": _csv,
+    ".jsonl": _json_lines,
+    ".json": _json,
+    **dict.fromkeys(SUFFIXES, _conll),
+}

@@ -54,6 +54,21 @@ class FinetuneOptions(TrainingColumns):
         shown_default="the same",
         group="Task",
     )
+    labelled_pieces: str | None = option(
+        None,
+        "Which pieces of a word learn its label.",
+        choices=("all", "first"),
+        shown_default="all",
+        group="Task",
+    )
+    stride: int | None = option(
+        None,
+        "Tokens that the windows of a long text share, of tasks that read it in windows; at most "
+        "half a window.",
+        at_least=0,
+        shown_default="128",
+        group="Task",
+    )
     epochs: int = option(recipe.EPOCHS, "Times to go over the data.", at_least=1)
     patience: int | None = option(
         None,
@@ -104,7 +119,7 @@ class FinetuneOptions(TrainingColumns):
         None, "Train only adapters of this rank, and the head.", at_least=1
     )
 
-    def settings_of(self, schema: type[Schema]) -> dict[str, str]:
+    def settings_of(self, schema: type[Schema]) -> dict[str, Any]:
         """Those that only some tasks have, where they were given.
 
         Raises:

@@ -1,0 +1,362 @@
+"""Labelled parts of a text, such as the names in it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from keras_roberta.data.examples import word_forms
+from keras_roberta.data.examples.label_names import LabelError, checked_names
+from keras_roberta.data.examples.named_columns import TEXT
+from keras_roberta.data.examples.word_tokens import first_tokens
+from keras_roberta.data.examples.words import (
+    Places,
+    finest_words,
+    places_in_characters,
+    usual_words,
+)
+from keras_roberta.errors import InputError
+from keras_roberta.options import OptionError
+from keras_roberta.schemas import labelled_words
+from keras_roberta.schemas.labelled_words import Annotation
+from keras_roberta.schemas.metrics import Details
+from keras_roberta.schemas.one_label import softmax
+from keras_roberta.schemas.schema import Comparison, Schema, changed_by
+from keras_roberta.schemas.span_scores import SpanCounts
+from keras_roberta.schemas.tag_schemes import (
+    OUTSIDE,
+    Span,
+    TagScheme,
+    scheme_of_rows,
+    training_tags,
+)
+from keras_roberta.tokenizers.texts import without_surrogates
+
+PIECES = ("all", "first")
+DEFAULT_STRIDE = 128
+_TEXT_COLUMNS = (*word_forms.WORDS, *word_forms.TEXTS)
+
+
+@dataclasses.dataclass(frozen=True)
+class Entities(Schema):
+    """A tag for each word, and the spans of words that the tags mark; see `tag_schemes`.
+
+    Texts are given as they are, or as lists of words, which are joined by spaces. The labels of a
+    text are a list of tags, one a word, or a list of spans with `start`, `end` (in characters, the
+    last one not included) and `label`.
+
+    A word has the tag of its first piece. Of a text that is given as such, words are runs of
+    letters and digits, and all else character by character, where every piece of a word was learnt;
+    where only the first was, they are those that corpora have (`data.examples.words`).
+
+    Attributes:
+        num_classes: columns of the logits.
+        labels: the tags in the order of their numbers, or None: then 0 is outside of all spans.
+        labelled_pieces: "all" or "first": which pieces of a word the model learns the tag of.
+        stride: see `Schema`.
+    """
+
+    num_classes: int
+    labels: tuple[str, ...] | None = None
+    labelled_pieces: str = "all"
+    stride: int = DEFAULT_STRIDE
+
+    name: ClassVar[str] = "entities"
+    main_score: ClassVar[str] = "f1"
+    takes_pairs: ClassVar[bool] = False
+    settings: ClassVar[tuple[str, ...]] = ("labelled_pieces", "stride")
+    label_columns: ClassVar[tuple[str, ...]] = word_forms.LABELS
+    ragged_outputs: ClassVar[tuple[str, ...]] = (
+        *("logits", "probabilities", "label", "score", "offsets"),
+    )
+
+    def __post_init__(self):
+        object.__setattr__(self, "labels", checked_names(self.labels, self.num_classes))
+        if self.labelled_pieces not in PIECES:
+            raise OptionError(
+                "labelled_pieces", f": expected {' or '.join(PIECES)}; got {self.labelled_pieces!r}"
+            )
+        if type(self.stride) is not int or self.stride < 0:
+            raise OptionError("stride", f": expected a whole number from 0; got {self.stride!r}")
+
+    @functools.cached_property
+    def scheme(self) -> TagScheme:
+        """How the tags are to be read."""
+        return TagScheme(self.label_names)
+
+    # From tables and Python data
+
+    @classmethod
+    def from_table(cls, table, columns, *, num_classes=None):
+        rows = _read_annotations(table, cls.label_column(table, columns))
+        tags = [row.tags for row in rows if row.tags is not None]
+        scheme = scheme_of_rows(tags)
+        labels = {*scheme.labels, *(span.label for row in rows for span in row.spans or ())}
+        if not labels:
+            raise InputError(f"{table.path}: has no label but {OUTSIDE}: there is nothing to learn")
+        found = training_tags(labels, scheme if tags else TagScheme((OUTSIDE, "B-LABEL")))
+        if num_classes not in (None, len(found)):
+            raise InputError(
+                f"{table.path}: {len(found)} tags, but --num-classes is {num_classes}; leave it out"
+            )
+        return cls(len(found), found)
+
+    def read_inputs(self, table, columns, *, prefix="--"):
+        if columns.text_pair is not None:
+            raise OptionError("text_pair_column", ": the words of single texts are labelled")
+        name = columns.text or next((n for n in _TEXT_COLUMNS if n in table.columns), None)
+        if name is None:
+            raise InputError(
+                f"{table.path}: which column holds the texts, or lists of their words? say "
+                f"{prefix}text-column (one of {table.names})"
+            )
+        rows = table.column(name, f"{prefix}text-column")
+        for row, line in zip(rows, table.lines, strict=True):
+            try:
+                word_forms.texts_and_words([row])
+            except InputError:
+                message = f"expected a text or a list of words, found {row!r:.40}"
+                raise table.error(line, name, message) from None
+        return list(rows)
+
+    def read_targets(self, table, columns, *, prefix="--"):
+        column = self.label_column(table, columns)
+        annotations = _read_annotations(table, column, f"{prefix}label-column")
+        try:
+            return self.checked(self.read_inputs(table, columns, prefix=prefix), annotations)
+        except LabelError as error:
+            raise table.error(table.lines[error.row], column, error.problem) from None
+
+    def checked(self, asked: Any, labels: Any) -> list[Annotation]:
+        """`targets` that fit the texts.
+
+        Raises:
+            LabelError: names the first text whose labels do not.
+        """
+        annotations = self.targets(labels)
+        texts, given = word_forms.texts_and_words(asked)
+        if len(texts) != len(annotations):
+            raise InputError(f"{len(texts)} texts, but {len(annotations)} lists of labels")
+        for row, (text, words) in enumerate(zip(texts, given, strict=True)):
+            if words is not None and annotations[row].spans == ():
+                annotations[row] = Annotation((), None)  # of words, there are no tags
+            try:
+                places = self._split(text) if words is None else words
+                labelled_words.true_spans(annotations[row], text, places, self.scheme)
+            except InputError as error:
+                raise LabelError(row, str(error)) from None
+        return annotations
+
+    def repairs(self, table, columns):
+        """`repaired_tags`, those that no tag in front of them goes with, and `widened_spans`, those
+        that end within a word and are learnt as if they ended with it."""
+        annotations = _read_annotations(table, self.label_column(table, columns))
+        scheme = scheme_of_rows(row.tags for row in annotations if row.tags is not None)
+        counts = {"repaired_tags": 0, "widened_spans": 0}
+        texts, words = self.words_of(self.read_inputs(table, columns))
+        for text, places, found in zip(texts, words, annotations, strict=True):
+            kind = "widened_spans" if found.tags is None else "repaired_tags"
+            counts[kind] += labelled_words.repairs_of(found, text, places, scheme)
+        return {name: count for name, count in counts.items() if count}
+
+    def texts_of(self, asked):
+        return word_forms.texts_and_words(asked)[0], None
+
+    def shown_inputs(self, asked):
+        return [{TEXT: text} for text in self.texts_of(asked)[0]]
+
+    def words_of(self, asked: Any) -> tuple[list[str], list[Places]]:
+        """The texts, and where the words of each lie: those that are given, or those that it is
+        split into."""
+        texts, words = word_forms.texts_and_words(asked)
+        return texts, [
+            self._split(text) if places is None else places
+            for text, places in zip(texts, words, strict=True)
+        ]
+
+    def _split(self, text):
+        return finest_words(text) if self.labelled_pieces == "all" else usual_words(text)
+
+    def targets(self, labels):
+        """An `Annotation` for each text, a list: whether they fit the texts is known only there."""
+        found = []
+        for row, value in enumerate(word_forms.rows_of_column(labels)):
+            try:
+                annotation = value
+                if not isinstance(value, Annotation):
+                    annotation = labelled_words.read_annotation(value, self.label_names)
+                labelled_words.check_known(annotation, self.scheme)
+            except InputError as error:
+                raise LabelError(row, str(error)) from None
+            found.append(annotation)
+        return found
+
+    # To people
+
+    def outputs(self, logits):
+        """Of one array (rows, length, classes), or a list of arrays (tokens, classes)."""
+        if isinstance(logits, np.ndarray):
+            return _outputs_of(logits)
+        rows = [_outputs_of(row) for row in logits]
+        return {name: [row[name] for row in rows] for name in rows[0]}
+
+    def with_texts(self, outputs, asked):
+        """Adds `texts`, and `words`, where they lie; `offsets`, bytes before, become characters."""
+        if "offsets" not in outputs or (isinstance(asked, dict) and "token_ids" in asked):
+            return outputs
+        texts, words = self.words_of(asked)
+        texts = list(map(without_surrogates, texts))
+        offsets = [
+            places_in_characters(text, places)
+            for text, places in zip(texts, outputs["offsets"], strict=True)
+        ]
+        return {**outputs, "offsets": offsets, "texts": texts, "words": words}
+
+    def finish(self, outputs):
+        outputs = super().finish(outputs)
+        return {name: value for name, value in outputs.items() if name != "input_ids"}
+
+    def answers(self, outputs):
+        """A dict of `entities`, each with its text, label, first character, the one behind its
+        last, and as its score the mean of its words' probabilities."""
+        rows = []
+        for text, (spans, scores) in zip(_texts(outputs), self._found(outputs), strict=True):
+            entities = [
+                {
+                    "text": text[span.begin : span.end],
+                    "label": span.label,
+                    "start": span.begin,
+                    "end": span.end,
+                    "score": score,
+                }
+                for span, score in zip(spans, scores, strict=True)
+            ]
+            rows.append({"entities": entities})
+        return rows
+
+    def scores(self, outputs, targets):
+        """Those of seqeval over all spans, see `span_scores`; and `accuracy`, the share of words
+        whose tag is right."""
+        right = words = 0
+        for number, (places, annotation) in enumerate(
+            zip(outputs["words"], self.targets(targets), strict=True)
+        ):
+            text, units = outputs["texts"][number], self._units(outputs, number)
+            true = labelled_words.true_spans(annotation, text, places, self.scheme)
+            of_words, _ = labelled_words.words_of_spans(true, places)
+            tags = self.scheme.tags_of(of_words, len(places))
+            found = [OUTSIDE] * len(places)
+            for unit in units:
+                for word in range(unit.word, unit.last_word + 1):
+                    found[word] = unit.tag if word == unit.word else self.scheme.inside(unit.tag)
+            right += sum(one == other for one, other in zip(found, tags, strict=True))
+            words += len(places)
+        return {**self._counts(outputs, targets).scores(), "accuracy": right / max(words, 1)}
+
+    def details(self, outputs, targets):
+        return Details(classes=self._counts(outputs, targets).by_label())
+
+    def compare(self, found, expected):
+        """The share of tokens whose tag is the same."""
+        found, expected = (
+            {name: _flat(outputs[name]) for name in ("label", "probabilities")}
+            for outputs in (found, expected)
+        )
+        return Comparison(
+            float(np.mean(found["label"] == expected["label"])),
+            changed_by(found["probabilities"], expected["probabilities"]),
+        )
+
+    def _counts(self, outputs, targets):
+        true = [
+            labelled_words.true_spans(annotation, text, words, self.scheme)
+            for annotation, text, words in zip(
+                self.targets(targets), _texts(outputs), outputs["words"], strict=True
+            )
+        ]
+        found = [spans for spans, _ in self._found(outputs)]
+        return SpanCounts.of(self.scheme.labels, found, true)
+
+    def _found(self, outputs):
+        """For each text its spans in characters, and their scores."""
+        for number in range(len(_texts(outputs))):
+            units = self._units(outputs, number)
+            spans = self.scheme.spans(unit.tag for unit in units)
+            yield (
+                [Span(units[b].begin, units[e - 1].end, label) for b, e, label in spans],
+                [float(np.mean([unit.score for unit in units[b:e]])) for b, e, _ in spans],
+            )
+
+    def _units(self, outputs, number):
+        """The words of a text, with the tags and scores of their first tokens. Words that have
+        their first token together are one; a word without a token has none."""
+        names = self.label_names
+        labels, scores = outputs["label"][number], outputs["score"][number]
+        return [
+            _Tagged(*unit, names[int(labels[unit.token])], float(scores[unit.token]))
+            for unit in first_tokens(outputs["words"][number], outputs["offsets"][number])
+        ]
+
+    # Kept in files
+
+    @property
+    def label_names(self):
+        return self.labels or (OUTSIDE, *map(str, range(1, self.num_classes)))
+
+    def task_settings(self):
+        return {
+            "num_classes": self.num_classes,
+            "labels": self.labels,
+            "labelled_pieces": self.labelled_pieces,
+            "stride": self.stride,
+        }
+
+
+class _Tagged(NamedTuple):
+    """A `Unit` with its tag and the tag's probability."""
+
+    begin: int
+    end: int
+    word: int
+    last_word: int
+    token: int
+    tag: str
+    score: float
+
+
+def _outputs_of(logits):
+    logits = np.asarray(logits, "float32")
+    probabilities = softmax(logits)
+    return {
+        "logits": logits,
+        "probabilities": probabilities,
+        "label": probabilities.argmax(axis=-1).astype("int32"),
+        "score": probabilities.max(axis=-1),
+    }
+
+
+def _texts(outputs):
+    if "texts" not in outputs:
+        raise InputError("entities are parts of a text: give the texts, not token ids")
+    return outputs["texts"]
+
+
+def _flat(rows):
+    """What belongs to the tokens of all texts, one after the other."""
+    if isinstance(rows, np.ndarray):
+        return rows.reshape(-1, *rows.shape[2:])
+    return np.concatenate([np.asarray(row) for row in rows])
+
+
+def _read_annotations(table, column, option="--label-column"):
+    """The labels of each row of a table, whose tags are names."""
+    rows = []
+    for value, line in zip(table.column(column, option), table.lines, strict=True):
+        try:
+            rows.append(labelled_words.read_annotation(value, None))
+        except InputError as error:
+            raise table.error(line, column, str(error)) from None
+    return rows

@@ -1,0 +1,137 @@
+"""Labelled parts of texts: from tables, to answers, measured."""
+
+import json
+
+import numpy as np
+import pytest
+
+from keras_roberta.data.examples.columns import Columns
+from keras_roberta.data.examples.table_files import read_table
+from keras_roberta.errors import InputError
+from keras_roberta.jobs.prediction_formats import as_text
+from keras_roberta.schemas import Entities, schema_from_dict
+
+TAGS = ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
+SCHEMA = Entities(5, TAGS)
+TEXT = "Sam lives in Nuuk, Größe"
+# Two pieces of Nuuk, a comma, and three of the last word; bytes.
+OFFSETS = np.array(
+    [[0, 0], [0, 3], [4, 9], [10, 12], [13, 15], [15, 17], [17, 18], [19, 22], [22, 26], [0, 0]]
+)
+LABELS = [0, 3, 0, 0, 1, 4, 0, 4, 1, 0]  # the second piece of a word does not count
+
+
+def outputs_of(schema, labels, offsets, asked):
+    logits = [6.0 * np.eye(5)[labels]]
+    return schema.with_texts({**schema.outputs(logits), "offsets": [offsets]}, [asked])
+
+
+def table_of(tmp_path, rows, name="a.jsonl"):
+    path = tmp_path / name
+    path.write_text(rows if isinstance(rows, str) else "\n".join(map(json.dumps, rows)))
+    return read_table(path)
+
+
+def test_answers_of_a_text():
+    """An I- begins a span, and offsets count characters."""
+    (answer,) = SCHEMA.answers(outputs_of(SCHEMA, LABELS, OFFSETS, TEXT))
+    score = np.exp(6) / (np.exp(6) + 4)
+    assert [(e["text"], e["label"], e["start"], e["end"]) for e in answer["entities"]] == [
+        ("Sam", "PER", 0, 3),
+        ("Nuuk", "LOC", 13, 17),
+        ("Größe", "PER", 19, 24),
+    ]
+    assert all(e["score"] == pytest.approx(score, abs=1e-6) for e in answer["entities"])
+    (line,) = as_text([{**answer, "text": TEXT}])
+    assert line == f"PER Sam 0-3, LOC Nuuk 13-17, PER Größe 19-24\t{TEXT}"
+
+
+def test_given_words_stay_whole():
+    words = ["Sam", "lives", "in", "Nuuk,", "Größe"]
+    (answer,) = SCHEMA.answers(outputs_of(SCHEMA, LABELS, OFFSETS, words))
+    assert [e["text"] for e in answer["entities"]] == ["Sam", "Nuuk,", "Größe"]
+
+
+def test_scores_of_words_and_of_texts():
+    words = ["Sam", "lives", "in", "Nuuk,", "Größe"]
+    outputs = outputs_of(SCHEMA, LABELS, OFFSETS, words)
+    scores = SCHEMA.scores(outputs, [["B-PER", "O", "O", "B-LOC", "O"]])
+    assert scores["precision"] == pytest.approx(2 / 3) and scores["recall"] == 1.0
+    assert scores["f1"] == pytest.approx(0.8) and scores["accuracy"] == pytest.approx(4 / 5)
+    outputs = outputs_of(SCHEMA, LABELS, OFFSETS, TEXT)
+    spans = [{"start": 0, "end": 3, "label": "PER"}, (13, 17, "LOC"), (19, 24, "LOC")]
+    assert SCHEMA.scores(outputs, [spans])["f1"] == pytest.approx(2 / 3)
+    classes = {one.label: one.support for one in SCHEMA.details(outputs, [spans]).classes}
+    assert classes == {"LOC": 2, "PER": 1}
+
+
+def test_the_schema_of_a_table(tmp_path):
+    rows = [{"tokens": ["in", "Nuuk"], "ner_tags": ["O", "S-LOC"]},
+            {"tokens": ["Sam"], "ner_tags": ["S-PER"]}]  # fmt: skip
+    schema = Entities.from_table(table_of(tmp_path, rows), Columns())
+    assert schema.labels == TAGS
+    values = json.loads(json.dumps(schema.to_dict()))
+    assert schema_from_dict(values) == schema
+    rows = [{"text": "in Nuuk", "spans": [{"start": 3, "end": 7, "label": "LOC"}]}]
+    table = table_of(tmp_path, rows)
+    schema = Entities.from_table(table, Columns())
+    assert schema.labels == ("O", "B-LOC", "I-LOC")
+    assert schema.read_inputs(table, Columns()) == ["in Nuuk"]
+
+
+def test_repairs_are_counted(tmp_path):
+    table = table_of(tmp_path, "Sam I-PER\nx B-LOC\ny I-LOC\n\nz I-LOC\n", "a.conll")
+    schema = Entities.from_table(table, Columns())
+    assert schema.repairs(table, Columns()) == {"repaired_tags": 2}
+    rows = [{"text": "Nuuks shore", "entities": [[0, 4, "LOC"], [6, 11, "LOC"]]}]
+    table = table_of(tmp_path, rows)
+    schema = Entities.from_table(table, Columns())
+    assert schema.repairs(table, Columns()) == {"widened_spans": 1}
+    table = table_of(tmp_path, "Sam I-PER\nx O\n", "a.conll")  # IOB1
+    assert Entities.from_table(table, Columns()).repairs(table, Columns()) == {}
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"tokens": ["a", "b"], "tags": ["O"]}, "1 tags for 2 words"),
+        ({"tokens": ["a"], "tags": []}, "0 tags for 1 words"),
+        ({"tokens": ["a"], "tags": ["B-ORG"]}, "label 'ORG' is none of LOC, PER"),
+        ({"tokens": ["a"], "tags": [3]}, "the tags are numbers such as 3"),
+        ({"tokens": ["a"], "tags": "O"}, "expected a tag for each word, or a list of spans"),
+        ({"text": "abc", "tags": [[0, 4, "LOC"]]}, r"0-4 \(LOC\) lies outside of the text, which"),
+        ({"text": "abc", "tags": [[2, 1, "LOC"]]}, "lies outside of the text"),
+        ({"text": "a c", "tags": [[1, 2, "LOC"]]}, "holds no text; remove it"),
+        ({"text": "e\u0301t", "tags": [[0, 1, "LOC"]]}, "cuts the character"),
+        (
+            {"text": "abc", "tags": [[0, 2, "LOC"], [1, 3, "PER"]]},
+            r"the spans 0-2 \(LOC\) and 1-3 \(PER\) overlap",
+        ),
+        ({"text": "abc", "tags": [{"start": 0, "stop": 1}]}, "give spans as"),
+    ],
+)
+def test_labels_that_do_not_fit_name_file_and_line(tmp_path, row, message):
+    table = table_of(tmp_path, ["", row][1:])
+    with pytest.raises(InputError, match=rf"a\.jsonl, line 1, column 'tags': .*{message}") as error:
+        SCHEMA.read_targets(table, Columns())
+    assert "\n" not in str(error.value)
+    labels = [row["tags"]]
+    if "numbers" not in message:
+        with pytest.raises(InputError, match=f"row 0: .*{message}"):
+            SCHEMA.checked([row.get("tokens", row.get("text"))], labels)
+
+
+def test_a_table_without_texts_or_labels(tmp_path):
+    with pytest.raises(InputError, match="which column holds the texts"):
+        SCHEMA.read_inputs(table_of(tmp_path, [{"a": 1}]), Columns())
+    with pytest.raises(InputError, match="expected a text or a list of words, found 3"):
+        SCHEMA.read_inputs(table_of(tmp_path, [{"tokens": 3}]), Columns())
+    with pytest.raises(InputError, match="no label but O"):
+        Entities.from_table(table_of(tmp_path, "a O\n", "a.conll"), Columns())
+
+
+def test_settings_that_do_not_fit():
+    with pytest.raises(InputError, match="labelled_pieces: expected all or first"):
+        Entities(5, TAGS, labelled_pieces="last")
+    with pytest.raises(InputError, match="stride"):
+        Entities(5, TAGS, stride=-1)
