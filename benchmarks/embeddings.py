@@ -20,24 +20,17 @@ import keras
 import numpy as np
 
 import keras_roberta as kr
-from keras_roberta.data.examples.columns import Columns
-from keras_roberta.data.examples.table_files import read_table
 from keras_roberta.schemas.vector_search import cosines
 from keras_roberta.training import keep_freed_memory
 from keras_roberta.training.optimizer import finetuning_optimizer
 
-COLUMNS = Columns(text="sentence_A", text_pair="sentence_B", label="relatedness_score")
-
 
 def read_sick(directory, name, limit):
     """Pairs and their relatedness, from 1 to 5."""
-    path = pathlib.Path(directory) / name
-    tsv = pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / f"{path.stem}.{os.getpid()}.tsv"
-    tsv.write_bytes(path.read_bytes())  # a table by its name
-    table = read_table(tsv).head(limit)
-    tsv.unlink()
-    schema = kr.RobertaTextEmbedder.schema_cls(score_range=(1, 5))
-    return schema.read_inputs(table, COLUMNS), schema.read_targets(table, COLUMNS)
+    lines = (pathlib.Path(directory) / name).read_text("utf-8").splitlines()[1:]
+    rows = [line.split("\t") for line in lines if line][:limit]
+    _, firsts, seconds, scores, _ = zip(*rows, strict=True)
+    return (list(firsts), list(seconds)), np.array(scores, "float32")
 
 
 def vectors_of_pairs(task, pairs):
@@ -74,13 +67,15 @@ def main():
     for name in ("granite", "xlmr", "sick", "xquad"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--epochs", type=int, default=1, help="of the fine-tuning; 0 for none")
-    parser.add_argument("--limit", type=int, help="the first pairs and paragraphs alone")
+    parser.add_argument("--test", type=int, help="the first pairs of the test alone")
+    parser.add_argument("--train", type=int, help="the first pairs of the training alone")
+    parser.add_argument("--paragraphs", type=int, help="the first paragraphs alone")
     parser.add_argument("--length", type=int, default=256, help="tokens of a paragraph")
     options = parser.parse_args()
     keep_freed_memory()
     keras.utils.set_random_seed(0)
     embedder = kr.RobertaTextEmbedder
-    test = read_sick(options.sick, "SICK_test_annotated.txt", options.limit)
+    test = read_sick(options.sick, "SICK_test_annotated.txt", options.test)
     # The published model was trained with its prefix in front of both sentences.
     encoders = {
         "granite-30m": dict(preset=options.granite, pooling="cls"),
@@ -90,11 +85,11 @@ def main():
         task = embedder.from_preset(**arguments, sequence_length=options.length)
         scores = likeness(task, test)
         print(f"SICK test, {len(test[1])} pairs, {name} as it is: {scores}", flush=True)
-    for direction, recall in translations(task, options.xquad, options.limit).items():
+    for direction, recall in translations(task, options.xquad, options.paragraphs).items():
         print(f"XQuAD, {name}, {direction}: recall@1 {recall:.3f}", flush=True)
     if not options.epochs:
         return
-    pairs, scores = read_sick(options.sick, "SICK_train.txt", options.limit)
+    pairs, scores = read_sick(options.sick, "SICK_train.txt", options.train)
     task = embedder.from_preset(options.granite, pooling="cls", score_range=(1, 5))
     task.compile(finetuning_optimizer(5e-5))
     started = time.monotonic()

@@ -36,7 +36,11 @@ WRITTEN = {
         "shards/manifest.json",
         "pretrained/config.json",
     ],
-    "docs/guides/keras.md": ["film-model/config.json", "run/config.json"],
+    "docs/guides/keras.md": [
+        "film-model/config.json",
+        "embedder/config.json",
+        "run/config.json",
+    ],
     "docs/guides/hugging-face.md": ["for-transformers/model.safetensors", "back/model.safetensors"],
     "docs/guides/phone.md": ["sentiment.tflite", "sst2.tflite", "report/report.png"],
     "docs/guides/server.md": ["serving/sentiment/1/saved_model.pb", "serving/sentiment/2"],
