@@ -53,6 +53,12 @@ class ExportOptions(Options):
         shown_default="5",
     )
 
+    prefix: str | None = option(
+        None,
+        "Put in front of each text by the model, of a task whose texts have a prefix.",
+        shown_default="the preset's",
+    )
+
     def check(self):
         given = [name for name in OF_TFLITE if getattr(self, name) is not None]
         if self.format != "tflite" and given:
@@ -73,4 +79,5 @@ class ExportOptions(Options):
     @property
     def of_head(self) -> dict:
         """The arguments that some tasks' heads have, where given."""
-        return {} if self.top_k is None else {"top_k": self.top_k}
+        given = {"top_k": self.top_k, "prefix": self.prefix}
+        return {name: value for name, value in given.items() if value is not None}
