@@ -67,18 +67,18 @@ class DevSet:
     """The dev data of a run, measured by its schema."""
 
     def __init__(self, task: RobertaTask, data: TrainingData, batch_size: int):
-        self._task, self._batch_size = task, batch_size
+        self._task, self._schema, self._batch_size = task, data.schema, batch_size
         self.texts, self.targets = data.validation
         self._outputs: dict[str, Any] = {}
 
     def measure(self) -> dict[str, float | None]:
         """The scores of the task as it is."""
         self._outputs = self._task.named_outputs(self.texts, batch_size=self._batch_size)
-        return self._task.schema.scores(self._outputs, self.targets)
+        return self._schema.scores(self._outputs, self.targets)
 
     def details(self) -> Details:
         """The details of what was measured last."""
-        return self._task.schema.details(self._outputs, self.targets)
+        return self._schema.details(self._outputs, self.targets)
 
 
 def train_and_keep_best(

@@ -71,8 +71,9 @@ def test_a_score_that_is_no_number_is_worse_than_any():
     assert best.epoch == 1
 
 
-def test_without_a_score_the_validation_loss_decides():
-    best, *_ = fitted([0.9, 0.1, 0.1], main_score=None)
+@pytest.mark.parametrize("main_score", [None, "accuracy"])
+def test_without_the_score_the_validation_loss_decides(main_score):
+    best, *_ = fitted([0.9, 0.1, 0.1], main_score=main_score)
     assert best.epoch == 3  # the loss falls
 
 

@@ -20,8 +20,8 @@ class BestEpoch(keras.callbacks.Callback):
     Args:
         measure: function that gives the scores by name, each a number or None. Of several workers
             the chief calls it and tells the others.
-        main_score: the score that decides; larger is better. None: the validation loss, smaller is
-            better.
+        main_score: the score that decides; larger is better. If that is not measured, or it is
+            None, the validation loss decides.
         patience: epochs in a row that are no better than the best before, after which `fit` ends;
             None to go through all of them.
         exchange: between the workers.
@@ -53,10 +53,10 @@ class BestEpoch(keras.callbacks.Callback):
         scores = {k: float(v) if _is_finite(v) else None for k, v in scores.items()}
         scores = json.loads(self._exchange.bytes_of_chief(json.dumps(scores).encode()))
         logs |= {f"val_{name}": _number(value) for name, value in scores.items()}
-        if self._main_score is None:
-            value = -_number(logs.get("val_loss"))
-        else:
+        if self._main_score in scores:
             value = _number(scores[self._main_score])
+        else:
+            value = -_number(logs.get("val_loss"))
         if value > self.score or not self.epoch:
             self.epoch, self.scores = epoch + 1, scores
             self.score = -math.inf if math.isnan(value) else value
