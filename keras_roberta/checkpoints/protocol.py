@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from keras_roberta.config import RobertaConfig
@@ -170,9 +170,14 @@ class CheckpointFormat(abc.ABC):
             check_room(temporary, bytes_of(model.weights) + _TOKENIZER)
             self.write(model, temporary, tokenizer=tokenizer, **options)
 
-    def atomic_directory(self, directory: str | os.PathLike):
-        """`atomic_directory` for a checkpoint of this format."""
-        return atomic_directory(directory, last="config.json", replaces=tuple(self.parts))
+    def atomic_directory(self, directory: str | os.PathLike, *, replaces: Sequence[str] = ()):
+        """`atomic_directory` for a checkpoint of this format.
+
+        Args:
+            replaces: patterns of files besides the checkpoint's that go in any case.
+        """
+        patterns = (*self.parts, *replaces)
+        return atomic_directory(directory, last="config.json", replaces=patterns)
 
 
 @contextlib.contextmanager

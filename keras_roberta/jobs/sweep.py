@@ -157,6 +157,8 @@ def _write_json(path, runs):
 
 def _write(run, out, done, score, title):
     """The best run's preset and the tables of all runs."""
-    with format_named("keras").atomic_directory(out) as directory:
+    from keras_roberta.jobs.task_training import ABOUT_A_RUN
+
+    with format_named("keras").atomic_directory(out, replaces=ABOUT_A_RUN) as directory:
         shutil.copytree(run.best, directory, dirs_exist_ok=True)
         write_runs(directory, done, score, title)

@@ -18,6 +18,12 @@ from keras_roberta.training.runs.epoch_rows import EpochRows
 from keras_roberta.training.runs.progress import ProgressBar
 from keras_roberta.training.workers.fit_workers import FitWorkers
 
+# What a fine-tuning writes beside the preset, as far as there is cause: none of it outlives that.
+ABOUT_A_RUN = (
+    *("metrics.json", "history.csv", "report.json", "report.png", "evaluation.json"),
+    *("confusion.png", "classes.png", "reliability.png", "runs.json", "runs.tsv", "runs.png"),
+)
+
 
 def compile_task(model: RobertaTask, options: FinetuneOptions) -> None:
     """Makes a task ready to train as `options` say, its optimizer built."""
@@ -93,7 +99,7 @@ def save(
     Args:
         evaluation: writes what was measured into a directory.
     """
-    with format_named("keras").atomic_directory(out) as directory:
+    with format_named("keras").atomic_directory(out, replaces=ABOUT_A_RUN) as directory:
         if report is not None:
             write_report(directory, report)
         if evaluation is not None:

@@ -19,12 +19,20 @@ def test_fine_tuning_leaves_a_report(config, tokenizer, sentiment, tmp_path, cap
     stars = {0: "1", 1: "5"}
     rows = "".join(f"{text}\t{stars[label]}\n" for text, label in zip(*sentiment, strict=True))
     table.write_text("text\tlabel\n" + rows)
-    _, metrics = finetune(
-        tmp_path / "preset", table, table, tmp_path / "out", FinetuneOptions(epochs=2)
-    )
+    (tmp_path / "out").mkdir()
+    for name in ("runs.json", "notes.txt"):  # of an older command, and somebody's own
+        (tmp_path / "out" / name).write_text("{}")
+    places = tmp_path / "preset", table, table, tmp_path / "out"
+    _, metrics = finetune(*places, FinetuneOptions(epochs=2), overwrite=True)
     assert "classes: 0 = 1, 1 = 5\n" in capsys.readouterr().err
     # A new head is what it was asked for.
     assert not [record for record in caplog.records if "starts random" in record.message]
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"evaluation.json", "confusion.png", "classes.png", "reliability.png"} <= names
+    assert "notes.txt" in names and not {"runs.json", "unfinished"} & names
+    assert metrics["best_epoch"] in (1, 2) and metrics["epochs"] == 2
+    history = (tmp_path / "out" / "history.csv").read_text().splitlines()
+    assert "val_macro_f1" in history[0] and len(history) == 3
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     (row,) = report["models"]
     assert (row["name"], row["scores"]["accuracy"]) == ("out", metrics["accuracy"])
