@@ -92,7 +92,7 @@ def write_evaluation(
 
             panels = {"": details.reliability}
             if before is not None:
-                panels = {"before: ": before, "calibrated: ": details.reliability}
+                panels = {"before: ": before, "after: ": details.reliability}
             draw_reliability(temporary / RELIABILITY, panels, title)
 
 

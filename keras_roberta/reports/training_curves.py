@@ -38,10 +38,10 @@ def finetuning_report(
             "dev": _points(history, _VALIDATION + metric),
         }
         lines = {name: points for name, points in lines.items() if points}
-        title = heading(metric)
+        name_of_curve = heading(metric)
         if list(lines) == ["dev"]:  # a line by itself has no legend
-            title += ", dev"
-        curves.append(Curve(title, lines, x="epoch"))
+            name_of_curve += ", dev"
+        curves.append(Curve(name_of_curve, lines, x="epoch"))
     rows = [Row(name, dict(scores))] if scores else []
     return Report(title, rows, curves, dict(facts or {}))
 

@@ -7,11 +7,19 @@ def test_finetuning():
         {"epoch": 1, "loss": 0.7, "accuracy": 0.5, "val_loss": 0.6, "val_accuracy": 0.6},
         {"epoch": 2, "loss": 0.4, "accuracy": 0.8, "val_loss": 0.5, "val_accuracy": 0.7},
     ]
+    for row in history:
+        row["val_macro_f1"] = 0.5
     report = finetuning_report(
-        history, {"accuracy": 0.7, "macro_f1": 0.6}, name="sst2", facts={"train_rows": 9}
+        history,
+        {"accuracy": 0.7, "macro_f1": 0.6},
+        name="sst2",
+        title="train.tsv",
+        facts={"train_rows": 9},
     )
+    assert report.title == "train.tsv"
     assert report.rows == [Row("sst2", {"accuracy": 0.7, "macro_f1": 0.6})]
-    loss, accuracy = report.curves
+    loss, accuracy, f1 = report.curves
+    assert (f1.title, list(f1.lines)) == ("macro F1, dev", ["dev"])
     assert (loss.title, loss.x) == ("loss", "epoch")
     assert loss.lines == {"training": [(1, 0.7), (2, 0.4)], "dev": [(1, 0.6), (2, 0.5)]}
     assert accuracy.lines["dev"] == [(1, 0.6), (2, 0.7)]
