@@ -31,6 +31,8 @@ _SCHEMA = Record(
         "score_range": Maybe(ListOf(Number(), at_least=2, at_most=2)),
         "scored": TRUTH,
         "labelled_pieces": TEXT,
+        "null_threshold": Maybe(Number()),
+        "max_answer_length": Whole(1, 1 << 20),
         "stride": Whole(0, _LONGEST),
     },
 )

@@ -176,6 +176,9 @@ class ServingModule(tf.Module):
             outputs = {**outputs, "num_tokens": num_tokens}
         if with_offsets:
             outputs = {**outputs, "offsets": features["offsets"]}
+            outputs |= self.graph.head.as_places(
+                features["offsets"], **{name: outputs[name] for name in self.graph.head.placed}
+            )
         return outputs | self.graph.head.as_strings(outputs, features["token_ids"], self.tokenizer)
 
     def tokenize(self, text):

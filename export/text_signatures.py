@@ -5,7 +5,7 @@ import copy
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from keras_roberta.export.signature_names import ENCODE, OF_TOKENIZER, TEXT, TOKENIZE
+from keras_roberta.export.signature_names import ENCODE, OF_TOKENIZER, PLACE, TEXT, TOKENIZE
 from keras_roberta.export.tflite_rewrites import number_of_kind
 
 # In front of the names of subgraphs that TFLite gives to no delegate.
@@ -13,9 +13,9 @@ NOT_DELEGATED = b"VALIDATION:"
 
 
 def add_text_signatures(model, lengths, ids_name):
-    """Adds `text_N` to a model that has `tokenize_N` and `tokens_N`.
+    """Adds `text_N` to a model that has `tokenize_N` and `tokens_N`, and maybe `place_N`.
 
-    It is a copy of the one that calls the other. So the weights are there once, and XNNPACK, which
+    It is a copy of the one that calls the others. So the weights are there once, and XNNPACK, which
     packs the weights of each subgraph anew, packs them no more often.
 
     All but the encoders are kept from delegates: those of GPUs refuse a file in which they see
@@ -35,6 +35,9 @@ def add_text_signatures(model, lengths, ids_name):
         graph = model.subgraphs[number]
         row = {entry.name.decode(): entry.tensorIndex for entry in tokenize.outputs}
         outputs = _add_call(model, graph, encode, row)
+        place = signatures.get(f"{PLACE}_{length}")
+        if place is not None:
+            outputs |= _add_call(model, graph, place, row | outputs)
         outputs |= {ids_name: row["token_ids"]}
         outputs |= {name: row[name] for name in OF_TOKENIZER if name in row}
         graph.outputs = list(outputs.values())

@@ -29,7 +29,7 @@ from keras_roberta.export.metadata import TFLITE_IDENTIFIER, add_metadata, descr
 from keras_roberta.export.mismatch import ExportMismatch
 from keras_roberta.export.padded_rows import as_features
 from keras_roberta.export.quantization import SCHEMES
-from keras_roberta.export.signature_names import ENCODE, OF_TOKENIZER, TEXT, TOKENIZE
+from keras_roberta.export.signature_names import ENCODE, OF_TOKENIZER, PLACE, TEXT, TOKENIZE
 from keras_roberta.export.task_graph import TaskGraph
 from keras_roberta.export.text_signatures import add_text_signatures
 from keras_roberta.export.tflite_rewrites import name_layers
@@ -152,7 +152,7 @@ def to_tflite(
         runner = TFLiteRunner(temporary)
         verify(task, runner, graph=module.graph, scheme=scheme)
         if inputs == "text":
-            check_text_signatures(runner)
+            check_text_signatures(runner, module.graph.head.placed)
     return path
 
 
@@ -189,6 +189,8 @@ class PhoneModule(tf.Module):
         functions = {f"{ENCODE}_{n}": self._trace_tokens(n) for n in self.lengths}
         if self.inputs == "text":
             functions |= {f"{TOKENIZE}_{n}": self._trace_tokenizer(n) for n in self.lengths}
+            if self.graph.head.placed:
+                functions |= {f"{PLACE}_{n}": self._trace_places(n) for n in self.lengths}
         return functions
 
     def samples(self, texts):
@@ -243,6 +245,13 @@ class PhoneModule(tf.Module):
                 name: tf.TensorSpec(shape, tf.uint8, name)
                 for name in (["utf8", "utf8_pair"] if self.pairs else ["utf8"])
             }
+        )
+
+    def _trace_places(self, length):
+        """From places in a row of tokens to places in the text."""
+        numbers = {name: tf.TensorSpec((1,), tf.int32, name) for name in self.graph.head.placed}
+        return tf.function(self.graph.head.as_places, autograph=False).get_concrete_function(
+            offsets=tf.TensorSpec((1, length, 2), tf.int32, "offsets"), **numbers
         )
 
 
@@ -304,8 +313,9 @@ def check_operations(path, scheme):
         raise ExportMismatch(f"XNNPACK splits the graph into {partitions} partitions, not 1")
 
 
-def check_text_signatures(runner):
-    """Raises ExportMismatch unless `text_N` gives what `tokenize_N` and `tokens_N` give."""
+def check_text_signatures(runner, placed=()):
+    """Raises ExportMismatch unless `text_N` gives what `tokenize_N` and `tokens_N` give, and
+    `place_N` of the outputs that are `placed`."""
     for length, num_bytes in zip(runner.lengths, runner.metadata["num_bytes"], strict=True):
         names = ["utf8", "utf8_pair"] if runner.metadata["pairs"] else ["utf8"]
         utf8 = {name: byte_buffer.fill([SENTENCES[2]], num_bytes) for name in names}
@@ -314,6 +324,9 @@ def check_text_signatures(runner):
         expected = runner.run(f"{ENCODE}_{length}", **ids)
         expected |= {runner.metadata["ids_output"]: row["token_ids"]}
         expected |= {name: row[name] for name in OF_TOKENIZER if name in row}
+        if placed:
+            numbers = {name: expected[name] for name in placed}
+            expected |= runner.run(f"{PLACE}_{length}", offsets=row["offsets"], **numbers)
         found = runner.run(f"{TEXT}_{length}", **utf8)
         for name, value in expected.items():
             if not np.array_equal(found[name], value):

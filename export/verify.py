@@ -150,9 +150,10 @@ def sample_rows(task, head, runner):
     They are those of `sample_texts`, or random ones where the task has no tokenizer.
     """
     if task.preprocessor is not None:
-        names, _ = sample_texts({**runner.metadata, "pairs": False})
+        pairs = runner.schema.needs_pairs
+        names, seconds = sample_texts({**runner.metadata, "pairs": pairs})
         tokenizer = task.preprocessor.tokenizer
-        return names, tokenizer.encode_batch(names, None, max_length=runner.max_length)
+        return names, tokenizer.encode_batch(names, seconds, max_length=runner.max_length)
     config = task.backbone.config
     random = np.random.default_rng(0)
     names, rows = [], []

@@ -22,6 +22,10 @@ Model = Annotated[
     str,
     Option(help="A preset, a .tflite file or a SavedModel's directory.", callback=expand_home),
 ]
+OptionalModel = Annotated[
+    str | None,
+    Option(help="A preset, a .tflite file or a SavedModel's directory.", callback=expand_home),
+]
 Overwrite = Annotated[bool, Option("--overwrite", help="Replace what is in --out.")]
 
 

@@ -12,7 +12,7 @@ from keras_roberta.files.output_checks import check_output_file
 from keras_roberta.files.room import check_room
 from keras_roberta.jobs.input_table import read_input_table
 from keras_roberta.jobs.options.evaluate import PredictOptions
-from keras_roberta.jobs.prediction_formats import FORMATS, format_of
+from keras_roberta.jobs.prediction_formats import FORMATS, ID, format_of
 from keras_roberta.jobs.predictor import open_predictor
 
 
@@ -35,8 +35,8 @@ def predict(
 
     Returns:
         list of dicts: the answer of the model's schema, with `all_scores` a dict of label and
-        probability, then what was asked: `text`, and `text_pair` where there is one; or what else
-        the schema's `shown_inputs` gives.
+        probability, then the `id` of a table's row where there is one, and what was asked: `text`,
+        and `text_pair` where there is one; or what else the schema's `shown_inputs` gives.
 
     Raises:
         InputError: names the file, column or option that does not fit.
@@ -82,6 +82,9 @@ def _rows(model, texts, options, data):
     if options.all_scores:
         for row, scores in zip(rows, schema.all_scores(outputs), strict=True):
             row["all_scores"] = scores
+    if table is not None and ID in table.columns:
+        for row, number in zip(rows, table.column(ID), strict=True):
+            row[ID] = number
     return [{**row, **shown} for row, shown in zip(rows, schema.shown_inputs(texts), strict=True)]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from keras_roberta.errors import InputError
 from keras_roberta.unknown_arguments import nearest
 
+ID = "id"  # the column of a table that names its rows
 Rows = list[dict[str, Any]]
 
 
@@ -47,13 +48,29 @@ def as_jsonl(rows: Rows) -> list[str]:
     return [json.dumps(row, ensure_ascii=False) for row in rows]
 
 
+def as_json(rows: Rows) -> list[str]:
+    """One JSON object, from the `id` of each row to what was found: the file of predictions that
+    SQuAD's scripts take.
+
+    Raises:
+        InputError: the rows have no ids.
+    """
+    if not all(ID in row for row in rows):
+        raise InputError(
+            "json: is answers by their ids, and these rows have no column 'id'; write .jsonl"
+        )
+    found = {str(row[ID]): next(iter(row.values())) for row in rows}
+    return [json.dumps(found, ensure_ascii=False)]
+
+
 FORMATS: dict[str, Callable[[Rows], list[str]]] = {
     "text": as_text,
     "tsv": as_tsv,
     "csv": as_csv,
     "jsonl": as_jsonl,
+    "json": as_json,
 }
-_SUFFIXES = {".txt": "text", ".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl"}
+_SUFFIXES = {".txt": "text", ".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".json": "json"}
 
 
 def format_of(out: str | Path, format: str | None) -> str:

@@ -7,6 +7,7 @@ from keras_roberta.layers.heads import (
     ClassificationHead,
     MaskedLMHead,
     PooledHead,
+    SpanHead,
     TokenClassificationHead,
 )
 from keras_roberta.layers.rows_of_examples import OptionScores, RowsOfExamples
@@ -21,6 +22,7 @@ __all__ = [
     "RobertaEncoderBlock",
     "RobertaSelfAttention",
     "RowsOfExamples",
+    "SpanHead",
     "TokenClassificationHead",
     "attention_bias",
     "position_ids",

@@ -1,4 +1,5 @@
-"""Heads on the encoder: classes of a text, classes of each token, tokens at masked positions."""
+"""Heads on the encoder: classes of a text, classes of each token, ends of an answer, tokens at
+masked positions."""
 
 import keras
 from keras import ops
@@ -258,3 +259,36 @@ class TokenClassificationHead(ConfiguredLayer):
     def get_config(self):
         config = {**super().get_config(), "num_classes": self.num_classes}
         return {**config, "dropout": self.dropout_rate}
+
+
+@keras.saving.register_keras_serializable(package="keras_roberta")
+class SpanHead(ConfiguredLayer):
+    """One dense layer on every token, as in `RobertaForQuestionAnswering`: whether an answer begins
+    there, and whether it ends there.
+
+    Args:
+        config: a `RobertaConfig`.
+
+    Call arguments:
+        hidden: float (batch, length, hidden_dim)
+        padding_mask: int (batch, length), 1 for tokens and 0 for padding.
+
+    Returns:
+        float32 logits (batch, length, 2), -1e4 at padding, so that its share is 0.
+    """
+
+    def __init__(self, config: RobertaConfig | dict, **kwargs):
+        super().__init__(config, **kwargs)
+        self.logits = keras.layers.Dense(
+            2,
+            kernel_initializer=make_initializer(self.config, f"{self.name}/logits"),
+            dtype=_float32(self.dtype_policy),
+            name="logits",
+        )
+
+    def build(self, hidden_shape, padding_mask_shape=None):
+        self.logits.build(hidden_shape)
+
+    def call(self, hidden: Tensor, padding_mask: Tensor) -> Tensor:
+        is_token = ops.cast(padding_mask, "bool")[:, :, None]
+        return ops.where(is_token, self.logits(hidden), -1e4)

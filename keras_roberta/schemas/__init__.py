@@ -6,6 +6,7 @@ of it share one schema; it is kept in their metadata, and none of it needs Tenso
 """
 
 from keras_roberta.errors import InputError
+from keras_roberta.schemas.answer_span import AnswerSpan
 from keras_roberta.schemas.entities import Entities
 from keras_roberta.schemas.format_2 import schema_from_format_2
 from keras_roberta.schemas.many_labels import ManyLabels
@@ -22,6 +23,7 @@ SCHEMAS: dict[str, type[Schema]] = {
         OneLabel,
         ManyLabels,
         Value,
+        AnswerSpan,
         MultipleChoice,
         MaskedTokens,
         Entities,
@@ -31,6 +33,7 @@ SCHEMAS: dict[str, type[Schema]] = {
 
 __all__ = [
     "SCHEMAS",
+    "AnswerSpan",
     "Comparison",
     "Entities",
     "ManyLabels",

@@ -187,10 +187,11 @@ def threshold_of(label: str, is_true, probabilities, chosen: float) -> Threshold
     return Threshold(label, float(chosen), f1, *best_threshold(is_true, probabilities))
 
 
-def checked_threshold(threshold: float) -> float:
-    """Raises an InputError unless a threshold is a probability."""
-    if not 0 < threshold < 1:
-        raise OptionError("threshold", f": give a probability between 0 and 1; got {threshold!r}")
+def checked_threshold(threshold: float, name: str = "threshold") -> float:
+    """Raises an InputError, which names the argument, unless a threshold is a probability."""
+    is_number = isinstance(threshold, (int, float)) and not isinstance(threshold, bool)
+    if not is_number or not 0 < threshold < 1:
+        raise OptionError(name, f": give a probability between 0 and 1; got {threshold!r}")
     return threshold
 
 

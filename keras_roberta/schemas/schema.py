@@ -54,6 +54,7 @@ class Schema:
         has_targets: whether there are labels to train on and to measure with.
         ragged_outputs: names of the outputs with something for each token of a row; an exported
             model gives them as lists of arrays, without those of padding.
+        has_prediction_files: whether answers come in files by their ids, see `measure_predictions`.
         stride: where texts that are longer than a row are read in windows: how many tokens a window
             shares with the one before, see `data.examples.windows`. None where texts are cut.
         training_options: those of the options of training that not every task has, and this one
@@ -70,6 +71,7 @@ class Schema:
     settings: ClassVar[tuple[str, ...]] = ()
     has_targets: ClassVar[bool] = True
     ragged_outputs: ClassVar[tuple[str, ...]] = ()
+    has_prediction_files: ClassVar[bool] = False
     stride = None  # without a type: in subclasses it may be a field behind others
     training_options: ClassVar[frozenset[str]] = frozenset()
 
@@ -269,6 +271,21 @@ class Schema:
 
     def scores(self, outputs: dict[str, np.ndarray], targets: np.ndarray) -> dict[str, float]:
         """How good outputs are, by the names of the measures."""
+        raise NotImplementedError
+
+    @classmethod
+    def measure_predictions(
+        cls, table: Table, columns: Columns, predictions: dict[str, str]
+    ) -> tuple[dict[str, float], Details]:
+        """`scores` and `details` of answers in a file, whatever model gave them.
+
+        Args:
+            table: with the right answers, and an `id` for each row.
+            predictions: answers by id.
+
+        Raises:
+            InputError: names what does not fit.
+        """
         raise NotImplementedError
 
     def details(self, outputs: dict[str, np.ndarray], targets: np.ndarray) -> Details:

@@ -30,11 +30,13 @@ class ExportedHead:
         gives_offsets: whether a file that takes text says besides where in it each token lies:
             `offsets`, int32 (batch, length, 2), the first byte in UTF-8 and the one behind the
             last; (0, 0) for special tokens.
+        placed: names of the outputs, int32 (batch,), that `as_places` takes.
     """
 
     ids_name = "token_ids"
     any_number_of_outputs = False
     gives_offsets = False
+    placed = ()
 
     def __init__(self, schema: Schema):
         self.schema = schema
@@ -64,6 +66,16 @@ class ExportedHead:
 
         Args:
             outputs: of calling the head.
+        """
+        return {}
+
+    def as_places(self, offsets, **placed) -> dict[str, tf.Tensor]:
+        """Places in a row of tokens, as places in its text, which a file that takes text gives
+        besides. The schema's `finish` drops them.
+
+        Args:
+            offsets: see `gives_offsets`.
+            placed: the outputs that the attribute names.
         """
         return {}
 

@@ -8,6 +8,8 @@ from keras_roberta.options.values import checked
 _COUNT, _START = Option("", at_least=1), Option("", at_least=0)
 _ARGUMENTS = {
     **dict.fromkeys(("num_classes", "hidden_dim"), (int | None, _COUNT)),
+    **dict.fromkeys(("max_answer_length", "n_best"), (int, _COUNT)),
+    "stride": (int, _START),
     "sequence_length": (int | None, Option("", at_least=3)),
     **dict.fromkeys(("batch_size", "steps_per_epoch", "steps"), (int | None, _COUNT)),
     **dict.fromkeys(("validation_steps", "validation_batch_size"), (int | None, _COUNT)),

@@ -93,6 +93,13 @@ TASKS = [
         "entities",
     ),
     TaskEntry(
+        "RobertaQuestionAnswerer",
+        "keras_roberta.tasks.question_answerer",
+        "qa",
+        "the part of a context that answers a question",
+        "answer-span",
+    ),
+    TaskEntry(
         "RobertaMaskedLM",
         "keras_roberta.tasks.masked_lm",
         None,

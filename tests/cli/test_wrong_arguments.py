@@ -98,6 +98,8 @@ CASES = [
         for row in ("finetune --preset", "evaluate --model", "export --preset", "convert --model")
     ),
     ("pretrain", {"--data": "text"}, "text: no shards here"),
+    ("evaluate", {"--predictions": "a.json"}, "give --model, or --predictions of any model"),
+    ("predict", {"--text-pair": "b"}, "--text-pair: goes with texts; name a column as"),
     ("evaluate", {"--model": "broken.tflite"}, "broken.tflite: is not a TFLite model"),
     ("predict", {"--out": "a.xml"}, "a.xml: name it .txt, .tsv, .csv, .jsonl"),
     # Names that are not known.

@@ -116,6 +116,24 @@ def test_a_text_with_line_breaks():
     assert [json.loads(line) for line in formats["jsonl"](rows)] == rows
 
 
+def test_answers_by_their_ids():
+    """The file of predictions that SQuAD's scripts take."""
+    write = prediction_formats.FORMATS["json"]
+    rows = [{"text": "Nuuk", "score": 0.5, "id": "q1"}, {"text": "", "score": 0.9, "id": 7}]
+    assert [json.loads(line) for line in write(rows)] == [{"q1": "Nuuk", "7": ""}]
+    with pytest.raises(InputError, match="these rows have no column 'id'; write .jsonl"):
+        write([{"text": "Nuuk"}])
+
+
+def test_ids_of_a_table_stand_beside_the_answers(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text("id\ttext\nx\ta\ny\tb\n")
+    rows = predict("m", None, PredictOptions(), data=path, out=tmp_path / "o.json")
+    assert [row["id"] for row in rows] == ["x", "y"]
+    found = json.loads((tmp_path / "o.json").read_text())
+    assert found == {row["id"]: row["label"] for row in rows}
+
+
 def test_a_threshold():
     (row,) = predict("m", ["a"], PredictOptions(threshold=0.2))
     assert row == {"label": "long, or\tlonger", "score": pytest.approx(0.25), "text": "a"}
@@ -124,7 +142,11 @@ def test_a_threshold():
 @pytest.mark.parametrize(
     ("texts", "more", "message"),
     [
-        (["a"], {"out": "a.xml"}, "a.xml: name it .txt, .tsv, .csv, .jsonl, or give a format"),
+        (
+            ["a"],
+            {"out": "a.xml"},
+            "a.xml: name it .txt, .tsv, .csv, .jsonl, .json, or give a format",
+        ),
         (["a"], {"out": "."}, "is a directory|name it"),
         (None, {"data": "none.txt"}, "none.txt: no such file"),
         (None, {"data": "empty.txt"}, "empty.txt: holds no texts"),

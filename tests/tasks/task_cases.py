@@ -325,6 +325,55 @@ def _low_losses(task):
     return losses["mlm_accuracy"] == 1.0 and losses["sop_accuracy"] == 1.0
 
 
+# Of each text the first word that says how the film is.
+SAID = ["fine", "warm", "fine", "lovely", "dull", "cold", "dull", "tedious", "lovely", "flat"]
+ANSWERS = [
+    {"text": said, "answer_start": text.index(said)} for text, said in zip(TEXTS, SAID, strict=True)
+]
+ASKED = [("film", text) for text in TEXTS]
+
+
+def _extracts(task):
+    return [answer["text"] for answer in task.answers(ASKED)] == SAID
+
+
+def _write_squad(directory):
+    document = {"data": [{"paragraphs": [
+        {"context": text, "qas": [{"id": str(i), "question": "film", "answers": [answer]}]}
+        for i, (text, answer) in enumerate(zip(TEXTS, ANSWERS, strict=True))
+    ]}]}  # fmt: skip
+    path = directory / "squad.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+def _forms_of_contexts(case):
+    x, y = case.x, case.y
+    questions, contexts = map(list, zip(*x, strict=True))
+    columns = {"question": questions, "context": contexts}
+    spans = [(answer["answer_start"], answer["answer_start"] + len(answer["text"])) for answer in y]
+    lists = [{name: [value] for name, value in answer.items()} for answer in y]
+    starts, texts = ([answer[name] for answer in y] for name in ("answer_start", "text"))
+    batches = tf.data.Dataset.from_tensor_slices(
+        ((questions, contexts), {"text": texts, "answer_start": starts})
+    )
+    return {
+        "pairs of a row": dict(x=x, y=y),
+        "columns": dict(x=(questions, contexts), y=spans),
+        "arrays": dict(x=(np.array(questions), np.array(contexts)), y=np.array(spans)),
+        "table": dict(x={**columns, "answers": lists}),
+        "rows": dict(x=[{"question": q, "context": c, "answers": a}
+                        for (q, c), a in zip(x, lists, strict=True)]),
+        "data frame": dict(x=pd.DataFrame({**columns, "answers": lists})),
+        "none": dict(x=x, y=[None, [], *y[2:]]),
+        "batches": dict(x=batches.batch(4)),
+        "generator": dict(x=iter(list(zip(x, y, strict=True))), steps_per_epoch=2),
+        "validated": dict(x=x, y=y, sample_weight=np.ones(len(x)), validation_data=(x, y),
+                          shuffle=False),
+        "split": dict(x=x, y=y, validation_split=0.2, group_by_length=False),
+    }  # fmt: skip
+
+
 CASES = [
     TaskCase(
         "RobertaTextClassifier",
@@ -413,6 +462,20 @@ CASES = [
         answer=("entities",),
         architecture="RobertaForTokenClassification",
         epochs=40,
+    ),
+    TaskCase(
+        "RobertaQuestionAnswerer",
+        settings={"stride": 2, "null_threshold": 0.9},
+        preprocessing={},
+        x=ASKED,
+        y=ANSWERS,
+        queries=[("film", "a fine , warm film"), ("film", "dull")],
+        learnt=_extracts,
+        table=_write_squad,
+        asked_there=("--text-pair", TEXTS[0], "film"),
+        make_forms=_forms_of_contexts,
+        answer=("text", "start", "end", "score"),
+        architecture="RobertaForQuestionAnswering",
     ),
     TaskCase(
         "RobertaMaskedLM",

@@ -26,6 +26,10 @@ def predict(
         list[str] | None,
         Option(help="An option of the question, for a model that chooses; give it for each."),
     ] = None,
+    text_pair: Annotated[
+        str | None,
+        Option(help="Second text of each of the texts, such as the context of questions."),
+    ] = None,
     data: Annotated[
         Path | None, Option(help="A table of texts instead, or a .txt file with a text a line.")
     ] = None,
@@ -39,6 +43,8 @@ def predict(
     """
     if data and (texts or option):
         raise InputError("give texts or --data, not both")
+    if text_pair is not None and data:
+        raise InputError("--text-pair: goes with texts; name a column as --text-pair-column")
     options.check_source(data)
     if out is not None:
         format_of(out, options.format)
@@ -55,6 +61,8 @@ def predict(
 
     if option:
         texts = texts, [option] * len(texts)
+    elif text_pair is not None:
+        texts = texts, [text_pair] * len(texts)
     rows = predict(model, texts, options, data=data, out=out)
     if out is None:
         # What cannot be said in the terminal's encoding becomes "?".

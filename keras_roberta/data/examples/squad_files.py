@@ -65,12 +65,13 @@ def _paragraphs(document, path):
     for place, article in _listed(document["data"], "data", path):
         if not isinstance(article, dict) or "paragraphs" not in article:
             raise InputError(f"{path}: {place}: expected an article with 'paragraphs'")
-        for place, paragraph in _listed(article["paragraphs"], f"{place}.paragraphs", path):
+        listed = _listed(article["paragraphs"], f"{place}.paragraphs", path)
+        for where, paragraph in listed:
             if not isinstance(paragraph, dict) or not {"context", "qas"} <= paragraph.keys():
-                raise InputError(f"{path}: {place}: expected a paragraph of 'context' and 'qas'")
-            if problem := TEXT.problem(paragraph["context"], f"{place}.context"):
+                raise InputError(f"{path}: {where}: expected a paragraph of 'context' and 'qas'")
+            if problem := TEXT.problem(paragraph["context"], f"{where}.context"):
                 raise InputError(f"{path}: {problem}")
-            yield place, paragraph["context"], paragraph["qas"]
+            yield where, paragraph["context"], paragraph["qas"]
 
 
 def _listed(values, place, path):

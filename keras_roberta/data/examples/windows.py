@@ -129,10 +129,11 @@ def cut_windows(
         stride: how many tokens of the text a row shares with the one before; at most half of those
             that a row has room for.
         fronts: token ids that stand in front of every window of a text, such as a question's, as
-            the first half of a pair; or None. Each is cut to half of what a row has room for.
+            the first half of a pair; or None.
 
     Raises:
-        InputError: a row has no room for a token.
+        InputError: a row has no room for a token; or names the text whose front takes more than
+            half of what a row has room for.
 
     >>> around = SpecialTokenLayout.roberta(0, 2)
     >>> windows = cut_windows([[5, 6, 7, 8]], layout=around, max_length=5, stride=1)
@@ -147,7 +148,12 @@ def cut_windows(
         if fronts is None:
             before, after, size = layout.before, layout.after, room
         else:
-            front = list(fronts[number])[: room // 2]
+            front = list(fronts[number])
+            if len(front) > room // 2:
+                raise InputError(
+                    f"row {number}: the first text has {len(front)} tokens, and in rows of "
+                    f"{max_length} there is room for {room // 2} beside the second; shorten it"
+                )
             before = [*layout.pair_before, *front, *layout.pair_between]
             after, size = layout.pair_after, room - len(front)
         ids = list(ids)
