@@ -19,6 +19,7 @@ from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.options import OptionError
 from keras_roberta.schemas import MaskedTokens
 from keras_roberta.schemas.masked_tokens import NOTHING
+from keras_roberta.tasks.fill_mask import fill_mask
 from keras_roberta.tasks.mask_candidates import mask_candidates
 from keras_roberta.tasks.masked_lm_exported_head import MaskedLMExportedHead
 from keras_roberta.tasks.number_arguments import check_numbers
@@ -280,6 +281,26 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
         )
         outputs |= {"filled": np.array(filled, object), "num_masks": num_masks}
         return self.schema.spell(self.schema.finish(outputs), tokenizer)
+
+    def fill_mask(self, x, top_k=5, candidates=None):
+        """The likeliest words for each `<mask>`, each with the text that it makes.
+
+        Args:
+            x: a text with `<mask>` in it, or a list of them.
+            top_k: how many for each mask, the likeliest first.
+            candidates: the only words to choose from; all tokens by default. A word is taken with
+                the space in front of it that it has in a text, but for a mask that begins one.
+
+        Returns:
+            For a text with one mask a list of dicts: `token_id`; `token`, its text, with the space
+            in front of a word; `score`, its probability among all tokens; `filled`, the text with
+            it in place of the mask. With several masks a list of such lists, in whose texts the
+            other masks stay. For a list of texts a list of these.
+
+        Raises:
+            InputError: a text has no mask, or a candidate is not one token.
+        """
+        return fill_mask(self, x, top_k, candidates)
 
     def _target_ids(self, targets):
         """Each once, int64 (targets,)."""

@@ -5,6 +5,7 @@ the page speaks of. One that cannot run here has a comment `<!-- not run: the re
 A page that another test follows says so in its first line: `<!-- run by tests/test_name.py -->`.
 """
 
+import importlib
 import re
 import runpy
 import sys
@@ -16,6 +17,8 @@ from documentation_pages import BLOCKS, ROOT, RUN, commands_of
 import keras_roberta as kr
 from keras_roberta.data.corpus.prepare_options import PrepareOptions
 from keras_roberta.jobs.prepare.one_machine import prepare
+from keras_roberta.schemas import SCHEMAS
+from keras_roberta.tasks import registry
 
 RUNNING = [
     page
@@ -127,6 +130,25 @@ def test_example_of_fine_tuning(workplace, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [str(script), "granite-30m", "train.tsv", "out"])
     runpy.run_path(str(script), run_name="__main__")
     assert re.search(r"(negative|positive) \d+%", capsys.readouterr().out)
+
+
+def test_example_of_a_custom_task(workplace, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    (workplace / "stars.tsv").write_text(
+        "text\tlabel\n" + "".join(f"film {i}\t{1 + i % 5}\n" for i in range(10))
+    )
+    before = list(registry.TASKS)
+    try:
+        example = importlib.import_module("custom_task")
+        example.main("granite-30m", "stars.tsv", "out")
+        of_task, of_file = capsys.readouterr().out.split()
+        assert of_task == of_file and of_task in "12345"
+        assert type(kr.open_task("out/preset")) is example.StarRater
+        assert "stars" in registry.commands()
+    finally:
+        registry.TASKS[:] = before
+        SCHEMAS.pop("stars", None)
+    assert len((ROOT / "examples/custom_task.py").read_text().splitlines()) < 60
 
 
 def test_example_of_pre_training(sentiment, tokenizer, tmp_path, monkeypatch):
