@@ -100,6 +100,7 @@ CASES = [
     ("pretrain", {"--data": "text"}, "text: no shards here"),
     ("evaluate", {"--predictions": "a.json"}, "give --model, or --predictions of any model"),
     ("predict", {"--text-pair": "b"}, "--text-pair: goes with texts; name a column as"),
+    ("predict", {"--option": "b"}, "give texts or --data, not both"),
     ("evaluate", {"--model": "broken.tflite"}, "broken.tflite: is not a TFLite model"),
     ("predict", {"--out": "a.xml"}, "a.xml: name it .txt, .tsv, .csv, .jsonl"),
     # Names that are not known.

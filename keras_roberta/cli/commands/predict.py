@@ -45,6 +45,8 @@ def predict(
         raise InputError("give texts or --data, not both")
     if text_pair is not None and data:
         raise InputError("--text-pair: goes with texts; name a column as --text-pair-column")
+    if option and text_pair is not None:
+        raise InputError("--option and --text-pair: give one of them")
     options.check_source(data)
     if out is not None:
         format_of(out, options.format)
