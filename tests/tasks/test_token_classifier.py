@@ -54,15 +54,20 @@ def test_what_is_learnt_for_each_token(pieces, tokenizer):
     ((ids, offsets),) = tokenizer.encode_with_offsets([" ".join(words)])
     assert examples.token_ids.row(0).tolist() == [0, *ids, 2]
     begins = [0, 2, 9, 13]  # of the words
-    expected, weights = [], []
+    inside = {1: 2, 3: 4}  # B- to I-
+    expected, weights, seen = [], [], set()
     for begin, end in offsets:
+        if not " ".join(words)[begin:end].strip():  # a space by itself is of no word
+            expected.append(0)
+            weights.append(0.0)
+            continue
         word = max(i for i, first in enumerate(begins) if first <= begin)
-        inside = {1: 2, 3: 4}  # B- to I-
         number = TAGS.index(tags[word])
-        is_first = begin == begins[word] and (not expected or offsets[len(expected) - 1][1] < begin)
-        counts = end > begin and (is_first or pieces == "all")
-        expected.append((number if is_first else inside.get(number, number)) if counts else 0)
-        weights.append(float(counts))
+        if word in seen:
+            number = inside.get(number, number) if pieces == "all" else 0
+        weights.append(float(word not in seen or pieces == "all"))
+        expected.append(number)
+        seen.add(word)
     assert examples.targets.row(0).tolist() == [0, *expected, 0]
     assert examples.sample_weight.row(0).tolist() == [0, *weights, 0]
 
