@@ -31,7 +31,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 SHARES = {"pretrain": 0.3, "prepare": 0.2, "finetune": 0.2, "export": 0.2, "two starts": 0.1}
 IN_A_LIFE = 6  # kills, before a run is let come to its end
 STEPS = 40
-PATIENCE = 300  # seconds
+PATIENCE = 1200  # seconds by the clock, on a busy machine
 TEXTS = ["a fine film", "cold and flat"]
 
 
@@ -86,6 +86,7 @@ class Started:
                 break
             said += part
         else:
+            self.kill()  # it would disturb what comes next
             raise Lost(f"processes of {self.pid} have not ended")
         os.close(self._pipe)
         _, status = os.waitpid(self.pid, 0)
