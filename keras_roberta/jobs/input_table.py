@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keras_roberta.data.examples.columns import Columns
+from keras_roberta.data.examples.columns import Columns, column_names
 from keras_roberta.data.examples.table_files import Table, read_table
 from keras_roberta.files.text_file import read_text_lines
 from keras_roberta.schemas import SCHEMAS
@@ -31,8 +31,10 @@ def read_input_table(path: str | Path, columns: Columns, *, labels: bool) -> Tab
         if columns.label or found or not _needs_no_labels(table, columns):
             wanted["label"] = columns.label or [*found, *usual][0]
     for option, name in wanted.items():
-        if name is not None:
-            table.column(name, f"--{option}-column")
+        if name is None:
+            continue
+        for part in column_names(table, name):
+            table.column(part, f"--{option}-column")
     return table
 
 

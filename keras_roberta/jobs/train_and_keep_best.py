@@ -129,7 +129,7 @@ def train_and_keep_best(
             "rows": [_with_nulls(row) for row in rows.rows],
             "best": best and best.state(),
         },
-        # Those of the epoch that is saved are in the state anyway.
+        # If the last epoch is the best, the state already holds its weights.
         tensors=lambda: best.weights if best and best.epoch < len(rows.rows) else {},
         before=begin,
     )

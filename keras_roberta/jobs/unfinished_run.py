@@ -16,6 +16,7 @@ from keras_roberta.files.hold_output import hold_output
 from keras_roberta.files.json_file import read_json_object
 from keras_roberta.files.json_kinds import OBJECT, TEXT, Maybe, Record
 from keras_roberta.files.output_checks import check_output_directory, check_writable
+from keras_roberta.files.output_errors import output_errors
 from keras_roberta.jobs.same_run import WAY_OUT, refuse_other_options
 
 _RECORD = Record({"preset": TEXT, "options": OBJECT, "train": TEXT, "dev": Maybe(TEXT)})
@@ -44,27 +45,28 @@ class UnfinishedRun:
         return _is_there(self.out)
 
     def check(self, overwrite: bool) -> None:
-        """Raises where `held` would; writes nothing.
+        """Raises where the run in `out` is another one; writes nothing, so all workers may call it.
 
         Raises:
-            InputError: `out` holds something else, or a run of other options or data.
+            InputError: `out` holds a run of other options or data, which may not be overwritten.
         """
-        check_place(self.out, overwrite)
         if self.is_there and not overwrite:
             self._check_same()
 
     @contextlib.contextmanager
     def held(self, overwrite: bool) -> Iterator[None]:
-        """A context in which this process alone writes to `out`; an older run there is gone if it
-        may be overwritten.
+        """A context in which this process alone writes to `out`; with `overwrite` an older run
+        there is removed.
 
         Raises:
+            InputError: `out` holds something else, or a run of other options or data.
             OutputError: another process writes there, or the place cannot be written to.
         """
-        self.check(overwrite)
+        check_place(self.out, overwrite)
         with hold_output(self.out):
-            self.check(overwrite)  # again: what was begun before is finished now
-            if overwrite and self.is_there:
+            check_place(self.out, overwrite)  # again: what was begun before is finished now
+            self.check(overwrite)
+            if overwrite:  # states that lie there without a record are of an older run, too
                 self.remove()
             yield
 
@@ -78,7 +80,9 @@ class UnfinishedRun:
     def remove(self) -> None:
         """Removes all of it."""
         _record_of(self.out).unlink(missing_ok=True)  # first: without it the rest is no run
-        shutil.rmtree(self.directory, ignore_errors=True)
+        if self.directory.exists():
+            with output_errors(self.directory, "remove it"):
+                shutil.rmtree(self.directory)
 
     def _check_same(self):
         path = _record_of(self.out)

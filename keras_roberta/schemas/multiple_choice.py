@@ -14,7 +14,7 @@ from keras_roberta.data.examples.choices import (
     choices_of_columns,
     read_choices,
 )
-from keras_roberta.data.examples.columns import Columns
+from keras_roberta.data.examples.columns import Columns, column_names, texts_of_columns
 from keras_roberta.data.examples.label_names import LabelError, class_numbers
 from keras_roberta.data.examples.table_files import MISSING, Table
 from keras_roberta.errors import InputError
@@ -65,13 +65,15 @@ class MultipleChoice(Schema):
             raise table.error(table.lines[error.row], column, error.problem) from None
 
     def _choices(self, table, columns, prefix):
-        for name, option in ((columns.text, "text"), (columns.text_pair, "text-pair")):
-            if name is not None:
-                table.column(name, f"{prefix}{option}-column")
         named = dict(table.columns)
-        for name in (columns.text, columns.text_pair):
-            if name is not None:  # a field of a field, too
-                named[name] = table.columns[name]
+        for name, option in ((columns.text, "text"), (columns.text_pair, "text-pair")):
+            if name is None:
+                continue
+            option = f"{prefix}{option}-column"
+            if name == columns.text and len(column_names(table, name)) > 1:
+                named[name] = texts_of_columns(table, name, option)
+            else:  # a field of a field, too
+                named[name] = table.column(name, option)
         known = {
             name: [None if value is MISSING else value for value in values]
             for name, values in named.items()

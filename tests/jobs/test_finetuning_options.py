@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from keras_roberta.jobs.options.finetune import FinetuneOptions
+from keras_roberta.jobs.options.sweep import SweepOptions
 from keras_roberta.options import OptionError
 from keras_roberta.training.finetuning_recipe import RECIPES
 
@@ -68,3 +69,12 @@ def test_options_that_do_not_fit_are_named(run, tmp_path, options, problem):
     places = ["--preset", tmp_path, "--train", tmp_path / "a.tsv", "--out", tmp_path / "out"]
     code, _, stderr = run("finetune", *places, *options)
     assert code == 2 and problem in stderr and stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_are_those_that_numpy_takes(seed):
+    with pytest.raises(OptionError, match="seed must be between 0 and 4294967295"):
+        FinetuneOptions(seed=seed)
+    with pytest.raises(OptionError, match="seeds must be between 0 and 4294967295"):
+        SweepOptions(seeds=(1, seed))
+    assert FinetuneOptions(seed=2**32 - 1).seed == 2**32 - 1

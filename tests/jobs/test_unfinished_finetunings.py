@@ -1,5 +1,7 @@
 """A fine-tuning that was killed goes on as if it had not been; another one is refused."""
 
+import concurrent.futures
+import errno
 import json
 import pathlib
 import re
@@ -11,7 +13,8 @@ import numpy as np
 import pytest
 
 import keras_roberta as kr
-from keras_roberta.errors import InputError
+from keras_roberta.errors import InputError, OutputError
+from keras_roberta.files.hold_output import hold_output
 from keras_roberta.jobs.options.finetune import FinetuneOptions
 from keras_roberta.jobs.unfinished_run import UnfinishedRun, check_place, run_record
 
@@ -89,6 +92,36 @@ def test_another_run_is_refused(begun, directory, sentiment):
 def test_overwriting_starts_anew(begun, directory):
     with begun(epochs=4).held(overwrite=True):
         assert not (directory / "out/unfinished").exists()
+
+
+def test_overwriting_starts_anew_where_only_states_were_left(begun, directory):
+    """Removing a run was interrupted after its record."""
+    run = begun(epochs=3)
+    run.states.mkdir()
+    (run.states / "state.json").write_text("{}")
+    (run.directory / "run.json").unlink()
+    with run.held(overwrite=True):
+        assert not run.directory.exists()
+
+
+def test_what_cannot_be_removed_is_named(begun, monkeypatch):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    with pytest.raises(OutputError, match="unfinished: .*Permission denied.*; remove it"):
+        begun(epochs=3).remove()
+
+
+def test_workers_that_write_nothing_are_not_in_each_others_way(begun, directory):
+    with concurrent.futures.ThreadPoolExecutor(1) as other, hold_output(directory / "out"):
+        other.submit(begun(epochs=3).check, overwrite=False).result()
+    (directory / "out/unfinished/run.json").unlink()
+    (directory / "out/notes.txt").write_text("of this worker's machine")
+    begun(epochs=3).check(overwrite=False)
+    with pytest.raises(InputError, match="exists and is not empty"):
+        with begun(epochs=3).held(overwrite=False):
+            pass
 
 
 def test_what_is_no_run_is_not_gone_on_with(directory):

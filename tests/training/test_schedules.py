@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from keras_roberta.errors import InputError
+from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
 from keras_roberta.training.optimizer.schedules import LinearWarmupDecay, warmup_and_decay
+from keras_roberta.training.optimizer.spread_over_fit import spread_over_fit
 
 
 @pytest.mark.parametrize(
@@ -66,3 +68,20 @@ def test_schedule_errors():
         LinearWarmupDecay(-1.0)
     with pytest.raises(InputError, match="warmup"):
         LinearWarmupDecay(1.0, warmup=-0.5)
+
+
+@pytest.mark.parametrize(
+    ("done", "expected"),
+    [
+        (10, 19 / 27),  # 3 of 30 steps warm up: the rate falls from step 3 to 30
+        (9, 20 / 27),  # one step of ten was skipped, which an optimizer for float16 does not count
+        (0, 1 / 2),  # a new optimizer warms up, 2 of 20 steps
+    ],
+)
+def test_a_fit_that_goes_on_after_ten_of_thirty_steps(done, expected):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    inner = finetuning_optimizer(1.0, warmup=0.1)
+    model.compile(keras.optimizers.LossScaleOptimizer(inner), "mse")
+    inner.iterations.assign(done)
+    spread_over_fit(model, 10, 3, None, None, initial_epoch=1)
+    assert float(inner.learning_rate) == pytest.approx(expected)

@@ -13,7 +13,7 @@ from keras_roberta.training.allocator import keep_freed_memory
 
 
 def evaluate(
-    data: Annotated[Path, Option(help="Texts and labels: .tsv, .csv or .jsonl, or SQuAD's .json.")],
+    data: Annotated[Path, Option(help="Texts and labels: .tsv, .csv, .jsonl, .json or .conll.")],
     options: EvaluateOptions,
     model: OptionalModel = None,
     predictions: Annotated[

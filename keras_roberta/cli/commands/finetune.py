@@ -26,7 +26,7 @@ def finetune(
             callback=expand_home,
         ),
     ],
-    train: Annotated[Path, Option(help="Training data: .tsv, .csv, .jsonl, or SQuAD's .json.")],
+    train: Annotated[Path, Option(help="Training data: .tsv, .csv, .jsonl, .json or .conll.")],
     out: Annotated[Path, Option(help="Directory for the fine-tuned preset, metrics and history.")],
     changes: Annotated[dict, Given(FinetuneOptions)],
     sweep: SweepOptions,

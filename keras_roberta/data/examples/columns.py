@@ -57,16 +57,27 @@ def read_texts(table: Table, columns: Columns, prefix="--"):
             raise InputError(
                 f"{table.path}: which column holds the texts? say {option} (one of {table.names})"
             )
-    texts = _texts(table, name, option)
+    texts = texts_of_columns(table, name, option)
     if pair is None:
         return texts
-    return texts, _texts(table, pair, f"{prefix}text-pair-column")
+    return texts, texts_of_columns(table, pair, f"{prefix}text-pair-column")
 
 
-def _texts(table, name, option):
-    """A column of texts; of several, as "title,body", what is not empty, joined by line breaks."""
-    names = [part.strip() for part in name.split(",")]
-    if name in table.columns or len(names) == 1:
+def column_names(table: Table, name: str) -> list[str]:
+    """The columns that a name stands for: "title,body" is two, unless a column is called that."""
+    if name in table.columns:
+        return [name]
+    return [part.strip() for part in name.split(",")]
+
+
+def texts_of_columns(table: Table, name: str, option: str) -> list[str]:
+    """A column of texts; of several, as "title,body", what is not empty, joined by line breaks.
+
+    Args:
+        option: the option that names it, for messages.
+    """
+    names = column_names(table, name)
+    if len(names) == 1:
         return table.texts(name, option)
     columns = [table.texts(part, option) for part in names]
     return ["\n".join(filter(None, row)) for row in zip(*columns, strict=True)]

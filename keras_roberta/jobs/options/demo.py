@@ -12,7 +12,7 @@ _GROUP = "Your own checkpoint and data"
 class DemoOptions(Options):
     """Of `keras_roberta.demo.demo` and `keras-roberta demo`."""
 
-    seed: int = option(0, "Seeds everything.")
+    seed: int = option(0, "Seeds everything.", at_least=0, at_most=2**32 - 1)
     preset: str | None = option(
         None,
         "Start from this checkpoint; goes with --train, --dev.",

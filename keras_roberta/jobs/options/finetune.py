@@ -50,7 +50,8 @@ class FinetuneOptions(TrainingColumns):
     )
     corpus_prefix: str | None = option(
         None,
-        "Instead of it in front of second texts, negatives and texts that are searched.",
+        "Put in front of second texts, negatives and texts that are searched, in place of "
+        "--prefix.",
         shown_default="the same",
         group="Task",
     )
@@ -91,7 +92,7 @@ class FinetuneOptions(TrainingColumns):
         at_least=3,
         shown_default="what the model has positions for",
     )
-    seed: int = option(0, "Seeds head, order and dropout.")
+    seed: int = option(0, "Seeds head, order and dropout.", at_least=0, at_most=2**32 - 1)
     dtype: str = option("float32", "Precision.", choices=DTYPES)
     remat: bool = option(False, "Less memory for more time: gradient checkpointing.")
     dropout: float | None = option(

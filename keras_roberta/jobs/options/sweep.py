@@ -23,6 +23,7 @@ class SweepOptions(Options):
         (),
         "Seeds to try with each rate, such as 0,1,2.",
         at_least=0,
+        at_most=2**32 - 1,
         shown_default="--seed alone",
     )
 

@@ -164,7 +164,9 @@ class PretrainingOptions(Options):
         "Refuse a run that would take more memory than the machine or the card has.",
         group="Device",
     )
-    seed: int = option(0, "Seeds weights, dropout, order and masking.")
+    seed: int = option(
+        0, "Seeds weights, dropout, order and masking.", at_least=0, at_most=2**32 - 1
+    )
     save_every: int = option(1000, "Steps between saved states.", at_least=1)
     keep_states: int = option(2, "Saved states that stay.", at_least=1)
     log_every: int = option(50, "Steps between rows of the log.", at_least=1)

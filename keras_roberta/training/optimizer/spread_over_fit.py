@@ -43,9 +43,11 @@ def spread_over_fit(
         )
     done = int(keras.ops.convert_to_numpy(optimizer.iterations))
     before = (steps_per_epoch or 0) * initial_epoch
-    if done < before:  # a new optimizer, which has nothing to go on with
+    if before and not done:  # a new optimizer, which has nothing to go on with
         before, epochs = 0, epochs - initial_epoch
-    schedule.plan(done - before, steps_per_epoch and steps_per_epoch * epochs)
+    # An optimizer for float16 does not count the steps that it skips, so it may have done fewer.
+    first_step = max(done - before, 0)
+    schedule.plan(first_step, steps_per_epoch and steps_per_epoch * epochs)
     if keras.backend.backend() != "tensorflow":
         model.train_function = None  # its trace holds the old plan
 

@@ -1,0 +1,40 @@
+"""Tables that a model is run on: the columns that are named are there."""
+
+import pytest
+
+from keras_roberta.data.examples.columns import Columns
+from keras_roberta.errors import InputError
+from keras_roberta.jobs.input_table import read_input_table
+from keras_roberta.schemas import MultipleChoice, OneLabel
+
+
+@pytest.mark.parametrize("labels", [False, True])
+def test_texts_of_several_columns(tmp_path, labels):
+    path = tmp_path / "a.tsv"
+    path.write_text("title\tbody\tlabel\nOne\tfine\t1\nTwo\t\t0\n")
+    columns = Columns(text="title, body")
+    table = read_input_table(path, columns, labels=labels)
+    assert OneLabel(2).read_inputs(table, columns) == ["One\nfine", "Two"]
+    with pytest.raises(InputError, match="no column 'bodies'.*--text-column"):
+        read_input_table(path, Columns(text="title,bodies"), labels=labels)
+
+
+def test_a_name_with_a_comma_in_it_is_one_column(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"a,b": "whole", "a": "x", "b": "y"}\n')
+    columns = Columns(text="a,b")
+    table = read_input_table(path, columns, labels=False)
+    assert OneLabel(2).read_inputs(table, columns) == ["whole"]
+
+
+def test_questions_of_several_columns(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        '{"story": "It rained.", "asked": "Why?", "choices": ["a", "b"], "answer": 1}\n'
+    )
+    columns = Columns(text="story,asked")
+    table = read_input_table(path, columns, labels=True)
+    found = MultipleChoice().read_inputs(table, columns)
+    assert found["question"] == ["It rained.\nWhy?"]
+    with pytest.raises(InputError, match="no column 'ask'.*--dev-text-column"):
+        MultipleChoice().read_inputs(table, Columns(text="story,ask"), prefix="--dev-")
