@@ -92,24 +92,30 @@ def _read_length(directory):
     path = directory / _LENGTH
     if not path.exists():
         return {}
-    length = read_json_object(path, _LENGTH_KIND, hint="").get("max_seq_length")
+    values = read_json_object(path, _LENGTH_KIND, hint="")
+    if values.get("do_lower_case"):
+        raise InputError(f"{path}: do_lower_case is true, which is not supported")
+    length = values.get("max_seq_length")
     return {} if length is None else {"sequence_length": length}
 
 
 def _read_prompts(directory):
-    """Those of queries and of documents, where they are named so; else the one that is used."""
+    """The prompts of queries and of documents. Where none has such a name, both get the default
+    one, or none."""
     path = directory / _PROMPTS
     if not path.exists():
         return {}
     values = read_json_object(path, _PROMPTS_KIND, hint="")
-    prompts = {name: text for name, text in (values.get("prompts") or {}).items() if text}
+    prompts = {name: text or "" for name, text in (values.get("prompts") or {}).items()}
     usual = values.get("default_prompt_name")
     if usual is not None and usual not in prompts:
         raise InputError(f"{path}: default_prompt_name is {short(usual)}, which no prompt has")
     prefix = prompts.get(usual or _OF_QUERIES, "")
-    of_corpus = next((prompts[name] for name in _OF_CORPUS if name in prompts), None)
-    found = {} if not prefix else {"prefix": prefix}
-    return found if of_corpus in (None, prefix) else {**found, "corpus_prefix": of_corpus}
+    of_corpus = next(
+        (prompts[name] for name in _OF_CORPUS if name in prompts), prompts.get(usual, "")
+    )
+    found = {"prefix": prefix} if prefix else {}
+    return found if of_corpus == prefix else {**found, "corpus_prefix": of_corpus}
 
 
 def modules_of(

@@ -1,6 +1,6 @@
 """Cosines of vectors, and the nearest ones of many, in numpy alone.
 
-Products are computed block by block, so that memory does not grow with the number of pairs.
+Products are computed block by block: they need no more memory where there are more vectors.
 """
 
 from __future__ import annotations
@@ -97,6 +97,10 @@ def _best_of_block(queries, block, top_k, start):
     products = queries @ block.T
     top_k = min(top_k, len(block))
     best = np.argpartition(-products, top_k - 1, axis=1)[:, :top_k]  # without sorting all
+    # Of several that are equal to the last one it takes any: there the row is sorted whole.
+    last = np.take_along_axis(products, best, axis=1).min(axis=1, keepdims=True)
+    for row in np.flatnonzero((products >= last).sum(axis=1) > top_k):
+        best[row] = np.argsort(-products[row], kind="stable")[:top_k]
     best.sort(axis=1)  # so that of equal scores the smaller index comes first
     scores = np.take_along_axis(products, best, axis=1)
     order = np.argsort(-scores, axis=1, kind="stable")
@@ -106,9 +110,11 @@ def _best_of_block(queries, block, top_k, start):
 def ranks_of_seconds(vectors: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     """The rank of the right text among all, from 1: int64 (groups,).
 
-    The candidates for the first text of each group are all other texts of the groups, each once.
-    Right are the second of the group, and the seconds of groups with the same first text; the best
-    of them counts. The first text itself is no candidate.
+    The candidates for the first text of each group are the second and later texts of all groups,
+    each once, without the first text itself. Right are the second of the group, and the seconds of
+    groups with the same first text; the best of them counts. Other candidates that are as near as
+    it, and those whose cosine is not a number, stand before it, so that a model that gives the same
+    vector to all texts does not pass for a good one.
 
     Args:
         vectors: float (groups, k, size), of the texts of each group.
@@ -118,8 +124,7 @@ def ranks_of_seconds(vectors: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     firsts, candidates = numbers[:, 0], np.unique(numbers[:, 1:])
     places = np.zeros(numbers.max() + 1, np.int64)
     places[numbers[:, 1:]] = np.searchsorted(candidates, numbers[:, 1:])
-    size = vectors.shape[-1]
-    of_candidates = np.empty((len(candidates), size), "float32")
+    of_candidates = np.empty((len(candidates), vectors.shape[-1]), "float32")
     of_candidates[places[numbers[:, 1:]]] = unit_vectors(vectors[:, 1:])
     right: dict[int, list[int]] = {}
     for first, second in numbers[:, :2].tolist():
@@ -127,11 +132,13 @@ def ranks_of_seconds(vectors: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     itself = {number: place for place, number in enumerate(candidates.tolist())}
     units = unit_vectors(vectors[:, 0])
     ranks = np.empty(len(numbers), np.int64)
-    for start in range(0, len(numbers), _QUERIES):
-        products = units[start : start + _QUERIES] @ of_candidates.T
-        for row, first in enumerate(firsts[start : start + _QUERIES].tolist()):
+    size = max(1, _QUERIES * _CORPUS // len(candidates))
+    for start in range(0, len(numbers), size):
+        products = units[start : start + size] @ of_candidates.T
+        for row, first in enumerate(firsts[start : start + size].tolist()):
             best = products[row, right[first]].max()
-            above = products[row] > best
+            above = ~(products[row] < best)
+            above[right[first]] = False
             if first in itself:
                 above[itself[first]] = False
             ranks[start + row] = 1 + int(above.sum())

@@ -64,6 +64,11 @@ def test_what_is_read(write):
         ({"prompts": {"query": "q: ", "document": "q: "}}, {"prefix": "q: "}),
         ({"prompts": {"query": "", "document": "p: "}}, {"corpus_prefix": "p: "}),
         ({"prompts": {"sts": "s: "}, "default_prompt_name": "sts"}, {"prefix": "s: "}),
+        # Nothing is put in front of documents where no prompt is theirs.
+        ({"prompts": {"query": "q: "}}, {"prefix": "q: ", "corpus_prefix": ""}),
+        ({"prompts": {"query": "q: ", "document": ""}}, {"prefix": "q: ", "corpus_prefix": ""}),
+        ({"prompts": {"query": "q: ", "passage": None}}, {"prefix": "q: ", "corpus_prefix": ""}),
+        ({"prompts": {"query": ""}, "default_prompt_name": "query"}, {}),
     ],
 )
 def test_prompts(write, prompts, expected):
@@ -76,7 +81,13 @@ def test_pooling_by_name(write):
 
 @pytest.mark.parametrize("normalize", [True, False])
 @pytest.mark.parametrize(
-    "prefixes", [{}, {"prefix": "q: "}, {"prefix": "q: ", "corpus_prefix": "p: "}]
+    "prefixes",
+    [
+        {},
+        {"prefix": "q: "},
+        {"corpus_prefix": "p: "},
+        *({"prefix": "q: ", "corpus_prefix": of_corpus} for of_corpus in ("p: ", "")),
+    ],
 )
 def test_what_is_written_is_read_again(tmp_path, normalize, prefixes):
     both = {"prefix": "", "corpus_prefix": None, **prefixes}
@@ -102,6 +113,7 @@ REFUSED = {
     "without prompts": (dict(pooling=MEAN | {"include_prompt": False}), "include_prompt"),
     "no text": (dict(prompts={"prompts": {"query": 3}}), "prompts.query: expected text"),
     "no such prompt": (dict(prompts={"default_prompt_name": "a"}), "'a', which no prompt has"),
+    "lower case": (dict(length={"do_lower_case": True}), "do_lower_case is true, which is not"),
     "no number": (dict(length={"max_seq_length": "long"}), "max_seq_length: expected a whole"),
 }
 

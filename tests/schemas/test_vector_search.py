@@ -55,6 +55,14 @@ def test_equal_scores_come_in_the_order_of_the_corpus(monkeypatch):
     assert indices.tolist() == [[0, 2, 4], [1, 3, 0]]
 
 
+def test_the_smaller_index_stays_where_equal_ones_are_cut_off():
+    corpus = np.eye(2)[np.arange(40) % 7 % 2]
+    for top_k in (1, 2, 5, 11):
+        _, indices = nearest(np.eye(2), corpus, top_k)
+        for row in (0, 1):
+            assert indices[row].tolist() == np.flatnonzero(corpus[:, row])[:top_k].tolist()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -83,6 +91,18 @@ def ranks_by_hand(vectors, numbers):
     return ranks
 
 
+@pytest.mark.parametrize("value", [np.nan, 0.0, 1.0])
+def test_a_model_that_gives_one_vector_to_all_texts_finds_nothing(value):
+    ranks = ranks_of_seconds(np.full((4, 2, 3), value), np.arange(8).reshape(4, 2))
+    assert ranks.tolist() == [4] * 4
+
+
+def test_a_vector_that_is_not_a_number_is_no_hit():
+    vectors = np.eye(4)[[[0, 0], [1, 1], [2, 2]]]
+    vectors[1, 1] = np.nan
+    assert ranks_of_seconds(vectors, np.arange(6).reshape(3, 2)).tolist() == [2, 3, 2]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     numbers=arrays.arrays(
@@ -98,5 +118,8 @@ def test_ranks(numbers, seed):
     numbers = [row for row in numbers.tolist()]
     if any(row[0] == row[1] for row in numbers):
         return  # a text that is paired with itself has rank 1 or is left out; either will do
-    found = ranks_of_seconds(vectors, np.array(numbers))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vector_search, "_QUERIES", 1 + seed % 3)
+        patch.setattr(vector_search, "_CORPUS", 1 + seed % 5)
+        found = ranks_of_seconds(vectors, np.array(numbers))
     assert found.tolist() == ranks_by_hand(vectors, numbers)

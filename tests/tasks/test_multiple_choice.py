@@ -139,8 +139,20 @@ def test_in_a_graph_as_on_the_host(task):
         length = expected["token_ids"].shape[2]
         for name, array in expected.items():
             np.testing.assert_array_equal(features[name][:, :, :length], array)
+    named = rows.map(lambda x: {"sent2": x["question"], "endings": x["choices"]})
+    for row, other in zip(*(d.map(task.preprocessor).batch(2) for d in (rows, named)), strict=True):
+        np.testing.assert_array_equal(row["token_ids"], other["token_ids"])
     one = task.preprocessor(asked[0])
     assert one["token_ids"].shape[0] == 2  # of a single question there is no axis of the batch
+
+
+def test_what_a_graph_does_not_take(task):
+    texts, options = tf.TensorSpec([None], tf.string), tf.TensorSpec([None, 3], tf.string)
+    trace = tf.function(task.preprocessor, autograph=False).get_concrete_function
+    with pytest.raises(InputError, match="'sent1': a context is not read in a graph"):
+        trace({"sent1": texts, "sent2": texts, "endings": options})
+    with pytest.raises(InputError, match="expected tensors 'question' and 'choices'.*'other'"):
+        trace({"question": texts, "other": options})
 
 
 @pytest.mark.parametrize(

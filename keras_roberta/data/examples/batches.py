@@ -245,8 +245,14 @@ class ExampleStream:
         return _dataset(batches, like, steps, self.rows_together)
 
     def _tokenize(self, element, number):
-        x, y, weight = (*(element if isinstance(element, tuple) else (element,)), None, None)[:3]
+        parts = element if isinstance(element, tuple) else (element,)
         try:
+            if len(parts) > 3:
+                raise InputError(
+                    f"expected tuples of inputs, labels and weights; found {len(parts)} parts; put "
+                    "inputs of several parts into a tuple of their own, or into a dict"
+                )
+            x, y, weight = (*parts, None, None)[:3]
             return self._make_examples(x, y, weight)
         except InputError as error:
             self.error = InputError(f"from batch {number} on: {error}")

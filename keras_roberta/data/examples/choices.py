@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -83,7 +84,8 @@ def read_choices(x: Any) -> Choices:
             see `named_columns`, with `question`, `choices` and maybe `context`, or with the columns
             of SWAG or RACE; a single `(question, options)`; or a `Choices`. `choices` may also be
             a dict of `label` and `text`, both lists, or a list of such dicts, as in CommonsenseQA.
-            In an array of options, (rows, k), empty ones at the end of a row are not there.
+            In an array of options, (rows, k), and where each option has a column, empty ones at the
+            end of a row are not there.
 
     Raises:
         LabelError: names the row that is no question with options.
@@ -98,7 +100,7 @@ def read_choices(x: Any) -> Choices:
     if columns is None:
         questions, options = _two_columns(x)
         columns = {QUESTION[0]: questions, CHOICES[0]: options}
-    elif isinstance(columns.get(QUESTION[0]), (str, bytes)):  # a single one
+    elif any(isinstance(columns.get(name), (str, bytes)) for name in QUESTION):  # a single one
         columns = {name: [value] for name, value in columns.items()}
     return choices_of_columns({name: _values(values) for name, values in columns.items()})
 
@@ -122,9 +124,13 @@ def _values(column):
 
 
 def _without_empty_end(options):
-    while options and options[-1] == "":
+    while options and _is_missing(options[-1]):
         options = options[:-1]
     return options
+
+
+def _is_missing(value):
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
 
 
 def _plain(value):
@@ -178,7 +184,9 @@ def _one_a_column(columns):
     numbered = {name: _ONE_CHOICE.fullmatch(name) for name in columns}
     names = sorted((int(found[1]), name) for name, found in numbered.items() if found)
     values = [columns[name] for _, name in names]
-    return [list(row) for row in zip(*values, strict=True)] if values else None
+    if not values:
+        return None
+    return [_without_empty_end(list(row)) for row in zip(*values, strict=True)]
 
 
 def _row(question, options, context):
@@ -229,8 +237,10 @@ def with_answers(x: Any) -> tuple[Any, Any, Any]:
     if columns is not None:
         name = next((name for name in ANSWER if name in columns), None)
         return x, columns.get(name), columns.get(SAMPLE_WEIGHT)
-    if isinstance(x, tuple) and len(x) in (2, 3) and _are_answers(x[1]):
-        return (*x, None)[:3]
+    if isinstance(x, tuple) and len(x) in (2, 3):
+        is_single = isinstance(x[0], (str, bytes))  # whose options come second
+        if not is_single and _are_answers(x[1]):
+            return (*x, None)[:3]
     rows = rows_of(x)
     if rows and {len(row) for row in rows} == {3}:
         return [(row[0], row[1]) for row in rows], [row[2] for row in rows], None

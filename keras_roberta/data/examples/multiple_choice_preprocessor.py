@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
-from keras_roberta.data.examples.choices import CHOICES, QUESTION, read_choices
+from keras_roberta.data.examples.choices import CHOICES, CONTEXT, QUESTION, read_choices
 from keras_roberta.data.examples.examples import Examples
 from keras_roberta.data.examples.preprocess_in_graph import features_in_graph, is_in_graph
 from keras_roberta.data.examples.preprocessor import RobertaPreprocessor
 from keras_roberta.data.examples.ragged import Ragged
+from keras_roberta.errors import InputError
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
@@ -24,8 +25,8 @@ class RobertaMultipleChoicePreprocessor(RobertaPreprocessor):
     Call arguments:
         x: questions, in any form that `fit` takes in memory. Of a single one there is no axis of
             the batch. Or tensors of a graph, as in `dataset.map(preprocessor)`: a dict or tuple of
-            `question`, a string or (batch), and `choices`, (options) or (batch, options); empty
-            options are not there.
+            `question`, a string or (batch), and `choices`, (options) or (batch, options), or of
+            their other names; empty options are not there. A graph takes no context.
         y, sample_weight: are passed on.
 
     Returns:
@@ -45,8 +46,8 @@ class RobertaMultipleChoicePreprocessor(RobertaPreprocessor):
         return keras.utils.pack_x_y_sample_weight(features, y, sample_weight)
 
     def batch_of(self, x):
-        if is_in_graph(_sides(x)):
-            return self._in_graph(*_sides(x))
+        if is_in_graph(tuple(x.values()) if isinstance(x, Mapping) else x):
+            return self._in_graph(*_sides_in_graph(x))
         examples = self.examples_of(read_choices(x))
         return examples.batch(np.arange(examples.num_units))
 
@@ -81,10 +82,26 @@ class RobertaMultipleChoicePreprocessor(RobertaPreprocessor):
 
 
 def _sides(x):
-    """Questions and options, where they have names or places."""
+    """Questions and options, where they have names or places, or None."""
     if isinstance(x, Mapping):
-        return x.get(QUESTION[0]), x.get(CHOICES[0])
+        return tuple(
+            next((x[name] for name in names if name in x), None) for names in (QUESTION, CHOICES)
+        )
     return x if isinstance(x, tuple) and len(x) == 2 else (None, None)
+
+
+def _sides_in_graph(x):
+    questions, options = _sides(x)
+    if questions is None or options is None:
+        names = ", ".join(map(repr, x)) if isinstance(x, Mapping) else type(x).__name__
+        raise InputError(f"expected tensors 'question' and 'choices' in a graph; found {names}")
+    context = next((n for n in CONTEXT if n in x), None) if isinstance(x, Mapping) else None
+    if context is not None:
+        raise InputError(
+            f"{context!r}: a context is not read in a graph; give the task the dataset without "
+            "mapping the preprocessor over it"
+        )
+    return questions, options
 
 
 def _is_one(x):

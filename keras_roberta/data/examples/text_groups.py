@@ -33,7 +33,7 @@ class TextGroups:
     Attributes:
         columns: one for single texts; two for pairs; with hard negatives more.
         scores: what came along as numbers, or None: a score a pair, in any form of labels.
-        weights: a second column of numbers, or None.
+        weights: a second column of numbers, or one that a table calls so; or None.
     """
 
     columns: list[list[str]]
@@ -57,14 +57,21 @@ class TextGroups:
         return np.array(numbers, "int32").reshape(-1, self.texts_a_group)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Weights:
+    """A column that a table calls weights: no scores, even where there are no others."""
+
+    values: Any
+
+
 def text_groups(x: Any, y: Any = None, sample_weight: Any = None) -> TextGroups:
     """The columns of any form in which texts come.
 
     Args:
         x: a string; a list, array, tensor or column of strings; a tuple of two or more of them; a
             list of rows that are tuples; a table, see `named_columns`, with `text`, `text_pair`,
-            any columns whose names begin with "negative", and `score` or `label`. The last one or
-            two columns of a tuple or of rows may be numbers: scores and weights.
+            any columns whose names begin with "negative", `score` or `label`, and `sample_weight`.
+            The last one or two columns of a tuple or of rows may be numbers: scores and weights.
         y, sample_weight: further columns: texts or numbers, as streams bring them in this place.
 
     Raises:
@@ -75,17 +82,21 @@ def text_groups(x: Any, y: Any = None, sample_weight: Any = None) -> TextGroups:
     >>> text_groups(["a", "c"], ["b", "d"]).rows
     ['a', 'b', 'c', 'd']
     """
-    texts: list[list[str]] = []
-    numbers: list[Any] = []
-    for column in _columns(x):
-        (texts if _is_text(column, first=not texts) else numbers).append(column)
+    given = _columns(x)
     for column in (y, sample_weight):
-        if column is None:
-            continue
-        for part in _columns(column) if holds_strings(column) else (column,):
-            (texts if holds_strings(part) else numbers).append(part)
-    if len(numbers) > 2:
-        raise InputError(f"{_EXPECTED}; found {len(numbers)} columns of numbers")
+        if column is not None:
+            given += _columns(column) if holds_strings(column) else [column]
+    texts, numbers, weights = [], [], []
+    for column in given:
+        if isinstance(column, _Weights):
+            weights.append(column.values)
+        # What comes first has to be text: `as_texts` says what is wrong with it otherwise.
+        elif not texts or holds_strings(column):
+            texts.append(column)
+        else:
+            numbers.append(column)
+    if (count := len(numbers) + len(weights)) > 2:
+        raise InputError(f"{_EXPECTED}; found {count} columns of numbers")
     columns = [as_texts(column)[0] for column in texts]
     if not columns:
         raise InputError(_EXPECTED)
@@ -94,12 +105,7 @@ def text_groups(x: Any, y: Any = None, sample_weight: Any = None) -> TextGroups:
             raise InputError(
                 f"column {number} has {len(column)} texts, and column 0 has {len(columns[0])}"
             )
-    return TextGroups(columns, *numbers)
-
-
-def _is_text(column, first):
-    # What comes first has to be text: `as_texts` says what is wrong with it otherwise.
-    return first or holds_strings(column)
+    return TextGroups(columns, *([*numbers, *weights] if numbers else [None, *weights]))
 
 
 def _columns(x) -> list:
@@ -127,10 +133,16 @@ def _columns_of_table(table: Mapping[str, Any]) -> list:
     if text_pair is not None:
         found += [text_pair, *(table[name] for name in negative_columns(table))]
     scores = next((name for name in SCORES if name in table), None)
-    if scores is not None:
+    if scores is not None and text_pair is not None and holds_strings(table[scores]):
+        raise InputError(
+            f"column {scores!r}: expected numbers, the scores of pairs; found text; leave it out "
+            "where pairs just belong together"
+        )
+    # The names of classes of single texts say nothing here.
+    if scores is not None and not holds_strings(table[scores]):
         found.append(table[scores])
-        if SAMPLE_WEIGHT in table:
-            found.append(table[SAMPLE_WEIGHT])
+    if SAMPLE_WEIGHT in table:
+        found.append(_Weights(table[SAMPLE_WEIGHT]))
     return found
 
 

@@ -202,3 +202,9 @@ def test_columns_that_do_not_fit(tokenizer):
             Examples(preprocessor, ids, **arguments)
     with pytest.raises(InputError, match="3 values in all, but there are 2"):
         Ragged(np.zeros(2), [1, 2])
+
+
+def test_a_stream_of_more_than_inputs_labels_and_weights(tokenizer):
+    for element in (("a", "b", "c", "d"), (["a"], ["b"], ["c"], ["d"])):
+        with pytest.raises(InputError, match="found 4 parts; put inputs of several parts into"):
+            next(iter(source(tokenizer, iter([element])).inference()))

@@ -63,6 +63,23 @@ def test_a_single_question(single):
     assert read_choices(single).options == OPTIONS[:1]
 
 
+@pytest.mark.parametrize("missing", ["", None, float("nan")])
+def test_options_in_columns_may_differ_in_number(missing):
+    columns = {f"ending{i}": [OPTIONS[0][i], [*OPTIONS[1], missing][i]] for i in range(3)}
+    assert read_choices({"question": ASKED, **columns}).options == OPTIONS
+    columns["ending1"] = ["air", missing]
+    columns["ending2"] = ["fire", "no"]
+    with pytest.raises(LabelError, match="row 1: .*option 1 is"):  # not at the end
+        read_choices({"question": ASKED, **columns})
+
+
+@pytest.mark.parametrize("name", ["question", "sent2"])
+def test_a_single_question_has_no_answers_in_its_options(name):
+    single = (ASKED[1], OPTIONS[1])
+    assert with_answers(single) == (single, None, None)
+    assert read_choices({name: ASKED[1], "options": OPTIONS[1]}).questions == [ASKED[1]]
+
+
 def test_swag():
     """Sentence and the beginning of the next, as Transformers' script for SWAG pairs them."""
     table = {

@@ -35,6 +35,9 @@ FORMS = {
     "table": ((TABLE,), [A, B], None, None),
     "table of scores": ((TABLE | {"score": S, "sample_weight": W},), [A, B], S, W),
     "table of labels": ((TABLE | {"label": S},), [A, B], S, None),
+    "table of weights": ((TABLE | {"sample_weight": W},), [A, B], None, W),
+    "table and scores apart": ((TABLE | {"sample_weight": W}, S), [A, B], S, W),
+    "classes of single texts": (({"text": A, "label": C},), [A], None, None),
     "table of negatives": ((TABLE | {"negative": C, "negative_2": A},), [A, B, C, A], None, None),
     "dicts": (([{"text": a, "text_pair": b} for a, b in ROWS],), [A, B], None, None),
     "data frame": ((pd.DataFrame(TABLE | {"score": S}),), [A, B], S, None),
@@ -66,6 +69,8 @@ def test_rows_and_numbers():
         ((A, B, S, W, W), "3 columns of numbers"),
         ((A, ["c", None]), "found None in row 1"),
         ({"a": A, "b": B}, "expected texts under 'text'"),
+        (pd.DataFrame(TABLE | {"label": C}), "column 'label': expected numbers, the scores of"),
+        ((TABLE | {"sample_weight": W}, S, W), "3 columns of numbers"),
     ],
 )
 def test_what_is_no_text(x, message):
