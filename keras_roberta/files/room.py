@@ -13,12 +13,13 @@ from keras_roberta.files.output_errors import output_errors
 _SMALL_FILES = 1 << 20  # bytes, more than a config, a table and a picture take
 
 
-def check_room(out: str | os.PathLike, num_bytes: float = 0) -> None:
+def check_room(out: str | os.PathLike, num_bytes: float = 0, replaced: int = 0) -> None:
     """Raises unless a disk has room for an output.
 
     Args:
         out: a file or directory; it need not exist.
         num_bytes: what it takes besides some small files.
+        replaced: bytes of older files that are removed before it is written.
 
     Raises:
         OutputError: there is less room.
@@ -26,11 +27,12 @@ def check_room(out: str | os.PathLike, num_bytes: float = 0) -> None:
     path = Path(out).absolute()
     with output_errors(out):
         place = next(parent for parent in (path, *path.parents) if parent.exists())
-        needed, free = num_bytes + _SMALL_FILES, shutil.disk_usage(place).free
+        needed, free = num_bytes + _SMALL_FILES, shutil.disk_usage(place).free + replaced
     if free < needed:
+        with_replaced = " with what it replaces" if replaced else ""
         raise OutputError(
             out,
-            f"it takes {needed / 1e6:,.1f} MB, and {free / 1e6:,.1f} are free",
+            f"it takes {needed / 1e6:,.1f} MB, and {free / 1e6:,.1f} are free{with_replaced}",
             "make room or give another place",
         )
 

@@ -118,7 +118,10 @@ class TrainingData:
         """
         columns, entry = options.columns, task_of_command(options.task)
         settings = options.settings_of(entry.schema_cls)
-        train, dev = (path and read_table(path).head(options.limit) for path in (train, dev))
+        suffix = entry.schema_cls.default_suffix
+        train, dev = (
+            path and read_table(path, suffix).head(options.limit) for path in (train, dev)
+        )
         _check_options(entry, options, dev)
         schema = entry.schema_cls.from_table(train, columns, num_classes=options.num_classes)
         fields = {field.name for field in dataclasses.fields(schema)}

@@ -15,6 +15,7 @@ def read_input_table(path: str | Path, columns: Columns, *, labels: bool) -> Tab
 
     Args:
         path: see `read_table`; without `labels` also a `.txt` file, each of whose lines is a text.
+            Since the model is not known, a file of unknown suffix may be one of any task's.
         labels: whether the column of labels is read.
 
     Raises:
@@ -23,7 +24,8 @@ def read_input_table(path: str | Path, columns: Columns, *, labels: bool) -> Tab
     if not labels and Path(path).suffix.lower() == ".txt":
         lines = read_text_lines(path)
         return Table(Path(path), {"text": lines}, list(range(1, len(lines) + 1)))
-    table = read_table(path)
+    suffixes = (cls.default_suffix for cls in SCHEMAS.values())
+    table = read_table(path, next(filter(None, suffixes), None))
     wanted = {"text": columns.text, "text-pair": columns.text_pair}
     if labels:
         usual = dict.fromkeys(name for cls in SCHEMAS.values() for name in cls.label_columns)

@@ -67,6 +67,7 @@ class Entities(Schema):
     name: ClassVar[str] = "entities"
     main_score: ClassVar[str] = "f1"
     takes_pairs: ClassVar[bool] = False
+    default_suffix: ClassVar[str | None] = ".conll"
     settings: ClassVar[tuple[str, ...]] = ("labelled_pieces", "stride")
     label_columns: ClassVar[tuple[str, ...]] = word_forms.LABELS
     ragged_outputs: ClassVar[tuple[str, ...]] = (
@@ -204,7 +205,8 @@ class Entities(Schema):
         return {name: [row[name] for row in rows] for name in rows[0]}
 
     def with_texts(self, outputs, asked):
-        """Adds `texts`, and `words`, where they lie; `offsets`, bytes before, become characters."""
+        """Adds `texts`, and `words`, where they lie; and turns `offsets` from bytes into
+        characters."""
         if "offsets" not in outputs or (isinstance(asked, dict) and "token_ids" in asked):
             return outputs
         texts, words = self.words_of(asked)

@@ -50,6 +50,8 @@ class Schema:
             `join_options` makes one answer of several.
         prefix: what exported files and the tokenizer put in front of each text.
         label_columns: what a column of labels is usually called, the likeliest first.
+        default_suffix: a table whose own suffix is unknown is read as if it had this one; None: it
+            is refused.
         settings: options of fine-tuning that only some tasks have.
         has_targets: whether there are labels to train on and to measure with.
         ragged_outputs: names of the outputs with something for each token of a row; an exported
@@ -68,6 +70,7 @@ class Schema:
     takes_options: ClassVar[bool] = False
     prefix: ClassVar[str] = ""
     label_columns: ClassVar[tuple[str, ...]] = ("label",)
+    default_suffix: ClassVar[str | None] = None
     settings: ClassVar[tuple[str, ...]] = ()
     has_targets: ClassVar[bool] = True
     ragged_outputs: ClassVar[tuple[str, ...]] = ()

@@ -27,6 +27,16 @@ def test_a_name_with_a_comma_in_it_is_one_column(tmp_path):
     assert OneLabel(2).read_inputs(table, columns) == ["whole"]
 
 
+def test_a_suffix_that_no_table_has(tmp_path):
+    """Words and tags have their own names in the shared tasks, and a `.txt` may be plain texts."""
+    path = tmp_path / "train.txt"
+    path.write_text("Sam B-PER\nlives O\n")
+    table = read_input_table(path, Columns(), labels=True)
+    assert table.columns["tags"] == [["B-PER", "O"]]
+    texts = read_input_table(path, Columns(), labels=False)
+    assert texts.columns == {"text": ["Sam B-PER", "lives O"]}
+
+
 def test_questions_of_several_columns(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text(

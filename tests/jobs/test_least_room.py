@@ -36,6 +36,20 @@ def test_a_disk_that_is_surely_too_small(corpus, tokenizer, tmp_path, monkeypatc
     prepare(corpus, tokenizer, out, OPTIONS, processes=1)
 
 
+def test_old_shards_stay_where_new_ones_have_no_room(corpus, tokenizer, tmp_path, monkeypatch):
+    out, needed = tmp_path / "out", least_room(work_units(corpus, OPTIONS.corpus), tokenizer)
+    prepare(corpus, tokenizer, out, OPTIONS, processes=1)
+    shards = {path: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    old = sum(len(data) for path, data in shards.items() if path.suffix != ".json")
+    assert 0 < old < (1 << 20)
+    free_room(monkeypatch, (1 << 20) + needed - old - 1)
+    with pytest.raises(InputError, match="are free with what it replaces"):
+        prepare(corpus, tokenizer, out, OPTIONS, processes=1, overwrite=True)
+    assert {path: path.read_bytes() for path in out.iterdir() if path.is_file()} == shards
+    free_room(monkeypatch, (1 << 20) + needed - old)
+    prepare(corpus, tokenizer, out, OPTIONS, processes=1, overwrite=True)
+
+
 def test_the_least_room_is_less_than_tokens_take(corpus, tokenizer, tmp_path):
     needed = least_room(work_units(corpus, OPTIONS.corpus), tokenizer)
     manifest = prepare(corpus, tokenizer, tmp_path / "out", OPTIONS, processes=1)

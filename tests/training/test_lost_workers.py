@@ -13,10 +13,12 @@ import tensorflow as tf
 
 from keras_roberta.cli.local_workers import free_ports
 from keras_roberta.errors import WorkerLostError
+from keras_roberta.training.workers import strategies
 from keras_roberta.training.workers.cluster import Cluster
 from keras_roberta.training.workers.lost_workers import (
     lost_workers,
     silent_workers,
+    start_error,
     worker_errors,
 )
 
@@ -99,6 +101,27 @@ def test_who_is_silent(index, kind, message, silent):
     assert silent_workers(kind(None, None, message), Cluster(workers, index, "")) == silent
 
 
+def test_a_late_start_is_told_from_a_loss():
+    cluster = Cluster(("a:1", "a:2", "a:3", "a:4"), 0, "")
+    end = "and worker 0 cannot go on without it; start all workers again with the same command"
+    late = start_error(tf.errors.DeadlineExceededError(None, None, TIMED_OUT), cluster, 300.0)
+    assert str(late) == (
+        f"worker 1 (a:2), 3 (a:4) has not started TensorFlow within 300 seconds, {end}"
+    )
+    gone = start_error(tf.errors.InternalError(None, None, NO_HEARTBEAT), cluster, 300.0)
+    assert str(gone) == f"worker 2 (a:3) has gone, {end}"
+    other = tf.errors.InternalError(None, None, "out of memory")
+    assert start_error(other, cluster, 300.0) is None
+
+
+def test_a_start_may_take_as_long_as_a_greeting(monkeypatch):
+    waited = []
+    for name in ("wait_for_workers", "start_workers"):
+        monkeypatch.setattr(strategies, name, lambda cluster, seconds: waited.append(seconds))
+    strategies.make_strategy("multiworker", Cluster(("a:1", "a:2"), 0, ""))
+    assert waited == [300, 300]
+
+
 # Greets the others as any worker does; the one whose number is given dies before its TensorFlow
 # starts.
 START = """
@@ -155,6 +178,7 @@ def test_a_worker_dies_between_the_greeting_and_tensorflows_start(dies):
             assert process.returncode == 75, said
             errors = [line for line in said.splitlines() if line.startswith("error: ")]
             assert errors == [
-                f"error: worker {dies} ({addresses[dies]}) has gone, and worker {i} cannot go on "
-                "without it; start all workers again with the same command"
+                f"error: worker {dies} ({addresses[dies]}) has not started TensorFlow within 5 "
+                f"seconds, and worker {i} cannot go on without it; start all workers again with "
+                "the same command"
             ]

@@ -186,7 +186,7 @@ def is_label(value):
     return as_number(value) is not None
 
 
-def read_table(path):
+def read_table(path, default_suffix=None):
     """Reads a table by its suffix: `.tsv`, `.csv`, `.jsonl` or `.json`, each also with `.gz`.
 
     The first line of a TSV or CSV names the columns. TSV is GLUE's: no quoting, a quote is a
@@ -195,6 +195,11 @@ def read_table(path):
     of such objects; or SQuAD's, see `squad_columns`. An object that is a document of RACE gives a
     row for each of its questions, see `race_rows`. A `.conll` has a word and its tag on each line,
     see `conll_files`, which has other suffixes for it too.
+
+    Args:
+        path: the file.
+        default_suffix: one of those above: how a file with an unknown suffix, or with none, is
+            read. None: it is refused.
 
     Returns:
         `Table`
@@ -207,20 +212,28 @@ def read_table(path):
     compressed = suffixes[-1:] == [".gz"]
     suffix = (suffixes[:-1] if compressed else suffixes)[-1:]
     read = _READERS.get("".join(suffix))
-    if read is None:
+    if read is None and default_suffix is None:
         raise InputError(
             f"{path}: unknown kind of table; name it .tsv, .csv or .jsonl, .conll if it has a word "
             "a line (or with .gz)"
         )
-    text = _read_text(path, compressed)
+    data = read_regular(path)
+    if read is not None:
+        return _parsed(path, data, compressed, read)
+    try:
+        return _parsed(path, data, compressed, _READERS[default_suffix])
+    except InputError as error:
+        raise InputError(
+            f"{error}; it was read as {default_suffix}, since its suffix is unknown: name it .tsv, "
+            ".csv or .jsonl if it is such a table"
+        ) from None
+
+
+def _parsed(path, data, compressed, read):
+    text = text_of_bytes(_unpacked(path, data) if compressed else data, path)
     if not text.strip():
         raise InputError(f"{path}: the file is empty")
     return read(path, text)
-
-
-def _read_text(path, compressed):
-    data = read_regular(path)
-    return text_of_bytes(_unpacked(path, data) if compressed else data, path)
 
 
 def _unpacked(path, data):

@@ -22,7 +22,6 @@ from keras_roberta.errors import InputError, ReadError
 from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.files.json_file import read_json_object
 from keras_roberta.files.json_kinds import Record, Whole
-from keras_roberta.files.room import check_room
 from keras_roberta.jobs.prepare import job as shared
 from keras_roberta.jobs.prepare import shards_directory
 from keras_roberta.tokenizers import Tokenizer, open_tokenizer
@@ -60,7 +59,6 @@ def prepare(
     units = work_units(corpus, options.corpus)
     job = shared.Job(out, tokenizer, options, units)
     with shards_directory.held(out), shards_directory.begun(out, shared.describe(job), overwrite):
-        check_room(out)
         records = out / shards_directory.PROGRESS
         with _plain_errors(), beam.Pipeline(options=_beam_options(runner, runner_options)) as p:
             _build(p, job, records)

@@ -26,7 +26,6 @@ from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_directory, atomic_file
 from keras_roberta.files.json_file import read_json_object
 from keras_roberta.files.regular_file import read_regular
-from keras_roberta.files.room import check_room
 from keras_roberta.jobs.prepare import shards_directory
 from keras_roberta.jobs.prepare.job import (
     Job,
@@ -76,11 +75,12 @@ def prepare(
     tokenizer = open_tokenizer(tokenizer)
     units = work_units(corpus, options.corpus)
     job = Job(out, tokenizer, options, units)
-    with shards_directory.held(out), shards_directory.begun(out, describe(job), overwrite):
-        to_do = [unit for i, unit in enumerate(units) if not _record_of(job, i).exists()]
-        check_room(out, least_room(to_do, tokenizer))
-        manifest = _run(job, processes or _num_cores(), progress or (lambda *_: None))
-        shards_directory.finish(out, tokenizer, manifest)
+    with shards_directory.held(out):
+        to_do = [u for i, u in enumerate(units) if overwrite or not _record_of(job, i).exists()]
+        room = least_room(to_do, tokenizer)
+        with shards_directory.begun(out, describe(job), overwrite, room):
+            manifest = _run(job, processes or _num_cores(), progress or (lambda *_: None))
+            shards_directory.finish(out, tokenizer, manifest)
     return manifest
 
 

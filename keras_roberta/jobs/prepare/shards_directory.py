@@ -11,7 +11,9 @@ from keras_roberta.files.hold_output import hold_output
 from keras_roberta.files.json_file import read_json_object
 from keras_roberta.files.output_checks import is_empty
 from keras_roberta.files.output_errors import output_errors
+from keras_roberta.files.room import check_room
 from keras_roberta.files.temporaries import sweep
+from keras_roberta.reports.size_on_disk import bytes_on_disk
 
 PROGRESS = ".progress"  # in the directory, while there is no manifest
 
@@ -30,12 +32,19 @@ def held(out):
         yield
 
 
-def begin(out, description, overwrite):
-    """Makes the output directory ready; `description` tells this job from others.
+def begin(out, description, overwrite, num_bytes=0):
+    """Makes the output directory ready.
+
+    Args:
+        out: the directory.
+        description: tells this job from others.
+        overwrite: whether the shards and the progress that are there are removed, once it is known
+            that the disk has room for new ones.
+        num_bytes: what the job will write at least.
 
     Raises:
         InputError: it holds shards, another job's progress or other files, and may not be
-            overwritten.
+            overwritten; or the disk is surely too small.
     """
     path = out / PROGRESS / "job.json"
     manifest = out / MANIFEST
@@ -55,7 +64,10 @@ def begin(out, description, overwrite):
             )
         if not path.exists() and not is_empty(out):
             raise InputError(f"{out}: is not empty; give another directory or add --overwrite")
+        check_room(out, num_bytes)
     else:
+        old = sum(map(bytes_on_disk, (*_shard_files(out), out / PROGRESS)))
+        check_room(out, num_bytes, replaced=old)
         _remove_shards(out)
         shutil.rmtree(out / PROGRESS, ignore_errors=True)
     with atomic_file(path) as temporary:
@@ -63,14 +75,14 @@ def begin(out, description, overwrite):
 
 
 @contextlib.contextmanager
-def begun(out, description, overwrite):
+def begun(out, description, overwrite, num_bytes=0):
     """A context for the job itself; see `begin` for the arguments and errors.
 
     If something is wrong with the corpus or the options, the job would end in the same place each
     time, so its progress is removed. If a full disk, a file that cannot be read at the moment or a
     signal ends it, its progress stays, and the same command goes on from there.
     """
-    begin(out, description, overwrite)
+    begin(out, description, overwrite, num_bytes)
     try:
         yield
     except (OutputError, ReadError):
@@ -91,6 +103,14 @@ def finish(out, tokenizer, manifest):
 
 def _remove_shards(out):
     """Removes the shards that a finished or an unfinished run wrote, and nothing else."""
+    paths = _shard_files(out)
+    (out / MANIFEST).unlink(missing_ok=True)  # First, so that nothing takes what is left for whole.
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def _shard_files(out):
+    """The shards that a finished or an unfinished run wrote, and their indices."""
     names = [path.name.removesuffix(".json") for path in (out / PROGRESS / "shards").glob("*.json")]
     try:
         manifest = read_json_object(out / MANIFEST, hint="")
@@ -99,8 +119,5 @@ def _remove_shards(out):
     except (InputError, KeyError, TypeError, AttributeError):
         pass  # No manifest of ours.
     # Another's manifest might name any file.
-    names = [name for name in names if isinstance(name, str) and is_shard_name(name)]
-    (out / MANIFEST).unlink(missing_ok=True)  # First, so that nothing takes what is left for whole.
-    for name in names:
-        (out / name).unlink(missing_ok=True)
-        (out / index_name(name)).unlink(missing_ok=True)
+    names = {name for name in names if isinstance(name, str) and is_shard_name(name)}
+    return [out / path for name in sorted(names) for path in (name, index_name(name))]

@@ -43,13 +43,34 @@ def worker_errors(cluster: Cluster | None) -> Iterator[None]:
         raise lost_error(cluster, lost) from error
 
 
-def lost_error(cluster: Cluster, lost: Iterable[int]) -> WorkerLostError:
+def lost_error(cluster: Cluster, lost: Iterable[int], problem: str = "has gone") -> WorkerLostError:
     """The error that names the workers with these indices."""
     names = ", ".join(f"{i} ({cluster.workers[i]})" for i in lost)
     return WorkerLostError(
-        f"worker {names} has gone, and worker {cluster.index} cannot go on without it; start all "
+        f"worker {names} {problem}, and worker {cluster.index} cannot go on without it; start all "
         "workers again with the same command"
     )
+
+
+def start_error(
+    error: tf.errors.OpError, cluster: Cluster, patience: float
+) -> WorkerLostError | None:
+    """What an error of TensorFlow's start says of other workers; None if it is about none.
+
+    Whether a worker that is late has ended or is only slow is not known here.
+
+    Args:
+        error: of TensorFlow.
+        cluster: the workers.
+        patience: the seconds that were waited for all of them.
+    """
+    lost = silent_workers(error, cluster)
+    if not lost:
+        return None
+    if isinstance(error, tf.errors.DeadlineExceededError):
+        problem = f"has not started TensorFlow within {patience:g} seconds"
+        return lost_error(cluster, lost, problem)
+    return lost_error(cluster, lost)
 
 
 def _lost_workers_of(error, cluster):

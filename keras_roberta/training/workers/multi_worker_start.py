@@ -8,7 +8,7 @@ from tensorflow.python.eager import context
 
 from keras_roberta.errors import InputError
 from keras_roberta.training.workers.cluster import Cluster
-from keras_roberta.training.workers.lost_workers import lost_error, silent_workers
+from keras_roberta.training.workers.lost_workers import start_error
 
 
 def start_workers(cluster: Cluster, patience: float) -> tf.distribute.MultiWorkerMirroredStrategy:
@@ -26,10 +26,10 @@ def start_workers(cluster: Cluster, patience: float) -> tf.distribute.MultiWorke
     try:
         return tf.distribute.MultiWorkerMirroredStrategy(_resolver(cluster))
     except tf.errors.OpError as error:
-        lost = silent_workers(error, cluster)
-        if not lost:
+        lost = start_error(error, cluster, patience)
+        if lost is None:
             raise
-        raise lost_error(cluster, lost) from error
+        raise lost from error
     except RuntimeError as error:
         if "program startup" not in str(error):
             raise

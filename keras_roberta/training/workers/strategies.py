@@ -15,7 +15,7 @@ def make_strategy(
     name: str = "auto",
     cluster: Cluster | None = None,
     patience: float = 300.0,
-    start_patience: float = 60.0,
+    start_patience: float = 300.0,
 ) -> tf.distribute.Strategy:
     """Makes a strategy by its name. Call it before any tensor or model is made.
 
@@ -34,7 +34,7 @@ def make_strategy(
     Raises:
         InputError: the cluster cannot be read, a worker is missing, a tensor or model was made
             before, or the Keras backend is another one.
-        WorkerLostError: a worker was there, and went before its TensorFlow had started.
+        WorkerLostError: a worker was there, but its TensorFlow does not start, or it has gone.
     """
     if name not in STRATEGIES:
         raise InputError(f"strategy {name!r}: choose from {', '.join(STRATEGIES)}")

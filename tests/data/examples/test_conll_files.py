@@ -31,6 +31,25 @@ def test_spaces_and_four_columns(tmp_path):
     assert table.columns["2"] == [["NNP", "NN"], ["NNP"]]
 
 
+@pytest.mark.parametrize("name", ["emerging.test.annotated", "eng.testa", "train.txt", "train"])
+def test_names_of_the_shared_tasks(tmp_path, name):
+    path = tmp_path / name
+    path.write_text("Sam\tB-PER\nlives\tO\n")
+    assert read_table(path, ".conll").columns["tags"] == [["B-PER", "O"]]
+    path.write_text("Sam\tB-PER\nlives\n")
+    with pytest.raises(InputError, match=rf"{name}, line 2: 1 columns, .*; it was read as .conll"):
+        read_table(path, ".conll")
+    path.unlink()
+    with pytest.raises(InputError, match=rf"{name}: no such file$"):
+        read_table(path, ".conll")
+
+
+def test_a_known_suffix_says_what_a_file_is(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text("text\tlabel\nx\ty\n")
+    assert read_table(path, ".conll").columns == {"text": ["x"], "label": ["y"]}
+
+
 def test_comments(tmp_path):
     """CoNLL-U's, and `#` as a word."""
     text = "# newdoc\n# text = The # one\nThe O\n# O\none O\n# sent_id = 2\n\n# O\nx B-X\n"
