@@ -135,3 +135,17 @@ def test_settings_that_do_not_fit():
         Entities(5, TAGS, labelled_pieces="last")
     with pytest.raises(InputError, match="stride"):
         Entities(5, TAGS, stride=-1)
+
+
+def test_comparison_of_models():
+    """By the text that changed most, the mean over its tokens."""
+    logits = [np.zeros((2, 5)), np.zeros((4, 5))]
+    one = SCHEMA.outputs(logits)
+    other = {name: [np.array(row) for row in rows] for name, rows in one.items()}
+    other["probabilities"][1][0, 2] += 0.4
+    other["label"][1][0] = 2
+    found = SCHEMA.compare(other, one)
+    assert found.agreement == pytest.approx(5 / 6)
+    assert found.largest_change == pytest.approx(0.4 / 4)
+    other["probabilities"][0][:] = np.nan
+    assert SCHEMA.compare(other, one).largest_change == np.inf
