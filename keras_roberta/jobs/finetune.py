@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.data.examples.table_files import Table, read_table
+from keras_roberta.errors import InputError
 from keras_roberta.jobs.options.finetune import OF_SOME_TASKS, FinetuneOptions
 from keras_roberta.jobs.unfinished_run import UnfinishedRun, run_record
 from keras_roberta.options import OptionError
@@ -134,6 +135,10 @@ class TrainingData:
                 schema.read_inputs(dev, columns.of_dev, prefix="--dev-"),
                 schema.read_targets(dev, columns.of_dev, prefix="--dev-"),
             )
+            try:
+                schema = schema.with_dev_targets(targets, validation[1])
+            except InputError as error:
+                raise InputError(f"{dev.path}: {error}") from None
         repairs = {f"train_{k}": n for k, n in schema.repairs(train, columns).items()}
         if dev:
             repairs |= {f"dev_{k}": n for k, n in schema.repairs(dev, columns.of_dev).items()}

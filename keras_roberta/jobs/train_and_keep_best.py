@@ -109,7 +109,7 @@ def train_and_keep_best(
         dev = DevSet(task, data, options.batch_size)
         best = BestEpoch(
             dev.measure,
-            data.schema.main_score,
+            data.schema.main_score_of(dev.targets),
             patience=options.patience,
             exchange=exchange,
         )

@@ -88,8 +88,9 @@ class CoSENTLoss(keras.losses.Loss):
     """Pairs with a larger score have to have a larger cosine (Su, 2022, "CoSENT").
 
     log(1 + sum of exp(scale * (cosine i - cosine j))) over all pairs i with a smaller score than
-    the pair j of the same batch. The scores may have any scale. What is in-batch here is so for
-    replicas too, see `InBatchNegativesLoss`. Sample weights scale it as a whole.
+    the pair j of the same batch. The scores may have any scale. With several replicas pairs are
+    compared within a replica's part of the batch, see `InBatchNegativesLoss`. Sample weights scale
+    it as a whole.
 
     Args:
         scale: of the cosines.

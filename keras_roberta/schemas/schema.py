@@ -41,7 +41,8 @@ class Schema:
 
     Attributes:
         name: by which files name it.
-        main_score: the key of `scores` by which models are ranked, larger is better.
+        main_score: the key of `scores` by which models are ranked, larger is better; see also
+            `main_score_of`.
         takes_pairs: whether a row may be a pair of texts.
         needs_pairs: whether it always is one, so that exported files take two texts without being
             asked to.
@@ -214,6 +215,17 @@ class Schema:
         """
         raise InputError('class_weight="balanced": only where each text has one class')
 
+    def with_dev_targets(self, targets: np.ndarray, dev_targets: np.ndarray) -> Schema:
+        """The schema of a training, where dev data tell more of it than the training data do.
+
+        Args:
+            targets, dev_targets: as `targets` gives them.
+
+        Raises:
+            InputError: the two do not fit together.
+        """
+        return self
+
     # To people
 
     def outputs(self, logits: np.ndarray) -> dict[str, np.ndarray]:
@@ -275,6 +287,11 @@ class Schema:
     def scores(self, outputs: dict[str, np.ndarray], targets: np.ndarray) -> dict[str, float]:
         """How good outputs are, by the names of the measures."""
         raise NotImplementedError
+
+    @classmethod
+    def main_score_of(cls, targets: np.ndarray) -> str | None:
+        """The `main_score` where models are measured with these targets."""
+        return cls.main_score
 
     @classmethod
     def measure_predictions(

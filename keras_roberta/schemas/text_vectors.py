@@ -29,19 +29,18 @@ class TextVectors(Schema):
 
     Attributes:
         prefix: in front of each text before it is tokenised.
-        corpus_prefix: instead of it in front of texts that are searched; None for the same.
+        corpus_prefix: put in front of second texts, negatives and texts that are searched, in
+            place of `prefix`; None for the same prefix.
         score_range: the least and the largest score, which are learnt as 0 and 1; None where scores
             are cosines, from -1 to 1.
-        scored: whether pairs have scores, where it was made for a table.
     """
 
     prefix: str = ""
     corpus_prefix: str | None = None
     score_range: tuple[float, float] | None = None
-    scored: bool = True
 
     name: ClassVar[str] = "text-vectors"
-    main_score: ClassVar[str] = "spearman"  # of pairs without scores "mrr"
+    main_score: ClassVar[str] = "spearman"  # where pairs have scores
     takes_pairs: ClassVar[bool] = False
     label_columns: ClassVar[tuple[str, ...]] = ("score", "label")
     settings: ClassVar[tuple[str, ...]] = ("pooling", "prefix", "corpus_prefix")
@@ -49,8 +48,6 @@ class TextVectors(Schema):
     def __post_init__(self):
         if self.score_range is not None:
             object.__setattr__(self, "score_range", checked_range(self.score_range))
-        if not self.scored:
-            object.__setattr__(self, "main_score", "mrr")
 
     # From tables and Python data
 
@@ -66,12 +63,11 @@ class TextVectors(Schema):
             )
         column = schema._score_column(table, columns)
         if column is None:
-            return cls(scored=False)
-        scores = table.numbers(column, "--label-column")
-        least, most = min(scores), max(scores)
-        if least < most and not -1 <= least <= most <= 1:
-            return cls(score_range=(least, most))
-        return schema
+            return schema
+        try:
+            return cls(score_range=_range_of(table.numbers(column, "--label-column")))
+        except InputError as error:
+            raise InputError(f"{table.path}, column {column!r}: {error}") from None
 
     @classmethod
     def needs_no_labels(cls, table, columns):
@@ -122,14 +118,20 @@ class TextVectors(Schema):
             number = None if isinstance(value, str) else as_number(value)
             if number is None:
                 raise LabelError(row, f"expected the score of a pair, a number; got {value!r:.60}")
-            if self.score_range is None and abs(number) > 1:
-                raise LabelError(
-                    row,
-                    f"the score {number:g} is no cosine, which is from -1 to 1; give the task "
-                    "score_range=(least, most)",
-                )
             scores.append(number)
         return np.array(scores, "float32")
+
+    def with_dev_targets(self, targets, dev_targets):
+        """Where only the dev pairs have scores, with the range of these."""
+        if dev_targets.ndim > 1 or self.score_range is not None:
+            return self
+        score_range = _range_of(dev_targets.tolist())
+        if targets.ndim == 1 and score_range is not None:
+            raise InputError(
+                "the scores of the training data are cosines, from -1 to 1, and those of the dev "
+                f"data are from {score_range[0]:g} to {score_range[1]:g}; give both one scale"
+            )
+        return dataclasses.replace(self, score_range=score_range)
 
     # Rows of a model, and groups of them
 
@@ -178,8 +180,14 @@ class TextVectors(Schema):
         ranks = ranks_of_seconds(outputs["vector"], targets)
         return {"recall_at_1": float(np.mean(ranks == 1)), "mrr": float(np.mean(1 / ranks))}
 
+    @classmethod
+    def main_score_of(cls, targets):
+        return cls.main_score if targets.ndim == 1 else "mrr"
+
     def details(self, outputs, targets):
         if targets.ndim == 1:
+            if self.score_range is None and np.abs(targets).max() > 1:
+                return Details()  # scores that no cosine can be compared with
             least, most = self.score_range or (0.0, 1.0)
             wanted = (np.asarray(targets, "float64") - least) / (most - least)
             errors = pair_cosines(outputs["vector"]) - wanted
@@ -198,7 +206,17 @@ class TextVectors(Schema):
     # Kept in files
 
     def task_settings(self):
-        return {"score_range": self.score_range} if self.scored else {}
+        return {"score_range": self.score_range}
+
+
+def _range_of(scores):
+    """The least and the largest score; None where they are cosines."""
+    least, most = min(scores), max(scores)
+    if -1 <= least <= most <= 1:
+        return None
+    if least == most:
+        raise InputError(f"all scores are {least:g}, which is no cosine; give scores that differ")
+    return least, most
 
 
 def checked_range(score_range) -> tuple[float, float]:

@@ -72,7 +72,7 @@ class DataReading(MultiWorkerFit):
                 x = x.collected(steps)
             takes = hasattr(x, "read_once")
             if takes and self.preprocessor is None:
-                raise _no_preprocessor()
+                raise no_preprocessor()
         else:
             if labelled and y is None and self._reads_labels:
                 x, y, sample_weight = self._labels_apart(x, sample_weight)
@@ -155,7 +155,7 @@ class DataReading(MultiWorkerFit):
         if self.preprocessor is not None:
             return self.needs_tokenizing(x)
         if holds_strings(x):
-            raise _no_preprocessor()
+            raise no_preprocessor()
         return False
 
     def _examples(self, class_factors, x, y, sample_weight):
@@ -216,7 +216,8 @@ def by_number(class_weight, factors):
     return class_weight if factors is None else dict(enumerate(factors.tolist()))
 
 
-def _no_preprocessor():
+def no_preprocessor() -> InputError:
+    """What to raise where texts come and there is nothing to tokenize them with."""
     return InputError(
         "the task has no preprocessor to tokenize texts; make it with one, or give a dict of "
         "token_ids and padding_mask"

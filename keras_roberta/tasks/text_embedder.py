@@ -9,6 +9,7 @@ from keras_roberta.checkpoints.hugging_face_names import HuggingFaceHead
 from keras_roberta.checkpoints.sentence_transformers import modules_of
 from keras_roberta.data.examples.text_embedder_preprocessor import RobertaTextEmbedderPreprocessor
 from keras_roberta.data.examples.text_groups import text_groups
+from keras_roberta.data.examples.token_rows import check_rows
 from keras_roberta.errors import InputError
 from keras_roberta.layers.gather import FIRST
 from keras_roberta.layers.pooling import POOLINGS, TextPooling
@@ -17,8 +18,10 @@ from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.options import OptionError
 from keras_roberta.schemas import TextVectors
 from keras_roberta.schemas.vector_search import cosines, nearest
+from keras_roberta.tasks.data_reading import no_preprocessor
 from keras_roberta.tasks.exported_head import ExportedHead
 from keras_roberta.tasks.number_arguments import check_numbers
+from keras_roberta.tasks.pair_targets import check_pair_targets
 from keras_roberta.tasks.task import RobertaTask
 
 
@@ -116,7 +119,8 @@ class RobertaTextEmbedder(RobertaTask, keras_hub.models.TextEmbedder):
         return tuple(groups.columns), y, groups.weights
 
     def make_examples(self, x, y=None, sample_weight=None):
-        """See `RobertaTask.make_examples`; without `y` the rows of a pair need not stay together.
+        """See `RobertaTask.make_examples`. Without `y` the rows of a pair need not stay together,
+        since no loss compares them then.
 
         Args:
             x: texts, pairs or groups; see `text_groups`.
@@ -142,6 +146,12 @@ class RobertaTextEmbedder(RobertaTask, keras_hub.models.TextEmbedder):
             rows_per_example=rows_per_example,
             keep_rows_together=True,
         )
+
+    def check_targets(self, y):
+        """See `RobertaTask.check_targets`; also that the compiled loss learns from these."""
+        targets = super().check_targets(y)
+        check_pair_targets(self.loss, targets)
+        return targets
 
     def join_rows(self, outputs, examples):
         """Vectors (texts, hidden_dim), or of pairs and larger groups (pairs, 2 or more, …)."""
@@ -173,6 +183,8 @@ class RobertaTextEmbedder(RobertaTask, keras_hub.models.TextEmbedder):
         from keras_roberta.data.examples.batches import example_batches
 
         check_numbers(batch_size=batch_size)
+        if self.preprocessor is None:
+            raise no_preprocessor()
         data = example_batches(
             self._examples_of_corpus,
             texts,
@@ -186,21 +198,28 @@ class RobertaTextEmbedder(RobertaTask, keras_hub.models.TextEmbedder):
         from keras_roberta.data.examples.examples import Examples
         from keras_roberta.data.examples.ragged import Ragged
 
-        rows = self.preprocessor.tokenize_columns([_single_texts(texts)], of_corpus=True)
-        return Examples(self.preprocessor, Ragged(*rows))
+        columns = [_single_texts(texts)]
+        rows = Ragged(*self.preprocessor.tokenize_columns(columns, of_corpus=True))
+        check_rows(rows, self.backbone.config.vocabulary_size)
+        return Examples(self.preprocessor, rows)
 
     def similarity(self, a, b, batch_size=None):
         """The cosine of each text of `a` with each of `b`.
 
-        The cosines of pairs alone are what `answers` gives for `(a, b)`.
+        Texts of `b` get the `corpus_prefix`, as the second texts of pairs do, whose cosines
+        `answers` gives for `(a, b)`.
 
         Args:
-            a, b: texts, or vectors (texts, hidden_dim) that `predict` gave.
+            a, b: texts, or vectors (texts, hidden_dim): of `a` those that `predict` gave, of `b`
+                those of `corpus_vectors`, which are the same where there is no `corpus_prefix`.
 
         Returns:
             float32 (texts of a, texts of b)
         """
-        return cosines(*(self._vectors(x, self.predict, batch_size) for x in (a, b)))
+        return cosines(
+            self._vectors(a, self._query_vectors, batch_size),
+            self._vectors(b, self.corpus_vectors, batch_size),
+        )
 
     def search(self, queries, corpus, top_k=10, *, vectors=None, batch_size=None):
         """The texts of a corpus that are nearest to each query.
@@ -219,12 +238,13 @@ class RobertaTextEmbedder(RobertaTask, keras_hub.models.TextEmbedder):
         Raises:
             InputError: there is no query or no text, or there are not as many vectors as texts.
         """
+        corpus = _as_array(corpus)
         texts = None if _are_vectors(corpus) else _single_texts(corpus)
         if vectors is None:
             vectors = corpus if texts is None else self.corpus_vectors(texts, batch_size)
         elif texts is not None and len(vectors) != len(texts):
             raise InputError(f"vectors: {len(vectors)} of them for {len(texts)} texts")
-        asked = self._vectors(queries, self.predict, batch_size)
+        asked = self._vectors(queries, self._query_vectors, batch_size)
         found = []
         for row in zip(*(part.tolist() for part in nearest(asked, vectors, top_k)), strict=True):
             hits = [{"index": i, "score": score} for score, i in zip(*row, strict=True)]
@@ -233,9 +253,13 @@ class RobertaTextEmbedder(RobertaTask, keras_hub.models.TextEmbedder):
             found.append(hits)
         return found
 
+    def _query_vectors(self, texts, batch_size):
+        return self.predict(texts, batch_size, verbose=0)
+
     @staticmethod
     def _vectors(x, embed, batch_size):
-        return np.asarray(x) if _are_vectors(x) else embed(x, batch_size, verbose=0)
+        x = _as_array(x)
+        return x if _are_vectors(x) else embed(x, batch_size)
 
     def exported_head(self, prefix=None):
         """The `ExportedHead`.
@@ -319,5 +343,12 @@ def _single_texts(corpus):
     return groups.columns[0]
 
 
+def _as_array(x):
+    """A tensor as an array, anything else as it is."""
+    is_tensor = not isinstance(x, np.ndarray) and keras.ops.is_tensor(x)
+    return keras.ops.convert_to_numpy(x) if is_tensor else x
+
+
 def _are_vectors(x):
-    return hasattr(x, "ndim") and x.ndim == 2 and x.dtype.kind == "f"
+    kind = getattr(getattr(x, "dtype", None), "kind", None)
+    return kind == "f" and x.ndim == 2

@@ -29,7 +29,7 @@ def learnt(table, columns=None):
 def test_scores_on_a_scale_of_their_own(write):
     table = write(("text", "text_pair", "score"), ("a", "b", 1), ("c", "d", 5), ("e", "f", 2))
     schema, inputs, targets = learnt(table)
-    assert schema.score_range == (1, 5) and schema.main_score == "spearman"
+    assert schema.score_range == (1, 5) and schema.main_score_of(targets) == "spearman"
     assert schema.task_settings() == {"score_range": (1, 5)}
     assert inputs == (["a", "c", "e"], ["b", "d", "f"])
     np.testing.assert_allclose(targets, [1, 5, 2])
@@ -46,9 +46,27 @@ def test_scores_that_are_cosines(write, scores):
 def test_pairs_without_scores(write):
     table = write(("text", "text_pair"), ("a", "b"), ("a", "c"), ("d", "b"))
     schema, _, targets = learnt(table)
-    assert schema.main_score == "mrr" and schema.task_settings() == {}
+    assert schema.main_score_of(targets) == "mrr" and schema.score_range is None
     assert targets.tolist() == [[0, 1], [0, 2], [3, 1]]
     assert TextVectors.needs_no_labels(table, Columns())
+
+
+def test_pairs_without_scores_may_be_measured_on_pairs_with_scores(write):
+    trained, _, targets = learnt(write(("text", "text_pair"), ("a", "b"), ("c", "d")))
+    header = ("text", "text_pair", "score")
+    for scores, expected in [((0, 5, 2), (0, 5)), ((0, 1, 0.5), None)]:
+        dev = write(header, *(("e", "f", score) for score in scores))
+        measured = trained.read_targets(dev, Columns())
+        schema = trained.with_dev_targets(targets, measured)
+        assert schema.score_range == expected
+        assert schema.main_score_of(measured) == "spearman"
+        outputs = {"vector": np.eye(4)[[[0, 1], [2, 2], [3, 2]]]}
+        outputs["vector"][2, 1, 3] = 1.0
+        assert schema.scores(outputs, measured)["spearman"] == pytest.approx(1.0)
+    assert trained.with_dev_targets(targets, targets) == trained
+    cosines, _, few = learnt(write(header, ("a", "b", 0), ("a", "b", 1)))
+    with pytest.raises(InputError, match="training data are cosines.*dev data are from 0 to 5"):
+        cosines.with_dev_targets(few, np.array([0.0, 5.0], "float32"))
 
 
 def test_negatives_and_named_columns(write):
@@ -64,6 +82,7 @@ def test_negatives_and_named_columns(write):
         ([("text", "score"), ("a", 1)], "t.tsv: an embedder learns from pairs.*text_pair"),
         ([("text", "text_pair", "score"), ("a", "b", "high")], "line 2, column 'score'.*number"),
         ([("text", "text_pair", "score"), ("a", " ", 1)], "line 2: .*no text"),
+        ([("text", "text_pair", "score"), ("a", "b", 3)], "'score': all scores are 3, which is no"),
         ([("text", "text_pair"), ("a", "b"), ("", "c")], "line 3: .*no text"),
         ([("a", "b", "c"), ("a", "b", "c")], "which column holds the texts"),
     ],
@@ -75,8 +94,8 @@ def test_tables_that_do_not_fit(write, rows, message):
 
 def test_scores_in_python():
     np.testing.assert_allclose(TextVectors(score_range=(0, 5)).targets([[0], [5]]), [0, 5])
-    with pytest.raises(InputError, match="row 1: the score 4 is no cosine.*score_range"):
-        TextVectors().targets([0.5, 4])
+    # A range is for learning; correlations need none.
+    np.testing.assert_allclose(TextVectors().targets([0.5, 4]), [0.5, 4])
     for wrong in ("high", None, float("nan"), [1, 2]):
         with pytest.raises(InputError, match="row 1: expected the score"):
             TextVectors().targets([0.5, wrong])
@@ -99,6 +118,7 @@ def test_scores_of_pairs():
     assert details.scores["mse"] == pytest.approx(np.mean((cosine - targets) ** 2))
     wider = TextVectors(score_range=(1, 5)).details({"vector": pairs}, 1 + 4 * targets)
     assert wider.scores["mse"] == pytest.approx(details.scores["mse"])
+    assert TextVectors().details({"vector": pairs}, 1 + 4 * targets).scores == {}
     constant = TextVectors().scores({"vector": pairs}, np.ones(40))
     assert constant == {"spearman": None, "pearson": None}
 

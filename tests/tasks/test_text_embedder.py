@@ -6,6 +6,7 @@ import sys
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from task_cases import CONFIG, TEXTS
@@ -88,7 +89,8 @@ def test_similarity_and_search(make):
     vectors = task.predict(TEXTS, verbose=0)
     expected = vectors[:2] @ vectors.T
     np.testing.assert_allclose(task.similarity(TEXTS[:2], TEXTS), expected, atol=1e-5)
-    np.testing.assert_allclose(task.similarity(vectors[:2], TEXTS), expected, atol=1e-5)
+    for a in (vectors[:2], tf.constant(vectors[:2])):
+        np.testing.assert_allclose(task.similarity(a, TEXTS), expected, atol=1e-5)
     found = task.search(TEXTS[:2], TEXTS, top_k=3)
     for row, hits in enumerate(found):
         order = np.argsort(-expected[row], kind="stable")[:3]
@@ -96,8 +98,14 @@ def test_similarity_and_search(make):
         assert [hit["text"] for hit in hits] == [TEXTS[i] for i in order]
         np.testing.assert_allclose([h["score"] for h in hits], expected[row][order], atol=1e-5)
     assert json.loads(json.dumps(found)) == found
-    (hits,) = task.search(TEXTS[0], vectors, top_k=99)
-    assert len(hits) == 10 and set(hits[0]) == {"index", "score"}
+    for corpus in (vectors, tf.constant(vectors)):
+        (hits,) = task.search(TEXTS[0], corpus, top_k=99)
+        assert len(hits) == 10 and set(hits[0]) == {"index", "score"}
+    assert task.search(TEXTS[:2], pd.DataFrame({"text": TEXTS}), top_k=3) == found
+    alone = kr.RobertaTextEmbedder(task.backbone)
+    assert alone.search(vectors[:1], vectors, top_k=1)[0][0]["index"] == 0
+    with pytest.raises(InputError, match="the task has no preprocessor"):
+        alone.search(vectors[:1], TEXTS)
     (kept,) = task.search([TEXTS[0]], TEXTS, vectors=vectors)
     assert kept[0]["text"] == TEXTS[0]
     with pytest.raises(InputError, match="vectors: 2 of them for 10 texts"):
@@ -114,6 +122,8 @@ def test_prefixes(make, tokenizer):
                        ("film: ", "cold "))  # fmt: skip
     np.testing.assert_allclose(task.predict(TEXTS, verbose=0), queries, atol=1e-5)
     np.testing.assert_allclose(task.corpus_vectors(TEXTS), corpus, atol=1e-5)
+    answers = [answer["score"] for answer in task.answers((TEXTS, TEXTS))]
+    np.testing.assert_allclose(np.diag(task.similarity(TEXTS, TEXTS)), answers, atol=1e-5)
     (hits,) = task.search(TEXTS[0], TEXTS, top_k=10)
     expected = [queries[0] @ corpus[hit["index"]] for hit in hits]
     np.testing.assert_allclose([hit["score"] for hit in hits], expected, atol=1e-5)
@@ -139,7 +149,14 @@ def test_the_loss_of_pairs(make):
     wider = make("film: ", "cold ", score_range=(1, 5))
     assert wider.evaluate(PAIRS, 1 + 4 * scores, verbose=0) == pytest.approx(expected, abs=1e-5)
     task.compile(loss=CoSENTLoss())
-    assert np.isfinite(task.evaluate(PAIRS, 7 * scores[:, None] / 7, verbose=0))
+    found = [task.evaluate(PAIRS, scale * scores[:, None], verbose=0) for scale in (1, 7)]
+    assert np.isfinite(found).all() and found[0] == pytest.approx(found[1], abs=1e-5)
+    weights = [0.0, 0.0, 3.0, 0.0, 0.0]
+    task.compile()
+    one = task.evaluate({"text": firsts, "text_pair": seconds, "sample_weight": weights},
+                        batch_size=5, verbose=0)  # fmt: skip
+    third = np.log(np.exp(products[2]).sum()) - products[2, 2]
+    assert one == pytest.approx(3 * third / 5, abs=1e-4)
 
 
 def test_pairs_that_belong_together_are_learnt(tokenizer):

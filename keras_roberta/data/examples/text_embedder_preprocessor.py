@@ -15,8 +15,8 @@ class RobertaTextEmbedderPreprocessor(RobertaPreprocessor):
 
     Args:
         prefix: in front of every text, such as "query: " where the model was trained so.
-        corpus_prefix: instead of it in front of texts that are searched, such as "passage: ", and
-            of second texts and negatives in training; None for the same prefix.
+        corpus_prefix: put in front of second texts, negatives and texts that are searched, in
+            place of `prefix`, such as "passage: "; None for the same prefix.
         Others: as `RobertaPreprocessor`.
 
     Call arguments:
