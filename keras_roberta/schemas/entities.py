@@ -33,7 +33,6 @@ from keras_roberta.schemas.tag_schemes import (
     scheme_of_rows,
     training_tags,
 )
-from keras_roberta.tokenizers.texts import without_surrogates
 
 PIECES = ("all", "first")
 DEFAULT_STRIDE = 128
@@ -138,12 +137,13 @@ class Entities(Schema):
             LabelError: names the first text whose labels do not.
         """
         annotations = self.targets(labels)
+        has_tags = any(one.tags is not None for one in annotations)
         texts, given = word_forms.texts_and_words(asked)
         if len(texts) != len(annotations):
             raise InputError(f"{len(texts)} texts, but {len(annotations)} lists of labels")
         for row, (text, words) in enumerate(zip(texts, given, strict=True)):
-            if words is not None and annotations[row].spans == ():
-                annotations[row] = Annotation((), None)  # of words, there are no tags
+            if words is not None and annotations[row].spans == () and has_tags:
+                annotations[row] = Annotation((), None)  # an empty list, of tags as the others
             try:
                 places = self._split(text) if words is None else words
                 labelled_words.true_spans(annotations[row], text, places, self.scheme)
@@ -152,8 +152,8 @@ class Entities(Schema):
         return annotations
 
     def repairs(self, table, columns):
-        """`repaired_tags`, those that no tag in front of them goes with, and `widened_spans`, those
-        that end within a word and are learnt as if they ended with it."""
+        """`repaired_tags`, tags such as I- that follow no tag of their span, and `widened_spans`,
+        those that end within a word and are learnt as if they ended with it."""
         annotations = _read_annotations(table, self.label_column(table, columns))
         scheme = scheme_of_rows(row.tags for row in annotations if row.tags is not None)
         counts = {"repaired_tags": 0, "widened_spans": 0}
@@ -205,12 +205,11 @@ class Entities(Schema):
         return {name: [row[name] for row in rows] for name in rows[0]}
 
     def with_texts(self, outputs, asked):
-        """Adds `texts`, and `words`, where they lie; and turns `offsets` from bytes into
+        """Adds `texts`, and `words`, where they lie, and turns `offsets` from bytes into
         characters."""
         if "offsets" not in outputs or (isinstance(asked, dict) and "token_ids" in asked):
             return outputs
         texts, words = self.words_of(asked)
-        texts = list(map(without_surrogates, texts))
         offsets = [
             places_in_characters(text, places)
             for text, places in zip(texts, outputs["offsets"], strict=True)
@@ -225,7 +224,9 @@ class Entities(Schema):
         """A dict of `entities`, each with its text, label, first character, the one behind its
         last, and as its score the mean of its words' probabilities."""
         rows = []
-        for text, (spans, scores) in zip(_texts(outputs), self._found(outputs), strict=True):
+        for text, (spans, scores) in zip(
+            _texts(outputs), self._found(self._units(outputs)), strict=True
+        ):
             entities = [
                 {
                     "text": text[span.begin : span.end],
@@ -241,25 +242,25 @@ class Entities(Schema):
 
     def scores(self, outputs, targets):
         """Those of seqeval over all spans, see `span_scores`; and `accuracy`, the share of words
-        whose tag is right."""
+        whose tag is right. Words that have no token, such as a zero-width space, do not count, and
+        a true span does not begin or end with one."""
+        units = self._units(outputs)
+        true = self._true(outputs, targets, units)
         right = words = 0
-        for number, (places, annotation) in enumerate(
-            zip(outputs["words"], self.targets(targets), strict=True)
-        ):
-            text, units = outputs["texts"][number], self._units(outputs, number)
-            true = labelled_words.true_spans(annotation, text, places, self.scheme)
-            of_words, _ = labelled_words.words_of_spans(true, places)
-            tags = self.scheme.tags_of(of_words, len(places))
-            found = [OUTSIDE] * len(places)
-            for unit in units:
-                for word in range(unit.word, unit.last_word + 1):
-                    found[word] = unit.tag if word == unit.word else self.scheme.inside(unit.tag)
-            right += sum(one == other for one, other in zip(found, tags, strict=True))
-            words += len(places)
-        return {**self._counts(outputs, targets).scores(), "accuracy": right / max(words, 1)}
+        for spans, of_text, places in zip(true, units, outputs["words"], strict=True):
+            tags = self.scheme.tags_of(labelled_words.words_of_spans(spans, places)[0], len(places))
+            for unit in of_text:
+                inside = self.scheme.inside(unit.tag)
+                found = [unit.tag, *[inside] * (unit.last_word - unit.word)]
+                expected = tags[unit.word : unit.last_word + 1]
+                right += sum(one == other for one, other in zip(found, expected, strict=True))
+                words += len(found)
+        return {**self._counts(units, true).scores(), "accuracy": right / max(words, 1)}
 
     def details(self, outputs, targets):
-        return Details(classes=self._counts(outputs, targets).by_label())
+        units = self._units(outputs)
+        true = self._true(outputs, targets, units)
+        return Details(classes=self._counts(units, true).by_label())
 
     def compare(self, found, expected):
         """The share of tokens whose tag is the same, and of the text that changed most the mean
@@ -271,35 +272,43 @@ class Entities(Schema):
             largest = max(largest, float(np.mean(list(changes))))
         return Comparison(float(np.concatenate(same).mean()), largest)
 
-    def _counts(self, outputs, targets):
-        true = [
-            labelled_words.true_spans(annotation, text, words, self.scheme)
-            for annotation, text, words in zip(
-                self.targets(targets), _texts(outputs), outputs["words"], strict=True
-            )
-        ]
-        found = [spans for spans, _ in self._found(outputs)]
+    def _counts(self, units, true):
+        found = [spans for spans, _ in self._found(units)]
         return SpanCounts.of(self.scheme.labels, found, true)
 
-    def _found(self, outputs):
+    def _true(self, outputs, targets, units):
+        """For each text its true spans in characters, as far as the model has tokens of them."""
+        columns = (self.targets(targets), _texts(outputs), outputs["words"], units)
+        rows = []
+        for annotation, text, words, of_text in zip(*columns, strict=True):
+            spans = labelled_words.true_spans(annotation, text, words, self.scheme)
+            read = [words[i] for unit in of_text for i in range(unit.word, unit.last_word + 1)]
+            rows.append(labelled_words.between_words(spans, read))
+        return rows
+
+    def _found(self, units):
         """For each text its spans in characters, and their scores."""
-        for number in range(len(_texts(outputs))):
-            units = self._units(outputs, number)
-            spans = self.scheme.spans(unit.tag for unit in units)
+        for of_text in units:
+            spans = self.scheme.spans(unit.tag for unit in of_text)
             yield (
-                [Span(units[b].begin, units[e - 1].end, label) for b, e, label in spans],
-                [float(np.mean([unit.score for unit in units[b:e]])) for b, e, _ in spans],
+                [Span(of_text[b].begin, of_text[e - 1].end, label) for b, e, label in spans],
+                [float(np.mean([unit.score for unit in of_text[b:e]])) for b, e, _ in spans],
             )
 
-    def _units(self, outputs, number):
-        """The words of a text, with the tags and scores of their first tokens. Words that have
-        their first token together are one; a word without a token has none."""
-        names = self.label_names
-        labels, scores = outputs["label"][number], outputs["score"][number]
-        return [
-            _Tagged(*unit, names[int(labels[unit.token])], float(scores[unit.token]))
-            for unit in first_tokens(outputs["words"][number], outputs["offsets"][number])
-        ]
+    def _units(self, outputs):
+        """For each text its words, with the tags and scores of their first tokens. Words that share
+        their first token count as one; a word without a token is left out."""
+        names, rows = self.label_names, []
+        for number in range(len(_texts(outputs))):
+            labels, scores = outputs["label"][number], outputs["score"][number]
+            units = first_tokens(outputs["words"][number], outputs["offsets"][number])
+            rows.append(
+                [
+                    _Tagged(*unit, names[int(labels[unit.token])], float(scores[unit.token]))
+                    for unit in units
+                ]
+            )
+        return rows
 
     # Kept in files
 

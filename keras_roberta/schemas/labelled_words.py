@@ -43,7 +43,8 @@ def read_annotation(labels: Any, tags: Sequence[str] | None) -> Annotation:
 
 
 def true_spans(annotation: Annotation, text: str, words: Places, scheme: TagScheme) -> list[Span]:
-    """The spans of a text in characters, without white space at their edges.
+    """The spans of a text in characters; those that were given in characters lose the white space
+    at their edges.
 
     Args:
         words: those that tags are of.
@@ -69,7 +70,7 @@ def true_spans(annotation: Annotation, text: str, words: Places, scheme: TagSche
 
 def words_of_spans(spans: Sequence[Span], words: Places) -> tuple[list[Span], int]:
     """Spans of characters as spans of words, and how many of them end within words: these become
-    as long as the words. Of a word that several cut the first has it."""
+    as long as the words. A word that several spans cut goes to the first of them."""
     found, widened, end_before = [], 0, 0
     begins = np.array([begin for begin, _ in words], np.int64)
     ends = np.array([end for _, end in words], np.int64)
@@ -85,6 +86,26 @@ def words_of_spans(spans: Sequence[Span], words: Places) -> tuple[list[Span], in
     return found, int(widened)
 
 
+def between_words(spans: Sequence[Span], words: Places) -> list[Span]:
+    """Spans of characters without what lies in front of the first and behind the last of some
+    words. A span that holds none of them stays as it is.
+
+    >>> between_words([Span(0, 6, "LOC")], [(2, 6), (7, 9)])
+    [Span(begin=2, end=6, label='LOC')]
+    """
+    begins = np.array([begin for begin, _ in words], np.int64)
+    ends = np.array([end for _, end in words], np.int64)
+    found = []
+    for span in spans:
+        first = int(np.searchsorted(ends, span.begin, side="right"))
+        behind = int(np.searchsorted(begins, span.end, side="left"))
+        if first < behind:
+            begin, end = max(span.begin, begins[first]), min(span.end, ends[behind - 1])
+            span = Span(int(begin), int(end), span.label)
+        found.append(span)
+    return found
+
+
 def repairs_of(annotation: Annotation, text: str, words: Places, scheme: TagScheme) -> int:
     """How many tags, or spans, of a text are repaired before they are learnt from."""
     if annotation.tags is not None:
@@ -95,7 +116,10 @@ def repairs_of(annotation: Annotation, text: str, words: Places, scheme: TagSche
 def check_number(tags: Sequence[str], words: Places) -> None:
     """Raises an InputError unless there is a tag for each word."""
     if len(tags) != len(words):
-        raise InputError(f"{len(tags)} tags for {len(words)} words; give one for each word")
+        raise InputError(
+            f"{len(tags)} tag{'s' * (len(tags) != 1)} for {len(words)} "
+            f"word{'s' * (len(words) != 1)}; give one for each word"
+        )
 
 
 def check_known(annotation: Annotation, scheme: TagScheme) -> None:

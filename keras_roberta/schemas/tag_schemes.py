@@ -23,6 +23,8 @@ OUTSIDE = "O"
 UNNAMED = "_"  # the label of spans whose tags are B, I and O alone, as in seqeval
 _PREFIXES = "BIESLU"
 _AS_BIOES = {"L": "E", "U": "S"}
+# Where a set of tags lacks a prefix another one stands for it: best one that goes on with the span.
+_ORDERS = {"I": "IELBSU", "E": "EILSUB", "L": "LIESUB"}
 
 
 class Span(NamedTuple):
@@ -78,7 +80,7 @@ class TagScheme:
         """One of those above, by the prefixes."""
         if self.is_plain:
             return "IO"
-        prefixes = {tag[0] for tag in self.tags if tag != OUTSIDE}
+        prefixes = {tag[0] for tag in self.tags if self.parsed(tag).prefix not in ("", OUTSIDE)}
         if prefixes & {"L", "U"}:
             return "BILOU"
         if prefixes & {"E", "S"}:
@@ -104,7 +106,7 @@ class TagScheme:
             return Tag(OUTSIDE, "")
         if self.is_bare:
             return Tag(_AS_BIOES.get(tag, tag), UNNAMED)
-        if not self.is_plain and _has_prefix(tag):
+        if _has_prefix(tag):  # also where the scheme has none: tags of other data
             return Tag(_AS_BIOES.get(tag[0], tag[0]), tag[2:])
         return Tag("", tag)
 
@@ -167,8 +169,9 @@ class TagScheme:
     def _spelt(self, prefix, label):
         if self.is_plain:
             return label
-        spelt = {p: p if self.is_bare else f"{p}-{label}" for p in (prefix, *"BISEUL")}
-        return next((tag for tag in spelt.values() if tag in self.tags), spelt[prefix])
+        order = _ORDERS.get(prefix, prefix + "BISEUL")
+        spelt = [p if self.is_bare else f"{p}-{label}" for p in order]
+        return next((tag for tag in (*spelt, label) if tag in self.tags), spelt[0])
 
 
 def _has_prefix(tag):

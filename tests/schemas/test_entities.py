@@ -94,8 +94,7 @@ def test_repairs_are_counted(tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"tokens": ["a", "b"], "tags": ["O"]}, "1 tags for 2 words"),
-        ({"tokens": ["a"], "tags": []}, "0 tags for 1 words"),
+        ({"tokens": ["a", "b"], "tags": ["O"]}, "1 tag for 2 words"),
         ({"tokens": ["a"], "tags": ["B-ORG"]}, "label 'ORG' is none of LOC, PER"),
         ({"tokens": ["a"], "tags": [3]}, "the tags are numbers such as 3"),
         ({"tokens": ["a"], "tags": "O"}, "expected a tag for each word, or a list of spans"),
@@ -119,6 +118,64 @@ def test_labels_that_do_not_fit_name_file_and_line(tmp_path, row, message):
     if "numbers" not in message:
         with pytest.raises(InputError, match=f"row 0: .*{message}"):
             SCHEMA.checked([row.get("tokens", row.get("text"))], labels)
+
+
+def test_no_labels_beside_words(tmp_path):
+    """An empty list is one of tags beside tags, and one of spans beside spans."""
+    tokens = [["ab", "cd"], ["Nuuk"]]
+    schema = Entities(5, TAGS)
+    spans = [[], [{"start": 0, "end": 4, "label": "LOC"}]]
+    found = schema.checked(tokens, spans)
+    assert [len(one.spans) for one in found] == [0, 1]
+    with pytest.raises(InputError, match="row 0: 0 tags for 2 words"):
+        schema.checked(tokens, [[], ["B-LOC"]])
+    rows = [dict(tokens=a, entities=b) for a, b in zip(tokens, spans, strict=True)]
+    table = table_of(tmp_path, rows)
+    assert schema.read_targets(table, Columns()) == found
+
+
+@pytest.mark.parametrize("form", [str, str.split])
+def test_surrogates_are_the_character_that_they_mean(form):
+    """As they come of code units of UTF-16, in JSON or Java."""
+    offsets = np.array([[0, 4], [5, 7], [7, 9]])
+    outputs = outputs_of(SCHEMA, [0, 1, 0], offsets, form("\ud83d\ude00 Nuuk"))
+    (answer,) = SCHEMA.answers(outputs)
+    (found,) = answer["entities"]
+    assert (found["text"], found["start"], found["end"]) == ("Nuuk", 2, 6)
+    assert SCHEMA.scores(outputs, [[(2, 6, "LOC")]])["f1"] == 1.0
+
+
+@pytest.mark.parametrize("by_spans", [True, False])
+def test_words_without_a_token_do_not_count(by_spans):
+    """XLM-RoBERTa has none for white space of other kinds."""
+    words = ["\u200b", "Nuuk", "", "Sam", "\ufeff"]  # Nuuk at 2, Sam at 8
+    tags = ["B-LOC", "I-LOC", "O", "B-PER", "I-PER"]
+    offsets = np.array([[0, 0], [4, 8], [10, 13], [0, 0]])
+    outputs = outputs_of(SCHEMA, [0, 1, 3, 0], offsets, words)
+    labels = [(0, 6, "LOC"), (8, 13, "PER")] if by_spans else tags
+    scores = SCHEMA.scores(outputs, [labels])
+    assert scores["f1"] == scores["accuracy"] == 1.0
+    outputs = outputs_of(SCHEMA, [0, 1, 0, 0], offsets, words)
+    scores = SCHEMA.scores(outputs, [labels])
+    assert scores["recall"] == scores["accuracy"] == 0.5
+
+
+def test_a_span_without_a_token_is_missed():
+    outputs = outputs_of(SCHEMA, [1], np.array([[4, 8]]), ["\u200b", "Nuuk"])
+    scores = SCHEMA.scores(outputs, [["B-PER", "B-LOC"]])
+    assert scores["precision"] == 1.0 and scores["recall"] == 0.5
+
+
+def test_labels_without_prefixes_and_tags_with():
+    schema = Entities(3, ("O", "LOC", "PER"))
+    logits = [6.0 * np.eye(3)[[1, 0, 2, 2]]]
+    offsets = [np.array([[0, 4], [5, 7], [8, 11], [12, 15]])]
+    words = ["Nuuk", "is", "Sam", "Lee"]
+    outputs = schema.with_texts({**schema.outputs(logits), "offsets": offsets}, [words])
+    tags = ["B-LOC", "O", "B-PER", "I-PER"]
+    assert schema.checked([words], [tags])[0].tags == tuple(tags)
+    scores = schema.scores(outputs, [tags])
+    assert scores["f1"] == scores["accuracy"] == 1.0
 
 
 def test_a_table_without_texts_or_labels(tmp_path):

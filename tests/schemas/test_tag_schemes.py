@@ -43,6 +43,8 @@ def test_spans_are_those_of_seqeval(tags):
         ("O PER LOC", "IO"),
         ("NOUN VERB", "IO"),
         ("O B I", "BIO"),
+        ("O B-A I-A SEP", "BIO"),
+        ("O B-A I-A LOC US", "BIO"),
     ],
 )
 def test_schemes_by_their_prefixes(tags, name):
@@ -110,7 +112,25 @@ def test_tags_and_back(name, parts):
     assert set(tags) <= set(scheme.tags)
 
 
-def test_a_missing_tag_is_replaced():
-    """Where all spans of a file are of one word there is no I-."""
-    scheme = TagScheme(("O", "B-LOC"))
-    assert scheme.tags_of([Span(0, 2, "LOC")], 2) == ["B-LOC", "B-LOC"]
+@pytest.mark.parametrize(
+    ("known", "tags"),
+    [
+        ("O B-A", "B-A B-A B-A"),  # where all spans of a file are of one word
+        ("O B-A I-A S-B", "B-A I-A I-A"),
+        ("O B-A E-A", "B-A E-A E-A"),
+        ("O B-A I-A U-B", "B-A I-A I-A"),
+        ("O B-A I-A SEP", "B-A I-A I-A"),
+        ("O B-B A", "A A A"),
+    ],
+)
+def test_a_missing_tag_is_replaced(known, tags):
+    """Best by one that goes on with the span."""
+    assert TagScheme(tuple(known.split())).tags_of([Span(0, 3, "A")], 3) == tags.split()
+
+
+def test_tags_with_prefixes_of_a_task_without():
+    """They mark the same spans, of which the task has the labels."""
+    scheme = TagScheme(("O", "PER", "LOC"))
+    row = "B-PER I-PER O S-LOC".split()
+    assert scheme.spans(row) == [Span(0, 2, "PER"), Span(3, 4, "LOC")]
+    assert scheme.tags_of(scheme.spans(row), 4) == ["PER", "PER", "O", "LOC"]

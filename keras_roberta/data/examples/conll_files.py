@@ -1,9 +1,12 @@
 """Files of the CoNLL shared tasks: a word a line, its labels in columns, blank lines between texts.
 
-Columns are parted by tabs, or where a file has none by any white space. The first is the word, the
-last its tag. A line that begins with `#` is a comment unless it has the columns of a word.
-`-DOCSTART-` begins a document. (Tjong Kim Sang and De Meulder, 2003; CoNLL-U's numbers of words and
-its comments.)
+Columns are parted by tabs, or where a file has none by spaces. The first is the word, the last its
+tag. A line that begins with `#` is a comment unless it has the columns of a word. `-DOCSTART-`
+begins a document. (Tjong Kim Sang and De Meulder, 2003, section 2.)
+
+In `.conllu` the second column is the word and the fourth its universal part of speech; lines of
+several words together (1-2) and of words that are left out in the text (1.1) do not count.
+(https://universaldependencies.org/format.html)
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from keras_roberta.errors import InputError
 SUFFIXES = (".conll", ".conllu", ".iob", ".iob2", ".bio", ".bioes", ".iobes")
 _DOCUMENT = "-DOCSTART-"
 _TAG = re.compile(r"O|[BIESLU](-.+)?")
+_NUMBER = re.compile(r"[0-9]+")  # of a word in CoNLL-U
+_SPACES = " \t"  # other white space, such as U+3000, may be in a word
 
 
 def conll_columns(path: Path, text: str) -> tuple[dict[str, list[list[str]]], list[int]]:
@@ -27,37 +32,38 @@ def conll_columns(path: Path, text: str) -> tuple[dict[str, list[list[str]]], li
 
     Returns:
         columns: `tokens` and `tags`, and every column by its number, from "1" on: for each text a
-            list of strings.
+            list of strings. There are no `tags` in a file of one column.
         lines: the line that each text begins on, counted from 1.
 
     Raises:
         InputError: names the line that has other columns than those before, or says that there is
             no word.
     """
-    split, is_tabs = (_at_tabs, True) if "\t" in text else (str.split, False)
+    is_tabs = "\t" in text
+    is_conllu = ".conllu" in (suffix.lower() for suffix in path.suffixes)
+    word, tag = (1, 3) if is_conllu else (0, -1)
+    rows = [_fields(line.rstrip("\r"), is_tabs) for line in text.split("\n")]
+    # The first line that is certainly of a word tells.
+    num_columns = next(
+        (len(row) for row in rows if row and row[0] != _DOCUMENT and row[0][:1] != "#"), None
+    )
+    if is_conllu and (num_columns or 0) < 4:
+        raise InputError(f"{path}: expected the columns of CoNLL-U, parted by tabs")
     texts, lines, words = [], [], []
-    num_columns = None
-    for number, line in enumerate(text.split("\n"), 1):
-        line = line.rstrip("\r")
-        fields = split(line) if line.strip() else []
+    for number, fields in enumerate(rows, 1):
         if not fields or fields[0] == _DOCUMENT:
             words = []
             continue
         if _is_comment(fields, num_columns, begins_text=not words, is_tabs=is_tabs):
             continue
-        if num_columns is None:
-            num_columns = len(fields)
-            if num_columns < 2:
-                raise InputError(
-                    f"{path}, line {number}: expected a word and its tag in columns, found "
-                    f"{line!r:.40}"
-                )
+        num_columns = num_columns or len(fields)
         if len(fields) != num_columns:
             raise InputError(
-                f"{path}, line {number}: {len(fields)} columns, but the lines before have "
-                f"{num_columns}"
+                f"{path}, line {number}: {len(fields)} columns, but other lines have {num_columns}"
             )
-        if not all((fields[0], fields[-1])):
+        if is_conllu and not _NUMBER.fullmatch(fields[0]):
+            continue
+        if not all((fields[word], fields[tag])):
             raise InputError(f"{path}, line {number}: the word or its tag is empty")
         if not words:
             texts.append(words)
@@ -69,12 +75,21 @@ def conll_columns(path: Path, text: str) -> tuple[dict[str, list[list[str]]], li
         str(place + 1): [[fields[place] for fields in words] for words in texts]
         for place in range(num_columns)
     }
-    return {"tokens": numbered["1"], "tags": numbered[str(num_columns)], **numbered}, lines
+    columns = list(numbered.values())
+    named = {"tokens": columns[word]}
+    if num_columns > 1:
+        named["tags"] = columns[tag]
+    return {**named, **numbered}, lines
 
 
-def _at_tabs(line: str) -> list[str]:
-    """The columns of a line, without white space around them and without empty ones at its end."""
-    return [field.strip() for field in line.rstrip().split("\t")]
+def _fields(line: str, is_tabs: bool) -> list[str]:
+    """The columns of a line, without spaces around them and without empty ones at its end."""
+    line = line.rstrip(_SPACES)
+    if not line:
+        return []
+    if is_tabs:
+        return [field.strip(" ") for field in line.split("\t")]
+    return re.split(" +", line.lstrip(" "))
 
 
 def _is_comment(
@@ -88,4 +103,5 @@ def _is_comment(
     if num_columns not in (None, len(fields)):
         return True
     # "# newdoc" in front of a text has two fields as well.
-    return not is_tabs and begins_text and not _TAG.fullmatch(fields[-1])
+    may_be = not is_tabs and begins_text and len(fields) > 1
+    return may_be and not _TAG.fullmatch(fields[-1])

@@ -10,11 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from keras_roberta.errors import InputError
-from keras_roberta.files.json_kinds import TEXT, TRUTH, ListOf, Record, Whole, short
+from keras_roberta.files.json_kinds import (
+    TEXT,
+    TRUTH,
+    Either,
+    ListOf,
+    Maybe,
+    Record,
+    Whole,
+    short,
+)
 
 ANSWER = Record({"text": TEXT, "answer_start": Whole(0)})
 _QUESTION = Record(
-    {"id": TEXT, "question": TEXT}, {"answers": ListOf(ANSWER), "is_impossible": TRUTH}
+    {"id": Either((TEXT, Whole(0))), "question": TEXT},
+    {"answers": Maybe(ListOf(ANSWER)), "is_impossible": TRUTH},
 )
 _COLUMNS = ("id", "question", "context", "answers")
 
@@ -32,9 +42,10 @@ def squad_columns(document: dict[str, Any], path: str | Path) -> dict[str, list]
         path: for messages.
 
     Returns:
-        dict of lists: `id`, `question` and `context`, strings; and where the document has answers
-        `answers`, lists of dicts of `text` and `answer_start`, in characters of the context. A
-        question that the context does not answer (SQuAD 2.0's `is_impossible`) has none.
+        dict of lists: `id` (whole numbers are written out), `question` and `context`, strings; and
+        where the document has answers `answers`, lists of dicts of `text` and `answer_start`, in
+        characters of the context. A question that the context does not answer (SQuAD 2.0's
+        `is_impossible`) has none.
 
     Raises:
         InputError: names the place, or the question by its id, that is not of this form.
@@ -81,7 +92,7 @@ def _listed(values, place, path):
 
 
 def _row(question, context, place, path):
-    named = isinstance(question, dict) and isinstance(question.get("id"), str)
+    named = isinstance(question, dict) and isinstance(question.get("id"), (str, int))
     if problem := _QUESTION.problem(question, "" if named else place):
         where = f", question {question['id']}" if named else ""
         raise InputError(f"{path}{where}: {problem}")
@@ -89,7 +100,7 @@ def _row(question, context, place, path):
     if answers is None and question.get("is_impossible"):
         answers = []
     return {
-        "id": question["id"],
+        "id": str(question["id"]),
         "question": question["question"],
         "context": context,
         "answers": answers,

@@ -64,9 +64,9 @@ class Windows:
         """For each token of each row whether it is of the text, and no other row of that text
         shows more around it: bool. So every token of a text counts once.
 
-        How much a row shows is the smaller of the tokens in front of it and behind it, and among
-        equals the longer row (`token_is_max_context` of Google's run_squad.py for BERT); among
-        these the first.
+        How much a row shows is the smaller of the numbers of tokens in front of it and behind it,
+        and 0.01 for each token of the text in the row (`_check_is_max_context` of Google's
+        run_squad.py for BERT). Of rows that show the same the first counts.
         """
         best = [np.full(length, -1.0) for length in self.text_lengths]
         winner = [np.zeros(length, np.int64) for length in self.text_lengths]

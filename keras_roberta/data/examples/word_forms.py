@@ -10,6 +10,7 @@ from keras_roberta.data.examples.label_names import as_plain, is_ragged
 from keras_roberta.data.examples.named_columns import SAMPLE_WEIGHT, named_columns
 from keras_roberta.data.examples.words import Places, join_words
 from keras_roberta.errors import InputError
+from keras_roberta.tokenizers.texts import without_surrogates
 
 WORDS, TEXTS = ("tokens", "words"), ("text", "sentence")
 LABELS = ("tags", "ner_tags", "entities", "spans", "labels", "label")
@@ -27,6 +28,10 @@ def texts_and_words(x: Any) -> tuple[list[str], list[Places | None]]:
         x: a string, or a list, array, column or batch of strings; or of lists of words, which
             become a text with spaces between them. Or a table, see `named_columns`, with a column
             `tokens` or `text`. Labels that come along are left out.
+
+    Returns:
+        texts, in which two surrogates are the character that they mean; and for each text the
+        places of its words, see `words`, or None.
 
     Raises:
         InputError: names the row that is neither.
@@ -58,7 +63,8 @@ def labels_apart(x: Any) -> tuple[Any, Any, Any]:
 
     Args:
         x: a tuple `(texts, labels)` or `(texts, labels, weights)`; a list of such pairs, one a row;
-            or a table with a column of labels: `tags`, `ner_tags`, `entities` or `spans`.
+            or a table with a column of labels: `tags`, `ner_tags`, `entities` or `spans`. A tuple
+            of strings is texts.
 
     >>> labels_apart([(["in", "Nuuk"], ["O", "B-LOC"])])
     ([['in', 'Nuuk']], [['O', 'B-LOC']], None)
@@ -67,7 +73,7 @@ def labels_apart(x: Any) -> tuple[Any, Any, Any]:
     if columns is not None:
         label = next((name for name in LABELS if name in columns), None)
         return x, columns.get(label), columns.get(SAMPLE_WEIGHT)
-    if isinstance(x, tuple) and len(x) in (2, 3):
+    if isinstance(x, tuple) and len(x) in (2, 3) and not isinstance(x[1], (str, bytes)):
         return (*x, None)[:3]
     if isinstance(x, list) and x and all(isinstance(row, tuple) and len(row) == 2 for row in x):
         if not all(isinstance(labels, (str, bytes)) for _, labels in x):
@@ -95,11 +101,11 @@ def rows_of_column(values: Any) -> list:
 def _text_and_words(row, number):
     row = as_plain(row)
     if isinstance(row, str):
-        return row, None
+        return without_surrogates(row), None
     if not isinstance(row, (list, tuple, np.ndarray)):
         raise InputError(f"row {number}: {_EXPECTED}; found {row!r:.60}")
     words = [as_plain(word) for word in row]
     for word in words:
         if not isinstance(word, str):
             raise InputError(f"row {number}: expected words, found {word!r:.60}")
-    return join_words(words)
+    return join_words(map(without_surrogates, words))

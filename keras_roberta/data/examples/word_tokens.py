@@ -10,7 +10,7 @@ from keras_roberta.data.examples.words import Places
 
 
 class Unit(NamedTuple):
-    """Words that have their first token together: one, but where a token reaches over several.
+    """A word and its first token. Words that share their first token count as one.
 
     Attributes:
         begin, end: where they lie in the text.

@@ -20,7 +20,9 @@ _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff"
 )
-_PIECE = re.compile(rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])\w)+|\S")
+_FLAG_LETTERS = "\U0001f1e6-\U0001f1ff"  # a flag is drawn for two of them
+_PIECE = re.compile(rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])\w)+|[{_FLAG_LETTERS}]{{2}}|\S")
+_IS_FLAG_LETTER = re.compile(f"[{_FLAG_LETTERS}]").fullmatch
 _CHUNK = re.compile(r"\S+")
 _HAS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _POSSESSIVE = re.compile(r"['’][sS]$")
@@ -51,7 +53,8 @@ def finest_words(text: str) -> Places:
     places: Places = []
     for match in _PIECE.finditer(text):
         begin, end = match.span()
-        if places and places[-1][1] == begin and _goes_together(text[begin - 1], text[begin]):
+        word = text[places[-1][0] : begin] if places and places[-1][1] == begin else ""
+        if word and _goes_together(word, text[begin]):
             places[-1] = (places[-1][0], end)
         else:
             places.append((begin, end))
@@ -75,18 +78,21 @@ def usual_words(text: str) -> Places:
         if not re.search(r"\w", chunk[0]):  # such as "..." and ":-)"
             places.append((begin, end))
             continue
-        first, behind = begin, end
-        while not _is_letter(text[first]) and text[first] not in "@#":
-            first += 1
-        while behind > first + 1 and not _is_letter(text[behind - 1]):
-            behind -= 1
-        places += [(i, i + 1) for i in range(begin, first)]
+        parts = [(begin + a, begin + b) for a, b in finest_words(chunk[0])]
+        shown = [text[a:b] for a, b in parts]
+        one, last = 0, len(parts) - 1
+        while not re.search(r"\w", shown[one]) and shown[one] not in ("@", "#"):
+            one += 1
+        while last > one and not re.search(r"\w", shown[last]):
+            last -= 1
+        first, behind = parts[one][0], parts[last][1]
+        places += parts[:one]
         ending = _POSSESSIVE.search(text[first:behind])
         if ending and ending.start():
             places.append((first, first + ending.start()))
             first += ending.start()
         places.append((first, behind))
-        places += [(i, i + 1) for i in range(behind, end)]
+        places += parts[last + 1 :]
     return places
 
 
@@ -103,7 +109,12 @@ def cuts_character(text: str, place: int) -> bool:
     """
     if not 0 < place < len(text):
         return False
-    return goes_on(text[place]) or text[place - 1] == _JOINER
+    if goes_on(text[place]) or text[place - 1] == _JOINER:
+        return True
+    letters = place
+    while letters and _IS_FLAG_LETTER(text[letters - 1]):
+        letters -= 1
+    return bool(_IS_FLAG_LETTER(text[place])) and (place - letters) % 2 == 1
 
 
 def places_in_characters(text: str, places: np.ndarray) -> np.ndarray:
@@ -123,16 +134,12 @@ def places_in_characters(text: str, places: np.ndarray) -> np.ndarray:
     return np.stack([np.where(places[..., 0] >= sizes.sum(), len(text), first), behind], axis=-1)
 
 
-def _goes_together(before, character):
-    """Whether two characters that touch are of one word although a pattern parts them."""
-    if goes_on(character) or before == _JOINER:
+def _goes_together(word, character):
+    """Whether a character that follows a word is of it although a pattern parts them."""
+    if goes_on(character) or word[-1] == _JOINER:
         return True
-    return _is_mark(before) and character.isalnum()
-
-
-def _is_letter(character):
-    """Of a word: letters, digits, `_`, and marks on them."""
-    return character.isalnum() or character == "_" or goes_on(character)
+    # The mark may also be on what is no letter, as an emoji's skin tone.
+    return _is_mark(word[-1]) and character.isalnum() and (word[0].isalnum() or word[0] == "_")
 
 
 def _is_mark(character):

@@ -55,17 +55,48 @@ def test_comments(tmp_path):
     text = "# newdoc\n# text = The # one\nThe O\n# O\none O\n# sent_id = 2\n\n# O\nx B-X\n"
     table = read(tmp_path, text)
     assert table.columns["tokens"] == [["The", "#", "one"], ["#", "x"]]
-    text = "# text = a\tb\n1\tThe\tDET\n2\tone\tNOUN\n\n# sent_id\n1\t#\tSYM\n"
-    table = read(tmp_path, text, "a.conllu")
-    assert table.columns["2"] == [["The", "one"], ["#"]]
+    text = "# text = a\tb\nThe\tDET\none\tNOUN\n\n# sent_id\n#\tSYM\n"
+    table = read(tmp_path, text)
+    assert table.columns["tokens"] == [["The", "one"], ["#"]]
     assert table.columns["tags"] == [["DET", "NOUN"], ["SYM"]]
+
+
+def test_conllu(tmp_path):
+    """Spanish "vámonos al mar", after the example of the format's page: two words in one, and a
+    word that is left out."""
+    rows = ["# sent_id = 1", "1-2 vámonos _ _", "1 vamos ir VERB", "2 nos nosotros PRON",
+            "3-4 al _ _", "3 a a ADP", "4 el el DET", "4.1 x x NOUN", "5 # # SYM", "",
+            "# sent_id = 2", "1 Nuuk Nuuk PROPN"]  # fmt: skip
+    rows = [row if "=" in row else row.replace(" ", "\t") + "\t_" * 6 * bool(row) for row in rows]
+    table = read(tmp_path, "\n".join(rows), "a.conllu")
+    assert table.columns["tokens"] == [["vamos", "nos", "a", "el", "#"], ["Nuuk"]]
+    assert table.columns["tags"] == [["VERB", "PRON", "ADP", "DET", "SYM"], ["PROPN"]]
+    assert table.columns["3"][0][0] == "ir" and table.lines == [3, 12]
+    with pytest.raises(InputError, match=r"a\.conllu: expected the columns of CoNLL-U, parted by"):
+        read(tmp_path, "Sam B-PER\n", "a.conllu")
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u3000", "\u2009", "\x1c"])
+@pytest.mark.parametrize("between", ["\t", "  "])
+def test_only_spaces_and_tabs_part_columns(tmp_path, space, between):
+    """Other white space may be in a word, or be one."""
+    table = read(tmp_path, f"20{space}000{between}O\n{space}{between}B-X\n")
+    assert table.columns["tokens"] == [[f"20{space}000", space]]
+    assert table.columns["tags"] == [["O", "B-X"]]
+
+
+def test_words_without_tags(tmp_path):
+    """To be predicted; `#` begins a word here as well."""
+    table = read(tmp_path, "# newdoc\n#news\nSam\n\n# sent_id = 2\n#\nlives\n")
+    assert table.columns == {"tokens": [["#news", "Sam"], ["#", "lives"]]} | {
+        "1": [["#news", "Sam"], ["#", "lives"]]
+    }
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("Sam\tB-PER\nlives\n", "a.conll, line 2: 1 columns, but the lines before have 2"),
-        ("Sam\n", "a.conll, line 1: expected a word and its tag in columns, found 'Sam'"),
+        ("Sam\tB-PER\nlives\n", "a.conll, line 2: 1 columns, but other lines have 2"),
         ("\n-DOCSTART-\tO\n\n", "a.conll: holds no word"),
         ("Sam\tO\n\tO\n", "a.conll, line 2: the word or its tag is empty"),
     ],

@@ -76,6 +76,25 @@ def test_questions_alone_have_no_column_of_answers(tmp_path):
     assert list(table.columns) == ["id", "question", "context"]
 
 
+def test_numbers_as_ids(tmp_path):
+    """As in GermanQuAD; they are written as text."""
+    table = read_table(write(tmp_path, changed(id=36211)))
+    assert table.texts("id") == ["36211", "b", "c"]
+    assert str(table.error("36211", "answers", "no")).endswith(
+        "question 36211, column 'answers': no"
+    )
+    with pytest.raises(InputError, match="a.json, question 36211: question: expected text; got 3"):
+        read_table(write(tmp_path, changed(id=36211, question=3)))
+
+
+def test_null_is_no_answers(tmp_path):
+    question = {"id": "x", "question": "b", "answers": None}
+    document = {"data": [{"paragraphs": [{"context": "a", "qas": [question]}]}]}
+    assert list(read_table(write(tmp_path, document)).columns) == ["id", "question", "context"]
+    question["is_impossible"] = True
+    assert read_table(write(tmp_path, document)).column("answers") == [[]]
+
+
 def test_an_error_names_the_question(tmp_path):
     table = read_table(write(tmp_path, DOCUMENT))
     assert str(table.error("b", "answers", "no")).endswith(
@@ -88,7 +107,7 @@ def test_an_error_names_the_question(tmp_path):
     [
         ({"question": 3}, "a.json, question a: .*question: expected text; got 3"),
         ({"question": None}, "a.json, question a: .*question"),
-        ({"id": 7}, r"data\[0\].paragraphs\[0\].qas\[0\].id: expected text"),
+        ({"id": 7.5}, r"data\[0\].paragraphs\[0\].qas\[0\].id: expected text"),
         ({"answers": {"text": ["Nuuk"]}}, "a.json, question a: answers: expected a list"),
         ({"answers": [{"text": "Nuuk"}]}, r"a.json, question a: answers\[0\].*answer_start"),
         ({"answers": [{"text": "Nuuk", "answer_start": -1}]}, "at least 0; got -1"),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from keras_roberta.data.examples.word_tokens import first_tokens, token_labels
 from keras_roberta.data.examples.words import (
+    cuts_character,
     finest_words,
     join_words,
     places_in_characters,
@@ -17,6 +18,8 @@ FINEST = {
     "It's @Nuuk.": ["It", "'", "s", "@", "Nuuk", "."],
     "हिन्दी भाषा": ["हिन्दी", "भाषा"],
     "👍🏽👩‍👧 ok": ["👍🏽", "👩‍👧", "ok"],
+    "👍🏽Sam ❤️1": ["👍🏽", "Sam", "❤️", "1"],
+    "🇬🇱🇩🇰🇬Nuuk": ["🇬🇱", "🇩🇰", "🇬", "Nuuk"],
     "東京は1 day": ["東", "京", "は", "1", "day"],
     "e\u0301te\u0301 x_1": ["e\u0301te\u0301", "x_1"],
     " \n": [],
@@ -26,6 +29,10 @@ USUAL = {
     "see (U.S.) ... :-)": ["see", "(", "U.S", ".", ")", "...", ":-)"],
     "東京 day": ["東", "京", "day"],
     "'s": ["'", "s"],
+    "❤️Nuuk (👍🏽Sam)👍🏽": ["❤️", "Nuuk", "(", "👍🏽", "Sam", ")", "👍🏽"],
+    "👩\u200dSam, \u200dx.": ["👩\u200dSam", ",", "\u200dx", "."],
+    "🇬🇱Nuuk🇬🇱": ["🇬🇱", "Nuuk", "🇬🇱"],
+    "(e\u0301te\u0301)": ["(", "e\u0301te\u0301", ")"],
     "": [],
 }
 
@@ -40,7 +47,24 @@ def test_words_of_a_text(split, text, words):
     assert [text[begin:end] for begin, end in split(text)] == words
 
 
-@given(st.text(max_size=30), st.sampled_from([finest_words, usual_words]))
+def test_places_within_what_is_drawn_as_one():
+    text = "e\u0301🇬🇱🇩🇰👍🏽a"
+    cut = [place for place in range(len(text) + 1) if cuts_character(text, place)]
+    assert cut == [1, 3, 5, 7]
+
+
+# Marks, an emoji with a skin tone, a joiner and the letters of flags among others.
+DRAWN = st.text(
+    st.sampled_from("aé1_@#.' \u0301\ufe0f\u200d👍🏽❤🇬🇱東ก") | st.characters(), max_size=30
+)
+
+
+@given(DRAWN, st.sampled_from([finest_words, usual_words]))
+def test_words_cut_no_character(text, split):
+    assert not any(cuts_character(text, place) for pair in split(text) for place in pair)
+
+
+@given(DRAWN, st.sampled_from([finest_words, usual_words]))
 def test_words_ascend_and_hold_all_but_white_space(text, split):
     places = split(text)
     flat = [place for pair in places for place in pair]
