@@ -30,7 +30,6 @@ from keras_roberta.tasks.exported_head import ExportedHead
 from keras_roberta.tasks.number_arguments import check_numbers
 from keras_roberta.tasks.sequence_task import name_strings
 from keras_roberta.tasks.task import RobertaTask
-from keras_roberta.tokenizers.texts import without_surrogates
 
 _OF_PREPROCESSOR = ("labelled_pieces", "stride")
 
@@ -221,7 +220,9 @@ class RobertaTokenClassifier(RobertaTask, keras_hub.models.Task):
 
     @staticmethod
     def settings_from_hugging_face(head, config):
-        own = {name: config[name] for name in _OF_PREPROCESSOR if name in config}
+        # Models of Transformers mostly have learnt the first pieces alone.
+        own = {"labelled_pieces": "first"}
+        own |= {name: config[name] for name in _OF_PREPROCESSOR if name in config}
         return {
             "num_classes": len(head["out/bias"]),
             "dropout": classifier_dropout(config),
@@ -265,11 +266,10 @@ def _token_labels(schema, text, words, offsets, annotation):
     spans, _ = words_of_spans(true_spans(annotation, text, words, scheme), words)
     tags = scheme.tags_of(spans, len(words))
     # Of parts of speech a word may be left without one.
-    words = [place for place, tag in zip(words, tags, strict=True) if tag in number]
-    of_words = np.array([number[tag] for tag in tags if tag in number], np.int64)
+    tagged = [place for place, tag in zip(words, tags, strict=True) if tag in number]
+    numbers = np.array([number[tag] for tag in tags if tag in number], np.int64)
     further = None
     if schema.labelled_pieces == "all":
         inside = (scheme.inside(name) for name in schema.label_names)
         further = np.array([number.get(tag, i) for i, tag in enumerate(inside)])
-    places = places_in_characters(without_surrogates(text), offsets)
-    return token_labels(words, places, of_words, further)
+    return token_labels(tagged, places_in_characters(text, offsets), numbers, further)

@@ -46,6 +46,19 @@ def test_logits_are_those_of_transformers(tmp_path):
         np.testing.assert_array_equal(open_state_dict(tmp_path / "hf")[name], array)
 
 
+def test_a_checkpoint_of_transformers_has_learnt_first_pieces():
+    """But for one of this library, which says so."""
+    read = kr.RobertaTokenClassifier.settings_from_hugging_face
+    head, config = {"out/bias": np.zeros(2)}, {"id2label": {"0": "O", "1": "B-X"}}
+    assert read(head, config)["preprocessor"] == {
+        "labels": ["O", "B-X"],
+        "labelled_pieces": "first",
+    }
+    config |= {"labelled_pieces": "all", "stride": 7}
+    found = read(head, config)["preprocessor"]
+    assert (found["labelled_pieces"], found["stride"]) == ("all", 7)
+
+
 @pytest.mark.parametrize("pieces", ["all", "first"])
 def test_what_is_learnt_for_each_token(pieces, tokenizer):
     task = make(tokenizer, labelled_pieces=pieces)
@@ -102,7 +115,7 @@ def test_outputs_of_a_long_text_are_those_of_its_windows(task):
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        ([["O"]], "row 0: 1 tags for 2 words"),
+        ([["O"]], "row 0: 1 tag for 2 words"),
         ([["O", "B-ORG"]], "row 0: label 'ORG' is none of ADJ, FILM"),
         ([["O", 7]], "row 0: label 7 is outside 0..4"),
         ([["O", "O"]] * 2, "1 texts, but 2 lists of labels"),
@@ -113,6 +126,11 @@ def test_outputs_of_a_long_text_are_those_of_its_windows(task):
 def test_labels_that_do_not_fit(task, y, message):
     with pytest.raises(InputError, match=message):
         task.fit([["a", "film"]], y, verbose=0)
+
+
+def test_classes_of_tokens_are_not_balanced(task):
+    with pytest.raises(InputError, match='class_weight="balanced": only where each text has one'):
+        task.fit([["a", "film"]], [["O", "O"]], class_weight="balanced", verbose=0)
 
 
 def test_entities_need_their_texts(task):

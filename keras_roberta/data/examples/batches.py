@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_roberta.data.autotuning import without_autotuning
-from keras_roberta.data.examples.examples import Examples
+from keras_roberta.data.examples.examples import Column, Examples
+from keras_roberta.data.examples.ragged import Ragged
 from keras_roberta.data.examples.streams import DatasetStream, PythonStream
 from keras_roberta.data.examples.validation_split import first_of_validation
 from keras_roberta.errors import InputError
@@ -80,21 +81,27 @@ class InMemoryExamples:
         return self.examples.keep_rows_together
 
     @property
-    def targets(self) -> np.ndarray | None:
+    def targets(self) -> Column | None:
         """Those of the batch items that are taken."""
-        return None if self.examples.targets is None else self.examples.targets[self._units]
+        targets = self.examples.targets
+        if isinstance(targets, Ragged):
+            return targets.take(self._units)
+        return None if targets is None else targets[self._units]
 
     def weigh_classes(self, factors: np.ndarray) -> None:
         """See `Examples.weighed`."""
         self.examples = self.examples.weighed(factors)
 
     def split(self, fraction: float) -> tuple[InMemoryExamples, InMemoryExamples]:
-        """The last `fraction` apart, as Keras does.
+        """The last `fraction` of the examples apart, as Keras does; all rows of an example are on
+        one side.
 
         Raises:
             InputError: one side would be empty.
         """
-        cut_at = first_of_validation(len(self._units), fraction)
+        numbers = self.examples.example_numbers(self._units)
+        found = np.unique(numbers)
+        cut_at = np.searchsorted(numbers, found[first_of_validation(len(found), fraction)])
         return tuple(
             InMemoryExamples(self.examples, self.batch_size, self._bucket_lengths, units=units)
             for units in (self._units[:cut_at], self._units[cut_at:])

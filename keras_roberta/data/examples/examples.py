@@ -70,6 +70,12 @@ class Examples:
         """How many batch items there are: examples whose rows stay together, else rows."""
         return len(self.rows_per_example) if self.keep_rows_together else len(self.token_ids)
 
+    def example_numbers(self, units: np.ndarray) -> np.ndarray:
+        """The number of the example that each of some batch items is of: int64."""
+        if self.keep_rows_together:
+            return np.asarray(units, np.int64)
+        return np.searchsorted(self._first_row, units, side="right") - 1
+
     @property
     def lengths(self) -> np.ndarray:
         """Tokens of the longest row of each batch item: int64 (batch items,)."""

@@ -105,6 +105,31 @@ def test_features_are_not_texts_and_empty_streams_are_named(tokenizer):
         source(tokenizer, tf.data.Dataset.from_tensor_slices(["a"]), [1])
 
 
+def numbered_rows(counts):
+    """Examples of so many rows each; the label of a row's only token is its example's number."""
+    rows = np.repeat(np.arange(len(counts)), counts)
+    column = Ragged(rows.astype(np.int32), np.ones(len(rows), np.int64))
+    return Examples(None, column, targets=column, rows_per_example=counts)
+
+
+@pytest.mark.parametrize(
+    ("counts", "fraction", "held_out"),
+    [
+        ([1, 1, 1, 9], 0.25, [3] * 9),
+        ([9, 1, 1, 1], 0.5, [2, 3]),
+        ([2, 3, 4], 0.4, [1, 1, 1, 2, 2, 2, 2]),
+    ],
+)
+def test_the_rows_of_a_text_are_on_one_side_of_a_split(counts, fraction, held_out):
+    """And the fraction is one of texts."""
+    parts = InMemoryExamples(numbered_rows(counts), 2).split(fraction)
+    labels = [part.targets.values.tolist() for part in parts]
+    assert labels[1] == held_out and labels[0] == sorted(labels[0])
+    assert sum(map(len, labels)) == sum(counts) and not set(labels[0]) & set(labels[1])
+    with pytest.raises(InputError, match="of 1 rows leaves one side empty"):
+        InMemoryExamples(numbered_rows([5]), 2).split(0.5)
+
+
 def test_labels_of_tokens_are_padded_with_them(tokenizer):
     """In any order and grouping a token keeps its own label."""
     preprocessor = RobertaPreprocessor(tokenizer)
