@@ -24,7 +24,8 @@ KNOWS = re.compile(
     r"|RobertaTokenizer|SPECIAL_TOKENS"
     r"|\b(?:from|import) tokenizers\b"  # the library
     # Rooms of ours other than those that serve every kind.
-    r"|keras_roberta\.tokenizers\.(?!(?:open|protocol|host|training|tokenizer_files|byte_buffer|texts)\b)\w+"
+    r"|keras_roberta\.tokenizers\.(?!(?:open|protocol|host|training|tokenizer_files|byte_buffer|texts"
+    r"|offsets|special_token_layout)\b)\w+"
 )
 ALLOWED = {
     "keras_roberta/__init__.py": {"RobertaTokenizer"},  # the list of public names
