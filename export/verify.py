@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_roberta.export.check_offsets import check_offsets, check_whole_texts
 from keras_roberta.export.mismatch import ExportMismatch
 from keras_roberta.export.options import in_twos, names_in_twos, one_a_question
 from keras_roberta.export.padded_rows import as_features, cut, in_batches
@@ -24,7 +25,8 @@ def verify(task, runner, *, graph, scheme):
 
     The texts are ordinary sentences, texts that are mostly white space or masks, and texts as long
     as each signature. A file that takes token ids is given theirs, or random ones where the task
-    has no tokenizer. Where a scheme may change answers, the inference graph is compared before its
+    has no tokenizer. The places of tokens in texts are compared where the file tells them. Where a
+    scheme may change answers, the inference graph is compared before its
     conversion too, by the bound of exact computation: so a wrong graph does not pass as a coarse
     one.
 
@@ -63,6 +65,11 @@ def verify(task, runner, *, graph, scheme):
         outputs = runner.run_texts(*texts)
         names = [" | ".join(side[i] for side in texts if side) for i in range(len(rows))]
         _check_ids(outputs.get(runner.metadata["ids_output"]), rows, names)
+        tokenizer = task.preprocessor.tokenizer
+        if graph.head.gives_offsets:
+            check_offsets(outputs["offsets"], tokenizer, firsts, texts[1], runner.max_length)
+        if schema.stride is not None:
+            check_whole_texts(runner.tokenize, tokenizer, [*texts[0], long_text(runner.metadata)])
         checks.append((rows, names, runner.finish(outputs)))
     if runner.takes_token_ids:
         names, rows = sample_rows(task, graph.head, runner)
@@ -142,6 +149,12 @@ def sample_texts(metadata):
     room = max(metadata["num_bytes"] or [10**6])  # what does not fit is cut, and has other ids
     texts = [text for text in texts if len(text.encode()) < room]
     return texts, texts[::-1] if metadata["pairs"] else None
+
+
+def long_text(metadata):
+    """A text that a file reads in several parts, and its model in several windows."""
+    most = (metadata["num_bytes"] or [0])[-1] + 10 * metadata["max_sequence_length"]
+    return " ".join(SENTENCES * (1 + most // len(" ".join(SENTENCES))))
 
 
 def sample_rows(task, head, runner):
