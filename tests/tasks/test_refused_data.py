@@ -76,7 +76,7 @@ def test_what_is_refused_says_why(classifier, seen, case):
     ("weights", "message"),
     [({"odd": 1.0}, "class_weight: label 'odd'"), ({2: 1.0}, "class_weight: label 2 is outside"),
      ({0: "much"}, "class_weight of 0: give a number"), ({0: -1}, "give a number from 0"),
-     ([0.5, 2.0], "give a dict of factors"), ("balanced", "give a dict of factors")],
+     ([0.5, 2.0], 'give "balanced", or a dict of factors'), ("even", 'give "balanced", or')],
 )  # fmt: skip
 def test_weights_of_no_classes(classifier, weights, message):
     with pytest.raises(InputError, match=message):
