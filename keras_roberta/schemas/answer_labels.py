@@ -69,6 +69,8 @@ def check_in_context(answer: Reference, context: str) -> None:
             f"the answer {_shown(answer)} is not in the context there, which has {short(there)}"
             f"{hint}"
         )
+    if not there.strip():
+        raise InputError(f"the answer {_shown(answer)} is white space alone; leave it out")
 
 
 def _shown(answer):

@@ -252,7 +252,12 @@ def _usual(table, name, other):
 
 
 def _part(outputs, row, start, end, score):
-    text = outputs["context"][row][start:end] if "context" in outputs else None
+    text = None
+    if "context" in outputs:
+        part = outputs["context"][row][start:end]
+        text = part.strip()  # a token may be of white space alone
+        start = start + len(part) - len(part.lstrip())
+        end = start + len(text)
     return {"text": text, "start": int(start), "end": int(end), "score": float(score)}
 
 

@@ -16,8 +16,9 @@ class Window(NamedTuple):
     Attributes:
         logits: float (tokens, 2), of the first and of the last token of the answer. Those of the
             first token, `<s>`, stand for no answer.
-        offsets: int (tokens, 2), where each token of the context lies in it; (0, 0), or another
-            empty place, for what cannot be part of an answer.
+        offsets: int (tokens, 2), where each token of the context lies in it; (0, 0) for the others.
+            A token of white space alone may have the empty place (k, k), k > 0; it is part of the
+            context, but no answer by itself.
     """
 
     logits: np.ndarray
@@ -54,7 +55,7 @@ def best_spans(windows: Sequence[Window], n_best: int, max_answer_length: int) -
         max_answer_length: the most tokens of a part.
     """
     found = {}  # place -> the largest sum of its logits
-    for window in windows:
+    for window in windows:  # the best of all windows are among the best of each
         for place, total in _candidates(window, n_best, max_answer_length):
             found[place] = max(total, found.get(place, -np.inf))
     ranked = sorted(found.items(), key=lambda item: -item[1])[:n_best]
@@ -70,7 +71,10 @@ def best_spans(windows: Sequence[Window], n_best: int, max_answer_length: int) -
 
 
 def _candidates(window, n_best, max_answer_length):
-    """The best parts in one window: pairs of (start, end) and the sum of their logits."""
+    """The best parts in one window: pairs of (start, end) and the sum of their logits.
+
+    Each place comes once: several pieces of a character have the same one.
+    """
     inside = _in_context(window.offsets)
     if not inside.any():
         return
@@ -78,17 +82,23 @@ def _candidates(window, n_best, max_answer_length):
     length = min(max_answer_length, len(logits))
     ends = np.concatenate([logits[:, 1], np.full(length - 1, -np.inf)])
     totals = logits[:, :1] + np.lib.stride_tricks.sliding_window_view(ends, length)
+    behind = np.concatenate([window.offsets[:, 1], np.zeros(length - 1, "int32")])
+    behind = np.lib.stride_tricks.sliding_window_view(behind, length)
+    totals = np.where(behind > window.offsets[:, :1], totals, -np.inf)
     flat = totals.reshape(-1)  # first token * length + further tokens
     if n_best == 1:
         best = [int(flat.argmax())]
     else:
-        most = min(n_best, len(flat))
-        best = np.argpartition(-flat, most - 1)[:most].tolist()
+        best = np.argsort(-flat, kind="stable").tolist()
+    seen = set()
     for index in best:
+        if len(seen) == n_best or not np.isfinite(flat[index]):
+            return
         first, further = divmod(index, length)
-        if np.isfinite(flat[index]):
-            start, end = window.offsets[first, 0], window.offsets[first + further, 1]
-            yield (int(start), int(end)), float(flat[index])
+        place = int(window.offsets[first, 0]), int(window.offsets[first + further, 1])
+        if place not in seen:
+            seen.add(place)
+            yield place, float(flat[index])
 
 
 def _log_sum(windows, side):
@@ -104,4 +114,4 @@ def _log_sum(windows, side):
 
 
 def _in_context(offsets):
-    return offsets[:, 1] > offsets[:, 0]
+    return offsets[:, 1] > 0

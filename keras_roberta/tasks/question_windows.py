@@ -73,7 +73,8 @@ def span_targets(
 ) -> np.ndarray:
     """The first and the last token of the first answer in each row, int32 (rows, 2).
 
-    Both are 0, for `<s>`, where the row does not hold the whole answer, or there is none. These are
+    Both are 0, for `<s>`, where the row does not hold the whole answer, or there is none. White
+    space at the ends of an answer, and tokens of white space alone, do not count. These are
     the labels of Transformers' `run_qa.py`, but that all pieces of a character count: there an
     answer that is one character begins with its last piece and ends with its first.
 
@@ -92,14 +93,18 @@ def span_targets(
     for row, text in enumerate(windows.texts):
         begin, count = windows.begins[row], windows.counts[row]
         places = offsets[text][begin : begin + count]
-        if not answers[text] or not count:
+        words = np.flatnonzero(places[:, 1] > places[:, 0])  # not white space alone
+        if not answers[text] or not len(words):
             continue
         answer = answers[text][0]
-        if places[0, 0] <= answer.start and answer.end <= places[-1, 1]:
-            begins, ends = places.T
-            first = np.searchsorted(begins, answer.start, side="right") - 1
-            last = np.searchsorted(ends, answer.end, side="left")
+        part = contexts[text][answer.start : answer.end]
+        start = answer.end - len(part.lstrip())
+        end = start + len(part.strip())
+        begins, ends = places[words].T
+        if begins[0] <= start and end <= ends[-1]:
+            first = np.searchsorted(begins, start, side="right") - 1
+            last = np.searchsorted(ends, end, side="left")
             first = np.searchsorted(begins, begins[first], side="left")
             last = np.searchsorted(ends, ends[last], side="right") - 1
-            targets[row] = windows.places[row] + np.array([first, last])
+            targets[row] = windows.places[row] + words[[first, last]]
     return targets

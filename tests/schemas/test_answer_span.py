@@ -111,6 +111,12 @@ def test_a_file_that_ends_within_a_character():
     assert found["end"].tolist() == [1]
 
 
+def test_answers_have_no_white_space_at_their_ends():
+    found = AnswerSpan().of_windows([[window(2, offsets=[(0, 0), (0, 1), (1, 7)])]])
+    (answer,) = AnswerSpan().answers({**found, "context": np.array([CONTEXT], object)})
+    assert (answer["text"], answer["start"], answer["end"]) == ("Nuuk", 2, 6)
+
+
 def write(tmp_path, rows):
     path = tmp_path / "a.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")

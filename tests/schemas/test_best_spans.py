@@ -86,3 +86,19 @@ def test_large_logits_do_not_overflow():
     assert best.scores[0] == pytest.approx(1.0) and best.no_answer == 0.0
     best = best_spans([window([[2e3, 2e3], [0, 0]], [(0, 0), (0, 2)])], 1, 30)
     assert best.scores[0] == 0.0 and best.no_answer == 1.0
+
+
+def test_pieces_of_one_character_leave_room_for_the_next_best():
+    pieces = [(0, 1), (0, 1), (0, 1)]
+    logits = [[0, 0], [9, 9], [9, 9], [9, 9], [1, 1]]
+    best = best_spans([window(logits, [(0, 0), *pieces, (2, 4)])], 2, 2)
+    assert list(zip(best.starts.tolist(), best.ends.tolist(), strict=True)) == [(0, 1), (0, 4)]
+
+
+def test_white_space_alone_counts_but_is_no_answer():
+    """An exported file cannot tell such tokens from others."""
+    best = best_spans([window([[0, 0], [1, 1], [9, 9]], [(0, 0), (0, 2), (3, 3)])], 3, 30)
+    assert list(zip(best.starts.tolist(), best.ends.tolist(), strict=True))[0] == (0, 3)
+    sums = 1 + np.exp(1.0) + np.exp(9.0)
+    assert best.scores[0] == pytest.approx(np.exp(10.0) / sums**2, rel=1e-5)
+    assert not best.scores[2]

@@ -8,9 +8,10 @@ import pathlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from keras_roberta.data.examples.question_forms import questions_and_contexts
 from keras_roberta.data.examples.table_files import read_table
 from keras_roberta.errors import InputError
 from keras_roberta.schemas.answer_labels import references
@@ -61,6 +62,7 @@ def test_an_answer_stands_where_its_row_says(golden_tokenizer, data):
     context = data.draw(st.text("the cat,\nü日", min_size=1, max_size=30))
     start = data.draw(st.integers(0, len(context) - 1))
     end = data.draw(st.integers(start + 1, len(context)))
+    assume(context[start:end].strip())
     windows, offsets = question_windows(
         golden_tokenizer, ["cat"], [context], max_length=16, stride=4
     )
@@ -72,13 +74,38 @@ def test_an_answer_stands_where_its_row_says(golden_tokenizer, data):
             continue
         # White space in front of a token belongs to none.
         begin, behind = places.row(row)[first, 0], places.row(row)[last, 1]
-        assert first <= last and behind >= end
+        assert first <= last and not context[behind:end].strip()
         assert begin <= start or not context[start:begin].strip()
+
+
+def test_no_label_is_a_token_of_white_space_alone(golden_tokenizer):
+    contexts = ["It was 가나 here", "the  cat  sat", "the cat sat"]
+    answers = references([(7, 9), (3, 10), (3, 8)])  # the others with white space at both ends
+    windows, offsets = question_windows(
+        golden_tokenizer, ["?"] * 3, contexts, max_length=64, stride=0
+    )
+    targets = span_targets(windows, offsets, contexts, answers)
+    places = windows.spread(offsets)
+    found = []
+    for row, (first, last) in enumerate(targets.tolist()):
+        of_row = places.row(row)
+        assert np.all(of_row[[first, last], 1] > of_row[[first, last], 0])
+        found.append(contexts[row][of_row[first, 0] : of_row[last, 1]])
+    assert found == ["가나", "cat", "cat"]
+
+
+def test_white_space_in_front_of_a_question():
+    questions, contexts = questions_and_contexts([(" " * 25000 + "What? ", " a"), ("b", "c")])
+    assert (questions, contexts) == (["What? ", "b"], [" a", "c"])
+
+
+def test_two_surrogates_are_a_character():
+    assert questions_and_contexts(("\ud83d\ude00?", "a \ud83d\ude00")) == (["😀?"], ["a 😀"])
 
 
 def test_a_question_that_leaves_no_room(golden_tokenizer):
     questions = ["Who?", "Who sat on the mat and on the other mat?"]
-    with pytest.raises(InputError, match="row 1: the first text has .* tokens, and in rows of 24"):
+    with pytest.raises(InputError, match="row 1: the question has .* tokens, and in rows of 24"):
         question_windows(golden_tokenizer, questions, ["a", "b"], max_length=24, stride=0)
 
 
@@ -87,6 +114,7 @@ def test_a_question_that_leaves_no_room(golden_tokenizer):
     [
         ({"text": "cat", "answer_start": 0}, "row 1: the answer 'cat' at 0 .* it is at 4"),
         ({"text": "dog", "answer_start": 4}, "row 1: the answer 'dog' at 4 is not in the context"),
+        ((3, 4), "row 1: the answer .3, 4. is white space alone; leave it out"),
         ((4, 40), "row 1: the answer .4, 40. ends behind the context, which has 7 characters"),
     ],
 )

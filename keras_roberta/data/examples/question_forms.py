@@ -7,6 +7,7 @@ from typing import Any
 from keras_roberta.data.examples.named_columns import named_columns
 from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.errors import InputError
+from keras_roberta.tokenizers.texts import without_surrogates
 
 QUESTION, CONTEXT = "question", "context"
 
@@ -21,6 +22,10 @@ def questions_and_contexts(x: Any) -> tuple[list[str], list[str]]:
 
     Raises:
         InputError: it is in no such form; or names the row without a question or a context.
+
+    White space in front of a question is left out, as in Transformers' `run_qa.py`: some questions
+    of SQuAD have more of it than a row has room for. Two surrogates are the character that they
+    mean.
 
     >>> questions_and_contexts({"question": ["Who?"], "context": ["Sam."]})
     (['Who?'], ['Sam.'])
@@ -40,4 +45,5 @@ def questions_and_contexts(x: Any) -> tuple[list[str], list[str]]:
         for row, text in enumerate(texts):
             if not text.strip():
                 raise InputError(f"row {row}: the {name} is empty; leave the row out")
-    return questions, contexts
+    questions = [without_surrogates(question).lstrip() for question in questions]
+    return questions, list(map(without_surrogates, contexts))

@@ -151,8 +151,8 @@ def cut_windows(
             front = list(fronts[number])
             if len(front) > room // 2:
                 raise InputError(
-                    f"row {number}: the first text has {len(front)} tokens, and in rows of "
-                    f"{max_length} there is room for {room // 2} beside the second; shorten it"
+                    f"row {number}: the question has {len(front)} tokens, and in rows of "
+                    f"{max_length} there is room for {room // 2} beside the context; shorten it"
                 )
             before = [*layout.pair_before, *front, *layout.pair_between]
             after, size = layout.pair_after, room - len(front)
