@@ -12,7 +12,7 @@ from keras_roberta.files.output_checks import check_output_file
 from keras_roberta.files.room import check_room
 from keras_roberta.jobs.input_table import read_input_table
 from keras_roberta.jobs.options.evaluate import PredictOptions
-from keras_roberta.jobs.prediction_formats import FORMATS, ID, format_of
+from keras_roberta.jobs.prediction_formats import FORMATS, ID, NO_IDS, format_of
 from keras_roberta.jobs.predictor import open_predictor
 
 
@@ -44,12 +44,12 @@ def predict(
     options = options or PredictOptions()
     options.check_source(data)
     if out is None:
-        return _rows(model, texts, options, data)
+        return _rows(model, texts, options, data, options.format)
     format = format_of(out, options.format)
     check_output_file(out)
     with hold_output(out):
         check_room(out)
-        rows = _rows(model, texts, options, data)
+        rows = _rows(model, texts, options, data, format)
         lines = "".join(f"{line}\n" for line in FORMATS[format](rows))
         with atomic_file(out) as path:
             # Whole characters: a text may hold a half of a surrogate pair.
@@ -57,10 +57,12 @@ def predict(
     return rows
 
 
-def _rows(model, texts, options, data):
+def _rows(model, texts, options, data, format):
     table = None
     if data is not None:
         table = read_input_table(data, options.columns, labels=False).head(options.limit)
+    if format == "json" and (table is None or ID not in table.columns):
+        raise InputError(NO_IDS)
     predictor = open_predictor(model, options.tokenizer, options.threads)
     schema = predictor.schema
     if table is not None:
@@ -89,9 +91,15 @@ def _rows(model, texts, options, data):
 
 
 def _check_options(schema, texts):
-    """Raises where options are given and the answer is none of them, or the other way round."""
+    """Raises where options or second texts are given that the model has no use for, or are not
+    given though it needs them."""
     given = isinstance(texts, tuple) and bool(texts[1]) and not isinstance(texts[1][0], str)
     if given and not schema.takes_options:
         raise InputError(f"--option: the model gives {schema.name}, which has none; leave it out")
     if schema.takes_options and texts and all(isinstance(text, str) for text in texts):
         raise InputError("the model chooses: give each option as --option, or a table as --data")
+    pairs = isinstance(texts, tuple) and bool(texts[1]) and not given
+    if pairs and schema.takes_options:
+        raise InputError("--text-pair: the model chooses of options; give each as --option")
+    if schema.needs_pairs and texts and all(isinstance(text, str) for text in texts):
+        raise InputError("the model reads two texts: give --text-pair, or a table as --data")

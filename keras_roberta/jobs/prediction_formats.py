@@ -14,6 +14,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.unknown_arguments import nearest
 
 ID = "id"  # the column of a table that names its rows
+NO_IDS = "json: is answers by their ids, and these rows have no column 'id'; write .jsonl"
 Rows = list[dict[str, Any]]
 
 
@@ -53,13 +54,15 @@ def as_json(rows: Rows) -> list[str]:
     SQuAD's scripts take.
 
     Raises:
-        InputError: the rows have no ids.
+        InputError: the rows have no ids, or two have the same.
     """
     if not all(ID in row for row in rows):
-        raise InputError(
-            "json: is answers by their ids, and these rows have no column 'id'; write .jsonl"
-        )
-    found = {str(row[ID]): next(iter(row.values())) for row in rows}
+        raise InputError(NO_IDS)
+    found = {}
+    for row in rows:
+        if str(row[ID]) in found:
+            raise InputError(f"json: two rows have the id {row[ID]!r}; write .jsonl")
+        found[str(row[ID])] = next(iter(row.values()))
     return [json.dumps(found, ensure_ascii=False)]
 
 

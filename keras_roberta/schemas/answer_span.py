@@ -8,10 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from keras_roberta.data.examples.label_names import LabelError
 from keras_roberta.data.examples.question_forms import CONTEXT, QUESTION, questions_and_contexts
 from keras_roberta.errors import InputError
 from keras_roberta.files.json_kinds import short
-from keras_roberta.options import OptionError
+from keras_roberta.options import Option, OptionError
+from keras_roberta.options.values import checked
 from keras_roberta.schemas.answer_labels import check_in_context, references
 from keras_roberta.schemas.best_spans import Window, best_spans
 from keras_roberta.schemas.metrics import Details, checked_threshold
@@ -50,6 +52,9 @@ class AnswerSpan(Schema):
     def __post_init__(self):
         if self.null_threshold is not None:
             checked_threshold(self.null_threshold, "null_threshold")
+        for name, least in (("max_answer_length", 1), ("stride", 0)):
+            value = checked(name, int, Option("", at_least=least), getattr(self, name))
+            object.__setattr__(self, name, value)
 
     # From tables and Python data
 
@@ -196,26 +201,41 @@ class AnswerSpan(Schema):
         return [answer["text"] for answer in self.answers(outputs)]
 
     def scores(self, outputs, targets):
-        return _measured(self.answer_texts(outputs), outputs, targets).means()
+        return self._measured(outputs, targets).means()
 
     def details(self, outputs, targets):
-        scores = _measured(self.answer_texts(outputs), outputs, targets).by_kind()
+        scores = self._measured(outputs, targets).by_kind()
         if scores:
             always = {**outputs, **self._decided(outputs, None)}
-            measured = _measured(self.answer_texts(always), outputs, targets)
-            scores |= measured.best(outputs["no_answer"])
+            scores |= self._measured(always, targets).best(outputs["no_answer"])
         return Details(scores=scores)
+
+    def _measured(self, outputs, targets):
+        if "context" not in outputs:
+            raise InputError("answers of token ids have no text to measure; give texts")
+        return squad_scores(self.answer_texts(outputs), _texts(targets, outputs["context"]))
 
     @classmethod
     def measure_predictions(cls, table, columns, predictions):
-        """A question without a prediction counts as answered wrongly; `missing` says how many."""
-        answers, ids = cls().read_targets(table, columns), table.column("id")
+        """A question without a prediction counts as answered wrongly; `missing` says how many.
+
+        As in the official scripts the texts of the answers count, not where they are said to be.
+        """
+        column, ids = cls().label_column(table, columns), list(map(str, table.column("id")))
+        try:
+            answers = cls().targets(cls().read_labels(table, column, "--label-column"))
+        except LabelError as error:
+            raise table.error(table.lines[error.row], column, error.problem) from None
+        if any(answer.text is None for of_row in answers for answer in of_row):
+            answers = cls().read_targets(table, columns)  # which holds them against the contexts
+            right = _texts(answers, cls().read_inputs(table, columns)[1])
+        else:
+            right = [[answer.text for answer in of_row] for of_row in answers]
         if not set(ids) & predictions.keys():
             raise InputError(f"{table.path}: none of its questions has a prediction; see the ids")
         for number, text in predictions.items():
             if not isinstance(text, str):
                 raise InputError(f"prediction {short(number)}: expected text; got {short(text)}")
-        right = [[answer.text for answer in of_row] for of_row in answers]
         given = [predictions.get(number, _NO_PREDICTION) for number in ids]
         measured = squad_scores(given, right)
         missing = sum(number not in predictions for number in ids)
@@ -261,14 +281,12 @@ def _part(outputs, row, start, end, score):
     return {"text": text, "start": int(start), "end": int(end), "score": float(score)}
 
 
-def _measured(answers, outputs, targets):
-    right = [
+def _texts(targets, contexts):
+    """The texts of right answers, of which some say only where they are."""
+    return [
         [
-            outputs["context"][row][answer.start : answer.end]
-            if answer.text is None
-            else answer.text
-            for answer in answers_of_row
+            context[answer.start : answer.end] if answer.text is None else answer.text
+            for answer in of_row
         ]
-        for row, answers_of_row in enumerate(targets)
+        for of_row, context in zip(targets, contexts, strict=True)
     ]
-    return squad_scores(answers, right)

@@ -12,7 +12,7 @@ from keras_roberta.jobs import predict as job
 from keras_roberta.jobs import prediction_formats
 from keras_roberta.jobs.options.evaluate import PredictOptions
 from keras_roberta.jobs.predict import predict
-from keras_roberta.schemas import OneLabel
+from keras_roberta.schemas import AnswerSpan, MultipleChoice, OneLabel
 
 
 class Lengths:
@@ -161,3 +161,32 @@ def test_what_cannot_be_read_or_written(tmp_path, monkeypatch, texts, more, mess
     (tmp_path / "latin.txt").write_bytes(b"a\n\xe9\n")
     with pytest.raises(InputError, match=message):
         predict("m", texts, **more)
+
+
+def test_json_without_ids_is_refused_before_the_model_is_opened(monkeypatch, tmp_path):
+    monkeypatch.setattr(job, "open_predictor", lambda *_: pytest.fail("opened"))
+    table = tmp_path / "a.jsonl"
+    table.write_text('{"text": "a"}\n')
+    for source in ({"texts": ["a"]}, {"data": table}):
+        with pytest.raises(InputError, match="these rows have no column 'id'"):
+            predict("m", out=tmp_path / "x.json", **source)
+
+
+def test_json_of_two_rows_with_one_id(tmp_path):
+    table = tmp_path / "a.jsonl"
+    table.write_text('{"text": "a", "id": 1}\n{"text": "b", "id": "1"}\n')
+    with pytest.raises(InputError, match="two rows have the id '1'"):
+        predict("m", data=table, out=tmp_path / "x.json")
+
+
+@pytest.mark.parametrize(
+    ("schema", "texts", "message"),
+    [
+        (MultipleChoice(), (["a"], ["b"]), "--text-pair: the model chooses of options"),
+        (AnswerSpan(), ["a"], "the model reads two texts: give --text-pair"),
+    ],
+)
+def test_second_texts_fit_the_model(monkeypatch, schema, texts, message):
+    monkeypatch.setattr(Lengths, "schema", schema)
+    with pytest.raises(InputError, match=message):
+        predict("m", texts)

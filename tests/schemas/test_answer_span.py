@@ -165,3 +165,32 @@ def test_files_of_predictions(tmp_path):
         AnswerSpan.measure_predictions(table, Columns(), {"z": "a"})
     with pytest.raises(InputError, match="prediction 'x': expected text; got 3"):
         AnswerSpan.measure_predictions(table, Columns(), {"x": 3})
+
+
+def test_predictions_are_measured_by_the_texts_of_answers_alone(tmp_path):
+    """As in the official scripts; ids may be numbers."""
+    elsewhere = {"text": ["Nuuk"], "answer_start": [0]}
+    rows = [{"question": " ", "context": CONTEXT, "answers": elsewhere, "id": 7}]
+    scores, _ = AnswerSpan.measure_predictions(write(tmp_path, rows), Columns(), {"7": "Nuuk"})
+    assert scores == {"exact": 100.0, "f1": 100.0}
+
+
+def test_predictions_for_answers_without_a_text(tmp_path):
+    rows = [{"question": "?", "context": CONTEXT, "answers": [[2, 6]], "id": "x"}]
+    scores, _ = AnswerSpan.measure_predictions(write(tmp_path, rows), Columns(), {"x": "Nuuk"})
+    assert scores == {"exact": 100.0, "f1": 100.0}
+
+
+def test_answers_of_token_ids_are_not_measured(outputs):
+    del outputs["context"]
+    for measure in (AnswerSpan().scores, AnswerSpan().details):
+        with pytest.raises(InputError, match="answers of token ids have no text to measure"):
+            measure(outputs, AnswerSpan().targets([(2, 6), None]))
+
+
+@pytest.mark.parametrize(
+    "setting", [{"max_answer_length": 0}, {"max_answer_length": "a"}, {"stride": -1}]
+)
+def test_bad_settings(setting):
+    with pytest.raises(InputError, match=next(iter(setting))):
+        AnswerSpan(**setting)

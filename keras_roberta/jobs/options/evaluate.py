@@ -21,7 +21,7 @@ class RunningOptions(Options):
     threshold: float | None = option(
         None,
         "Probability from which a label is given, for two classes (the second one) or labels that "
-        "do not exclude one another.",
+        "do not exclude one another; or above which there is no answer.",
         above=0,
         below=1,
         shown_default="the model's, or 0.5",
