@@ -11,6 +11,7 @@ seed 0, for `benchmarks/exported_answers.py`. Prints a table of means over the s
 """
 
 import argparse
+import itertools
 import json
 import os
 import pathlib
@@ -105,11 +106,12 @@ def read_sentiment(data):
 
 def read_entities(data):
     def rows(name):
-        text = (data / "wnut17" / name).read_text("utf-8")
-        for block in text.replace("\r", "").split("\n\n"):
-            lines = [line.split("\t") for line in block.splitlines() if line.strip()]
-            if lines:
-                yield {"tokens": [line[0] for line in lines], "tags": [line[1] for line in lines]}
+        lines = (data / "wnut17" / name).read_text("utf-8").split("\n")
+        words = [line.strip().split("\t") for line in lines]
+        for is_sentence, of_sentence in itertools.groupby(words, lambda parts: parts != [""]):
+            if is_sentence:
+                tokens, tags = zip(*of_sentence, strict=True)
+                yield {"tokens": tokens, "tags": tags}
 
     return {
         "train": list(rows("wnut17train.conll")),

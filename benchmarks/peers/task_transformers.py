@@ -28,6 +28,7 @@ class Sentences:
     """Texts or pairs of them, with a label."""
 
     head = transformers.AutoModelForSequenceClassification
+    tokenizer_settings = {}
 
     def __init__(self, tokenizer, recipe, rows):
         self.tokenizer, self.recipe = tokenizer, recipe
@@ -83,6 +84,7 @@ class Entities(Sentences):
     """Labels of words stand at their first pieces, as in `run_ner.py`."""
 
     head = transformers.AutoModelForTokenClassification
+    tokenizer_settings = {"add_prefix_space": True}  # it takes no words without
 
     def __init__(self, tokenizer, recipe, rows):
         self.tokenizer, self.recipe = tokenizer, recipe
@@ -248,6 +250,12 @@ KINDS = {
 }
 
 
+def make_kind(task, preset, rows, recipe):
+    kind = KINDS[task]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(preset, **kind.tokenizer_settings)
+    return kind(tokenizer, recipe, rows)
+
+
 def main():
     options = parse_options(__doc__)
     recipe = RECIPES[options.task]
@@ -255,8 +263,7 @@ def main():
     torch.manual_seed(options.seed)
     transformers.logging.set_verbosity_error()
     rows, measured = read_rows(options)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(options.preset)
-    kind = KINDS[options.task](tokenizer, recipe, rows)
+    kind = make_kind(options.task, options.preset, rows, recipe)
     model = kind.head.from_pretrained(options.preset, dtype=torch.float32, **kind.settings)
     start = time.perf_counter()
     train(model, kind, rows, recipe)
