@@ -17,6 +17,7 @@ _OTHERS = {
     stat.S_ISCHR: "a device",
     stat.S_ISBLK: "a device",
 }
+_LONGEST_NAME = 255  # bytes, of all common file systems
 
 
 def check_regular(path: str | os.PathLike, *, hint: str = "") -> int:
@@ -85,11 +86,15 @@ def read_regular(path: str | os.PathLike, *, at_most: int | None = None, hint: s
 
 
 def is_file_name(name: object) -> bool:
-    """Whether a name that a file gives is that of a file in the same directory.
+    """Whether a name that a file gives may be that of a file in the same directory.
 
-    >>> [is_file_name(x) for x in ("model-1.safetensors", "../a", "/a", "..", "", 3)]
-    [True, False, False, False, False, False]
+    >>> [is_file_name(x) for x in ("model-1.safetensors", "../a", "/a", "..", "", 3, 256 * "a")]
+    [True, False, False, False, False, False, False]
     """
     if not isinstance(name, str) or name in ("", ".", "..") or "\0" in name or "\\" in name:
         return False
-    return Path(name).name == name
+    try:
+        length = len(os.fsencode(name))
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return length <= _LONGEST_NAME and Path(name).name == name

@@ -107,6 +107,8 @@ def test_a_mangled_header_is_named(tmp_path, content, message):
         ("{}", "weight_map: missing"),
         ('{"weight_map": 3}', "weight_map: expected an object"),
         ('{"weight_map": {"a": "../model-1.safetensors"}}', "not a file beside it"),
+        ('{"weight_map": {"a": "%s"}}' % (300 * "x"), "not a file beside it"),
+        ('{"weight_map": {"a": "\\ud800"}}', "not a file beside it"),
         ('{"weight_map": {"b": "model-1.safetensors"}}', "lacks b"),
     ],
 )
