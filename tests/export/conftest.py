@@ -1,5 +1,9 @@
 """Tiny tasks and their exported files, made once: a conversion takes seconds."""
 
+import fcntl
+import functools
+import os
+
 import keras
 import numpy as np
 import pytest
@@ -72,39 +76,86 @@ def regressor(make_task):
     return make_task(num_classes=1, labels=None)
 
 
+class MadeWhenAskedFor(dict):
+    """Paths by name, of files that are made when a test first asks for them."""
+
+    def __init__(self, make):
+        self.make = make
+
+    def __missing__(self, name):
+        self[name] = path = self.make(name)
+        return path
+
+
 @pytest.fixture(scope="session")
-def exported(classifier, regressor, tmp_path_factory):
-    """Paths by name: the classifier in each quantization, with one length alone, the regressor, on
-    token ids; then with the tokenizer in the file, the regressor on pairs."""
-    directory = tmp_path_factory.mktemp("exported")
+def make_once(tmp_path_factory):
+    """A function that makes a file or directory that no test changes, once for all processes of a
+    run."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    directory = base / "exported"
+    directory.mkdir(exist_ok=True)
+
+    def make_once(name, make):
+        path = directory / name
+        with open(directory / f"{name.replace('/', '-')}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():
+                path.parent.mkdir(exist_ok=True)
+                make(path)
+        return path
+
+    return make_once
+
+
+@pytest.fixture(scope="session")
+def exported(classifier, regressor, make_once):
+    """Paths by name: the classifier in each quantization, and the regressor, on token ids; then
+    with the tokenizer in the file, the regressor on pairs. They are made when asked for."""
     jobs = {
         "none": (classifier, "none", "tokens", LENGTHS),
         "float16": (classifier, "float16", "tokens", LENGTHS[:1]),
         "int8": (classifier, "int8", "tokens", LENGTHS),
-        "one_length": (classifier, "none", "tokens", LENGTHS[-1:]),
         "regression_none": (regressor, "none", "tokens", LENGTHS[:1]),
         "text_none": (classifier, "none", "text", LENGTHS),
-        "text_float16": (classifier, "float16", "text", LENGTHS),
-        "text_int8": (classifier, "int8", "text", LENGTHS),
-        "text_pairs": (regressor, "int8", "text", LENGTHS),
+        "text_float16": (classifier, "float16", "text", LENGTHS[:1]),
+        "text_int8": (classifier, "int8", "text", LENGTHS[-1:]),
+        "text_pairs": (regressor, "int8", "text", LENGTHS[-1:]),
     }
-    return {
-        name: export.to_tflite(
-            task,
-            directory / f"{name}.tflite",
-            *arguments,
-            sequence_lengths=lengths,
-            pairs=name == "text_pairs",
-        )
-        for name, (task, *arguments, lengths) in jobs.items()
-    }
+
+    def write(name, path):
+        task, *arguments, lengths = jobs[name]
+        pairs = name == "text_pairs"
+        export.to_tflite(task, path, *arguments, sequence_lengths=lengths, pairs=pairs)
+
+    return MadeWhenAskedFor(
+        lambda name: make_once(f"{name}.tflite", functools.partial(write, name))
+    )
 
 
 @pytest.fixture(scope="session")
-def saved_model(classifier, tmp_path_factory):
-    return export.to_saved_model(classifier, tmp_path_factory.mktemp("saved") / "1")
+def saved_model(classifier, make_once):
+    return make_once("saved/1", lambda path: export.to_saved_model(classifier, path))
 
 
 @pytest.fixture(scope="session")
-def saved_model_of_pairs(regressor, tmp_path_factory):
-    return export.to_saved_model(regressor, tmp_path_factory.mktemp("pairs") / "1", pairs=True)
+def saved_model_of_pairs(regressor, make_once):
+    return make_once("pairs/1", lambda path: export.to_saved_model(regressor, path, pairs=True))
+
+
+@pytest.fixture(scope="session")
+def server(saved_model, tokenizer):
+    """The `Runner` of the SavedModel, which takes seconds to load."""
+    return export.load(saved_model, tokenizer)
+
+
+@pytest.fixture(scope="session")
+def server_of_pairs(saved_model_of_pairs):
+    return export.load(saved_model_of_pairs)
+
+
+@pytest.fixture(scope="session")
+def small_classifier(make_task):
+    """What takes least time to export."""
+    return make_task(layers=1, vocabulary_size=320)

@@ -48,7 +48,7 @@ def test_the_oldest_runtime(name, version, exported):
 
 def test_of_a_file_that_takes_text(exported):
     values = export.read_metadata(exported["text_pairs"])
-    assert (values["inputs"], values["pairs"], values["num_bytes"]) == ("text", True, [128, 256])
+    assert (values["inputs"], values["pairs"], values["num_bytes"]) == ("text", True, [256])
     assert values["ids_output"] == "token_ids" and values["schema"] == {"name": "value"}
 
 
@@ -134,7 +134,7 @@ OF_FORMAT_2 = {
     ],
 )
 def test_files_of_the_format_before(of_task, expected, exported, tmp_path):
-    path = with_metadata(exported["text_int8"], {**OF_FORMAT_2, **of_task}, tmp_path / "2.tflite")
+    path = with_metadata(exported["text_none"], {**OF_FORMAT_2, **of_task}, tmp_path / "2.tflite")
     values = export.read_metadata(path)
     assert json.loads(json.dumps(values["schema"])) == expected
     assert values["format_version"] == 3
@@ -143,9 +143,9 @@ def test_files_of_the_format_before(of_task, expected, exported, tmp_path):
 
 def test_a_file_of_the_format_before_runs(exported, tmp_path):
     values = {"task": "RobertaTextClassifier", "num_classes": 3, "labels": ["bad", "fair", "good"]}
-    path = with_metadata(exported["text_int8"], {**OF_FORMAT_2, **values}, tmp_path / "2.tflite")
+    path = with_metadata(exported["text_none"], {**OF_FORMAT_2, **values}, tmp_path / "2.tflite")
     texts = ["a gem", "the film is a mess from start to finish and more"]
-    old, new = export.load(path), export.load(exported["text_int8"])
+    old, new = export.load(path), export.load(exported["text_none"])
     assert old.metadata["vocabulary_size"] is None  # ids are not held against it
     assert old.predict({"token_ids": [[0, 9, 2]]})["label"].shape == (1,)
     assert old.answers(texts) == new.answers(texts)

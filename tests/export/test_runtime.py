@@ -18,10 +18,11 @@ from keras_roberta.tokenizers.training import train_byte_level_bpe
 TEXTS = ["a gem", "the film is a mess", "it makes up for much of that and " * 9, ""]
 
 
-@pytest.fixture(params=["none", "saved_model"])
-def runner(request, exported, saved_model, tokenizer):
-    path = saved_model if request.param == "saved_model" else exported["none"]
-    return export.load(path, tokenizer)
+@pytest.fixture(scope="module", params=["none", "saved_model"])
+def runner(request, exported, tokenizer):
+    if request.param == "saved_model":
+        return request.getfixturevalue("server")
+    return export.load(exported["none"], tokenizer)
 
 
 def test_texts(runner, classifier, tokenizer):
@@ -82,15 +83,20 @@ def test_threads(exported, tokenizer):
 THREADS = 8
 
 
-@pytest.mark.parametrize("name", ["text_int8", "saved_model"])
-def test_many_threads_get_the_answers_of_one(name, exported, saved_model):
-    check_threads(export.load({**exported, "saved_model": saved_model}[name]), texts_a_thread=12)
+@pytest.fixture(params=["text_int8", "saved_model"])
+def runner_of_texts(request, exported):
+    if request.param == "saved_model":
+        return request.getfixturevalue("server")
+    return export.load(exported[request.param])
+
+
+def test_many_threads_get_the_answers_of_one(runner_of_texts):
+    check_threads(runner_of_texts, texts_a_thread=12)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["text_int8", "saved_model"])
-def test_soak_of_threads(name, exported, saved_model):
-    check_threads(export.load({**exported, "saved_model": saved_model}[name]), texts_a_thread=1000)
+def test_soak_of_threads(runner_of_texts):
+    check_threads(runner_of_texts, texts_a_thread=150)
 
 
 def check_threads(runner, texts_a_thread):
@@ -122,7 +128,7 @@ def test_a_runner_is_let_go(runner):
     assert seen() is None  # without a collection: nothing holds a model that nobody uses
 
 
-def test_forked_processes(exported, saved_model, monkeypatch):
+def test_forked_processes(exported, server, monkeypatch):
     """With a lock that another thread holds, and threads that a fork does not take along."""
     program = f"""
 import os, threading
@@ -144,7 +150,6 @@ print(codes)
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert run.stdout.splitlines()[-1:] == ["[0, 0, 0, 0, 0]"], run.stderr
 
-    server = export.load(saved_model)
     monkeypatch.setattr(os, "getpid", lambda: -1)
     with pytest.raises(InputError, match="opened before this process was forked"):
         server.predict(TEXTS)

@@ -25,20 +25,18 @@ ROWS = [[0, 2], [0, 9, 2], [0, *range(5, 35), 2]]
 TEXTS = ["a gem", "the film is a mess", ""]
 
 
-def test_equals_keras(saved_model, classifier):
+def test_equals_keras(server, classifier):
     features = as_features(ROWS, 1)
-    out = export.load(saved_model).predict(features)
+    out = server.predict(features)
     np.testing.assert_allclose(out["logits"], classifier(features).numpy(), rtol=1e-4, atol=1e-5)
 
 
-def test_padding_may_stand_anywhere(saved_model, classifier):
+def test_padding_may_stand_anywhere(server, classifier):
     """In front, between and behind the tokens, each row as if it had none."""
     rows = [[0, 7, 8, 2], [0, 9, 2], [0, 5, 6, 7, 8, 2]]
     padded = [[1, 1, 0, 7, 8, 2], [0, 1, 9, 1, 1, 2], [0, 5, 6, 7, 8, 2]]
     token_ids = np.array(padded, "int32")
-    serve = tf.saved_model.load(str(saved_model)).signatures["tokens"]
-    mask = tf.constant(np.int32(token_ids != 1))
-    out = serve(token_ids=tf.constant(token_ids), padding_mask=mask)
+    out = server.run("tokens", token_ids=token_ids, padding_mask=np.int32(token_ids != 1))
     for i, row in enumerate(rows):
         expected = classifier(as_features([row], 1)).numpy()[0]
         np.testing.assert_allclose(out["logits"][i], expected, rtol=1e-4, atol=1e-5)
@@ -58,38 +56,61 @@ def test_batches_are_padded_to_the_longest_only(classifier, tokenizer):
         assert padding_mask.all(axis=1).any()
 
 
-@pytest.mark.parametrize("many", [False, True])
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_names_beside_numbers(many, jit_compile, make_task, tmp_path):
+NAMES = ("bad\nvery", "caf\u00e9 \U0001f600", "\ud800")
+SHOWN = ["bad\nvery", "caf\u00e9 \U0001f600", "\ufffd"]
+IDS = np.array([[0, 9, 2], [0, 7, 2]], "int32")
+
+
+def test_compiled_with_names_beside_numbers(make_task, tmp_path):
     """In both signatures, whatever the names; as TF Serving they can be put into JSON."""
-    names = ("bad\nvery", "caf\u00e9 \U0001f600", "\ud800")
-    shown = ["bad\nvery", "caf\u00e9 \U0001f600", "\ufffd"]
-    task = make_task(layers=1, labels=names)
-    if many:
-        task = kr.RobertaMultiLabelClassifier(task.backbone, 3, task.preprocessor)
-    options = {"jit_compile": jit_compile, "warmup_batch_sizes": [2], "warmup_lengths": [3]}
+    task = make_task(layers=1, vocabulary_size=320, labels=NAMES)
+    options = {"jit_compile": True, "warmup_batch_sizes": [2], "warmup_lengths": [3]}
     path = export.to_saved_model(task, tmp_path / "1", **options)
     assert (path / "assets" / "labels.txt").read_text("utf-8").splitlines() == [
         "bad very",
-        *shown[1:],
+        *SHOWN[1:],
     ]
-    signatures = tf.saved_model.load(str(path)).signatures
-    ids = tf.constant([[0, 9, 2], [0, 7, 2]])
+    runner = export.load(path)
+    logits = runner.predict(TEXTS)["logits"]
+    np.testing.assert_allclose(logits, task.predict(TEXTS, verbose=0), rtol=1e-4, atol=1e-5)
     for outputs in (
-        signatures["serving_default"](text=tf.constant(["a gem", "a mess"])),
-        signatures["tokens"](token_ids=ids, padding_mask=tf.ones_like(ids)),
+        runner.run("serving_default", text=["a gem", "a mess"]),
+        runner.run("tokens", token_ids=IDS, padding_mask=np.ones_like(IDS)),
     ):
-        numbers = outputs["labels" if many else "label"].numpy()
-        found = outputs["label_names" if many else "label_name"].numpy()
-        expected = np.where(numbers > 0, shown, "") if many else np.array(shown)[numbers]
-        assert np.vectorize(bytes.decode)(found).tolist() == expected.tolist()
+        found = [name.decode() for name in outputs["label_name"]]
+        assert found == [SHOWN[i] for i in outputs["label"]]
 
 
-def test_runs_without_keras(saved_model):
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_names_beside_many_numbers(jit_compile, make_task, tmp_path):
+    """An empty one where the text does not have the label."""
+    task = make_task(layers=1, vocabulary_size=320, labels=NAMES)
+    task = kr.RobertaMultiLabelClassifier(task.backbone, 3, task.preprocessor)
+    options = {"inputs": "tokens", "jit_compile": jit_compile, "warmup_lengths": [3]}
+    path = export.to_saved_model(task, tmp_path / "1", **options)
+    outputs = export.load(path).run("tokens", token_ids=IDS, padding_mask=np.ones_like(IDS))
+    expected = np.where(outputs["labels"] > 0, SHOWN, "")
+    found = np.vectorize(bytes.decode)(outputs["label_names"])
+    assert found.tolist() == expected.tolist()
+
+
+def test_runs_on_a_stock_server(saved_model):
+    """Without Keras and tensorflow-text; TensorFlow's own kernels, and no resources but the
+    weights."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    content = saved_model_pb2.SavedModel.FromString((saved_model / "saved_model.pb").read_bytes())
+    graph = content.meta_graphs[0].graph_def
+    nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
+    ops = sorted({node.op for node in nodes})
+    assert not [op for op in ops if "PyFunc" in op or "Table" in op]
     program = f"""
 import sys
 sys.modules["keras"] = None  # TensorFlow itself imports Keras where it can
+sys.modules["tensorflow_text"] = None
 import tensorflow as tf
+from tensorflow.python.framework import op_def_registry
+print([op for op in {ops!r} if op_def_registry.get(op) is None])
 signatures = tf.saved_model.load({str(saved_model)!r}).signatures
 print(sorted(signatures["serving_default"](text=tf.constant(["a gem", "a mess"]))))
 ids = tf.constant([[0, 9, 2]])
@@ -99,7 +120,7 @@ print([name for name in ("keras_hub", "tf_keras", "keras_roberta") if name in sy
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     outputs = "['label', 'label_name', 'logits', 'probabilities', 'score']"
-    assert run.stdout.splitlines()[-3:] == [outputs, outputs, "[]"]
+    assert run.stdout.splitlines()[-4:] == ["[]", outputs, outputs, "[]"]
 
 
 def test_runs_in_the_loader_of_tensorflow_1(saved_model, classifier):
@@ -122,40 +143,19 @@ def test_runs_in_the_loader_of_tensorflow_1(saved_model, classifier):
     np.testing.assert_allclose(of_texts, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_operations_of_a_stock_server(saved_model):
-    """TensorFlow's own kernels, and no resources but the weights."""
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    content = saved_model_pb2.SavedModel.FromString((saved_model / "saved_model.pb").read_bytes())
-    graph = content.meta_graphs[0].graph_def
-    nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
-    ops = sorted({node.op for node in nodes})
-    assert not [op for op in ops if "PyFunc" in op or "Table" in op]
-    program = f"""
-import sys
-sys.modules["tensorflow_text"] = None
-import tensorflow as tf
-from tensorflow.python.framework import op_def_registry
-print([op for op in {ops!r} if op_def_registry.get(op) is None])
-"""
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert run.stdout.splitlines()[-1:] == ["[]"], run.stderr
-
-
-@pytest.mark.parametrize("fixture", ["saved_model", "saved_model_of_pairs"])
+@pytest.mark.parametrize("fixture", ["server", "server_of_pairs"])
 def test_warm_up_requests(fixture, request):
     """The messages are those of TF Serving's own classes, and the model answers each."""
     logs = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
-    directory = request.getfixturevalue(fixture)
-    signatures = tf.saved_model.load(str(directory)).signatures
+    runner = request.getfixturevalue(fixture)
     seen = set()
-    for record in tf.data.TFRecordDataset(str(directory / serving_warmup.FILE)):
+    for record in tf.data.TFRecordDataset(str(runner.path / serving_warmup.FILE)):
         message = logs.PredictionLog.FromString(record.numpy())
         predict = message.predict_log.request
         name = predict.model_spec.signature_name
-        inputs = {key: tf.constant(tf.make_ndarray(v)) for key, v in predict.inputs.items()}
+        inputs = {key: tf.make_ndarray(v) for key, v in predict.inputs.items()}
         rows = len(next(iter(inputs.values())))
-        assert len(signatures[name](**inputs)["logits"]) == rows
+        assert len(runner.run(name, **inputs)["logits"]) == rows
         seen.add((name, rows))
     assert seen == {(name, n) for name in ("tokens", "serving_default") for n in (1, 8, 32)}
 
@@ -163,13 +163,6 @@ def test_warm_up_requests(fixture, request):
 def test_warm_up_bytes():
     """PredictionLog { predict_log { request { model_spec { signature_name: "s" } } } }"""
     assert serving_warmup.prediction_log("s", {}) == b"\x32\x07\x0a\x05\x0a\x03\x1a\x01s"
-
-
-def test_compiled(classifier, tmp_path):
-    export.to_saved_model(classifier, tmp_path / "1", jit_compile=True, warmup_batch_sizes=[2])
-    found = export.load(tmp_path / "1").predict(TEXTS)["logits"]
-    expected = classifier.predict(TEXTS, verbose=0)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_in_tensorflow_serving(saved_model, classifier):
@@ -225,23 +218,26 @@ def wait_for(url, seconds=120):
             time.sleep(0.5)
 
 
-def test_a_directory_is_kept_unless_told(classifier, tmp_path):
+def test_a_directory_is_kept_unless_told(small_classifier, tmp_path):
+    options = {"inputs": "tokens", "warmup_batch_sizes": [1]}
     target = tmp_path / "1"
     target.mkdir()
     (target / "precious").touch()
     with pytest.raises(InputError, match="exists; choose a new version"):
-        export.to_saved_model(classifier, target)
+        export.to_saved_model(small_classifier, target, **options)
     assert (target / "precious").exists()
     with pytest.raises(InputError, match="something else than a SavedModel"):
-        export.to_saved_model(classifier, target, overwrite=True)
+        export.to_saved_model(small_classifier, target, **options, overwrite=True)
     assert (target / "precious").exists()
     (tmp_path / "file").write_text("mine")
     for overwrite in (False, True):
         with pytest.raises(InputError, match="file: (exists|is something else than a SavedModel)"):
-            export.to_saved_model(classifier, tmp_path / "file", overwrite=overwrite)
+            export.to_saved_model(
+                small_classifier, tmp_path / "file", **options, overwrite=overwrite
+            )
     assert (tmp_path / "file").read_text() == "mine"
     (target / "saved_model.pb").touch()  # an older model of which nothing is to stay
-    export.to_saved_model(classifier, target, overwrite=True)
+    export.to_saved_model(small_classifier, target, **options, overwrite=True)
     assert not (target / "precious").exists()
     assert sorted(p.name for p in (target / "assets").iterdir()) == [
         "keras_roberta.json",
@@ -249,7 +245,7 @@ def test_a_directory_is_kept_unless_told(classifier, tmp_path):
     ]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["1", "file"]
     (tmp_path / "empty").mkdir()
-    export.to_saved_model(classifier, tmp_path / "empty")
+    export.to_saved_model(small_classifier, tmp_path / "empty", **options)
     assert (tmp_path / "empty" / "saved_model.pb").is_file()
 
 
@@ -272,9 +268,9 @@ def test_bad_arguments(classifier, tmp_path, arguments, message):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_mismatch_leaves_nothing(classifier, tmp_path, monkeypatch):
+def test_a_mismatch_leaves_nothing(small_classifier, tmp_path, monkeypatch):
     exact = dataclasses.replace(SCHEMES["none"], bound=Bound(agreement=1.0, largest_change=0.0))
     monkeypatch.setitem(SCHEMES, "none", exact)
     with pytest.raises(export.ExportMismatch, match="the bound is 0"):
-        export.to_saved_model(classifier, tmp_path / "1")
+        export.to_saved_model(small_classifier, tmp_path / "1", inputs="tokens")
     assert list(tmp_path.iterdir()) == []

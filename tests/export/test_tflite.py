@@ -17,7 +17,7 @@ LENGTHS = (16, 32)
 ROWS = [[0, 2], [0, 9, 2], [0, *range(5, 19), 2], [0, *range(1000, 1014), 2]]
 
 
-@pytest.mark.parametrize("name", ["none", "float16", "int8", "regression_none"])
+@pytest.mark.parametrize("name", ["none", "float16", "int8", "text_int8", "regression_none"])
 def test_equals_keras(name, exported, classifier, regressor):
     task = regressor if "regression" in name else classifier
     runner = export.load(exported[name])
@@ -41,25 +41,23 @@ def test_equals_keras(name, exported, classifier, regressor):
 
 
 def test_all_lengths_agree(exported):
-    none, one = export.load(exported["none"]), export.load(exported["one_length"])
-    features = as_features(ROWS, 1)
-    assert none.lengths == [16, 32] and one.lengths == [32]
-    np.testing.assert_allclose(
-        none.predict(features)["logits"], one.predict(features)["logits"], rtol=1e-4, atol=1e-5
-    )
+    runner = export.load(exported["none"])
+    assert runner.lengths == [16, 32]
+    for row in ROWS:
+        at_16, at_32 = (runner.run(f"tokens_{n}", **as_features([row], 1, n)) for n in (16, 32))
+        np.testing.assert_allclose(at_16["logits"], at_32["logits"], rtol=1e-4, atol=1e-5)
 
 
 def test_sizes(exported):
-    size = {name: path.stat().st_size for name, path in exported.items()}
+    size = {name: exported[name].stat().st_size for name in ("none", "float16", "int8")}
     assert size["int8"] < 0.3 * size["none"]
     assert size["float16"] < 0.55 * size["none"]
-    assert size["none"] < 1.1 * size["one_length"]
 
 
 def test_size_of_the_tokenizer(exported):
     """Tables are there once, whatever the number of signatures, and never quantised."""
     # Code point classes 40 kB, and 120 kB for each length: the tokenizer's graph, and its copy.
-    for quantization in ("none", "float16", "int8"):
+    for quantization in ("none", "int8"):
         added = (
             exported[f"text_{quantization}"].stat().st_size - exported[quantization].stat().st_size
         )
@@ -82,14 +80,15 @@ def test_padding_may_stand_anywhere(name, exported, classifier):
 
 @pytest.mark.parametrize("quantization", ["none", "float16", "int8"])
 def test_a_file_for_texts_has_its_two_halves_too(quantization, exported, tokenizer):
-    """`tokenize_N` and `tokens_N` in a row are `text_N`; the weights are there once."""
+    """`tokenize_N` and `tokens_N` in a row are `text_N`."""
     path = exported[f"text_{quantization}"]
     interpreter = Interpreter(str(path))
     interpreter.allocate_tensors()
     names = set(interpreter.get_signature_list())
-    assert names == {f"{kind}_{n}" for kind in ("text", "tokenize", "tokens") for n in LENGTHS}
+    lengths = export.read_metadata(path)["sequence_lengths"]
+    assert names == {f"{kind}_{n}" for kind in ("text", "tokenize", "tokens") for n in lengths}
     run = {name: interpreter.get_signature_runner(name) for name in names}
-    for n in (*LENGTHS, *LENGTHS):
+    for n in (*lengths, *lengths):
         for text in ("a gem", "", "the film is a mess from start to finish"):
             utf8 = byte_buffer.fill([text], 8 * n)
             row = run[f"tokenize_{n}"](utf8=utf8)
@@ -103,9 +102,16 @@ def test_a_file_for_texts_has_its_two_halves_too(quantization, exported, tokeniz
             assert set(whole) == {*halves, "token_ids", "num_tokens"}
             for name, value in halves.items():
                 np.testing.assert_array_equal(whole[name], value)
-    model = schema.Model.GetRootAs(path.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("name", "bytes_a_weight"),
+    [("none", 4), ("int8", 1), ("text_none", 4), ("text_float16", 2), ("text_int8", 1)],
+)
+def test_weights_are_there_once(name, bytes_a_weight, exported):
+    """Whatever the number of signatures."""
+    model = schema.Model.GetRootAs(exported[name].read_bytes())
     sizes = [model.Buffers(i).DataLength() for i in range(model.BuffersLength())]
-    bytes_a_weight = {"none": 4, "float16": 2, "int8": 1}[quantization]
     assert sizes.count(20_000 * 64 * bytes_a_weight) == 1  # the vocabulary
     assert sizes.count(64 * 96 * bytes_a_weight) == 4  # two kernels of each of two blocks
 
@@ -118,7 +124,7 @@ def test_the_encoder_suits_a_gpu(name, exported):
     kinds = [code.builtinCode for code in model.operatorCodes]
     unknown = {getattr(schema.BuiltinOperator, n) for n in ("UNSORTED_SEGMENT_MAX", "WHILE", "IF")}
     encoders = [s.subgraphIndex for s in model.signatureDefs if s.signatureKey[:7] == b"tokens_"]
-    assert len(encoders) == 2
+    assert len(encoders) == len(export.read_metadata(exported[name])["sequence_lengths"])
     for number, graph in enumerate(model.subgraphs):
         if number not in encoders:
             assert graph.name.startswith(b"VALIDATION:")  # TFLite's word for "delegate nothing"
@@ -141,7 +147,7 @@ def test_one_partition_of_builtin_operations(name, exported):
     assert not any(model.OperatorCodes(i).CustomCode() for i in range(model.OperatorCodesLength()))
 
 
-def test_a_damaged_weight_is_noticed(classifier, tmp_path, monkeypatch):
+def test_a_damaged_weight_is_noticed(small_classifier, tmp_path, monkeypatch):
     def damaged(task):
         weights = inference_weights(task)
         name = "encoder/block_0/attention/value/kernel"
@@ -149,15 +155,17 @@ def test_a_damaged_weight_is_noticed(classifier, tmp_path, monkeypatch):
 
     monkeypatch.setattr("keras_roberta.export.edge_graph.inference_weights", damaged)
     with pytest.raises(export.ExportMismatch, match="graph: the answer to '.*' is off by .* bound"):
-        export.to_tflite(classifier, tmp_path / "model.tflite", sequence_lengths=[8])
+        export.to_tflite(
+            small_classifier, tmp_path / "model.tflite", inputs="tokens", sequence_lengths=[8]
+        )
     assert list(tmp_path.iterdir()) == []
 
 
 def test_weights_that_are_not_finite_are_noticed(make_task, tmp_path):
-    task = make_task()
+    task = make_task(layers=1, vocabulary_size=320)
     task.head.logits.bias.assign([np.nan, 0, 0])
     with pytest.raises(export.ExportMismatch, match="off by inf"):
-        export.to_tflite(task, tmp_path / "model.tflite", "none", sequence_lengths=[8])
+        export.to_tflite(task, tmp_path / "model.tflite", "none", "tokens", sequence_lengths=[8])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -193,28 +201,22 @@ def test_bad_arguments(classifier, tmp_path, arguments, message):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_is_kept_unless_told(classifier, tmp_path):
+def test_a_file_is_kept_unless_told(small_classifier, tmp_path):
     path = tmp_path / "model.tflite"
     path.write_text("precious")
     options = {"inputs": "tokens", "sequence_lengths": [8]}
     with pytest.raises(InputError, match="model.tflite: exists; choose .* overwrite=True"):
-        export.to_tflite(classifier, path, "none", **options)
+        export.to_tflite(small_classifier, path, "none", **options)
     assert path.read_text() == "precious"
-    export.to_tflite(classifier, path, "none", **options, overwrite=True)
+    export.to_tflite(small_classifier, path, "none", **options, overwrite=True)
     assert export.read_metadata(path)["sequence_lengths"] == [8]
     with pytest.raises(InputError, match="is a directory"):
-        export.to_tflite(classifier, tmp_path, "none", **options, overwrite=True)
-
-
-def test_lengths_are_those_that_the_model_has(classifier, tmp_path):
-    """It has 40 positions, fewer than the longest of the default."""
-    path = export.to_tflite(classifier, tmp_path / "model.tflite", "none", inputs="tokens")
-    assert export.load(path).lengths == [32, 40]
+        export.to_tflite(small_classifier, tmp_path, "none", **options, overwrite=True)
 
 
 @pytest.mark.parametrize(("inputs", "lengths"), [("text", [24]), ("tokens", [32, 40])])
-def test_lengths_are_those_of_the_texts(inputs, lengths, classifier, monkeypatch, tmp_path):
-    """What the preprocessor cuts off needs no signature; rows of ids are as long as they are."""
-    monkeypatch.setattr(classifier.preprocessor, "sequence_length", 24)
-    path = export.to_tflite(classifier, tmp_path / "model.tflite", "none", inputs)
-    assert export.load(path).lengths == lengths
+def test_lengths_are_those_of_the_texts(inputs, lengths, small_classifier, monkeypatch):
+    """What the preprocessor cuts off needs no signature; rows of ids are as long as they are, up
+    to the model's 40 positions, fewer than the longest of the default."""
+    monkeypatch.setattr(small_classifier.preprocessor, "sequence_length", 24)
+    assert tflite.PhoneModule(small_classifier, inputs=inputs).lengths == lengths
