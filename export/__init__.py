@@ -7,6 +7,7 @@ import importlib
 _PUBLIC = {
     "to_tflite": "tflite",
     "to_saved_model": "saved_model",
+    "best_lengths": "signature_lengths",
     "load": "runtime",
     "read_metadata": "metadata",
     "report": "keras_roberta.reports.exported_files",

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from keras_roberta.checkpoints.formats import open_checkpoint
+from keras_roberta.data.examples.columns import Columns
 from keras_roberta.data.examples.table_files import read_table
 from keras_roberta.errors import InputError
 from keras_roberta.export.arguments import check_calibration, lengths_of_file
 from keras_roberta.export.quantization import SCHEMES
+from keras_roberta.export.signature_lengths import best_lengths
 from keras_roberta.files.hold_output import hold_output
 from keras_roberta.files.output_checks import check_writable, is_empty
 from keras_roberta.files.room import bytes_of, check_room
 from keras_roberta.jobs.finetuned_task import open_finetuned_task
+from keras_roberta.jobs.input_table import read_input_table
 from keras_roberta.jobs.options.export import ExportOptions
 from keras_roberta.reports.size_on_disk import bytes_on_disk
+
+logger = logging.getLogger("keras_roberta")
 
 
 def export(
@@ -54,8 +60,16 @@ def _export(preset, out, options, overwrite):
     if options.sequence_lengths is not None:
         longest = open_checkpoint(preset).config.max_sequence_length
         lengths_of_file(options.sequence_lengths, longest)
+    table = None
+    if options.lengths_from is not None:
+        table = read_input_table(options.lengths_from, Columns(), labels=False)
     task = open_finetuned_task(preset)
     check_room(out, bytes_of(task.weights))
+    if table is not None:
+        texts = task.schema.read_inputs(table, Columns())
+        lengths = best_lengths(task, texts, options.num_lengths or 3)
+        logger.info("lengths of %s: %s tokens", table.path, ", ".join(map(str, lengths)))
+        of_tflite["sequence_lengths"] = lengths
 
     from keras_roberta.export.saved_model import to_saved_model
     from keras_roberta.export.tflite import to_tflite

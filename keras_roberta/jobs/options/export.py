@@ -35,6 +35,20 @@ class ExportOptions(Options):
         shown_default="32,64,128",
         group=_OF_TFLITE,
     )
+    lengths_from: str | None = option(
+        None,
+        "Table, or .txt file, of texts like those that the model will see: the lengths are those "
+        "at which they take the least time.",
+        is_path=True,
+        group=_OF_TFLITE,
+    )
+    num_lengths: int | None = option(
+        None,
+        "How many lengths, of --lengths-from.",
+        at_least=1,
+        shown_default="3",
+        group=_OF_TFLITE,
+    )
     calibration: str | None = option(
         None,
         "Table of texts like those that the model will see, for quantizations that need them: one "
@@ -60,12 +74,21 @@ class ExportOptions(Options):
     )
 
     def check(self):
-        given = [name for name in OF_TFLITE if getattr(self, name) is not None]
+        names = (*OF_TFLITE, "lengths_from", "num_lengths")
+        given = [name for name in names if getattr(self, name) is not None]
         if self.format != "tflite" and given:
             raise OptionError(
                 given[0],
                 "is for TFLite: a SavedModel has float32 weights and takes texts of any length; "
                 "leave it out",
+            )
+        if self.lengths_from is not None and self.sequence_lengths is not None:
+            raise OptionError(
+                ("lengths_from", "sequence_lengths"), "both say which lengths there are; give one"
+            )
+        if self.num_lengths is not None and self.lengths_from is None:
+            raise OptionError(
+                "num_lengths", ": is how many lengths to choose from a table; give lengths_from too"
             )
 
     @property
