@@ -311,7 +311,7 @@ class Campaign:
 def _make_files(directory):
     import small_files
 
-    small_files.make_all(directory, exported=False)
+    small_files.make_all(directory)
     (directory / "corpus").mkdir()
     for number in range(2):
         path = directory / "corpus" / f"{number}.txt"

@@ -21,6 +21,13 @@ TEXTS = [
 ]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def seeded():
+    """Once a file: with each seed, TensorFlow forgets what it has made of the graphs that the tests
+    share, which takes a second to make again."""
+    keras.utils.set_random_seed(11)
+
+
 @pytest.fixture(scope="session")
 def tokenizer():
     return train_byte_level_bpe(TEXTS * 2, vocabulary_size=320)

@@ -228,7 +228,7 @@ def make_sample(directory: pathlib.Path) -> None:
     """Writes a small file of every kind."""
     made = directory / "made"
     made.mkdir(parents=True)
-    small_files.make_all(made, exported=False)
+    small_files.make_all(made)
     task = kr.RobertaTextClassifier.from_preset(made / "preset")
     tokenizer = task.preprocessor.tokenizer
     task.save_to_hugging_face(made / "hugging-face")

@@ -3,7 +3,6 @@
 import numpy as np
 
 import keras_roberta as kr
-from keras_roberta import export
 from keras_roberta.data.corpus.corpora import CorpusOptions
 from keras_roberta.data.corpus.prepare_options import PrepareOptions
 from keras_roberta.jobs.prepare.one_machine import prepare
@@ -33,8 +32,8 @@ def make_table(path, repeat=32):
     return path
 
 
-def make_all(directory, exported=True):
-    """Writes `corpus.txt`, `tokenizer`, `shards`, `table.tsv`, `preset` and its exports."""
+def make_all(directory):
+    """Writes `corpus.txt`, `tokenizer`, `shards`, `table.tsv` and `preset`."""
     corpus, table = make_corpus(directory / "corpus.txt"), make_table(directory / "table.tsv")
     tokenizer = train_byte_level_bpe(corpus.read_text().split("\n\n") + TEXTS, 300)
     tokenizer.save(directory / "tokenizer")
@@ -42,9 +41,6 @@ def make_all(directory, exported=True):
     prepare(corpus, tokenizer, directory / "shards", options, processes=1)
     task = make_task(tokenizer)
     task.save_to_preset(directory / "preset")
-    if exported:
-        export.to_tflite(task, directory / "m.tflite", "none", sequence_lengths=(32,))
-        export.to_saved_model(task, directory / "saved", warmup_lengths=(32,))
     return {"table": table}
 
 

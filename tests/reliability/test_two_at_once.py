@@ -35,7 +35,7 @@ COMMANDS = {
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     directory = tmp_path_factory.mktemp("made")
-    small_files.make_all(directory, exported=False)
+    small_files.make_all(directory)
     (directory / "saved").mkdir()
     (directory / "saved" / "saved_model.pb").touch()
     return directory

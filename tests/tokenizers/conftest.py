@@ -3,6 +3,7 @@ tokenizer of every kind."""
 
 import json
 
+import keras
 import pytest
 from small_tokenizers import MAKERS, write
 from tokenizer_reference import library
@@ -12,6 +13,13 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from keras_roberta.tokenizers import open_tokenizer
 from keras_roberta.tokenizers.in_graph import BatchedTokenizer
 from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS
+
+
+@pytest.fixture(autouse=True, scope="module")
+def seeded():
+    """Once a file: with each seed, TensorFlow forgets what it has made of the graphs that the tests
+    share, which takes a second to make again."""
+    keras.utils.set_random_seed(11)
 
 
 @pytest.fixture(scope="session")
