@@ -99,12 +99,6 @@ def to_saved_model(
     lengths = check_lengths(warmup_lengths, name="warmup_lengths")
     batch_sizes = check_lengths(warmup_batch_sizes, name="warmup_batch_sizes", shortest=1)
     pairs = takes_pairs(task, inputs, pairs)
-    module = ServingModule(
-        task, inputs=inputs, pairs=pairs, jit_compile=jit_compile, head_options=head_options
-    )
-    values = metadata.describe(
-        task, module.graph.head, quantization="none", inputs=inputs, pairs=pairs
-    )
     directory = pathlib.Path(directory).expanduser()
     if not is_empty(directory):
         if not overwrite:
@@ -113,6 +107,12 @@ def to_saved_model(
             )
         if not (directory / _GRAPH).is_file():
             raise InputError(f"{directory}: is something else than a SavedModel; remove it first")
+    module = ServingModule(
+        task, inputs=inputs, pairs=pairs, jit_compile=jit_compile, head_options=head_options
+    )
+    values = metadata.describe(
+        task, module.graph.head, quantization="none", inputs=inputs, pairs=pairs
+    )
     with atomic_directory(directory, last=_GRAPH, replaces=["**/*"]) as temporary:
         module.save(temporary, values)
         write_warmup_requests(temporary, module.warmup_requests(batch_sizes, lengths))

@@ -25,7 +25,8 @@ BAD = ["a dull film", "a cold and tedious film", "dull , cold and flat", "tediou
 
 # The files that take longest start first, so that the processes of a run end together.
 LONGEST = (
-    *("test_strategies.py", "test_contract.py", "test_multi_worker.py", "test_text_models.py"),
+    *("test_strategies.py", "test_contract_training.py", "test_contract_exports.py"),
+    *("test_contract_devices.py", "test_multi_worker.py", "test_text_models.py"),
     *("test_finished_runs.py", "test_stopped_runs.py", "test_workers_of_a_run.py", "test_cli.py"),
     *("test_blocks_run.py", "test_phones_and_servers.py", "test_quantization.py", "test_tasks.py"),
     *("test_saved_model.py", "test_masked_lm.py", "test_frozen.py", "test_training_step.py"),

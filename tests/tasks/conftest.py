@@ -1,11 +1,19 @@
 """A classifier of the six texts, and what of them reaches Keras."""
 
+import contract
 import keras
 import numpy as np
 import pytest
 from task_cases import CONFIG
 
 import keras_roberta as kr
+
+
+@pytest.fixture(autouse=True, scope="module")
+def tasks_are_let_go():
+    """Their graphs do not outlive the gradients that `graphs_are_let_go` removes."""
+    yield
+    contract.let_go()
 
 
 @pytest.fixture(scope="module")

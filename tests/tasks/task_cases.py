@@ -1,6 +1,6 @@
 """What the contract of all tasks needs to know of each: how to make one, and what it learns.
 
-A new task adds a `TaskCase` here; `test_contract.py` runs every behaviour for it.
+A new task adds a `TaskCase` here; `test_contract_*.py` run every behaviour for it.
 """
 
 import dataclasses
