@@ -23,6 +23,8 @@ _PUBLIC = {
     "RobertaBackbone": "models.roberta_backbone",
     "open_task": "tasks.registry",
     "register_task": "tasks.registry",
+    "student_of": "tasks.student",
+    "Distillation": "training.step.distillation",
     **{entry.class_name: entry.module.removeprefix("keras_roberta.") for entry in TASKS},
 }
 __all__ = sorted(_PUBLIC)

@@ -32,6 +32,7 @@ def finetune(
     *,
     overwrite: bool = False,
     strategy: tf.distribute.Strategy | Callable[[], tf.distribute.Strategy] | None = None,
+    start: Callable | None = None,
 ) -> tuple[RobertaTask, dict[str, Any]]:
     """Fine-tunes, measures on the dev file after each epoch and writes the best one as a preset.
 
@@ -49,6 +50,7 @@ def finetune(
         strategy: None for one device, or a function that makes a strategy, called once the tables
             have been read. Of several workers, each of which reads all the files, the chief writes
             `out`.
+        start: what makes the task that is trained; see `train_and_keep_best`.
 
     Returns:
         the task and its metrics, a dict.
@@ -65,7 +67,11 @@ def finetune(
     run.check(overwrite)
     import tensorflow as tf
 
-    from keras_roberta.jobs.train_and_keep_best import save_trained, train_and_keep_best
+    from keras_roberta.jobs.train_and_keep_best import (
+        new_task,
+        save_trained,
+        train_and_keep_best,
+    )
     from keras_roberta.training.runs.run_states import RunStates
     from keras_roberta.training.workers.exchange import Exchange
 
@@ -75,7 +81,13 @@ def finetune(
     is_chief = exchange.rank.is_chief
     with run.held(overwrite) if is_chief else contextlib.nullcontext():
         trained = train_and_keep_best(
-            preset, data, options, RunStates(run.states, keep=1), strategy, begin=run.begin
+            preset,
+            data,
+            options,
+            RunStates(run.states, keep=1),
+            strategy,
+            begin=run.begin,
+            start=start or new_task,
         )
         if is_chief:
             save_trained(trained, data, out, Path(out).name)

@@ -25,7 +25,9 @@ ABOUT_A_RUN = (
 )
 
 
-def compile_task(model: RobertaTask, options: FinetuneOptions) -> None:
+def compile_task(
+    model: RobertaTask, options: FinetuneOptions, loss_transforms: Sequence[Callable] = ()
+) -> None:
     """Makes a task ready to train as `options` say, its optimizer built."""
     with FitWorkers(model).scope():
         if options.lora_rank:
@@ -38,6 +40,7 @@ def compile_task(model: RobertaTask, options: FinetuneOptions) -> None:
                 options.learning_rate, warmup=options.warmup, weight_decay=options.weight_decay
             ),
             loss,
+            loss_transforms=loss_transforms,
         )
         model.optimizer.build(model.trainable_variables)
 

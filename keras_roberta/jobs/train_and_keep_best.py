@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +89,7 @@ def train_and_keep_best(
     strategy: tf.distribute.Strategy,
     *,
     begin: Callable[[], None],
+    start: Callable[..., tuple[RobertaTask, Sequence[Callable]]],
 ) -> TrainedTask:
     """Trains from a preset, or goes on from the state that a run has left.
 
@@ -97,13 +98,15 @@ def train_and_keep_best(
         states: of the run; the chief's.
         strategy: all of its workers call this.
         begin: called before the first state is written.
+        start: makes the task, not compiled, and the loss transforms of its training step: function
+            of preset, data, options and strategy, such as `new_task`.
     """
     exchange = Exchange(strategy)
     is_chief = exchange.rank.is_chief
-    task = _new_task(preset, data, options, strategy)
+    task, transforms = start(preset, data, options, strategy)
     if is_chief:
         _print_classes(data.schema)
-    compile_task(task, options)
+    compile_task(task, options, transforms)
     dev = best = None
     if data.validation is not None:
         dev = DevSet(task, data, options.batch_size)
@@ -164,6 +167,27 @@ def train_and_keep_best(
     )
 
 
+def new_task(
+    preset: str | Path,
+    data: TrainingData,
+    options: FinetuneOptions,
+    strategy: tf.distribute.Strategy,
+) -> tuple[RobertaTask, Sequence[Callable]]:
+    """A task with the encoder of a preset and a head that begins random; no loss transforms."""
+    keras.utils.set_random_seed(options.seed)
+    with strategy.scope():
+        task = data.entry.load().from_preset(
+            preset,
+            load_head=False,
+            **{**data.schema.task_settings(), **data.settings},
+            sequence_length=options.sequence_length,
+            dtype=options.dtype,
+            remat=options.remat or None,  # without the option, what the preset says
+            encoder_dropout=options.dropout,
+        )
+    return task, ()
+
+
 def save_trained(trained: TrainedTask, data: TrainingData, out: str | Path, name: str) -> None:
     """Writes the preset and all that was measured of it, all or nothing.
 
@@ -181,20 +205,6 @@ def save_trained(trained: TrainedTask, data: TrainingData, out: str | Path, name
             before=trained.before,
         )
     save(trained.task, out, trained.metrics, trained.history, report, evaluation)
-
-
-def _new_task(preset, data, options, strategy):
-    keras.utils.set_random_seed(options.seed)
-    with strategy.scope():
-        return data.entry.load().from_preset(
-            preset,
-            load_head=False,
-            **{**data.schema.task_settings(), **data.settings},
-            sequence_length=options.sequence_length,
-            dtype=options.dtype,
-            remat=options.remat or None,  # without the option, what the preset says
-            encoder_dropout=options.dropout,
-        )
 
 
 def _print_classes(schema):

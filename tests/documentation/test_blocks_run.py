@@ -83,7 +83,7 @@ def in_two_steps(command):
 def tiny_backbone(tokenizer, max_sequence_length):
     config = kr.RobertaConfig(
         vocabulary_size=tokenizer.vocabulary_size,
-        num_layers=1,
+        num_layers=2,
         num_heads=2,
         hidden_dim=16,
         intermediate_dim=32,

@@ -1,0 +1,26 @@
+"""How a smaller task learns from a larger one."""
+
+import dataclasses
+
+from keras_roberta.jobs.options.finetune import FinetuneOptions
+from keras_roberta.options import option
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DistillOptions(FinetuneOptions):
+    """Of `keras_roberta.jobs.distill.distill` and `keras-roberta compress distill`.
+
+    The teacher says what the task is.
+    """
+
+    group = "Student"
+
+    num_layers: int | None = option(
+        None, "Layers of the student.", at_least=1, shown_default="half of the teacher's"
+    )
+    label_weight: float = option(
+        0.5, "Weight of the labels, beside the teacher's outputs, which weigh 1.", at_least=0
+    )
+    hidden_weight: float = option(
+        0.0, "Weight of the teacher's hidden states; more time for each step.", at_least=0
+    )

@@ -1,0 +1,64 @@
+"""A smaller task that begins with a part of a larger one, to be taught by it."""
+
+from __future__ import annotations
+
+import re
+
+from keras_roberta.errors import InputError
+from keras_roberta.tasks.task import RobertaTask
+from keras_roberta.training.step.distillation import layers_to_keep
+
+
+def student_of(teacher: RobertaTask, num_layers: int) -> RobertaTask:
+    """A task of the same kind with fewer layers, compiled anew.
+
+    Its embeddings, head and layers are copies of the teacher's; of the layers, those of
+    `layers_to_keep` (Sanh et al., 2019, section 3: a student that begins so learns much faster than
+    one that begins at random). Train it with `Distillation`.
+
+    Args:
+        teacher: a trained task.
+        num_layers: of the student; less than the teacher has.
+
+    Returns:
+        a task with the teacher's preprocessor and settings
+
+    Raises:
+        InputError: the number of layers does not fit, the teacher has adapters, or it is quantised.
+
+    Example:
+    ```python
+    student = student_of(teacher, num_layers=3)
+    student.compile(finetuning_optimizer(1e-4), loss_transforms=[Distillation(teacher)])
+    student.fit(texts, labels)
+    ```
+    """
+    of_layers = teacher.backbone.config.num_layers
+    if type(num_layers) is not int or not 1 <= num_layers < of_layers:
+        raise InputError(
+            f"num_layers: the teacher has {of_layers} layers, and a student at least 1 and fewer "
+            f"than that; got {num_layers!r}"
+        )
+    weights = teacher.backbone.weights_by_name()  # refuses what is quantised
+    if any("lora" in weight.path for weight in teacher.backbone.weights):
+        raise InputError("the teacher has adapters: merge them before it teaches")
+    kept = dict(enumerate(layers_to_keep(num_layers, of_layers)))
+    backbone = type(teacher.backbone)(
+        teacher.backbone.config.replace(num_layers=num_layers),
+        teacher.backbone.optional_inputs,
+        dtype=teacher.backbone.dtype_policy,
+    )
+    for name, weight in backbone.weights_by_name().items():
+        weight.assign(weights[_of_teacher(name, kept)])
+    settings = teacher.get_config()
+    for name in ("backbone", "preprocessor", "name"):
+        del settings[name]
+    student = type(teacher)(backbone=backbone, preprocessor=teacher.preprocessor, **settings)
+    of_head = teacher.head_weights_by_name()
+    for name, weight in student.head_weights_by_name().items():
+        weight.assign(of_head[name])
+    return student
+
+
+def _of_teacher(name, kept):
+    return re.sub(r"(?<=^encoder/block_)\d+", lambda number: str(kept[int(number[0])]), name)

@@ -1,0 +1,143 @@
+"""A loss transform by which a task learns what another one answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_roberta.errors import InputError
+from keras_roberta.options import OptionError
+from keras_roberta.training.step.batch import BatchLoss, LossFunction
+
+
+def layers_to_keep(num_layers: int, of_layers: int) -> list[int]:
+    """Which layers a student begins with: evenly spaced, the first and the last among them.
+
+    >>> layers_to_keep(3, 6), layers_to_keep(6, 12), layers_to_keep(1, 6)
+    ([0, 2, 5], [0, 2, 4, 7, 9, 11], [5])
+    """
+    if num_layers == 1:
+        return [of_layers - 1]
+    return [int(layer) for layer in np.linspace(0, of_layers - 1, num_layers)]
+
+
+class Distillation:
+    """Draws a task's outputs to those of a teacher (Hinton et al., 2015).
+
+    The loss becomes
+
+        label_weight * loss + logit_weight * mean (student - teacher)^2 of the outputs
+                            + hidden_weight * mean (student - teacher)^2 of the hidden states
+
+    The squared difference of logits is the limit of Hinton's loss at high temperatures (section
+    2.1), has no temperature to choose, and trains students at least as well (Kim et al., 2021,
+    "Comparing Kullback-Leibler Divergence and Mean Squared Error Loss in Knowledge Distillation").
+    It is the same for logits, numbers and vectors, and so for every task. Padding does not count.
+
+    Args:
+        teacher: a task of the same kind, with outputs of the same shape. It is not trained.
+        label_weight: of the task's own loss. 0 learns from the teacher alone; `fit` then still
+            wants labels, whatever they say.
+        logit_weight: of the outputs.
+        hidden_weight: of the output of each layer beside that of the teacher's layer which it
+            stands for, see `layers_to_keep`. It runs both encoders a second time.
+
+    Raises:
+        InputError: a weight is negative or all are 0, or hidden states of different sizes are
+            compared.
+    """
+
+    def __init__(
+        self,
+        teacher: keras.Model,
+        *,
+        label_weight: float = 0.5,
+        logit_weight: float = 1.0,
+        hidden_weight: float = 0.0,
+    ):
+        weights = {
+            "label_weight": label_weight,
+            "logit_weight": logit_weight,
+            "hidden_weight": hidden_weight,
+        }
+        for name, weight in weights.items():
+            if not isinstance(weight, (int, float)) or not 0 <= weight < float("inf"):
+                raise OptionError(name, f": expected a number that is not negative; got {weight!r}")
+        if not logit_weight and not hidden_weight:
+            raise OptionError(
+                ("logit_weight", "hidden_weight"), "are both 0: nothing is learnt of the teacher"
+            )
+        self.teacher = teacher
+        self.label_weight, self.logit_weight = label_weight, logit_weight
+        self.hidden_weight = hidden_weight
+        self.variables = teacher.variables
+
+    def __call__(self, loss_fn: LossFunction) -> LossFunction:
+        def with_teacher(model, batch) -> BatchLoss:
+            result = loss_fn(model, batch)
+            loss = self.label_weight * result.loss
+            taught = []
+            if self.logit_weight:
+                taught.append(self.logit_weight * self._of_outputs(model, batch, result.outputs))
+            if self.hidden_weight:
+                taught.append(self.hidden_weight * self._of_hidden_states(model, batch))
+            replicas = tf.distribute.get_strategy().num_replicas_in_sync
+            return result._replace(loss=loss + tf.add_n(taught) / replicas)
+
+        return with_teacher
+
+    def _of_outputs(self, model, batch, outputs):
+        wanted = self.teacher(batch.x, training=False)
+        keras.tree.assert_same_structure(outputs, wanted)
+        pairs = zip(keras.tree.flatten(outputs), keras.tree.flatten(wanted), strict=True)
+        return tf.add_n([_mean_square(*pair, _counted(model, batch)) for pair in pairs])
+
+    def _of_hidden_states(self, model, batch):
+        student, teacher = model.backbone, self.teacher.backbone
+        if student.config.hidden_dim != teacher.config.hidden_dim:
+            raise InputError(
+                f"hidden_weight: the student's hidden states have {student.config.hidden_dim} "
+                f"numbers, the teacher's {teacher.config.hidden_dim}; give hidden_weight=0"
+            )
+        rows = {  # of several rows an example, each by itself
+            name: tf.reshape(batch.x[name], [-1, tf.shape(batch.x[name])[-1]])
+            for name in ("token_ids", "padding_mask")
+        }
+        ours, theirs = student.hidden_states(rows)[1:], teacher.hidden_states(rows)[1:]
+        squares = [
+            _mean_square(state, theirs[layer], rows["padding_mask"])
+            for state, layer in zip(ours, layers_to_keep(len(ours), len(theirs)), strict=True)
+        ]
+        return tf.add_n(squares) / len(squares)
+
+
+def _counted(model: Any, batch: Any):
+    """What counts of the outputs: the tokens that are no padding, or the masks of a row that are
+    there; None for all."""
+    if getattr(model, "outputs_per_token", False):
+        return batch.x["padding_mask"]
+    if "mask_positions" in batch.x and batch.sample_weight is not None:
+        return batch.sample_weight
+    return None
+
+
+def _mean_square(ours, theirs, counted):
+    """Mean of the squared differences, float32, over the places that count.
+
+    Args:
+        ours, theirs: (rows, ..., size).
+        counted: numbers of the first axes; or None for all.
+    """
+    squares = tf.square(tf.cast(ours, "float32") - tf.stop_gradient(tf.cast(theirs, "float32")))
+    if counted is None:
+        return tf.reduce_mean(squares)
+    weights = tf.cast(counted, "float32")
+    of_places = tf.reduce_mean(tf.reshape(squares, [*_shape(weights), -1]), axis=-1)
+    return tf.math.divide_no_nan(tf.reduce_sum(of_places * weights), tf.reduce_sum(weights))
+
+
+def _shape(tensor):
+    return tf.unstack(tf.shape(tensor))

@@ -1,0 +1,56 @@
+"""A student of fewer layers, from a preset and tables to a preset."""
+
+import json
+
+import numpy as np
+import pytest
+
+import keras_roberta as kr
+from keras_roberta.errors import InputError
+from keras_roberta.jobs.distill import distill
+from keras_roberta.jobs.options.distill import DistillOptions
+
+
+@pytest.fixture
+def teacher(config, tokenizer, sentiment, tmp_path):
+    """A preset of two layers, and beside it a table."""
+    texts, labels = sentiment
+    preprocessor = kr.RobertaPreprocessor(tokenizer, 24, labels=["bad", "good"])
+    task = kr.RobertaTextClassifier(kr.RobertaBackbone(config), 2, preprocessor)
+    task.save_to_preset(tmp_path / "teacher")
+    names = [["bad", "good"][label] for label in labels]
+    rows = "".join(f"{name}\t{text}\n" for name, text in zip(names, texts, strict=True))
+    (tmp_path / "t.tsv").write_text("label\ttext\n" + rows)
+    return tmp_path / "teacher"
+
+
+def test_a_student_is_trained_and_saved(teacher, tmp_path):
+    table = tmp_path / "t.tsv"
+    options = DistillOptions(epochs=2, learning_rate=3e-3, label_weight=0.0, warmup=0)
+    student, metrics = distill(teacher, table, table, tmp_path / "student", options)
+    assert metrics["epochs"] == 2 and 0 <= metrics["accuracy"] <= 1
+    again = kr.open_task(tmp_path / "student")
+    assert again.backbone.config.num_layers == 1 and again.labels == ("bad", "good")
+    texts = ["a fine film", "dull"]
+    np.testing.assert_allclose(
+        again.predict(texts, verbose=0), student.predict(texts, verbose=0), atol=1e-5
+    )
+    history = (tmp_path / "student/history.csv").read_text().splitlines()
+    assert len(history) == 3
+    assert json.loads((tmp_path / "student/metrics.json").read_text())["epochs"] == 2
+
+
+def test_no_teacher(teacher, tmp_path):
+    table, out = tmp_path / "t.tsv", tmp_path / "student"
+    with pytest.raises(InputError, match="num_layers: the teacher has 2 layers"):
+        distill(teacher, table, None, out, DistillOptions(num_layers=2))
+    with pytest.raises(InputError, match="task: the teacher's is classify"):
+        distill(teacher, table, None, out, DistillOptions(task="ner"))
+    other = table.with_name("other.tsv")
+    other.write_text(table.read_text().replace("good\t", "fine\t"))
+    with pytest.raises(InputError, match="other.tsv: its labels are bad, fine, the teacher's bad"):
+        distill(teacher, other, None, out)
+    kr.RobertaBackbone.from_preset(teacher).save_to_preset(tmp_path / "encoder")
+    with pytest.raises(InputError, match="encoder: has no fine-tuned head to learn from"):
+        distill(tmp_path / "encoder", table, None, out)
+    assert not out.exists()
