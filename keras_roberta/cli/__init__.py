@@ -13,6 +13,7 @@ import typer
 
 from keras_roberta import __version__
 from keras_roberta.cli.commands import (
+    compress,
     convert,
     demo,
     evaluate,
@@ -67,6 +68,7 @@ app.command()(derived_command(finetune.finetune))
 app.command(context_settings={"ignore_unknown_options": True})(launch.launch)
 app.command()(derived_command(evaluate.evaluate))
 app.command()(derived_command(predict.predict))
+app.add_typer(compress.app, name="compress")
 app.command()(derived_command(export.export))
 app.command()(derived_command(report.report))
 app.command()(derived_command(convert.convert))

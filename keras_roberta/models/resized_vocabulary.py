@@ -1,5 +1,7 @@
 """A model's weights in one with another number of tokens."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
@@ -28,8 +30,32 @@ def resized_rows(table: np.ndarray, rows: int) -> np.ndarray:
     return np.concatenate([table, mean + noise * spread * _SPREAD]).astype(table.dtype)
 
 
-def copy_weights(source: keras.Model, target: keras.Model) -> None:
+def checked_rows(rows: Sequence[int], vocabulary_size: int) -> np.ndarray:
+    """The old row of each new one, int64 (new rows,).
+
+    Raises:
+        InputError: there are none, or as many as before in another order, or one is not there.
+    """
+    rows = np.asarray(rows)
+    if rows.ndim != 1 or not rows.size or not np.issubdtype(rows.dtype, np.integer):
+        raise InputError(
+            f"rows: expected whole numbers, the old row of each new one; got {rows!r:.60}"
+        )
+    if rows.min() < 0 or rows.max() >= vocabulary_size:
+        wrong = rows.min() if rows.min() < 0 else rows.max()
+        raise InputError(f"rows: {wrong} is no row of a table of {vocabulary_size}")
+    if len(rows) == vocabulary_size and (rows != np.arange(len(rows))).any():
+        raise InputError(f"rows: give fewer than the model has, {vocabulary_size}")
+    return rows.astype(np.int64)
+
+
+def copy_weights(
+    source: keras.Model, target: keras.Model, rows: Sequence[int] | None = None
+) -> None:
     """Gives a model the weights of another that differs in the size of its vocabulary alone.
+
+    Args:
+        rows: the old row of each new one; None for the first ones, see `resized_rows`.
 
     Raises:
         InputError: the other has weights that a new model has not, as of adapters.
@@ -42,5 +68,6 @@ def copy_weights(source: keras.Model, target: keras.Model) -> None:
     for old, new in zip(source.weights, target.weights, strict=True):
         if old.shape == new.shape:
             new.assign(old)
-        else:
-            new.assign(resized_rows(keras.ops.convert_to_numpy(old), new.shape[0]))
+            continue
+        table = keras.ops.convert_to_numpy(old)
+        new.assign(resized_rows(table, new.shape[0]) if rows is None else table[np.asarray(rows)])

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import keras
 import keras_hub
+import numpy as np
 from keras import ops
 
 from keras_roberta.checkpoints.formats import open_checkpoint
@@ -20,7 +21,7 @@ from keras_roberta.layers.gather import FIRST, first_token, rotated_to_first_tok
 from keras_roberta.layers.tensor import Tensor
 from keras_roberta.models.extended_positions import extended_positions
 from keras_roberta.models.named_weights import check_not_quantized, layer_weights
-from keras_roberta.models.resized_vocabulary import copy_weights
+from keras_roberta.models.resized_vocabulary import checked_rows, copy_weights
 from keras_roberta.models.token_inputs import TokenInputs, completed
 from keras_roberta.training.keras_internals import inner_layers, settle_quantized_policies
 from keras_roberta.unknown_arguments import refuse_unknown
@@ -137,21 +138,26 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
             inputs = {name: rotated_to_first_token(x, first) for name, x in inputs.items()}
         return self._encode(inputs, positions=positions)
 
-    def resize_vocabulary(self, vocabulary_size: int) -> Self:
+    def resize_vocabulary(
+        self, vocabulary_size: int | None = None, *, rows: Sequence[int] | None = None
+    ) -> Self:
         """A model with the same weights and another number of tokens; see `resized_rows`.
 
         Args:
             vocabulary_size: rows of the token embedding.
+            rows: instead of it, the old row of each new one, as `Tokenizer.trimmed` gives them.
 
         Raises:
             InputError: it leaves no row for a special token, or the model has adapters.
         """
-        resized = type(self)(
-            self.config.replace(vocabulary_size=vocabulary_size),
-            self.optional_inputs,
-            dtype=self.dtype_policy,
-        )
-        copy_weights(self, resized)
+        config = self.config
+        if rows is None:
+            config = config.replace(vocabulary_size=vocabulary_size)
+        else:
+            rows = checked_rows(rows, config.vocabulary_size)
+            config = config.replace(vocabulary_size=len(rows), **_special_tokens(config, rows))
+        resized = type(self)(config, self.optional_inputs, dtype=self.dtype_policy)
+        copy_weights(self, resized, rows)
         return resized
 
     # === What happens inside ===
@@ -348,3 +354,19 @@ def _config(config, fields) -> RobertaConfig:
             "by name, such as vocabulary_size=…"
         )
     return config.replace(**fields) if fields else config
+
+
+def _special_tokens(config, rows) -> dict[str, int]:
+    """The fields of a config that are ids, by the old row of each new one."""
+    ids = {}
+    for name in ("start_token_id", "pad_token_id", "end_token_id"):
+        found = np.flatnonzero(rows == getattr(config, name))
+        if not len(found):
+            raise InputError(f"rows: leave out {name}, {getattr(config, name)}")
+        ids[name] = int(found[0])
+    if ids["pad_token_id"] != config.pad_token_id:
+        raise InputError(
+            f"rows: pad_token_id {config.pad_token_id} must stay where it is, since positions are "
+            "counted from it"
+        )
+    return ids

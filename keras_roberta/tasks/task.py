@@ -56,7 +56,7 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset, TokenInputs):
     def pad_token_id(self):
         return self.backbone.config.pad_token_id
 
-    def resize_vocabulary(self, vocabulary_size=None, *, tokenizer=None):
+    def resize_vocabulary(self, vocabulary_size=None, *, tokenizer=None, rows=None):
         """A task with the same weights and another number of tokens, compiled anew.
 
         New rows of the token embedding, and of the output matrix and bias where there are any, are
@@ -65,6 +65,8 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset, TokenInputs):
         Args:
             vocabulary_size: rows of the token embedding; by default as many as the tokenizer needs.
             tokenizer: for the new task's preprocessor, such as this one's with tokens added.
+            rows: instead of `vocabulary_size`, the old row of each new one. With a tokenizer of
+                fewer tokens, both as `Tokenizer.trimmed` gives them.
 
         Raises:
             InputError: the tokenizer has more tokens, or the model has adapters.
@@ -78,11 +80,11 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset, TokenInputs):
             longest = {"sequence_length": self.backbone.config.max_sequence_length}
             known = preprocessor.get_config() if preprocessor is not None else longest
             preprocessor = cls(tokenizer=tokenizer, **known)
-        if vocabulary_size is None:
+        if vocabulary_size is None and rows is None:
             vocabulary_size = _tokenizer_of(preprocessor).vocabulary_size
-        backbone = self.backbone.resize_vocabulary(vocabulary_size)
+        backbone = self.backbone.resize_vocabulary(vocabulary_size, rows=rows)
         resized = type(self)(backbone=backbone, preprocessor=preprocessor, **settings)
-        copy_weights(self, resized)
+        copy_weights(self, resized, rows)
         return resized
 
     # === What the outputs mean ===

@@ -29,7 +29,7 @@ from keras_roberta.tokenizers.protocol import (
     Texts,
     Tokenizer,
 )
-from keras_roberta.tokenizers.rows import aligned_rows, check_pairs, ragged
+from keras_roberta.tokenizers.rows import aligned_rows, check_ids, check_pairs, ragged
 from keras_roberta.tokenizers.rust_tokenizer import (
     add_to,
     added_tokens_of,
@@ -39,10 +39,11 @@ from keras_roberta.tokenizers.rust_tokenizer import (
     what_decides,
 )
 from keras_roberta.tokenizers.special_token_layout import SpecialTokenLayout, layout_of
-from keras_roberta.tokenizers.special_token_names import SpecialTokenNames
+from keras_roberta.tokenizers.special_token_names import SpecialTokenNames, check_special_tokens
 from keras_roberta.tokenizers.symbolic_call import ids_in_graph, is_symbolic
 from keras_roberta.tokenizers.texts import as_batch, as_texts, without_surrogates
 from keras_roberta.tokenizers.tokenizer_files import TOKENIZER_FILES, TokenizerFiles
+from keras_roberta.tokenizers.trimming import kept_ids, renumbered
 
 
 class HostTokenizer(HuggingFaceNames, Tokenizer):
@@ -299,6 +300,17 @@ class HostTokenizer(HuggingFaceNames, Tokenizer):
             self.__dict__ = self._with(tokens).__dict__  # at once, for the threads that share it
         return len(tokens)
 
+    def trimmed(self, token_ids, characters="all"):
+        content = json.loads(self._rust.to_str())
+        kept = kept_ids(self, self.kind, content["model"], token_ids, characters)
+        return self._renumbered(content, kept), np.array(kept, np.int32)
+
+    def _renumbered(self, content: dict, kept: list[int]) -> HostTokenizer:
+        """The same tokenizer with those ids alone, the content of its `tokenizer.json` given."""
+        with library_errors("the tokenizer cannot be trimmed"):
+            rust = RustTokenizer.from_str(json.dumps(renumbered(content, kept)))
+        return type(self)(rust, **self._settings())
+
     def _with(self, tokens: list[AddedToken]) -> HostTokenizer:
         """The same tokenizer with further added tokens."""
         rust = RustTokenizer.from_str(self._rust.to_str())
@@ -380,20 +392,3 @@ class HostTokenizer(HuggingFaceNames, Tokenizer):
 
 def _unpickled(cls, content, settings):
     return cls(RustTokenizer.from_str(content), **settings)
-
-
-def check_ids(row: list[int]) -> None:
-    """Raises an InputError if one of them can be no id."""
-    if row and not 0 <= min(row) <= max(row) < 2**32:
-        worst = min(row) if min(row) < 0 else max(row)
-        raise InputError(f"{worst} is not an id; leave out what masks labels")
-
-
-def check_special_tokens(vocabulary, special_tokens) -> None:
-    """Raises an InputError if the vocabulary lacks a special token."""
-    missing = [token for token in special_tokens if token not in vocabulary]
-    if missing:
-        raise InputError(
-            f"the vocabulary lacks {' '.join(missing)}; RoBERTa needs all of "
-            f"{' '.join(special_tokens)}"
-        )

@@ -251,6 +251,29 @@ class Tokenizer(Protocol):
         """
         ...
 
+    def trimmed(
+        self, token_ids: Iterable[int], characters: str = "all"
+    ) -> tuple[Tokenizer, np.ndarray]:
+        """The same tokenizer with a smaller vocabulary.
+
+        A text whose tokens all stay, with what they are made of, has the same tokens as before;
+        other texts are cut into smaller ones. Special and added tokens stay in any case, and what
+        every text needs: see `kinds.kind.Kind.needs`. A model's rows go along by
+        `resize_vocabulary(tokenizer=..., rows=...)`.
+
+        Args:
+            token_ids: those that are to stay.
+            characters: "all" keeps the tokens of single characters, "used" those of the characters
+                that are in tokens that stay. Bytes stay always.
+
+        Returns:
+            the tokenizer, and the old id of each new one: int32 (new vocabulary_size,).
+
+        Raises:
+            InputError: a tokenizer of this kind cannot be trimmed, or an id has no token.
+        """
+        ...
+
     # Other forms
 
     def save(self, directory: str | Path, model_max_length: int | None = None) -> None:

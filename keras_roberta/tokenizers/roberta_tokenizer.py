@@ -25,13 +25,13 @@ from keras_roberta.tokenizers.added_tokens import (
     special_added_tokens,
 )
 from keras_roberta.tokenizers.file_kinds import MOST_IDS, TOKEN_ID
-from keras_roberta.tokenizers.host import HostTokenizer, check_ids, check_special_tokens
+from keras_roberta.tokenizers.host import HostTokenizer
 from keras_roberta.tokenizers.kinds.byte_pairs import BYTE_LEVEL_BPE
 from keras_roberta.tokenizers.protocol import PlainTokens, Texts
-from keras_roberta.tokenizers.rows import ragged
+from keras_roberta.tokenizers.rows import check_ids, ragged
 from keras_roberta.tokenizers.rust_tokenizer import add_to, library_errors
 from keras_roberta.tokenizers.special_token_layout import SpecialTokenLayout, layout_of
-from keras_roberta.tokenizers.special_token_names import SpecialTokenNames
+from keras_roberta.tokenizers.special_token_names import SpecialTokenNames, check_special_tokens
 from keras_roberta.tokenizers.spelling import bytes_of_ids
 from keras_roberta.tokenizers.texts import as_batch, without_surrogates
 from keras_roberta.tokenizers.tokenizer_files import TokenizerFiles, find_tokenizer_files
@@ -293,6 +293,15 @@ class RobertaTokenizer(HostTokenizer):
             "tokenizer.json": self._rust.to_str(),
             "tokenizer_config.json": json.dumps(config, indent=2, ensure_ascii=False) + "\n",
         }
+
+    def _renumbered(self, content, kept):
+        new_ids = {old: new for new, old in enumerate(kept)}
+        base = {t: new_ids[old] for t, old in self._base.items() if old in new_ids}
+        known = {t for t, old in self._vocabulary.items() if old in new_ids}
+        merges = [(a, b) for a, b in self._merges if known.issuperset((a, b, a + b))]
+        added = tuple(t._replace(id=new_ids[t.id]) for t in self.added_tokens)
+        settings = self._settings() | {"added_tokens": added}
+        return type(self)(base, merges, self.add_prefix_space, **settings)
 
     def _with(self, tokens):
         settings = self._settings() | {"added_tokens": (*self.added_tokens, *tokens)}

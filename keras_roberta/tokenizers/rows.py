@@ -65,3 +65,10 @@ def _ids_places_sides(encoded, side):
     again."""
     ids = [ids for ids, _ in encoded]
     return ids, [places for _, places in encoded], [[side] * len(row) for row in ids]
+
+
+def check_ids(row: list[int]) -> None:
+    """Raises an InputError if one of them can be no id."""
+    if row and not 0 <= min(row) <= max(row) < 2**32:
+        worst = min(row) if min(row) < 0 else max(row)
+        raise InputError(f"{worst} is not an id; leave out what masks labels")

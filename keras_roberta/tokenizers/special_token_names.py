@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from keras_roberta.errors import InputError
 from keras_roberta.tokenizers.kinds.kind import as_object
 from keras_roberta.tokenizers.tokenizer_files import TokenizerFiles
 
@@ -46,3 +47,13 @@ class SpecialTokenNames(NamedTuple):
         """The entries of a `tokenizer_config.json`."""
         return {field: name for name, fields in zip(self, _FIELDS.values(), strict=True)
                 for field in fields}  # fmt: skip
+
+
+def check_special_tokens(vocabulary, special_tokens) -> None:
+    """Raises an InputError if the vocabulary lacks a special token."""
+    missing = [token for token in special_tokens if token not in vocabulary]
+    if missing:
+        raise InputError(
+            f"the vocabulary lacks {' '.join(missing)}; RoBERTa needs all of "
+            f"{' '.join(special_tokens)}"
+        )

@@ -23,6 +23,7 @@ from keras_roberta.jobs.options.export import ExportOptions
 from keras_roberta.jobs.options.finetune import FinetuneOptions
 from keras_roberta.jobs.options.report import ReportOptions
 from keras_roberta.jobs.options.train_tokenizer import TrainTokenizerOptions
+from keras_roberta.jobs.options.trim_vocabulary import TrimVocabularyOptions
 from keras_roberta.jobs.pretrain.options import PretrainingOptions
 from keras_roberta.options import OptionError, Options, all_options, nested, option
 from keras_roberta.training.optimizer import finetuning_optimizer
@@ -179,6 +180,7 @@ RECORDS = {
     "convert": ConvertOptions,
     "demo": DemoOptions,
     "tokenizer train": TrainTokenizerOptions,
+    "compress trim": TrimVocabularyOptions,
 }
 
 

@@ -30,11 +30,12 @@ RIGHT = {
     "export": {"--preset": PRESET, "--out": "a.tflite"},
     "report": {"": MODEL, "--preset": PRESET, "--data": "a.tsv", "--out": "out"},
     "convert": {"--model": PRESET, "--out": "out"},
+    "compress trim": {"--preset": PRESET, "--corpus": "text", "--out": "out"},
     "demo": {"--preset": PRESET, "--train": "a.tsv", "--dev": "a.tsv"},
     "launch": {"--workers": "2", "": "pretrain"},
 }
 MODELS = ("finetune --preset", "evaluate --model", "predict --model", "export --preset")
-MODELS += ("convert --model", "demo --preset", "pretrain --preset")
+MODELS += ("convert --model", "compress trim --preset", "demo --preset", "pretrain --preset")
 TABLES = ("finetune --train", "finetune --dev", "evaluate --data", "predict --data")
 TABLES += ("report --data", "demo --train", "export --calibration")
 OUTS = (
@@ -43,6 +44,7 @@ OUTS = (
     "prepare --out",
     "pretrain --out",
     "tokenizer train --out",
+    "compress trim --out",
 )
 
 
@@ -63,6 +65,10 @@ CASES = [
     ("evaluate", {"--model": "none.tflite"}, "none.tflite: no such file"),
     ("report", {"": "none.tflite"}, "none.tflite: no such file"),
     ("prepare", {"--corpus": "none"}, "none: no such file or directory; give the text"),
+    ("compress trim", {"--preset": "none"}, "none: no such directory"),
+    ("compress trim", {"--corpus": "none"}, "none: no such file or directory; give the text"),
+    ("compress trim", {"--corpus": "a.tsv"}, "a.tsv: is a table; write its texts as JSON lines"),
+    ("compress trim", {"--characters": "som"}, "--characters 'som': expected one of all, used"),
     ("prepare", {"--tokenizer": "none"}, "none: no such directory"),
     ("tokenizer train", {"--corpus": "none"}, "none: no such file or directory"),
     ("pretrain", {"--data": "none"}, "none: no such directory"),
@@ -133,6 +139,8 @@ CASES = [
             ("evaluate", "--threads"),
             ("predict", "--threshold"),
             ("export", "--top-k"),
+            ("compress trim", "--min-count"),
+            ("compress trim", "--keep"),
             ("demo", "--epochs"),
             ("report", "--limit"),
         )
@@ -170,6 +178,7 @@ CASES = [
     ),
     ("finetun", {}, "No such command 'finetun'; did you mean finetune?"),
     ("tokenizer trian", {}, "No such command 'trian'"),
+    ("compress trm", {}, "No such command 'trm'"),
 ]
 SCRIPT = """
 import contextlib, io, json, os, sys

@@ -45,7 +45,10 @@ WRITTEN = {
     ],
     "docs/guides/tasks.md": ["embedder/config.json", "qa-model/config.json"],
     "docs/guides/hugging-face.md": ["for-transformers/model.safetensors", "back/model.safetensors"],
-    "docs/guides/phone.md": ["sentiment.tflite", "sst2.tflite", "report/report.png"],
+    "docs/guides/phone.md": [
+        *("sentiment.tflite", "sst2.tflite", "report/report.png"),
+        *("trimmed/trimming.json", "trimmed.tflite"),
+    ],
     "docs/guides/server.md": ["serving/sentiment/1/saved_model.pb", "serving/sentiment/2"],
     "docs/guides/pre-training.md": ["short-run/config.json", "for-transformers/config.json"],
 }

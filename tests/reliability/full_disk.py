@@ -52,6 +52,10 @@ def commands(made, out):
         "export tflite": [*export, "--sequence-lengths", "32", "--out", out / "m.tflite"],
         "export saved-model": [*export, "--format", "saved-model", "--out", out / "saved"],
         "convert": ["convert", "--model", made / "preset", "--out", out / "hf"],
+        "compress trim": (
+            ["compress", "trim", "--preset", made / "preset", "--corpus", made / "corpus.txt"]
+            + ["--out", out / "small"]
+        ),
         "predict": (
             ["predict", "--model", made / "m.tflite", "--tokenizer", made / "tokenizer"]
             + ["--data", table, "--out", out / "p.jsonl"]

@@ -12,7 +12,7 @@ import pytest
 
 COMMANDS = (
     *("tokenizer train", "prepare", "pretrain", "finetune", "export tflite", "export saved-model"),
-    *("convert", "predict", "report"),
+    *("convert", "compress trim", "predict", "report"),
 )
 # Of a run that is gone on with.
 PROGRESS = ("run", "shards/.progress")

@@ -24,6 +24,7 @@ COMMANDS = {
     "finetune anew": "finetune --overwrite --preset preset --train table.tsv --out",
     "export": "export --format saved-model --overwrite --preset preset --out",
     "convert": "convert --model preset --overwrite --out",
+    "compress": "compress trim --preset preset --corpus corpus.txt --overwrite --out",
     "tokenizer": "tokenizer train --corpus corpus.txt --overwrite --out",
     "report": "report saved --preset preset --data table.tsv --out",
     "demo": "demo --overwrite --out",

@@ -1,6 +1,6 @@
 """What sets one kind of tokenizer apart from another."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,9 @@ class Kind:
         text_of: the text that a token stands for, or None if it is a part of a character.
         decoder: the `decoder` of `tokenizer.json` for files that have none; None: tokens are
             joined by spaces.
+        needs: which tokens of a vocabulary have to stay so that some tokens can: given the `model`
+            of a `tokenizer.json`, these tokens and "all" or "used" characters; None for a kind that
+            cannot do without a part of its vocabulary.
     """
 
     name: str
@@ -26,6 +29,7 @@ class Kind:
     starts_word: Callable[[str], bool]
     text_of: Callable[[str], str | None]
     decoder: dict[str, Any] | None = None
+    needs: Callable[[dict[str, Any], Set[str], str], set[str]] | None = None
 
 
 def model_type(content: dict[str, Any]) -> str:

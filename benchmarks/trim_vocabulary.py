@@ -1,0 +1,145 @@
+"""Vocabularies trimmed on real data: sizes, tokens that change, accuracy, likeness of vectors.
+
+    python benchmarks/trim_vocabulary.py --sentiment PRESET --sst2 DIR [--counts 1,5,20]
+    python benchmarks/trim_vocabulary.py --xlmr DIR --sentences DIR [--languages en,es,de]
+
+The first trims a classifier to the tokens of SST-2's training sentences, and asks it for the labels
+of the dev sentences. The second trims XLM-R's layout to every other sentence of some languages, and
+compares the vectors of these and of the other sentences with those of the full model; DIR of
+`--xlmr` is what `make_checkpoint.py` of the data folder writes. Nothing is kept.
+"""
+
+import argparse
+import csv
+import os
+import pathlib
+import tempfile
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+import keras_roberta as kr
+from keras_roberta import export
+from keras_roberta.data.corpus.changed_tokens import changed_tokens
+from keras_roberta.data.corpus.corpora import CorpusOptions
+from keras_roberta.jobs.options.trim_vocabulary import TrimVocabularyOptions
+from keras_roberta.jobs.trim_vocabulary import trim_vocabulary
+from keras_roberta.reports.size_on_disk import bytes_on_disk
+
+BY_LINE = CorpusOptions(documents="line")
+
+
+def read_table(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    (column,) = rows[0].keys() - {"label"}
+    return [row[column].strip() for row in rows], np.array([int(row["label"]) for row in rows])
+
+
+def trimmed(preset, texts, directory, **options):
+    """The task of a preset after `compress trim`, and what that reports."""
+    corpus = directory / "corpus.txt"
+    corpus.write_text("\n".join(texts) + "\n", encoding="utf-8")
+    options = TrimVocabularyOptions(corpus=BY_LINE, **options)
+    report = trim_vocabulary(preset, corpus, directory / "small", options, overwrite=True)
+    return kr.open_task(directory / "small"), report
+
+
+def changed(full, small, texts):
+    """Of the tokens of some texts, in two tasks."""
+    tokenizers = full.preprocessor.tokenizer, small.preprocessor.tokenizer
+    old_ids = np.array([tokenizers[0].token_to_id(tokenizers[1].id_to_token(i))
+                        for i in range(tokenizers[1].vocabulary_size)])  # fmt: skip
+    before, after, count = changed_tokens(*tokenizers, old_ids, texts)
+    return f"{count / before:.2%} of {before:,} tokens change, {after / before:.4f} times as long"
+
+
+def sizes(report):
+    return "; ".join(
+        f"{name} {values['before']:,.4g} to {values['after']:,.4g}"
+        if name == "megabytes"
+        else f"{name} {values['before']:,} to {values['after']:,}"
+        for name in ("tokens", "parameters", "megabytes")
+        for values in [report[name]]
+    )
+
+
+def tflite_megabytes(task, directory):
+    export.to_tflite(task, directory / "m.tflite", quantization="int8", overwrite=True)
+    return bytes_on_disk(directory / "m.tflite") / 1e6
+
+
+def sentiment(preset, sst2, counts, directory):
+    train, _ = read_table(pathlib.Path(sst2) / "train.tsv")
+    dev, labels = read_table(pathlib.Path(sst2) / "dev.tsv")
+
+    def accuracy(task):
+        logits = task.predict(dev, batch_size=32, verbose=0)
+        return f"accuracy {np.mean(logits.argmax(axis=-1) == labels):.4f} of {len(labels)}"
+
+    full = kr.open_task(preset)
+    print(
+        f"full: {accuracy(full)}, int8 file {tflite_megabytes(full, directory):.1f} MB", flush=True
+    )
+    for min_count in counts:
+        small, report = trimmed(preset, train, directory, min_count=min_count)
+        megabytes = tflite_megabytes(small, directory)
+        print(
+            f"min_count {min_count}: {sizes(report)}; {accuracy(small)}; dev: "
+            f"{changed(full, small, dev)}; int8 file {megabytes:.1f} MB",
+            flush=True,
+        )
+
+
+def vectors(task, texts):
+    found = task.predict(texts, batch_size=64, verbose=0)
+    return found / np.linalg.norm(found, axis=-1, keepdims=True)
+
+
+def languages(xlmr, sentences, names, directory):
+    full = kr.RobertaTextEmbedder.from_preset(
+        xlmr, pooling="mean", prefix="query: ", sequence_length=128
+    )
+    full.save_to_preset(directory / "full")
+    seen, unseen = [], {}
+    for name in names:
+        lines = (pathlib.Path(sentences) / f"{name}.txt").read_text("utf-8").splitlines()
+        lines = [line.strip() for line in lines if line.strip()]
+        seen += lines[::2]
+        unseen[name] = lines[1::2]
+    expected = {name: vectors(full, texts) for name, texts in (("seen", seen), *unseen.items())}
+    for characters in ("all", "used"):
+        small, report = trimmed(directory / "full", seen, directory, characters=characters)
+        print(f"{','.join(names)}, characters {characters}: {sizes(report)}", flush=True)
+        for name, texts in (("seen", seen), *unseen.items()):
+            cosines = np.sum(expected[name] * vectors(small, texts), axis=-1)
+            print(
+                f"  {name}, {len(texts)} sentences: cosine mean {cosines.mean():.4f}, 5th "
+                f"percentile {np.quantile(cosines, 0.05):.4f}, least {cosines.min():.4f}; "
+                f"{changed(full, small, texts)}",
+                flush=True,
+            )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--sentiment", help="a classifier of SST-2's sentences")
+    parser.add_argument("--sst2", help="directory with train.tsv and dev.tsv")
+    parser.add_argument("--counts", default="1,5,20", help="values of --min-count, with commas")
+    parser.add_argument("--xlmr", help="a checkpoint of an encoder")
+    parser.add_argument("--sentences", help="directory with a file of sentences a language")
+    parser.add_argument("--languages", default="en,es,de")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        directory = pathlib.Path(directory)
+        if options.sentiment:
+            counts = [int(count) for count in options.counts.split(",")]
+            sentiment(options.sentiment, options.sst2, counts, directory)
+        if options.xlmr:
+            names = options.languages.split(",")
+            languages(options.xlmr, options.sentences, names, directory)
+
+
+if __name__ == "__main__":
+    main()

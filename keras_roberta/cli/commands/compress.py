@@ -1,0 +1,69 @@
+"""`keras-roberta compress …`, a function for each way to make a model smaller."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from keras_roberta.cli.derived import derived_command
+from keras_roberta.cli.paths import Corpus, Overwrite, check_corpus, check_model, expand_home
+from keras_roberta.jobs.options.trim_vocabulary import TrimVocabularyOptions
+
+app = typer.Typer(help="Make a model smaller.", no_args_is_help=True)
+
+
+@app.callback()
+def compress():
+    """Make a model smaller."""
+
+
+Preset = Annotated[
+    str,
+    Option(
+        help="A preset, a Hugging Face directory as downloaded, or hf://org/name.",
+        callback=expand_home,
+    ),
+]
+
+
+@app.command()
+@derived_command
+def trim(
+    preset: Preset,
+    corpus: Corpus,
+    out: Annotated[Path, Option(help="Directory for the smaller preset.")],
+    options: TrimVocabularyOptions,
+    overwrite: Overwrite = False,
+):
+    """Keep the part of the vocabulary that a corpus uses.
+
+    Example: keras-roberta compress trim --preset run/ --corpus texts/ --out trimmed/
+    """
+    check_model(preset)
+    check_corpus(corpus)
+    from keras_roberta.cli.printing import print_values
+    from keras_roberta.cli.progress_bars import ProgressBars
+    from keras_roberta.jobs.trim_vocabulary import trim_vocabulary
+
+    with ProgressBars() as progress:
+        report = trim_vocabulary(
+            preset, corpus, out, options, overwrite=overwrite, progress=progress
+        )
+    print_values({"preset": str(out), **_lines(report)})
+
+
+def _lines(report):
+    lines = {
+        name: f"{values['before']:,.{digits}f} before, {values['after']:,.{digits}f} after"
+        for name, digits in (("tokens", 0), ("parameters", 0), ("megabytes", 1))
+        for values in [report[name]]
+    }
+    if report["changed_tokens"] is None:
+        return {**lines, "held-out tokens": "0: too few documents, raise --heldout"}
+    return {
+        **lines,
+        "changed tokens": f"{report['changed_tokens']:.2%} of {report['heldout_tokens']:,}, of "
+        "documents held out",
+        "length in tokens": f"{report['length_ratio']:.4f} times as before",
+    }
