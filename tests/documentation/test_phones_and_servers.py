@@ -48,6 +48,11 @@ def exported(tokenizer, tmp_path_factory):
     return out, task
 
 
+@pytest.fixture(scope="module")
+def served(exported):
+    return tf.saved_model.load(str(exported[0] / "sentiment/1"))
+
+
 TEXTS = [
     "a fine film",
     "a cold and tedious film, dull and flat",
@@ -96,16 +101,14 @@ def test_buffers_of_that_example(text):
     assert fits == (len(byte_buffer.encode(text)) <= 8 - text.endswith("\0"))
 
 
-def test_example_of_rest(exported, capsys):
+def test_example_of_rest(exported, served, capsys):
     """Against a server that does what TF Serving does with the request, by the same SavedModel."""
-    out, task = exported
-    model = tf.saved_model.load(str(out / "sentiment/1"))
 
     class Server(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             assert self.path == "/v1/models/sentiment:predict"
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            outputs = model.signatures["serving_default"](text=tf.constant(body["instances"]))
+            outputs = served.signatures["serving_default"](text=tf.constant(body["instances"]))
             rows = [
                 {
                     name: value[i].decode() if value.dtype == object else value[i].tolist()
@@ -125,22 +128,19 @@ def test_example_of_rest(exported, capsys):
         address = f"http://127.0.0.1:{server.server_port}"
         run_example("serving_rest.py", address, "sentiment", *TEXTS)
         server.shutdown()
-    assert lines_of(capsys.readouterr().out) == expected_lines(task)
+    assert lines_of(capsys.readouterr().out) == expected_lines(exported[1])
 
 
-def test_example_of_grpc(exported, capsys):
+def test_example_of_grpc(exported, served, capsys):
     """Against a server of the same service, by the same SavedModel."""
     grpc = pytest.importorskip("grpc")
     service = pytest.importorskip("tensorflow_serving.apis.prediction_service_pb2_grpc")
     from tensorflow_serving.apis import predict_pb2
 
-    out, task = exported
-    model = tf.saved_model.load(str(out / "sentiment/1"))
-
     class Server(service.PredictionServiceServicer):
         def Predict(self, request, context):
             assert request.model_spec.name == "sentiment"
-            signature = model.signatures[request.model_spec.signature_name]
+            signature = served.signatures[request.model_spec.signature_name]
             inputs = {k: tf.constant(tf.make_ndarray(v)) for k, v in request.inputs.items()}
             answer = predict_pb2.PredictResponse()
             for name, value in signature(**inputs).items():
@@ -156,7 +156,7 @@ def test_example_of_grpc(exported, capsys):
         run_example("serving_grpc.py", address, "sentiment", *TEXTS)
     finally:
         server.stop(None)
-    assert lines_of(capsys.readouterr().out) == expected_lines(task)
+    assert lines_of(capsys.readouterr().out) == expected_lines(exported[1])
 
 
 def run_example(name, *arguments):

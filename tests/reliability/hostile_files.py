@@ -257,7 +257,7 @@ def make_sample(directory: pathlib.Path) -> None:
     (made / "tflite").mkdir()
     export.to_tflite(labelled, made / "tflite" / "m.tflite", "none", sequence_lengths=(32,))
     (made / "saved").mkdir()
-    export.to_saved_model(labelled, made / "saved" / "model")
+    export.to_saved_model(labelled, made / "saved" / "model", inputs="tokens")
     (made / "states").mkdir()
     RunStates(made / "states").save(_trained(), 7, seconds=1.5, stages={"0": 0})
     (made / "states" / "notes.txt").write_text("no state")

@@ -9,7 +9,7 @@ import time
 import hostile_files
 import pytest
 
-MUTATIONS = 12  # of each kind; where a model is built, or batches
+MUTATIONS = 8  # of each kind; where a model is built, or batches
 OF_CHEAP_KINDS = 40
 # Of the CPU, for one: a hang. benchmarks/mutate_files.py has the bound that is promised.
 SECONDS = 60.0

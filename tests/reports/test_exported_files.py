@@ -49,16 +49,20 @@ def regressor(make_task):
 def exported(classifier, regressor, tmp_path_factory):
     directory = tmp_path_factory.mktemp("exported")
     files = {
-        "tokens": (classifier, {"quantization": "none", "inputs": "tokens"}),
-        "int8": (classifier, {"quantization": "int8"}),
-        "regression": (regressor, {"quantization": "none", "inputs": "tokens"}),
-        "regression_pairs": (regressor, {"quantization": "int8", "pairs": True}),
+        "tokens": (classifier, "none", "tokens", LENGTHS),
+        "int8": (classifier, "int8", "tokens", LENGTHS),
+        "regression": (regressor, "none", "tokens", LENGTHS),
+        "regression_pairs": (regressor, "int8", "text", (32,)),
     }
     return {
         name: export.to_tflite(
-            task, directory / f"{name}.tflite", sequence_lengths=LENGTHS, **options
+            task,
+            directory / f"{name}.tflite",
+            *arguments,
+            sequence_lengths=lengths,
+            pairs=name == "regression_pairs",
         )
-        for name, (task, options) in files.items()
+        for name, (task, *arguments, lengths) in files.items()
     }
 
 
@@ -106,7 +110,8 @@ def test_regression(exported, regressor):
 def test_pairs(exported, regressor):
     pairs = (TEXTS, TEXTS[::-1])
     files = [exported["regression_pairs"]]
-    (row,) = export.report(files, pairs, np.arange(8.0), reference=regressor, **QUICK)
+    quick = {**QUICK, "sequence_lengths": (32,)}
+    (row,) = export.report(files, pairs, np.arange(8.0), reference=regressor, **quick)
     assert 0 < row.largest_change < 0.2
 
 
