@@ -1,4 +1,4 @@
-"""Kills a run five times at random moments, lets it end, and does another that nothing disturbs.
+"""Kills a run twice at random moments, lets it end, and does another that nothing disturbs.
 
     python killed_runs.py SHARDS DIRECTORY
 
@@ -20,7 +20,7 @@ from pretraining_runs import TINY, options
 import keras_roberta.config
 from keras_roberta.jobs.pretrain.run import pretrain
 
-KILLS, STEPS = 5, 300
+KILLS, STEPS = 2, 300
 
 
 def start(shards, out):

@@ -50,7 +50,7 @@ GOOD = {
 @pytest.mark.parametrize("case", GOOD)
 def test_labels_and_losses(classifier, case):
     loss, labels, meaning = GOOD[case]
-    classifier.compile(loss=loss)
+    classifier.compile(loss=loss, run_eagerly=True)
     logits = classifier.predict(TEXTS, verbose=0)
     found = classifier.test_on_batch(TEXTS, labels, return_dict=True)
     assert found["loss"] == pytest.approx(cross_entropy(logits, meaning), abs=1e-5)
@@ -59,7 +59,7 @@ def test_labels_and_losses(classifier, case):
 
 
 def test_soft_labels_are_trained_on_and_weighed(classifier):
-    classifier.compile(loss="categorical_crossentropy")
+    classifier.compile("sgd", loss="categorical_crossentropy")
     history = classifier.fit(TEXTS, SOFT, class_weight={"good": 2.0}, verbose=0).history
     assert np.isfinite(history["loss"]).all()
 
@@ -133,6 +133,7 @@ def test_accuracy_of_many_labels(tokenizer):
 def test_targets_by_objective_in_single_batches():
     """Of a task with several losses at once, by their names."""
     task = kr.RobertaPretrainer(kr.RobertaBackbone(CONFIG), objectives=("mlm", "sop"))
+    task.compile("sgd")
     ids = np.random.default_rng(0).integers(5, 300, (4, 8)).astype("int32")
     features = {"token_ids": ids, "padding_mask": np.ones_like(ids)}
     features["mask_positions"] = np.tile(np.array([3, 5], "int32"), (4, 1))

@@ -151,7 +151,7 @@ def test_validation_data_is_not_weighed(classifier):
     """As with Keras's own `class_weight`."""
     losses = []
     for weights in (None, {"good": 1000.0, "bad": 1000.0}):
-        classifier.compile(keras.optimizers.SGD(0.0))
+        classifier.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
         arguments = dict(validation_split=0.5, class_weight=weights, verbose=0)
         losses.append(classifier.fit(TEXTS, NAMES, **arguments).history)
     assert losses[1]["val_loss"] == pytest.approx(losses[0]["val_loss"], rel=1e-5)

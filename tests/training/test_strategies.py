@@ -21,14 +21,11 @@ def runs():
 @pytest.mark.parametrize(
     ("run", "like", "bound"),
     [
-        ("two", "one", 1e-5),
-        ("two, XLA", "one", 1e-5),
         ("two, Adam", "one, Adam", 1e-5),
         ("two, averaged", "one, averaged", 1e-5),
         ("two, XLA, taught", "one, taught", 1e-5),
         ("two, XLA, float16, composed", "two, composed", 3e-2),
         ("two, XLA, bfloat16", "one", 3e-2),
-        ("two, XLA, float16", "one", 3e-2),
         ("two, dropout, remat", "two, dropout", 1e-5),
         ("two, attention compiled", "one", 1e-5),
         ("pretraining, two, XLA, accumulated", "pretraining", 1e-5),
