@@ -40,6 +40,17 @@ def test_a_student_is_trained_and_saved(teacher, tmp_path):
     assert json.loads((tmp_path / "student/metrics.json").read_text())["epochs"] == 2
 
 
+def test_on_the_command_line(teacher, tmp_path, run):
+    command = ("compress", "distill", "--preset", teacher, "--train", tmp_path / "t.tsv",
+               "--out", tmp_path / "student")  # fmt: skip
+    code, _, error = run(*command, "--num-layers", "2")
+    assert code == 2 and "--num-layers: the teacher has 2 layers" in error
+    code, printed, error = run(*command, "--dev", tmp_path / "t.tsv", "--epochs", "1")
+    assert code == 0, error
+    assert "accuracy" in printed
+    assert kr.open_task(tmp_path / "student").backbone.config.num_layers == 1
+
+
 def test_no_teacher(teacher, tmp_path):
     table, out = tmp_path / "t.tsv", tmp_path / "student"
     with pytest.raises(InputError, match="num_layers: the teacher has 2 layers"):

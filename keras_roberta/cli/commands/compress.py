@@ -1,5 +1,6 @@
 """`keras-roberta compress …`, a function for each way to make a model smaller."""
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -7,8 +8,19 @@ import typer
 from typer import Option
 
 from keras_roberta.cli.derived import derived_command
-from keras_roberta.cli.paths import Corpus, Overwrite, check_corpus, check_model, expand_home
+from keras_roberta.cli.paths import (
+    Corpus,
+    Overwrite,
+    check_corpus,
+    check_file,
+    check_model,
+    expand_home,
+)
+from keras_roberta.cli.workers import Strategy, is_chief, is_first_worker, strategy_of
+from keras_roberta.jobs.options.distill import DistillOptions
 from keras_roberta.jobs.options.trim_vocabulary import TrimVocabularyOptions
+from keras_roberta.jobs.unfinished_run import check_place
+from keras_roberta.training.allocator import keep_freed_memory
 
 app = typer.Typer(help="Make a model smaller.", no_args_is_help=True)
 
@@ -51,6 +63,44 @@ def trim(
             preset, corpus, out, options, overwrite=overwrite, progress=progress
         )
     print_values({"preset": str(out), **_lines(report)})
+
+
+@app.command()
+@derived_command
+def distill(
+    preset: Annotated[str, Option(help="Fine-tuned preset, the teacher.", callback=expand_home)],
+    train: Annotated[Path, Option(help="Training data, as of finetune, with the same labels.")],
+    out: Annotated[Path, Option(help="Directory for the smaller preset, metrics and history.")],
+    options: DistillOptions,
+    dev: Annotated[Path | None, Option(help="Data to measure on.")] = None,
+    strategy: Strategy = "auto",
+    overwrite: Overwrite = False,
+):
+    """Train a task of fewer layers on what a fine-tuned one answers.
+
+    Example: keras-roberta compress distill --preset run/ --train train.tsv --out small/
+    """
+    for table in (train, dev):
+        check_file(table)
+    check_model(preset)
+    if is_first_worker(strategy):
+        check_place(out, overwrite)
+    keep_freed_memory()
+    from keras_roberta.cli.printing import print_values
+    from keras_roberta.jobs.distill import distill
+
+    with contextlib.ExitStack() as run:
+        student, metrics = distill(
+            preset,
+            train,
+            dev,
+            out,
+            options,
+            overwrite=overwrite,
+            strategy=lambda: run.enter_context(strategy_of(strategy)),
+        )
+        if is_chief(student.distribute_strategy):
+            print_values({"model": str(out), **metrics})
 
 
 def _lines(report):
