@@ -15,7 +15,9 @@ import tensorflow as tf
 from documentation_pages import BLOCKS, ROOT, RUN, commands_of
 
 import keras_roberta as kr
+import keras_roberta.config
 from keras_roberta.data.corpus.prepare_options import PrepareOptions
+from keras_roberta.export import arguments
 from keras_roberta.jobs.prepare.one_machine import prepare
 from keras_roberta.schemas import SCHEMAS
 from keras_roberta.tasks import registry
@@ -25,6 +27,7 @@ RUNNING = [
     for page, blocks in BLOCKS.items()
     if any(b.language in RUN and b.not_run is None for b in blocks)
 ]
+SIZE = dict(num_layers=2, num_heads=2, hidden_dim=16, intermediate_dim=32)
 # What a page speaks of besides the checkpoint, the texts and the tables.
 WITH_RUN = ("docs/guides/phone.md", "docs/guides/server.md")
 WRITTEN = {
@@ -59,6 +62,10 @@ def workplace(tokenizer, sentiment, tmp_path, monkeypatch):
     """A directory with what the pages speak of: checkpoints of ours and of Hugging Face's kind,
     text/, train.tsv and dev.tsv."""
     monkeypatch.chdir(tmp_path)
+    # A signature of a `.tflite` file takes seconds; by default there are three.
+    monkeypatch.setattr(arguments, "LENGTHS", (32,))
+    for size in ("tiny", "small"):
+        monkeypatch.setitem(keras_roberta.config._NAMED, size, SIZE)
     texts, labels = sentiment
     backbone = tiny_backbone(tokenizer, max_sequence_length=128)
     lm = kr.RobertaMaskedLM(backbone, preprocessor=lm_preprocessor(tokenizer))
@@ -86,12 +93,9 @@ def in_two_steps(command):
 def tiny_backbone(tokenizer, max_sequence_length):
     config = kr.RobertaConfig(
         vocabulary_size=tokenizer.vocabulary_size,
-        num_layers=2,
-        num_heads=2,
-        hidden_dim=16,
-        intermediate_dim=32,
         max_sequence_length=max_sequence_length,
         seed=5,
+        **SIZE,
     )
     return kr.RobertaBackbone(config)
 
