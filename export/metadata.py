@@ -119,13 +119,21 @@ def read_metadata(path):
     return {**_parse(own, path), _RUNTIME: runtime}
 
 
-def add_metadata(model, values):
-    """Puts the metadata into a TFLite model, a `schema.ModelT`."""
-    buffer = schema.BufferT()
-    buffer.data = np.frombuffer(json.dumps(values).encode(), np.uint8)
-    entry = schema.MetadataT(NAME, len(model.buffers))
-    model.buffers.append(buffer)
-    model.metadata = [*(model.metadata or []), entry]
+def add_metadata(model, values, min_runtime_version=None):
+    """Puts the metadata into a TFLite model, a `schema.ModelT`.
+
+    Args:
+        values: see `describe`.
+        min_runtime_version: in place of the converter's; None leaves that.
+    """
+    contents = {NAME: json.dumps(values).encode()}
+    if min_runtime_version is not None:
+        contents[_RUNTIME] = min_runtime_version.encode()
+    entries = [entry for entry in model.metadata or [] if entry.name.decode() not in contents]
+    for name, content in contents.items():
+        entries.append(schema.MetadataT(name, len(model.buffers)))
+        model.buffers.append(schema.BufferT(np.frombuffer(content, np.uint8)))
+    model.metadata = entries
 
 
 def _buffers(content):

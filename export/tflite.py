@@ -24,11 +24,13 @@ from keras_roberta.export.arguments import (
     lengths_of_file,
     takes_pairs,
 )
+from keras_roberta.export.edge_quantizer import check_quantizer, check_widths, quantize_weights
 from keras_roberta.export.interpreter import open_interpreter
 from keras_roberta.export.metadata import TFLITE_IDENTIFIER, add_metadata, describe
 from keras_roberta.export.mismatch import ExportMismatch
 from keras_roberta.export.padded_rows import as_features
 from keras_roberta.export.quantization import SCHEMES
+from keras_roberta.export.shared_scales import share_scales
 from keras_roberta.export.signature_names import ENCODE, OF_TOKENIZER, PLACE, TEXT, TOKENIZE
 from keras_roberta.export.task_graph import TaskGraph
 from keras_roberta.export.text_signatures import add_text_signatures
@@ -89,7 +91,7 @@ def to_tflite(
         task: a task with a head that can be exported.
         path: the file to write.
         quantization: the name of a scheme of `export.quantization.SCHEMES`, whose `summary` says
-            what it does: "none", "float16", "int8" or one that you added.
+            what it does: "none", "float16", "int8", "int4-embedding", "int4" or one that you added.
         inputs: "text" or "tokens".
         sequence_lengths: lengths in tokens, with special tokens. By default 32, 64 and 128, as far
             as the model has positions and, with `inputs="text"`, as the preprocessor's
@@ -115,12 +117,14 @@ def to_tflite(
     check_choice("quantization", quantization, SCHEMES)
     scheme = SCHEMES[quantization]
     check_calibration(scheme, calibration)
+    check_quantizer(scheme)
     path = pathlib.Path(path).expanduser()
     if path.exists() and not overwrite:
         raise InputError(f"{path}: exists; choose a new name or give overwrite=True")
     if path.is_dir():
         raise InputError(f"{path}: is a directory; remove it first")
     pairs = takes_pairs(task, inputs, pairs)
+    check_widths(scheme, task.backbone.config)
     module = PhoneModule(
         task,
         inputs=inputs,
@@ -278,9 +282,12 @@ def tflite_bytes(module, *, scheme, metadata, samples=None, directory=None):
     model = schema.ModelT.InitFromPackedBuf(content)
     for rewrite in (name_layers, *scheme.rewrites):
         rewrite(model)
+    if scheme.recipe:
+        model = quantize_weights(model, scheme.recipe)
     if module.inputs == "text":
         add_text_signatures(model, module.lengths, module.graph.head.ids_name)
-    add_metadata(model, metadata)
+    add_metadata(model, metadata, scheme.min_runtime_version)
+    share_scales(model)
     builder = flatbuffers.Builder(len(content) + 4096)
     builder.Finish(model.Pack(builder), file_identifier=TFLITE_IDENTIFIER)
     return bytes(builder.Output())

@@ -63,6 +63,29 @@ def gather_before_widening(model):
         graph.operators = first + rest
 
 
+def look_up_by_rows(model):
+    """Looks tokens and positions up by EMBEDDING_LOOKUP in place of GATHER.
+
+    Both give the same rows. The former takes tables of 4 bits and tables with a scale a row, and
+    ai-edge-quantizer quantizes it alone.
+
+    Args:
+        model: `schema.ModelT`, changed in place.
+
+    Raises:
+        ExportMismatch: the converter wrote the look-ups in another way.
+    """
+    kinds = [code.builtinCode for code in model.operatorCodes]
+    for graph in signature_graphs(model):
+        for name in (TOKEN_LOOK_UP, POSITION_LOOK_UP):
+            look_up = _named(graph, name, Kind.GATHER, kinds)
+            table, ids = look_up.inputs
+            look_up.inputs = [ids, table]
+            look_up.opcodeIndex = number_of_kind(model, Kind.EMBEDDING_LOOKUP)
+            look_up.builtinOptions = None
+            look_up.builtinOptionsType = schema.BuiltinOptions.NONE
+
+
 def _needed_for(graph, operations):
     """The other operations on whose results some depend, directly or not, in their order."""
     needed, wanted = [], {i for op in operations for i in op.inputs}

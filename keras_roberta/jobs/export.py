@@ -11,6 +11,7 @@ from keras_roberta.data.examples.columns import Columns
 from keras_roberta.data.examples.table_files import read_table
 from keras_roberta.errors import InputError
 from keras_roberta.export.arguments import check_calibration, lengths_of_file
+from keras_roberta.export.edge_quantizer import check_quantizer, check_widths
 from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.export.signature_lengths import best_lengths
 from keras_roberta.files.hold_output import hold_output
@@ -54,7 +55,10 @@ def export(
 def _export(preset, out, options, overwrite):
     of_tflite = options.of_tflite
     if options.quantization is not None:
-        check_calibration(SCHEMES[options.quantization], options.calibration)
+        scheme = SCHEMES[options.quantization]
+        check_calibration(scheme, options.calibration)
+        check_quantizer(scheme)
+        check_widths(scheme, open_checkpoint(preset).config)
     if options.calibration is not None:
         of_tflite["calibration"] = _read_texts(options.calibration, options.pairs)
     if options.sequence_lengths is not None:

@@ -79,6 +79,16 @@ def classifier(make_task):
 
 
 @pytest.fixture(scope="session")
+def calm_classifier(make_task):
+    """One whose answers survive 4 bits: its blocks change the embeddings by little."""
+    task = make_task()
+    for weight in task.weights:
+        if weight.name == "kernel":
+            weight.assign(0.25 * weight)
+    return task
+
+
+@pytest.fixture(scope="session")
 def regressor(make_task):
     return make_task(num_classes=1, labels=None)
 
@@ -117,13 +127,15 @@ def make_once(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def exported(classifier, regressor, make_once):
+def exported(classifier, calm_classifier, regressor, make_once):
     """Paths by name: the classifier in each quantization, and the regressor, on token ids; then
     with the tokenizer in the file, the regressor on pairs. They are made when asked for."""
     jobs = {
         "none": (classifier, "none", "tokens", LENGTHS),
         "float16": (classifier, "float16", "tokens", LENGTHS[:1]),
         "int8": (classifier, "int8", "tokens", LENGTHS),
+        "int4": (calm_classifier, "int4", "text", LENGTHS),
+        "int4_embedding": (calm_classifier, "int4-embedding", "tokens", LENGTHS[:1]),
         "regression_none": (regressor, "none", "tokens", LENGTHS[:1]),
         "text_none": (classifier, "none", "text", LENGTHS),
         "text_float16": (classifier, "float16", "text", LENGTHS[:1]),

@@ -39,6 +39,7 @@ def test_round_trip(exported, classifier):
     [
         *(("int8", "2.17.0"), ("text_int8", "2.17.0"), ("none", "2.9.0"), ("float16", "2.9.0")),
         *(("text_none", "2.12.0"), ("text_float16", "2.12.0")),
+        *(("int4", "2.20.0"), ("int4_embedding", "2.19.0")),
     ],
 )
 def test_the_oldest_runtime(name, version, exported):
