@@ -1,4 +1,4 @@
-"""Trains tiny models as one of the workers that TF_CONFIG names, or alone; prints JSON.
+"""Trains tiny models as one of the workers that TF_CONFIG names, and prints JSON.
 
     python multi_worker_runs.py
 
@@ -7,11 +7,8 @@ A process for each worker, since a process can be one worker only.
 
 import json
 import os
-import pathlib
-import sys
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-sys.path.append(str(pathlib.Path(__file__).parent))  # for doctest, which imports this file
 
 import keras
 import numpy as np
@@ -39,47 +36,42 @@ class Watched(kr.RobertaTextRegressor):
         return super().train_step(data)
 
 
-def strings(strategy, index, form, shuffle=True):
-    """A regression whose labels are the numbers of the texts."""
-    keras.utils.set_random_seed(3 if shuffle else 3 + index)  # the chief's order holds
+def strings(strategy, index, forms):
+    """A regression whose labels are the numbers of the texts, on some forms of data."""
+    keras.utils.set_random_seed(3)
     tokenizer = train_byte_level_bpe(TEXTS, 300)
     with strategy.scope():
         config = strategy_runs.backbone("float32").config.replace(max_sequence_length=32)
         preprocessor = kr.RobertaPreprocessor(tokenizer, 32)
         task = Watched(kr.RobertaBackbone(config), preprocessor=preprocessor)
         task.compile(keras.optimizers.SGD(1e-4))
-    task.seen = []
+    np.random.seed(3 + index)  # the chief's order holds
     numbers = np.arange(len(TEXTS), dtype="float32")
-    if form == "list":
-        data = dict(x=TEXTS, y=numbers)
-    elif form == "arrays":
-        data = dict(x=preprocessor(TEXTS), y=numbers)
-    else:
-        data = dict(x=tf.data.Dataset.from_tensor_slices((TEXTS, numbers)).batch(BATCH_SIZE))
     held_out = TEXTS[:11], numbers[:11]  # a last batch of 3
-    history = task.fit(
-        **data,
-        batch_size=None if form == "dataset" else BATCH_SIZE,
-        epochs=EPOCHS,
-        shuffle=shuffle,
-        validation_data=held_out,
-        verbose=0,
-    ).history
-    return {
-        "seen": task.seen,
-        "history": history,
-        "evaluated": task.evaluate(*held_out, batch_size=4, verbose=0),
-        "predicted": task.predict(TEXTS[: 3 + index], verbose=0).ravel().tolist(),
+    data = {
+        "list": dict(x=TEXTS, y=numbers, batch_size=BATCH_SIZE, validation_data=held_out),
+        "arrays": dict(x=preprocessor(TEXTS), y=numbers, batch_size=BATCH_SIZE),
+        "dataset": dict(x=tf.data.Dataset.from_tensor_slices((TEXTS, numbers)).batch(BATCH_SIZE)),
     }
+    results = {}
+    for form in forms:
+        task.seen = []
+        history = task.fit(**data[form], epochs=EPOCHS, verbose=0).history
+        results[form] = {"seen": task.seen, "history": history}
+        if form == "list":
+            results[form] |= {
+                "evaluated": task.evaluate(*held_out, batch_size=4, verbose=0),
+                "predicted": task.predict(TEXTS[: 3 + index], verbose=0).ravel().tolist(),
+            }
+    return results
 
 
-def dropout(strategy, jit_compile, rate):
+def dropout(strategy):
     """The gradients of the replicas here for one and the same row."""
     with strategy.scope():
-        config = strategy_runs.backbone("float32").config
-        config = config.replace(dropout=rate, attention_dropout=rate)
-        task = kr.RobertaTextClassifier(kr.RobertaBackbone(config), num_classes=2)
-        task.compile(keras.optimizers.SGD(0.0), jit_compile=jit_compile)
+        backbone = strategy_runs.backbone("float32", dropout=0.5, attention_dropout=0.5)
+        task = kr.RobertaTextClassifier(backbone, num_classes=2)
+        task.compile(keras.optimizers.SGD(0.0), jit_compile=False)
         task.optimizer.build(task.trainable_variables)
     ids = np.full((1, strategy_runs.LENGTH), 7, "int32")
     batch = {"token_ids": ids, "padding_mask": np.ones_like(ids)}, np.ones(1, "int32")
@@ -121,30 +113,29 @@ def mistakes(strategy):
     }
 
 
-def main():
-    cluster = find_cluster()
-    strategy = make_strategy("multiworker") if cluster else tf.distribute.get_strategy()
-    index = cluster.index if cluster else 0
+def compute(strategy, index=0, several=False):
+    """What each worker does, and one device alone."""
     results = {
         "Keras averages logs": keras_averages_logs(strategy),
         "classifier": classify(strategy, False),
-        "pretraining": pretrain(strategy, False, parts=2 if cluster else 1),
-        "list": strings(strategy, index, "list"),
+        "pretraining": pretrain(strategy, False, parts=2 if several else 1),
     }
-    if cluster:
-        exchange = Exchange(strategy)
-        results |= {
-            "no dropout": dropout(strategy, False, 0.0),
-            "dropout": dropout(strategy, False, 0.5),
-            "exchange": exchange([index + 0.1, -1e300]).tolist(),
-            "of chief": exchange.of_chief(np.array([True, False]) ^ bool(index)).tolist(),
-            "bytes of chief": exchange.bytes_of_chief(b"chief" if not index else b"no").decode(),
-            "mistakes": mistakes(strategy),
-            "classifier, XLA": classify(strategy, True),
-            "classifier, XLA, bfloat16": classify(strategy, True, "mixed_bfloat16"),
-            "arrays": strings(strategy, index, "arrays"),
-            "dataset": strings(strategy, index, "dataset"),
-        }
+    return results | strings(strategy, index, ("list", "arrays", "dataset")[: 3 if several else 1])
+
+
+def main():
+    """As a worker."""
+    index = find_cluster().index
+    strategy = make_strategy("multiworker")
+    exchange = Exchange(strategy)
+    results = compute(strategy, index, several=True) | {
+        "dropout": dropout(strategy),
+        "exchange": exchange([index + 0.1, -1e300]).tolist(),
+        "of chief": exchange.of_chief(np.array([True, False]) ^ bool(index)).tolist(),
+        "bytes of chief": exchange.bytes_of_chief(b"chief" if not index else b"no").decode(),
+        "mistakes": mistakes(strategy),
+        "classifier, XLA": classify(strategy, True),
+    }
     print(json.dumps(results))
 
 

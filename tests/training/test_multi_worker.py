@@ -2,22 +2,22 @@
 
 import json
 import os
-import pathlib
 import subprocess
 import sys
 
+import multi_worker_runs
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_roberta.cli.local_workers import free_ports
 
 pytestmark = pytest.mark.slow
-SCRIPT = pathlib.Path(__file__).with_name("multi_worker_runs.py")
 
 
 def start(environment):
     return subprocess.Popen(
-        [sys.executable, SCRIPT],
+        [sys.executable, multi_worker_runs.__file__],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -33,7 +33,7 @@ def result(process):
 
 @pytest.fixture(scope="module")
 def alone():
-    return result(start({}))
+    return multi_worker_runs.compute(tf.distribute.get_strategy())
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,6 @@ def workers():
     [
         ("classifier", "classifier", 1e-5),
         ("classifier, XLA", "classifier", 1e-5),
-        ("classifier, XLA, bfloat16", "classifier", 3e-2),
         ("pretraining", "pretraining", 1e-5),  # the workers accumulate
     ],
 )
@@ -107,9 +106,8 @@ def test_each_predicts_for_itself(workers, alone):
 
 
 def test_replicas_draw_different_dropout(workers):
-    for run, differ in (("no dropout", False), ("dropout", True)):
-        (first,), (second,) = (worker[run] for worker in workers)
-        assert (np.abs(np.subtract(first, second)).max() > 1e-4) == differ, run
+    (first,), (second,) = (worker["dropout"] for worker in workers)
+    assert np.abs(np.subtract(first, second)).max() > 1e-4
 
 
 def test_keras_still_needs_help_with_workers_alone(workers, alone):
