@@ -30,6 +30,8 @@ from keras_roberta.training.optimizer import finetuning_optimizer
 from keras_roberta.training.workers.strategies import make_strategy
 
 STEPS = 20
+# Adapters are the encoder's, and the same for all tasks: one on texts, one on batches of features.
+WITH_ADAPTERS = "RobertaTextClassifier", "RobertaPretrainer"
 
 
 def make_data(case, task):
@@ -47,9 +49,15 @@ def make_data(case, task):
     return dict(x=features, y=targets, sample_weight=weights, batch_size=10, shuffle=False)
 
 
+def open_start(case, directory):
+    """The task with the weights that all runs begin with, compiled."""
+    task = getattr(kr, case.class_name).from_preset(directory / case.class_name / "start")
+    task.compile(finetuning_optimizer(1e-3))
+    return task
+
+
 def train(task, data):
     """The loss of each step."""
-    task.compile(finetuning_optimizer(1e-3))
     return task.fit(**data, epochs=STEPS, verbose=0).history["loss"]
 
 
@@ -59,23 +67,23 @@ def ask(case, task):
 
 
 def run(case, directory, backend):
-    start = directory / case.class_name / "start"
-    cls = getattr(kr, case.class_name)
-    task = cls.from_preset(start)
+    task = open_start(case, directory)
     data = make_data(case, task)
     results = {"loss": train(task, data)}
     measured = {name: value for name, value in data.items() if name != "shuffle"}
     results["evaluated"] = task.evaluate(**measured, verbose=0, return_dict=True)["loss"]
     results["outputs"] = ask(case, task)
     if backend != "tensorflow":
-        task.save_to_preset(start.with_name(backend))
-        task.save(start.with_name(f"{backend}.keras"))
-    again = cls.from_preset(start)
-    again.backbone.enable_lora(2)
-    for weight in again.backbone.trainable_weights:  # they start at random
-        values = np.random.default_rng(3).normal(0, 0.1, weight.shape)
-        weight.assign(values.astype("float32"))
-    results["loss of adapters"] = train(again, data)
+        task.save_to_preset(directory / case.class_name / backend)
+        task.save(directory / case.class_name / f"{backend}.keras")
+    if case.class_name in WITH_ADAPTERS:
+        again = open_start(case, directory)
+        again.backbone.enable_lora(2)
+        for weight in again.backbone.trainable_weights:  # they start at random
+            values = np.random.default_rng(3).normal(0, 0.1, weight.shape)
+            weight.assign(values.astype("float32"))
+        again.compile(finetuning_optimizer(1e-3))
+        results["loss of adapters"] = train(again, data)
     return results
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pathlib
 import subprocess
 import sys
 
@@ -10,6 +9,7 @@ import backend_runs
 import keras
 import numpy as np
 import pytest
+import replica_runs
 from contract import assert_equal, every_task
 from task_cases import CASES, CONFIG
 
@@ -20,54 +20,75 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def replicated():
-    """Losses of every task trained on one device and on two, from a process of its own."""
-    script = pathlib.Path(__file__).with_name("replica_runs.py")
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-@every_task
-def test_several_replicas_train_as_one_device_does(case, replicated):
-    one, two = replicated[case.class_name]
-    np.testing.assert_allclose(one, two, atol=1e-4)
-
-
-@pytest.fixture(scope="module")
-def on_backends(tokenizer, tmp_path_factory):
-    """Every task trained on TensorFlow here, and on JAX in a process of its own."""
-    pytest.importorskip("jax")
-    directory = tmp_path_factory.mktemp("backends")
+def directory(tokenizer, tmp_path_factory):
+    """A preset of every task, without dropout."""
+    directory = tmp_path_factory.mktemp("runs")
     config = CONFIG.replace(dropout=0.0, attention_dropout=0.0)
     for case in CASES:
         case.make(tokenizer, config).save_to_preset(directory / case.class_name / "start")
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run(
-        [sys.executable, backend_runs.__file__, directory],
-        capture_output=True, text=True, env=environment,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
     return directory
 
 
+@pytest.fixture(scope="module")
+def on_tensorflow(directory):
+    return {case.class_name: backend_runs.run(case, directory, "tensorflow") for case in CASES}
+
+
+def run(script, directory, **environment):
+    done = subprocess.run(
+        [sys.executable, script, directory],
+        capture_output=True, text=True, env={**os.environ, **environment},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def replicated(directory):
+    """Losses of every task on two replicas, from a process of its own."""
+    return json.loads(run(replica_runs.__file__, directory).splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def on_jax(directory):
+    """Results of every task on JAX, from a process of its own."""
+    pytest.importorskip("jax")
+    run(backend_runs.__file__, directory, KERAS_BACKEND="jax", JAX_PLATFORMS="cpu")
+    return json.loads((directory / "jax.json").read_text())
+
+
 @every_task
-def test_on_jax_it_trains_as_on_tensorflow(case, on_backends):
-    expected = backend_runs.run(case, on_backends, "tensorflow")
-    found = json.loads((on_backends / "jax.json").read_text())[case.class_name]
+def test_several_replicas_train_as_one_device_does(case, replicated, on_tensorflow):
+    losses = replicated[case.class_name]
+    assert len(losses) == 20
+    np.testing.assert_allclose(losses, on_tensorflow[case.class_name]["loss"], atol=1e-4)
+
+
+@every_task
+def test_on_jax_it_trains_as_on_tensorflow(case, directory, on_jax, on_tensorflow):
+    expected, found = on_tensorflow[case.class_name], on_jax[case.class_name]
     assert len(found["loss"]) == 20 and found["loss"][-1] < found["loss"][0]
-    for name in ("loss", "loss of adapters", "evaluated"):
+    assert found.keys() == expected.keys()
+    for name in found.keys() - {"outputs"}:
         np.testing.assert_allclose(found[name], expected[name], rtol=0, atol=1e-4, err_msg=name)
     # Its files open here, and answer as there.
     outputs = [np.array(output) for output in found["outputs"]]
-    preset = kr.open_task(on_backends / case.class_name / "jax")
-    file = keras.models.load_model(on_backends / case.class_name / "jax.keras")
-    for opened in (preset, file):
-        assert_equal(opened.predict(case.asked, verbose=0), outputs, 1e-4)
-    if case.class_name == "RobertaTextClassifier":
-        exported = export.load(on_backends / "exported.tflite").predict(case.asked)
-        assert_equal(exported["logits"], outputs, 1e-4)
-        said = json.loads((on_backends / "jax-refusals.json").read_text())
-        assert len(said) == 5
-        for name, message in said.items():
-            assert f"{name}: needs the backend tensorflow, and this is jax; " in message
+    preset = kr.open_task(directory / case.class_name / "jax")
+    assert_equal(preset.predict(case.asked, verbose=0), outputs, 1e-4)
+    file = keras.models.load_model(directory / case.class_name / "jax.keras")
+    assert type(file) is type(preset)
+    assert_equal(file.get_weights(), preset.get_weights(), 0)
+
+
+def test_what_needs_tensorflow_is_refused_on_jax(directory, on_jax):
+    said = json.loads((directory / "jax-refusals.json").read_text())
+    assert len(said) == 5
+    for name, message in said.items():
+        assert f"{name}: needs the backend tensorflow, and this is jax; " in message
+
+
+def test_a_task_is_exported_on_jax(directory, on_jax):
+    (case,) = [case for case in CASES if case.class_name == "RobertaTextClassifier"]
+    exported = export.load(directory / "exported.tflite").predict(case.asked)
+    outputs = [np.array(output) for output in on_jax[case.class_name]["outputs"]]
+    assert_equal(exported["logits"], outputs, 1e-4)
