@@ -8,6 +8,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from keras_roberta.errors import InputError
 from keras_roberta.options import OptionError
 
 # The scale with the least squared error, https://arxiv.org/abs/2206.06501, equation 6. By the
@@ -60,7 +61,10 @@ def check_quantizer(scheme):
 
 def check_widths(scheme, config):
     """Raises an OptionError if the rows of a model's matrices cannot be cut into blocks."""
-    sizes = [entry["op_config"]["weight_tensor_config"]["granularity"] for entry in scheme.recipe]
+    weights = (
+        entry.get("op_config", {}).get("weight_tensor_config", {}) for entry in scheme.recipe
+    )
+    sizes = (config_of_weight.get("granularity", "") for config_of_weight in weights)
     block = max((int(size.partition("_")[2] or 1) for size in sizes), default=1)
     for name in ("hidden_dim", "intermediate_dim"):
         if getattr(config, name) % block:
@@ -80,6 +84,9 @@ def quantize_weights(model, recipe):
 
     Returns:
         `schema.ModelT`. Tensors that shared a weight still do.
+
+    Raises:
+        InputError: the quantizer refuses it.
     """
     from ai_edge_quantizer.quantizer import Quantizer
 
@@ -90,7 +97,10 @@ def quantize_weights(model, recipe):
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     quantizer = Quantizer(bytes(builder.Output()), list(recipe))
     with contextlib.redirect_stderr(io.StringIO()):  # it draws bars of progress
-        content = bytes(quantizer.quantize(enable_progress_report=False).quantized_model)
+        try:
+            content = bytes(quantizer.quantize(enable_progress_report=False).quantized_model)
+        except ValueError as error:  # as of a head whose width is no multiple of a block
+            raise InputError(f"quantization: the model cannot be quantised so ({error})") from None
     model = schema.ModelT.InitFromPackedBuf(content)
     for buffer in model.buffers:
         if buffer.offset:  # in a large file weights stand behind all the rest

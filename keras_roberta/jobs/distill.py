@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
     from keras_roberta.tasks.task import RobertaTask
 
+# Options of `finetune` that say what a new task is.
+OF_THE_TEACHER = (
+    *("num_classes", "pooling", "prefix", "corpus_prefix", "labelled_pieces", "stride"),
+)
+
 
 def distill(
     teacher: str | Path,
@@ -55,6 +60,9 @@ def distill(
     command = commands[source.head_name]
     if options.task not in (DistillOptions().task, command):
         raise OptionError("task", f": the teacher's is {command}; leave it out")
+    for name in OF_THE_TEACHER:
+        if getattr(options, name) is not None:
+            raise OptionError(name, ": is the teacher's; leave it out")
     of_layers = source.config.num_layers
     num_layers = max(1, of_layers // 2) if options.num_layers is None else options.num_layers
     if num_layers >= of_layers:
@@ -68,7 +76,8 @@ def distill(
 
 
 def _student(preset: str | Path, data: TrainingData, options: DistillOptions, strategy: Any):
-    """The student, and what its training step has besides; see `train_and_keep_best`."""
+    """The student, what its training step has besides, and the data as the teacher's schema reads
+    them; see `train_and_keep_best`."""
     import keras
 
     from keras_roberta.tasks.student import student_of
@@ -83,14 +92,11 @@ def _student(preset: str | Path, data: TrainingData, options: DistillOptions, st
             remat=options.remat or None,
             encoder_dropout=options.dropout,
         )
-        ours, theirs = data.schema.label_names, teacher.schema.label_names
-        if ours != theirs:
-            raise InputError(
-                f"{data.train.path}: its labels are {', '.join(ours)}, the teacher's "
-                f"{', '.join(theirs)}; a student learns the same"
-            )
         student = student_of(teacher, options.num_layers)
     transform = Distillation(
-        teacher, label_weight=options.label_weight, hidden_weight=options.hidden_weight
+        teacher,
+        label_weight=options.label_weight,
+        logit_weight=options.logit_weight,
+        hidden_weight=options.hidden_weight,
     )
-    return student, [transform]
+    return student, [transform], data.read_as(teacher.schema, options)

@@ -71,6 +71,8 @@ def _export(preset, out, options, overwrite):
     check_room(out, bytes_of(task.weights))
     if table is not None:
         texts = task.schema.read_inputs(table, Columns())
+        if options.pairs and not isinstance(texts, tuple):
+            raise InputError(f"{table.path}: no column text_pair, though the model takes pairs")
         lengths = best_lengths(task, texts, options.num_lengths or 3)
         logger.info("lengths of %s: %s tokens", table.path, ", ".join(map(str, lengths)))
         of_tflite["sequence_lengths"] = lengths

@@ -67,11 +67,7 @@ def finetune(
     run.check(overwrite)
     import tensorflow as tf
 
-    from keras_roberta.jobs.train_and_keep_best import (
-        new_task,
-        save_trained,
-        train_and_keep_best,
-    )
+    from keras_roberta.jobs.train_and_keep_best import save_trained, train_and_keep_best
     from keras_roberta.training.runs.run_states import RunStates
     from keras_roberta.training.workers.exchange import Exchange
 
@@ -87,7 +83,7 @@ def finetune(
             RunStates(run.states, keep=1),
             strategy,
             begin=run.begin,
-            start=start or new_task,
+            start=start,
         )
         if is_chief:
             save_trained(trained, data, out, Path(out).name)
@@ -155,6 +151,19 @@ class TrainingData:
         if dev:
             repairs |= {f"dev_{k}": n for k, n in schema.repairs(dev, columns.of_dev).items()}
         return cls(entry, schema, settings, train, dev, texts, targets, validation, repairs)
+
+    def read_as(self, schema: Schema, options: FinetuneOptions) -> TrainingData:
+        """The same tables with the labels of another schema of the task.
+
+        Raises:
+            InputError: names the line whose label it does not know.
+        """
+        columns, validation = options.columns, self.validation
+        targets = schema.read_targets(self.train, columns)
+        if self.dev:
+            of_dev = schema.read_targets(self.dev, columns.of_dev, prefix="--dev-")
+            validation = self.validation[0], of_dev
+        return dataclasses.replace(self, schema=schema, targets=targets, validation=validation)
 
 
 def _check_options(entry, options, dev):

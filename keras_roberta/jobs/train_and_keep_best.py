@@ -89,7 +89,7 @@ def train_and_keep_best(
     strategy: tf.distribute.Strategy,
     *,
     begin: Callable[[], None],
-    start: Callable[..., tuple[RobertaTask, Sequence[Callable]]],
+    start: Callable[..., tuple[RobertaTask, Sequence[Callable], TrainingData]] | None = None,
 ) -> TrainedTask:
     """Trains from a preset, or goes on from the state that a run has left.
 
@@ -98,12 +98,13 @@ def train_and_keep_best(
         states: of the run; the chief's.
         strategy: all of its workers call this.
         begin: called before the first state is written.
-        start: makes the task, not compiled, and the loss transforms of its training step: function
-            of preset, data, options and strategy, such as `new_task`.
+        start: makes the task, not compiled, gives the loss transforms of its training step, and the
+            data as it learns them: function of preset, data, options and strategy; by default
+            `new_task`.
     """
     exchange = Exchange(strategy)
     is_chief = exchange.rank.is_chief
-    task, transforms = start(preset, data, options, strategy)
+    task, transforms, data = (start or new_task)(preset, data, options, strategy)
     if is_chief:
         _print_classes(data.schema)
     compile_task(task, options, transforms)
@@ -172,7 +173,7 @@ def new_task(
     data: TrainingData,
     options: FinetuneOptions,
     strategy: tf.distribute.Strategy,
-) -> tuple[RobertaTask, Sequence[Callable]]:
+) -> tuple[RobertaTask, Sequence[Callable], TrainingData]:
     """A task with the encoder of a preset and a head that begins random; no loss transforms."""
     keras.utils.set_random_seed(options.seed)
     with strategy.scope():
@@ -185,7 +186,7 @@ def new_task(
             remat=options.remat or None,  # without the option, what the preset says
             encoder_dropout=options.dropout,
         )
-    return task, ()
+    return task, (), data
 
 
 def save_trained(trained: TrainedTask, data: TrainingData, out: str | Path, name: str) -> None:

@@ -76,15 +76,16 @@ def _trim(preset, corpus, out, options, progress):
     except InputError as error:
         raise InputError(f"{source.directory}: {error}") from None
     units = work_units(corpus, options.corpus)
+    model = _model(source, preset)
+    prefixes = _prefixes(model)
     show = {} if progress is None else {"progress": progress}
-    counts = count_tokens(tokenizer, units, options.corpus, options.heldout, **show)
+    counts = count_tokens(tokenizer, units, options.corpus, options.heldout, prefixes, **show)
     if not (counts.learnt.any() or counts.heldout.any()):
         raise InputError(f"{corpus}: the corpus is empty; there is no text in its files")
     measured = _measured(tokenizer, counts, options)
     chosen = chosen_tokens(counts.learnt + counts.heldout, options.min_count, options.keep)
 
-    model = _model(source, preset)
-    of_preset = _tokens_of_settings(model, tokenizer)
+    of_preset, _ = tokenizer.encode_ragged(prefixes, add_special_tokens=False)
     trimmed, rows = tokenizer.trimmed([*chosen, *of_preset], options.characters)
     if hasattr(model, "preprocessor"):
         smaller, beside = model.resize_vocabulary(tokenizer=trimmed, rows=rows), None
@@ -155,8 +156,8 @@ def _model(source, preset):
     return (cls or RobertaBackbone).from_preset(preset)
 
 
-def _tokens_of_settings(model, tokenizer):
-    """The tokens of texts that a preset itself puts into rows, such as a prefix."""
+def _prefixes(model):
+    """What a preset itself puts in front of texts; nothing where it has no such setting."""
     settings = getattr(model, "preprocessor", None) and model.preprocessor.get_config()
-    texts = [v for k, v in (settings or {}).items() if isinstance(v, str) and k != "name"]
-    return tokenizer.encode_ragged(texts, add_special_tokens=False)[0]
+    found = [v for k, v in (settings or {}).items() if k.endswith("prefix") and isinstance(v, str)]
+    return found or [""]

@@ -82,6 +82,12 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset, TokenInputs):
             preprocessor = cls(tokenizer=tokenizer, **known)
         if vocabulary_size is None and rows is None:
             vocabulary_size = _tokenizer_of(preprocessor).vocabulary_size
+            known = getattr(self.preprocessor, "tokenizer", None)
+            if known is not None and vocabulary_size < known.vocabulary_size:
+                raise InputError(
+                    "rows: the tokenizer has fewer tokens than the task's; say which old row each "
+                    "token has, as Tokenizer.trimmed does"
+                )
         backbone = self.backbone.resize_vocabulary(vocabulary_size, rows=rows)
         resized = type(self)(backbone=backbone, preprocessor=preprocessor, **settings)
         copy_weights(self, resized, rows)

@@ -84,6 +84,7 @@ def test_on_the_command_line(task, tmp_path, run):
             dict(sequence_lengths=(8,), lengths_from="t.tsv"),
             "lengths_from and sequence_lengths.*give one",
         ),
+        (dict(lengths_from="t.tsv", prefix="a "), "lengths_from and prefix do not go together"),
         (dict(num_lengths=2), "num_lengths.*give lengths_from"),
         (dict(format="saved-model", lengths_from="t.tsv"), "lengths_from.*is for TFLite"),
     ],

@@ -123,9 +123,12 @@ def test_the_prefix_of_an_embedder_stays_whole(config, tokenizer, corpus, tmp_pa
     model.save_to_preset(tmp_path / "preset")
     trim(tmp_path / "preset", corpus, tmp_path / "small")
     small = kr.open_task(tmp_path / "small")
-    for text in ("simply ", TEXTS[1]):
+    for text in ("simply ", *("simply " + text for text in TEXTS)):
         tokens = [t.preprocessor.tokenizer.tokenize(text) for t in (model, small)]
         assert tokens[0] == tokens[1]
+    np.testing.assert_allclose(
+        small.predict(TEXTS, verbose=0), model.predict(TEXTS, verbose=0), atol=1e-6
+    )
 
 
 def test_held_out_documents(classifier, tokenizer, tmp_path):

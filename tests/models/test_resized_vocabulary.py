@@ -102,6 +102,8 @@ def test_with_a_trimmed_tokenizer(config, tokenizer):
     task, texts = list(tasks(config, tokenizer))[1], ["a fine film", "dull"]
     trimmed, rows = tokenizer.trimmed(tokenizer.encode_ragged(texts)[0])
     assert len(rows) < tokenizer.vocabulary_size
+    with pytest.raises(InputError, match="rows: the tokenizer has fewer tokens"):
+        task.resize_vocabulary(tokenizer=trimmed)
     smaller = task.resize_vocabulary(tokenizer=trimmed, rows=rows)
     assert smaller.preprocessor.tokenizer is trimmed
     np.testing.assert_allclose(

@@ -86,3 +86,17 @@ def test_a_new_head_has_no_temperature(task, tmp_path):
     task.save_to_preset(tmp_path / "preset")
     new = kr.RobertaTextClassifier.from_preset(tmp_path / "preset", load_head=False, num_classes=2)
     assert new.temperature == 1.0
+
+
+def test_an_optimizer_of_keras_adds_no_weight(task, sentiment, tmp_path):
+    """Its learning rate is a variable, which is none of the model's."""
+    texts, labels = sentiment[0][:4], ["bad", "bad", "bad", "good"]
+    paths = [weight.path for weight in task.weights]
+    task.compile("sgd")
+    task.fit(texts, labels, verbose=0)
+    assert [weight.path for weight in task.weights] == paths
+    task.save_to_preset(tmp_path / "preset")
+    again = kr.open_task(tmp_path / "preset")
+    np.testing.assert_allclose(
+        again.predict(texts, verbose=0), task.predict(texts, verbose=0), atol=1e-6
+    )

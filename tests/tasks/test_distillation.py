@@ -113,6 +113,15 @@ def test_refused(tokenizer):
     narrow.compile(loss_transforms=[Distillation(teacher, hidden_weight=1.0)])
     with pytest.raises(InputError, match="16 numbers, the teacher's 32"):
         narrow.fit(CASES[0].x, CASES[0].y, verbose=0)
+    other = kr.RobertaTextClassifier(kr.RobertaBackbone(DEEP.replace(num_layers=1)), 3)
+    other.compile(loss_transforms=[Distillation(teacher)])
+    with pytest.raises(InputError, match="student answers the same questions"):
+        other.train_on_batch(teacher.preprocessor(CASES[0].x), np.zeros(10, int))
+    pretrainer = make_teacher(CASES[-1], tokenizer)
+    several = student_of(pretrainer, 1)
+    several.compile(loss_transforms=[Distillation(pretrainer)])
+    with pytest.raises(InputError, match="tasks with one output"):
+        several.fit(CASES[-1].rows, verbose=0)
     teacher.backbone.enable_lora(2)
     with pytest.raises(InputError, match="adapters"):
         student_of(teacher, 1)

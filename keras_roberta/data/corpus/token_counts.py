@@ -36,6 +36,7 @@ def count_tokens(
     units: Sequence[tuple[Piece, ...]],
     options: CorpusOptions,
     heldout: float = 0.0,
+    prefixes: Sequence[str] = ("",),
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> TokenCounts:
     """Tokenises a corpus and counts the tokens, as a model is given them.
@@ -44,6 +45,7 @@ def count_tokens(
         units: the corpus; see `work_units`.
         heldout: the share of documents to hold out, by a hash of their text. Of large corpora fewer
             are held out.
+        prefixes: what a model puts in front of texts. Each text is counted behind each of them.
         progress: function of (what is going on, tasks done, tasks in all).
 
     Raises:
@@ -57,7 +59,7 @@ def count_tokens(
             parts = [], []
             for text in texts:
                 is_heldout = size < _HELD_OUT and split_of(document_key(text.encode()), heldout)
-                parts[is_heldout].append(text)
+                parts[is_heldout].extend(prefix + text for prefix in prefixes)
                 size += len(text) if is_heldout else 0
             heldout_texts += parts[1]
             for count, part in zip(counts, parts, strict=True):

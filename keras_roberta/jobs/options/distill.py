@@ -19,7 +19,12 @@ class DistillOptions(FinetuneOptions):
         None, "Layers of the student.", at_least=1, shown_default="half of the teacher's"
     )
     label_weight: float = option(
-        0.5, "Weight of the labels, beside the teacher's outputs, which weigh 1.", at_least=0
+        0.5, "Weight of the task's own loss, which learns from the labels.", at_least=0
+    )
+    logit_weight: float = option(
+        1.0,
+        "Weight of the teacher's outputs; of vectors, whose differences are small, give 100.",
+        at_least=0,
     )
     hidden_weight: float = option(
         0.0, "Weight of the teacher's hidden states; more time for each step.", at_least=0

@@ -86,6 +86,12 @@ class ExportOptions(Options):
             raise OptionError(
                 ("lengths_from", "sequence_lengths"), "both say which lengths there are; give one"
             )
+        if self.lengths_from is not None and self.prefix is not None:
+            raise OptionError(
+                ("lengths_from", "prefix"),
+                "do not go together: texts are counted with the preset's prefix; name "
+                "sequence_lengths",
+            )
         if self.num_lengths is not None and self.lengths_from is None:
             raise OptionError(
                 "num_lengths", ": is how many lengths to choose from a table; give lengths_from too"

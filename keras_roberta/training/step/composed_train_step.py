@@ -33,7 +33,6 @@ class ComposedTrainStep:
     _gradient_fn = None
     _transforms = dict.fromkeys(_TRANSFORMS, ())
     _compiles_gradients = False
-    _traced_schedule = None
 
     def compile(
         self,
@@ -107,6 +106,10 @@ class ComposedTrainStep:
         self._gradient_fn = self._made_gradient_fn()
         self.train_function = None  # its trace holds the old number of parts
 
+    def _is_traced(self, schedule):
+        """Whether the training function was traced with a learning rate schedule."""
+        return False
+
     def _made_gradient_fn(self):
         from keras_roberta.training.step.training_step import make_gradient_function
 
@@ -122,10 +125,12 @@ class ComposedTrainStep:
         Keras would go on with the schedule that it has traced.
         """
         schedule = learning_rate_schedule(self.optimizer)
-        if self.train_function is not None and not force and schedule is self._traced_schedule:
+        if self.train_function is not None and not force and self._is_traced(schedule):
             return
         super().make_train_function(force=True)
-        self._traced_schedule = schedule
+        # In a function: the learning rate of Keras's optimizers is a variable, which as an
+        # attribute would count among the model's weights.
+        self._is_traced = lambda other: other is schedule
         function = self.train_function
 
         def train(*arguments):

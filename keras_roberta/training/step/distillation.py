@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_roberta.errors import InputError
@@ -21,7 +21,7 @@ def layers_to_keep(num_layers: int, of_layers: int) -> list[int]:
     """
     if num_layers == 1:
         return [of_layers - 1]
-    return [int(layer) for layer in np.linspace(0, of_layers - 1, num_layers)]
+    return [round(n * (of_layers - 1) / (num_layers - 1)) for n in range(num_layers)]
 
 
 class Distillation:
@@ -35,7 +35,9 @@ class Distillation:
     The squared difference of logits is the limit of Hinton's loss at high temperatures (section
     2.1), has no temperature to choose, and trains students at least as well (Kim et al., 2021,
     "Comparing Kullback-Leibler Divergence and Mean Squared Error Loss in Knowledge Distillation").
-    It is the same for logits, numbers and vectors, and so for every task. Padding does not count.
+    It is the same for logits, numbers and vectors, and so for every fine-tuned task. Tokens of
+    padding do not count. Differences of unit vectors are small: for an embedder make `logit_weight`
+    a hundred.
 
     Args:
         teacher: a task of the same kind, with outputs of the same shape. It is not trained.
@@ -46,8 +48,8 @@ class Distillation:
             stands for, see `layers_to_keep`. It runs both encoders a second time.
 
     Raises:
-        InputError: a weight is negative or all are 0, or hidden states of different sizes are
-            compared.
+        InputError: a weight is negative or all are 0; in the first step, where outputs or hidden
+            states cannot be compared.
     """
 
     def __init__(
@@ -91,9 +93,16 @@ class Distillation:
 
     def _of_outputs(self, model, batch, outputs):
         wanted = self.teacher(batch.x, training=False)
-        keras.tree.assert_same_structure(outputs, wanted)
-        pairs = zip(keras.tree.flatten(outputs), keras.tree.flatten(wanted), strict=True)
-        return tf.add_n([_mean_square(*pair, _counted(model, batch)) for pair in pairs])
+        if isinstance(outputs, Mapping):
+            raise InputError(
+                "Distillation: takes tasks with one output, and not those of several objectives"
+            )
+        if outputs.shape[-1] != wanted.shape[-1] or len(outputs.shape) != len(wanted.shape):
+            raise InputError(
+                f"Distillation: the student's outputs are {outputs.shape}, the teacher's "
+                f"{wanted.shape}; a student answers the same questions"
+            )
+        return _mean_square(outputs, wanted, _counted(model, batch))
 
     def _of_hidden_states(self, model, batch):
         student, teacher = model.backbone, self.teacher.backbone
@@ -102,9 +111,11 @@ class Distillation:
                 f"hidden_weight: the student's hidden states have {student.config.hidden_dim} "
                 f"numbers, the teacher's {teacher.config.hidden_dim}; give hidden_weight=0"
             )
+        inputs = _inputs(model, batch.x)
         rows = {  # of several rows an example, each by itself
-            name: tf.reshape(batch.x[name], [-1, tf.shape(batch.x[name])[-1]])
-            for name in ("token_ids", "padding_mask")
+            name: tf.reshape(inputs[name], [-1, tf.shape(inputs[name])[-1]])
+            for name in student.input
+            if name in inputs
         }
         ours, theirs = student.hidden_states(rows)[1:], teacher.hidden_states(rows)[1:]
         squares = [
@@ -114,14 +125,22 @@ class Distillation:
         return tf.add_n(squares) / len(squares)
 
 
+def _inputs(model: Any, x: Any) -> Mapping[str, Any]:
+    """The inputs of a task by name, with the mask that its token ids stand for."""
+    inputs = x if isinstance(x, Mapping) else {"token_ids": x}
+    if "padding_mask" in inputs:
+        return inputs
+    is_token = tf.not_equal(inputs["token_ids"], model.pad_token_id)
+    return {**inputs, "padding_mask": tf.cast(is_token, "int32")}
+
+
 def _counted(model: Any, batch: Any):
     """What counts of the outputs: the tokens that are no padding, or the masks of a row that are
     there; None for all."""
+    inputs = _inputs(model, batch.x)
     if getattr(model, "outputs_per_token", False):
-        return batch.x["padding_mask"]
-    if "mask_positions" in batch.x and batch.sample_weight is not None:
-        return batch.sample_weight
-    return None
+        return inputs["padding_mask"]
+    return batch.sample_weight if "mask_positions" in inputs else None
 
 
 def _mean_square(ours, theirs, counted):
