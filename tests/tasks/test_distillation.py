@@ -13,9 +13,8 @@ from keras_roberta.training.optimizer import finetuning_optimizer
 from keras_roberta.training.step.distillation import Distillation
 
 DEEP = CONFIG.replace(num_layers=3, dropout=0.0, attention_dropout=0.0)
-# One whose rows have one label, several options, a label a token, masks.
-TAUGHT = ("RobertaTextClassifier", "RobertaMultipleChoice", "RobertaTokenClassifier",
-          "RobertaMaskedLM")  # fmt: skip
+# Several options, a label a token, masks; the formula is tried on one label a row.
+TAUGHT = ("RobertaMultipleChoice", "RobertaTokenClassifier", "RobertaMaskedLM")
 OF_EVERY_SHAPE = [case for case in CASES if case.class_name in TAUGHT]
 
 
