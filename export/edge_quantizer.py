@@ -64,7 +64,7 @@ def check_widths(scheme, config):
     weights = (
         entry.get("op_config", {}).get("weight_tensor_config", {}) for entry in scheme.recipe
     )
-    sizes = (config_of_weight.get("granularity", "") for config_of_weight in weights)
+    sizes = (weight.get("granularity", "") for weight in weights)
     block = max((int(size.partition("_")[2] or 1) for size in sizes), default=1)
     for name in ("hidden_dim", "intermediate_dim"):
         if getattr(config, name) % block:

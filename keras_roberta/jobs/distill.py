@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 # Options of `finetune` that say what a new task is.
 OF_THE_TEACHER = (
-    *("num_classes", "pooling", "prefix", "corpus_prefix", "labelled_pieces", "stride"),
+    "num_classes",
+    "pooling",
+    "prefix",
+    "corpus_prefix",
+    "labelled_pieces",
+    "stride",
 )
 
 

@@ -362,7 +362,7 @@ def _special_tokens(config, rows) -> dict[str, int]:
     for name in ("start_token_id", "pad_token_id", "end_token_id"):
         found = np.flatnonzero(rows == getattr(config, name))
         if not len(found):
-            raise InputError(f"rows: leave out {name}, {getattr(config, name)}")
+            raise InputError(f"rows: they lack {name}, {getattr(config, name)}; add it")
         ids[name] = int(found[0])
     if ids["pad_token_id"] != config.pad_token_id:
         raise InputError(

@@ -120,7 +120,7 @@ def test_with_a_trimmed_tokenizer(config, tokenizer):
         ([], "rows: expected whole numbers, the old row of each new one"),
         ([0.5], "rows: expected whole numbers, the old row of each new one"),
         ([1, 0, *range(2, 300)], "rows: give fewer than the model has, 300"),
-        ([0, 1, 3], "rows: leave out end_token_id, 2"),
+        ([0, 1, 3], "rows: they lack end_token_id, 2; add it"),
         ([1, 0, 2], "rows: pad_token_id 1 must stay where it is"),
     ],
 )
