@@ -6,8 +6,9 @@ INPUTS = ("text", "tokens")
 # Of a `.tflite` whose lengths are not named: as many as keep a short text cheap.
 LENGTHS = (32, 64, 128)
 SHORTEST = 3
-# What only `to_tflite` takes: a SavedModel holds float32 weights and takes texts of any length.
-OF_TFLITE = ("quantization", "sequence_lengths", "calibration")
+# What only `to_tflite` takes: a SavedModel takes texts of any length, and no scheme of its needs
+# sample texts.
+OF_TFLITE = ("sequence_lengths", "calibration")
 
 
 def check_inputs(task, inputs, pairs):

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_roberta.export.operation_names import (
+    OWN_PROJECTION,
     POSITION_LOOK_UP,
     TOKEN_LOOK_UP,
     TOKEN_PROJECTION,
@@ -86,10 +87,10 @@ class EdgeGraph(tf.Module):
         with layer(TOKEN_LOOK_UP):
             # Tokens lie in one axis: XNNPACK's matrix product is a 2-D one, and a third axis would
             # bring reshapes with it.
-            x = tf.gather(self.weights["embeddings/token"], tf.reshape(token_ids, (-1,)))
+            x = self._rows("embeddings/token", tf.reshape(token_ids, (-1,)))
         with layer(POSITION_LOOK_UP):
             positions = tf.reshape(tf.maximum(counts - 1, 0), (-1,))
-            positions = tf.gather(self.weights["embeddings/position"], positions)
+            positions = self._rows("embeddings/position", positions)
         with layer("embeddings/sum"):
             x += positions
         x = self.layer_norm(x, "embeddings/layer_norm")
@@ -110,7 +111,7 @@ class EdgeGraph(tf.Module):
         """`x` times the kernel `name` plus its bias: (rows, width of the bias)."""
         with layer(name):
             # A product with a constant and an addition: one FULLY_CONNECTED with its bias.
-            return tf.matmul(x, self.weights[f"{name}/kernel"]) + self.weights[f"{name}/bias"]
+            return self._product(x, f"{name}/kernel") + self.weights[f"{name}/bias"]
 
     def layer_norm(self, x, name):
         """`x` (rows, width), each row normalized and scaled by the weights of `name`."""
@@ -125,13 +126,20 @@ class EdgeGraph(tf.Module):
     def project_onto_vocabulary(self, x):
         """`x` (rows, hidden_dim) times the embeddings of all tokens, or the head's own matrix:
         (rows, vocabulary_size)."""
-        own = "head/output_projection"
-        if own in self.weights:
-            with layer(own):
-                return tf.matmul(x, self.weights[own], transpose_b=True)
+        if OWN_PROJECTION in self.weights:
+            with layer(OWN_PROJECTION):
+                return self._product(x, OWN_PROJECTION, transpose_b=True)
         with layer(TOKEN_PROJECTION):
             # The embedding's rows are the projection's outputs, as TFLite keeps them for both.
-            return tf.matmul(x, self.weights["embeddings/token"], transpose_b=True)
+            return self._product(x, "embeddings/token", transpose_b=True)
+
+    def _rows(self, name, indices):
+        """Some rows of the matrix `name`: (indices, columns)."""
+        return tf.gather(self.weights[name], indices)
+
+    def _product(self, x, name, transpose_b=False):
+        """`x` times the matrix `name`, or times that turned over."""
+        return tf.matmul(x, self.weights[name], transpose_b=transpose_b)
 
     def _block(self, x, bias, batch, length, i, selection="all"):
         """One encoder block on (batch * length, hidden_dim), at the rows of a selection."""

@@ -8,3 +8,5 @@ and so two names.
 TOKEN_LOOK_UP = "embeddings/token/look_up"
 POSITION_LOOK_UP = "embeddings/position/look_up"
 TOKEN_PROJECTION = "embeddings/token/projection"
+# Of a vocabulary that the head has a matrix of its own for.
+OWN_PROJECTION = "head/output_projection"

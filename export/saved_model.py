@@ -1,5 +1,6 @@
 """A task as a SavedModel, for TF Serving or any program that has TensorFlow."""
 
+import functools
 import json
 import os
 import pathlib
@@ -14,13 +15,16 @@ from keras_roberta.errors import InputError
 from keras_roberta.export import metadata
 from keras_roberta.export.arguments import (
     OF_TFLITE,
+    check_choice,
     check_in_graph,
     check_inputs,
     check_lengths,
     takes_pairs,
 )
+from keras_roberta.export.edge_graph import EdgeGraph
 from keras_roberta.export.options import check_options
-from keras_roberta.export.quantization import SCHEMES
+from keras_roberta.export.packed_graph import PackedGraph
+from keras_roberta.export.saved_model_quantization import SAVED_MODEL_SCHEMES
 from keras_roberta.export.saved_model_runner import SavedModelRunner
 from keras_roberta.export.serving_warmup import write_warmup_requests
 from keras_roberta.export.signature_names import TOKENIZE
@@ -40,6 +44,7 @@ def to_saved_model(
     directory: str | os.PathLike,
     inputs: str = "text",
     *,
+    quantization: str = "none",
     pairs: bool = False,
     warmup_batch_sizes: Sequence[int] = (1, 8, 32),
     warmup_lengths: Sequence[int] = (32, 128),
@@ -70,6 +75,10 @@ def to_saved_model(
             `models/sentiment/1`.
         inputs: "text"; or "tokens", which leaves the tokenizer out and makes `serving_default` the
             same as `tokens`.
+        quantization: how matrices are stored, the name of a scheme of
+            `export.saved_model_quantization.SAVED_MODEL_SCHEMES`, whose `summary` says what it
+            does: "none", "bfloat16", "float16", "int8" or one that you added. All but "none" take
+            less memory and more time; see docs/guides/server.md.
         pairs: whether `serving_default` takes pairs of texts, as it does where the task always
             does.
         warmup_batch_sizes: numbers of rows of the warm-up requests.
@@ -87,15 +96,18 @@ def to_saved_model(
 
     Raises:
         InputError: the directory has files, or an argument or the task is not supported.
-        ExportMismatch: the model's answers differ from the task's. Nothing is written.
+        ExportMismatch: the model's answers differ from the task's by more than the quantisation may
+            cost. Nothing is written.
     """
     refuse_misspelt(to_saved_model, head_options, getattr(task, "export_options", ()))
     for name in OF_TFLITE:
         if name in head_options:
             raise InputError(
-                f"to_saved_model has no argument {name!r}: a SavedModel has float32 weights and "
-                "takes texts of any length"
+                f"to_saved_model has no argument {name!r}: a SavedModel takes texts of any length, "
+                "and its schemes of quantization need no sample texts"
             )
+    check_choice("quantization", quantization, SAVED_MODEL_SCHEMES)
+    scheme = SAVED_MODEL_SCHEMES[quantization]
     lengths = check_lengths(warmup_lengths, name="warmup_lengths")
     batch_sizes = check_lengths(warmup_batch_sizes, name="warmup_batch_sizes", shortest=1)
     pairs = takes_pairs(task, inputs, pairs)
@@ -108,16 +120,22 @@ def to_saved_model(
         if not (directory / _GRAPH).is_file():
             raise InputError(f"{directory}: is something else than a SavedModel; remove it first")
     module = ServingModule(
-        task, inputs=inputs, pairs=pairs, jit_compile=jit_compile, head_options=head_options
+        task,
+        scheme=scheme,
+        inputs=inputs,
+        pairs=pairs,
+        jit_compile=jit_compile,
+        head_options=head_options,
     )
     values = metadata.describe(
-        task, module.graph.head, quantization="none", inputs=inputs, pairs=pairs
+        task, module.graph.head, quantization=quantization, inputs=inputs, pairs=pairs
     )
     with atomic_directory(directory, last=_GRAPH, replaces=["**/*"]) as temporary:
         module.save(temporary, values)
         write_warmup_requests(temporary, module.warmup_requests(batch_sizes, lengths))
         runner = SavedModelRunner(temporary)
-        verify(task, runner, graph=module.graph, scheme=SCHEMES["none"])
+        exact = TaskGraph(task, head_options) if scheme.pack else module.graph
+        verify(task, runner, graph=exact, scheme=scheme)
         if inputs == "text" and runner.schema.takes_options:
             check_options(runner)
     return directory
@@ -127,12 +145,23 @@ class ServingModule(tf.Module):
     """The graph with its tokenizer, its signatures and its assets.
 
     Args:
+        scheme: `SavedModelScheme`
         task, inputs, pairs, jit_compile, head_options: see `to_saved_model`.
     """
 
-    def __init__(self, task, *, inputs="text", pairs=False, jit_compile=False, head_options=None):
+    def __init__(
+        self,
+        task,
+        *,
+        scheme=SAVED_MODEL_SCHEMES["none"],
+        inputs="text",
+        pairs=False,
+        jit_compile=False,
+        head_options=None,
+    ):
         super().__init__(name="serving")
-        self.graph = TaskGraph(task, head_options)
+        packed = functools.partial(PackedGraph, pack=scheme.pack)
+        self.graph = TaskGraph(task, head_options, packed if scheme.pack else EdgeGraph)
         check_inputs(task, inputs, pairs)
         if jit_compile and self.graph.head.any_number_of_outputs:
             raise InputError(

@@ -13,6 +13,7 @@ class TaskGraph(tf.Module):
     Args:
         task: any task of the library that has an `exported_head`.
         head_options: what its `exported_head` takes.
+        make_encoder: function of the task that gives its `EdgeGraph`.
 
     Attributes:
         encoder: `EdgeGraph`
@@ -22,10 +23,10 @@ class TaskGraph(tf.Module):
         InputError: the task cannot be exported, has not such options, or Keras has quantized it.
     """
 
-    def __init__(self, task, head_options=None):
+    def __init__(self, task, head_options=None, make_encoder=EdgeGraph):
         super().__init__(name="task_graph")
         self.head = make_head(task, head_options or {})
-        self.encoder = EdgeGraph(task)
+        self.encoder = make_encoder(task)
 
     def __call__(self, token_ids, padding_mask):
         """The task's outputs by name, each (batch, ...); for the arguments see

@@ -54,7 +54,7 @@ def export(
 
 def _export(preset, out, options, overwrite):
     of_tflite = options.of_tflite
-    if options.quantization is not None:
+    if options.format == "tflite" and options.quantization is not None:
         scheme = SCHEMES[options.quantization]
         check_calibration(scheme, options.calibration)
         check_quantizer(scheme)
@@ -84,7 +84,7 @@ def _export(preset, out, options, overwrite):
     if options.format == "tflite":
         to_tflite(task, out, **common, **of_tflite, **options.of_head)
     else:
-        to_saved_model(task, out, **common, **options.of_head)
+        to_saved_model(task, out, **common, **options.of_saved_model, **options.of_head)
     return {"model": str(out), "megabytes": bytes_on_disk(out) / 1e6}
 
 

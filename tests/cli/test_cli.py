@@ -341,10 +341,12 @@ def test_a_masked_language_model_is_exported(run, config, tokenizer, tmp_path):
     out, saved_model = tmp_path / "model.tflite", tmp_path / "1"
     for more in (
         ("--out", out, "--sequence-lengths", 16),
-        ("--out", saved_model, "--format", "saved-model", "--inputs", "tokens"),
-    ):
+        ("--out", saved_model, "--format", "saved-model", "--inputs", "tokens",
+         "--quantization", "int8"),
+    ):  # fmt: skip
         code, _, stderr = run("export", "--preset", tmp_path / "mlm", "--top-k", 2, *more)
         assert code == 0, stderr
+    assert export.read_metadata(saved_model)["quantization"] == "int8"
     assert export.read_metadata(saved_model)["schema"]["top_k"] == 2
     assert export.load(out).predict(["a <mask> film"])["tokens"].shape == (1, 1, 2)
     (tmp_path / "data.tsv").write_text("text\tlabel\na film\t1\n")
@@ -363,8 +365,8 @@ def test_a_masked_language_model_is_exported(run, config, tokenizer, tmp_path):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (("--quantization", "float16"), "--quantization is for TFLite"),
-        (("--quantization", "int8"), "--quantization is for TFLite"),  # also the default
+        (("--quantization", "int4"), "--quantization 'int4': a SavedModel has none, bfloat16,"),
+        (("--lengths-from", "a.tsv"), "--lengths-from is for TFLite"),
         (("--sequence-lengths", "16"), "--sequence-lengths is for TFLite"),
     ],
 )

@@ -18,8 +18,9 @@ from keras_roberta import export
 from keras_roberta.errors import InputError
 from keras_roberta.export import serving_warmup
 from keras_roberta.export.padded_rows import as_features
-from keras_roberta.export.quantization import SCHEMES, Bound
+from keras_roberta.export.quantization import Bound
 from keras_roberta.export.saved_model import ServingModule
+from keras_roberta.export.saved_model_quantization import SAVED_MODEL_SCHEMES
 
 ROWS = [[0, 2], [0, 9, 2], [0, *range(5, 35), 2]]
 TEXTS = ["a gem", "the film is a mess", ""]
@@ -258,7 +259,7 @@ def test_a_directory_is_kept_unless_told(small_classifier, tmp_path):
         ({"inputs": "tokens", "pairs": True}, "pairs: goes with inputs='text'"),
         ({"inputs": "ids"}, "inputs: expected one of text, tokens"),
         ({"top_k": 3}, "top_k: a RobertaTextClassifier has no such option"),
-        ({"quantization": "int8"}, "to_saved_model has no argument 'quantization'"),
+        ({"calibration": ["a gem"]}, "to_saved_model has no argument 'calibration'"),
         ({"sequence_lengths": [16]}, "to_saved_model has no argument 'sequence_lengths'"),
     ],
 )
@@ -269,8 +270,10 @@ def test_bad_arguments(classifier, tmp_path, arguments, message):
 
 
 def test_a_mismatch_leaves_nothing(small_classifier, tmp_path, monkeypatch):
-    exact = dataclasses.replace(SCHEMES["none"], bound=Bound(agreement=1.0, largest_change=0.0))
-    monkeypatch.setitem(SCHEMES, "none", exact)
+    exact = dataclasses.replace(
+        SAVED_MODEL_SCHEMES["none"], bound=Bound(agreement=1.0, largest_change=0.0)
+    )
+    monkeypatch.setitem(SAVED_MODEL_SCHEMES, "none", exact)
     with pytest.raises(export.ExportMismatch, match="the bound is 0"):
         export.to_saved_model(small_classifier, tmp_path / "1", inputs="tokens")
     assert list(tmp_path.iterdir()) == []

@@ -4,11 +4,19 @@ import dataclasses
 
 from keras_roberta.export.arguments import OF_TFLITE
 from keras_roberta.export.quantization import SCHEMES
+from keras_roberta.export.saved_model_quantization import SAVED_MODEL_SCHEMES
 from keras_roberta.options import OptionError, Options, option
 
 _OF_TFLITE = "TFLite files"
-FORMATS = ("tflite", "saved-model")
-_SUMMARIES = "; ".join(f"{scheme.name}, {scheme.summary}" for scheme in SCHEMES.values())
+# Formats, with what a file of each is called and the schemes that it may be quantized by.
+FORMATS = {
+    "tflite": ("a TFLite file", SCHEMES),
+    "saved-model": ("a SavedModel", SAVED_MODEL_SCHEMES),
+}
+
+
+def _summaries(schemes):
+    return "; ".join(f"{scheme.name}, {scheme.summary}" for scheme in schemes.values())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,13 +28,13 @@ class ExportOptions(Options):
 
     group = "Model"
 
-    format: str = option("tflite", "What to write.", choices=FORMATS)
+    format: str = option("tflite", "What to write.", choices=tuple(FORMATS))
     quantization: str | None = option(
         None,
-        f"How a TFLite model keeps its weights: {_SUMMARIES}.",
-        choices=lambda: tuple(SCHEMES),
-        shown_default="int8",
-        group=_OF_TFLITE,
+        f"How weights are kept. In a TFLite file: {_summaries(SCHEMES)}. In a SavedModel: "
+        f"{_summaries(SAVED_MODEL_SCHEMES)}.",
+        choices=lambda: tuple(dict.fromkeys([*SCHEMES, *SAVED_MODEL_SCHEMES])),
+        shown_default="int8; none in a SavedModel",
     )
     sequence_lengths: tuple[int, ...] | None = option(
         None,
@@ -79,8 +87,14 @@ class ExportOptions(Options):
         if self.format != "tflite" and given:
             raise OptionError(
                 given[0],
-                "is for TFLite: a SavedModel has float32 weights and takes texts of any length; "
-                "leave it out",
+                "is for TFLite: a SavedModel takes texts of any length, and no quantization of it "
+                "needs sample texts; leave it out",
+            )
+        kind, schemes = FORMATS[self.format]
+        if self.quantization is not None and self.quantization not in schemes:
+            raise OptionError(
+                "quantization",
+                f"{self.quantization!r}: {kind} has {', '.join(schemes)}; choose one of these",
             )
         if self.lengths_from is not None and self.sequence_lengths is not None:
             raise OptionError(
@@ -100,10 +114,15 @@ class ExportOptions(Options):
     @property
     def of_tflite(self) -> dict:
         """The arguments of `to_tflite` that were given; of `calibration`, the table's path."""
-        given = {name: getattr(self, name) for name in OF_TFLITE}
+        given = {name: getattr(self, name) for name in ("quantization", *OF_TFLITE)}
         if self.sequence_lengths is not None:
             given["sequence_lengths"] = tuple(sorted(set(self.sequence_lengths)))
         return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def of_saved_model(self) -> dict:
+        """The arguments of `to_saved_model` alone that were given."""
+        return {} if self.quantization is None else {"quantization": self.quantization}
 
     @property
     def of_head(self) -> dict:
