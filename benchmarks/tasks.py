@@ -88,7 +88,8 @@ def run(options, task, seed, contestant):
     for name, measured in rows["measured"].items():
         for score_name, value in score(measured, predictions[name]).items():
             scores[f"{name}, {score_name}"] = round(float(value), 4)
-    return {"seconds": json.loads(done.stdout.splitlines()[-1])["seconds"], "scores": scores}
+    seconds = json.loads(done.stdout.splitlines()[-1])["seconds"]
+    return {"threads": options.threads, "seconds": seconds, "scores": scores}
 
 
 # === Data ===
@@ -204,8 +205,8 @@ TASKS = {
 
 def print_table(runs):
     """Means over the seeds with lowest and highest, and the ratio of the median times."""
-    print("\n| | seeds | keras_roberta | Transformers | seconds | theirs | times ours |")
-    print("|---|---|---|---|---|---|---|")
+    print("\n| | seeds | keras_roberta | Transformers | threads | seconds | theirs | times ours |")
+    print("|---|---|---|---|---|---|---|---|")
     for task in dict.fromkeys(run["task"] for run in runs):
         rows = {
             name: [run for run in runs if run["task"] == task and run["contestant"] == name]
@@ -217,10 +218,11 @@ def print_table(runs):
         ]
         for score in next(found for found in rows.values() if found)[0]["scores"]:
             cells = [spread([run["scores"][score] for run in found]) for found in rows.values()]
-            seeds = len(rows["keras_roberta"])
+            seeds = "/".join(dict.fromkeys(str(len(found)) for found in rows.values()))
+            threads = "/".join(sorted({str(run["threads"]) for run in sum(rows.values(), [])}))
             print(
-                f"| {score} | {seeds} | {' | '.join(cells)} | {medians[0]:.0f} | {medians[1]:.0f} "
-                f"| {medians[1] / medians[0]:.2f} |"
+                f"| {score} | {seeds} | {' | '.join(cells)} | {threads} | {medians[0]:.0f} "
+                f"| {medians[1]:.0f} | {medians[1] / medians[0]:.2f} |"
             )
 
 

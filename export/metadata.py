@@ -27,6 +27,8 @@ _KEYS = (
     *("max_sequence_length", "inputs", "pairs", "num_bytes", "ids_output", "start_token_id"),
     *("pad_token_id", "end_token_id", "tokenizer_fingerprint"),
 )
+# What files of earlier versions do not say.
+_OF_LATER_FILES = ("vocabulary_size", "made_with", "weights_sha256", "measured")
 _RUNTIME = "min_runtime_version"  # TFLite's own entry, a text with NULs behind
 TFLITE_IDENTIFIER = b"TFL3"  # at byte 4, from the schema's file_identifier
 
@@ -52,6 +54,8 @@ def describe(
     Returns:
         dict of plain values, see `read_metadata`.
     """
+    from keras_roberta.export.provenance import provenance  # it imports Keras
+
     config = task.backbone.config
     tokenizer = getattr(task.preprocessor, "tokenizer", None)
     longest = config.max_sequence_length
@@ -74,6 +78,7 @@ def describe(
         "pad_token_id": config.pad_token_id,
         "end_token_id": (tokenizer or config).end_token_id,
         "tokenizer_fingerprint": tokenizer and tokenizer.fingerprint,
+        **provenance(task),
     }
 
 
@@ -92,9 +97,10 @@ def read_metadata(path):
         in a `.tflite`, one number for each of the lengths, else None), `ids_output` (the output
         that tells the ids of a text, or None), `vocabulary_size` (rows of the token embedding; None
         in files of earlier versions, which do not say), `start_token_id`, `pad_token_id`,
-        `end_token_id`, `tokenizer_fingerprint` (None: exported without a tokenizer) and
+        `end_token_id`, `tokenizer_fingerprint` (None: exported without a tokenizer), `made_with`,
+        `weights_sha256` (see `provenance`), `measured` (dict of `data`, `rows` and `scores`) and
         `min_runtime_version` (the oldest TFLite that has the operations of a `.tflite`, such as
-        "2.12.0", else None).
+        "2.12.0"). The last four are None where a file does not say.
 
     Raises:
         InputError: no such file, not a model, cut short, or not from this package.
@@ -179,7 +185,7 @@ def _parse(content, path):
         ) from None
     if missing:
         raise InputError(f"{path}: its metadata is damaged (no {missing[0]}); export it again")
-    values = {"vocabulary_size": None, **values}
+    values = {**dict.fromkeys(_OF_LATER_FILES), **values}
     if problem := METADATA.problem(values) or contradiction(values):
         raise InputError(f"{path}: its metadata is damaged ({problem}); export it again")
     return values

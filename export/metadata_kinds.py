@@ -5,6 +5,7 @@ from keras_roberta.files.json_kinds import (
     TRUTH,
     Either,
     ListOf,
+    MapOf,
     Maybe,
     Number,
     Record,
@@ -53,6 +54,11 @@ METADATA = Record(
         "pad_token_id": _ID,
         "end_token_id": _ID,
         "tokenizer_fingerprint": Maybe(TEXT),
+        "made_with": Maybe(MapOf(TEXT)),
+        "weights_sha256": Maybe(TEXT),
+        "measured": Maybe(
+            Record({"data": TEXT, "rows": Whole(0), "scores": MapOf(Maybe(Number()))})
+        ),
     }
 )
 FORMAT_2 = Record(

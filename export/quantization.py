@@ -51,6 +51,7 @@ class QuantizationScheme:
         name: what `quantization=` calls it.
         summary: what it does, in a few words.
         bound: what it may cost; a file beyond it is refused.
+        bits: about how many a weight takes, by which a search tries the small ones first.
         configure: sets up a `tf.lite.TFLiteConverter`, in place.
         rewrites: functions that change the converted model, a `schema.ModelT` of ai-edge-litert,
             in place, one after the other.
@@ -67,6 +68,7 @@ class QuantizationScheme:
     name: str
     summary: str
     bound: Bound
+    bits: float = 32.0
     configure: Callable[[Any], None] = _leave
     rewrites: tuple[Callable[[Any], None], ...] = ()
     recipe: tuple[dict[str, Any], ...] = ()
@@ -114,6 +116,7 @@ SCHEMES: dict[str, QuantizationScheme] = {
             name="float16",
             summary="weights in half precision, computed with in float32",
             bound=Bound(agreement=1.0, largest_change=1e-2),
+            bits=16,
             configure=_half_precision,
             rewrites=(gather_before_widening,),
         ),
@@ -122,6 +125,7 @@ SCHEMES: dict[str, QuantizationScheme] = {
             summary="weights in 8 bits, one scale a row or output, products in 8 bits with "
             "activations scaled as they come",
             bound=Bound(agreement=0.9, largest_change=0.15, mean_change=0.05),
+            bits=8,
             configure=_dynamic_range,
             rewrites=(share_vocabulary,),
         ),
@@ -129,6 +133,7 @@ SCHEMES: dict[str, QuantizationScheme] = {
             name="int4-embedding",
             summary="int8 with the embeddings of tokens in 4 bits, one scale a row",
             bound=Bound(agreement=0.9, largest_change=0.25, mean_change=0.06),
+            bits=6,
             rewrites=(look_up_by_rows,),
             recipe=(
                 few_bits("FULLY_CONNECTED", 8),
@@ -144,6 +149,7 @@ SCHEMES: dict[str, QuantizationScheme] = {
             summary="weights in 4 bits, one scale for 32 of them, embeddings one a row; products "
             "in 8 bits with activations scaled as they come",
             bound=Bound(agreement=0.8, largest_change=0.4, mean_change=0.2),
+            bits=4,
             rewrites=(look_up_by_rows,),
             recipe=(
                 few_bits("FULLY_CONNECTED", 4, block_size=32, scales=OCTAV),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from pathlib import Path
 from typing import Any
 
 from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.data.examples.columns import Columns
-from keras_roberta.data.examples.table_files import read_table
+from keras_roberta.data.examples.table_files import Table, read_table
 from keras_roberta.errors import InputError
 from keras_roberta.export.arguments import check_calibration, lengths_of_file
 from keras_roberta.export.edge_quantizer import check_quantizer, check_widths
@@ -19,10 +20,59 @@ from keras_roberta.files.output_checks import check_writable, is_empty
 from keras_roberta.files.room import bytes_of, check_room
 from keras_roberta.jobs.finetuned_task import open_finetuned_task
 from keras_roberta.jobs.input_table import read_input_table
-from keras_roberta.jobs.options.export import ExportOptions
+from keras_roberta.jobs.options.export import AUTO, ExportOptions
+from keras_roberta.options import OptionError
 from keras_roberta.reports.size_on_disk import bytes_on_disk
 
 logger = logging.getLogger("keras_roberta")
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportData:
+    """What an export reads besides the preset, before TensorFlow is imported.
+
+    Attributes:
+        calibration: texts, or None.
+        lengths_from: the table that decides the lengths, or None.
+        columns: of that table.
+    """
+
+    calibration: Any
+    lengths_from: Table | None
+    columns: Columns
+
+    @classmethod
+    def read(cls, preset: str | Path, options: ExportOptions, columns: Columns) -> ExportData:
+        """Reads the tables, and checks the lengths.
+
+        Raises:
+            InputError: names the file, line, column or option that does not fit.
+        """
+        calibration = table = None
+        if options.calibration is not None:
+            calibration = _read_texts(options.calibration, options.pairs)
+        if options.sequence_lengths is not None:
+            longest = open_checkpoint(preset).config.max_sequence_length
+            lengths_of_file(options.sequence_lengths, longest)
+        if options.lengths_from is not None:
+            table = read_input_table(options.lengths_from, columns, labels=False)
+        return cls(calibration, table, columns)
+
+    def arguments(self, task, options: ExportOptions) -> dict[str, Any]:
+        """The arguments of `to_tflite` or `to_saved_model` for a task, but for the place and the
+        quantisation."""
+        found = {"inputs": options.inputs, "pairs": options.pairs, **options.of_head}
+        if options.sequence_lengths is not None:
+            found["sequence_lengths"] = tuple(sorted(set(options.sequence_lengths)))
+        table = self.lengths_from
+        if table is None:
+            return found
+        texts = task.schema.read_inputs(table, self.columns)
+        if options.pairs and not isinstance(texts, tuple):
+            raise InputError(f"{table.path}: no column text_pair, though the model takes pairs")
+        lengths = best_lengths(task, texts, options.num_lengths or 3)
+        logger.info("lengths of %s: %s tokens", table.path, ", ".join(map(str, lengths)))
+        return {**found, "sequence_lengths": lengths}
 
 
 def export(
@@ -30,6 +80,7 @@ def export(
     out: str | Path,
     options: ExportOptions | None = None,
     *,
+    columns: Columns | None = None,
     overwrite: bool = False,
 ) -> dict[str, Any]:
     """Writes a `.tflite` file, or a SavedModel's directory.
@@ -37,6 +88,7 @@ def export(
     Args:
         preset: one with the head of a task.
         out: the file or directory.
+        columns: of the table that `lengths_from` names.
         overwrite: replace what is there.
 
     Returns:
@@ -46,45 +98,35 @@ def export(
         InputError: names the path or option that does not fit.
     """
     options, out = options or ExportOptions(), Path(out).expanduser()
+    if options.quantization == AUTO:
+        raise OptionError("quantization", f": {AUTO!r} is for export_within_budget")
     check_output(out, options.format, overwrite)
     with hold_output(out):
         check_output(out, options.format, overwrite)
-        return _export(preset, out, options, overwrite)
+        return _export(preset, out, options, columns or Columns(), overwrite)
 
 
-def _export(preset, out, options, overwrite):
-    of_tflite = options.of_tflite
+def _export(preset, out, options, columns, overwrite):
+    of_weights = {}
+    if options.quantization is not None:
+        of_weights["quantization"] = options.quantization
     if options.format == "tflite" and options.quantization is not None:
         scheme = SCHEMES[options.quantization]
         check_calibration(scheme, options.calibration)
         check_quantizer(scheme)
         check_widths(scheme, open_checkpoint(preset).config)
-    if options.calibration is not None:
-        of_tflite["calibration"] = _read_texts(options.calibration, options.pairs)
-    if options.sequence_lengths is not None:
-        longest = open_checkpoint(preset).config.max_sequence_length
-        lengths_of_file(options.sequence_lengths, longest)
-    table = None
-    if options.lengths_from is not None:
-        table = read_input_table(options.lengths_from, Columns(), labels=False)
+    data = ExportData.read(preset, options, columns)
+    if data.calibration is not None:
+        of_weights["calibration"] = data.calibration
     task = open_finetuned_task(preset)
     check_room(out, bytes_of(task.weights))
-    if table is not None:
-        texts = task.schema.read_inputs(table, Columns())
-        if options.pairs and not isinstance(texts, tuple):
-            raise InputError(f"{table.path}: no column text_pair, though the model takes pairs")
-        lengths = best_lengths(task, texts, options.num_lengths or 3)
-        logger.info("lengths of %s: %s tokens", table.path, ", ".join(map(str, lengths)))
-        of_tflite["sequence_lengths"] = lengths
+    arguments = data.arguments(task, options)
 
     from keras_roberta.export.saved_model import to_saved_model
     from keras_roberta.export.tflite import to_tflite
 
-    common = {"inputs": options.inputs, "pairs": options.pairs, "overwrite": overwrite}
-    if options.format == "tflite":
-        to_tflite(task, out, **common, **of_tflite, **options.of_head)
-    else:
-        to_saved_model(task, out, **common, **options.of_saved_model, **options.of_head)
+    write = to_tflite if options.format == "tflite" else to_saved_model
+    write(task, out, overwrite=overwrite, **arguments, **of_weights)
     return {"model": str(out), "megabytes": bytes_on_disk(out) / 1e6}
 
 

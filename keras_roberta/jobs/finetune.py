@@ -63,7 +63,8 @@ def finetune(
     options = options or FinetuneOptions()
     data = TrainingData.read(train, dev, options)
     open_checkpoint(preset)
-    run = UnfinishedRun(out, run_record(preset, train, dev, options.to_dict()))
+    files = {"train": train, "dev": dev}
+    run = UnfinishedRun(out, run_record(preset, files, options.to_dict()))
     run.check(overwrite)
     import tensorflow as tf
 

@@ -76,7 +76,7 @@ def finetune_all(
     data = TrainingData.read(train, dev, options)
     open_checkpoint(preset)
     asked = {**options.to_dict(), **sweep.to_dict()}
-    run = UnfinishedRun(out, run_record(preset, train, dev, asked))
+    run = UnfinishedRun(out, run_record(preset, {"train": train, "dev": dev}, asked))
     run.check(overwrite)
     import tensorflow as tf
 

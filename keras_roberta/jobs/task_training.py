@@ -18,8 +18,9 @@ from keras_roberta.training.runs.epoch_rows import EpochRows
 from keras_roberta.training.runs.progress import ProgressBar
 from keras_roberta.training.workers.fit_workers import FitWorkers
 
-# What a fine-tuning writes beside the preset, as far as there is cause: none of it outlives that.
+# What jobs write beside a preset, as far as there is cause: none of it outlives that.
 ABOUT_A_RUN = (
+    "trimming.json",
     *("metrics.json", "history.csv", "report.json", "report.png", "evaluation.json"),
     *("confusion.png", "classes.png", "reliability.png", "runs.json", "runs.tsv", "runs.png"),
 )

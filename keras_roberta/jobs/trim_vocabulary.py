@@ -16,6 +16,7 @@ from keras_roberta.data.corpus.token_counts import count_tokens
 from keras_roberta.errors import InputError
 from keras_roberta.files.hold_output import hold_directory
 from keras_roberta.jobs.options.trim_vocabulary import TrimVocabularyOptions
+from keras_roberta.options import OptionError
 from keras_roberta.reports.size_on_disk import bytes_on_disk
 from keras_roberta.reports.write import write_json
 from keras_roberta.tasks.registry import task_class_of
@@ -84,6 +85,10 @@ def _trim(preset, corpus, out, options, progress):
         raise InputError(f"{corpus}: the corpus is empty; there is no text in its files")
     measured = _measured(tokenizer, counts, options)
     chosen = chosen_tokens(counts.learnt + counts.heldout, options.min_count, options.keep)
+    if not len(chosen):
+        raise OptionError(
+            "min_count", f": no token of the corpus occurs {options.min_count} times; lower it"
+        )
 
     of_preset, _ = tokenizer.encode_ragged(prefixes, add_special_tokens=False)
     trimmed, rows = tokenizer.trimmed([*chosen, *of_preset], options.characters)
@@ -91,8 +96,10 @@ def _trim(preset, corpus, out, options, progress):
         smaller, beside = model.resize_vocabulary(tokenizer=trimmed, rows=rows), None
     else:
         smaller, beside = model.resize_vocabulary(rows=rows), trimmed
+    from keras_roberta.jobs.task_training import ABOUT_A_RUN
+
     format = format_named("keras")
-    with format.atomic_directory(out) as temporary:
+    with format.atomic_directory(out, replaces=ABOUT_A_RUN) as temporary:
         format.save(smaller, temporary, tokenizer=beside)
         report = {
             "tokens": {

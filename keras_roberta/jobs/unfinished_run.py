@@ -1,4 +1,4 @@
-"""What a fine-tuning keeps in its directory until it is done, so that it can go on after a kill."""
+"""What a long job keeps in its directory until it is done, so that it can go on after a kill."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,6 @@ from keras_roberta.files.output_checks import check_output_directory, check_writ
 from keras_roberta.files.output_errors import output_errors
 from keras_roberta.jobs.same_run import WAY_OUT, refuse_other_options
 
-_RECORD = Record({"preset": TEXT, "options": OBJECT, "train": TEXT, "dev": Maybe(TEXT)})
-_MAY_DIFFER = ("remat",)  # it decides nothing but memory
-
 
 class UnfinishedRun:
     """`OUT/unfinished/`: `run.json`, which says what the run is, and its states; of several runs
@@ -32,10 +29,15 @@ class UnfinishedRun:
     Args:
         out: the directory of the results.
         record: what makes the run this one, see `run_record`.
+        may_differ: options that may be others when it goes on. That of rematerialisation decides
+            nothing but memory.
     """
 
-    def __init__(self, out: str | Path, record: dict[str, Any]):
+    def __init__(
+        self, out: str | Path, record: dict[str, Any], may_differ: Collection[str] = ("remat",)
+    ):
         self.out, self._record = Path(out).expanduser(), record
+        self._may_differ = may_differ
         self.directory = self.out / "unfinished"
         self.states = self.directory / "states"
         self.runs, self.best = self.directory / "runs.json", self.directory / "best"
@@ -86,11 +88,13 @@ class UnfinishedRun:
 
     def _check_same(self):
         path = _record_of(self.out)
+        files = [name for name in self._record if name not in ("preset", "options")]
+        kinds = {"preset": TEXT, "options": OBJECT, **dict.fromkeys(files, Maybe(TEXT))}
         try:
-            old = read_json_object(path, _RECORD, hint="is this a run?")
+            old = read_json_object(path, Record(kinds), hint="is this a run?")
         except (OSError, ValueError):
             raise InputError(f"{path}: cannot be read; {WAY_OUT}") from None
-        for name in ("train", "dev"):
+        for name in files:
             if old[name] != self._record[name]:
                 raise InputError(
                     f"{self.directory}: a run on another {name} file, or the file was changed; "
@@ -99,7 +103,7 @@ class UnfinishedRun:
         then, now = (
             {"preset": record["preset"], **record["options"]} for record in (old, self._record)
         )
-        refuse_other_options(self.directory, then, now, _MAY_DIFFER)
+        refuse_other_options(self.directory, then, now, self._may_differ)
 
 
 def check_place(out: str | Path, overwrite: bool) -> None:
@@ -114,22 +118,26 @@ def check_place(out: str | Path, overwrite: bool) -> None:
         check_output_directory(out, overwrite)
 
 
-def run_record(preset: str | Path, train: Path, dev: Path | None, options: dict) -> dict[str, Any]:
-    """What makes a run this run: preset, data and options, as JSON holds them."""
+def run_record(
+    preset: str | Path, files: Mapping[str, Path | None], options: dict
+) -> dict[str, Any]:
+    """What makes a run this run: preset, data and options, as JSON holds them.
+
+    Args:
+        files: files or directories whose content matters, by what they are called in messages.
+    """
     preset = str(preset)
     if "://" not in preset:
         preset = str(Path(preset).expanduser().resolve())
-    record = {
-        "preset": preset,
-        "options": options,
-        "train": _digest(train),
-        "dev": dev and _digest(dev),
-    }
-    return json.loads(json.dumps(record))
+    digests = {name: path and _digest(Path(path).expanduser()) for name, path in files.items()}
+    return json.loads(json.dumps({"preset": preset, "options": options, **digests}))
 
 
 def _digest(path):
-    with open(Path(path).expanduser(), "rb") as file:
+    if path.is_dir():
+        inside = sorted(one for one in path.iterdir() if one.is_file())
+        return " ".join(f"{one.name}:{_digest(one)}" for one in inside)
+    with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -43,6 +43,7 @@ class AnswerSpan(Schema):
 
     name: ClassVar[str] = "answer-span"
     main_score: ClassVar[str] = "f1"
+    main_score_points: ClassVar[float] = 1.0
     label_columns: ClassVar[tuple[str, ...]] = ("answers",)
     settings: ClassVar[tuple[str, ...]] = ("stride",)
     ragged_outputs: ClassVar[tuple[str, ...]] = _PER_TOKEN

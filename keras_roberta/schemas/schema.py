@@ -43,6 +43,7 @@ class Schema:
         name: by which files name it.
         main_score: the key of `scores` by which models are ranked, larger is better; see also
             `main_score_of`.
+        main_score_points: how many points one of the main score is: 100 of a share, 1 of percent.
         takes_pairs: whether a row may be a pair of texts.
         needs_pairs: whether it always is one, so that exported files take two texts without being
             asked to.
@@ -66,6 +67,7 @@ class Schema:
 
     name: ClassVar[str]
     main_score: ClassVar[str | None] = None
+    main_score_points: ClassVar[float] = 100.0
     takes_pairs: ClassVar[bool] = True
     needs_pairs: ClassVar[bool] = False
     takes_options: ClassVar[bool] = False

@@ -1,6 +1,8 @@
 """What exported files say about themselves, and what foreign and damaged ones lead to."""
 
+import hashlib
 import json
+import shutil
 
 import flatbuffers
 import numpy as np
@@ -8,12 +10,19 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
+import keras_roberta as kr
 from keras_roberta import export
 from keras_roberta.errors import InputError
+from keras_roberta.export.note_scores import note_scores
 
 
 def test_round_trip(exported, classifier):
-    assert export.read_metadata(exported["int8"]) == {
+    found = export.read_metadata(exported["int8"])
+    versions = found.pop("made_with")
+    assert versions["tensorflow"] == tf.__version__
+    assert versions["keras_roberta"] == kr.__version__
+    assert len(found.pop("weights_sha256")) == 64
+    assert found == {
         "format_version": 3,
         "task": "RobertaTextClassifier",
         "schema": {"name": "one-label", "num_classes": 3, "labels": ["bad", "fair", "good"]},
@@ -31,7 +40,38 @@ def test_round_trip(exported, classifier):
         "end_token_id": 2,
         "tokenizer_fingerprint": classifier.preprocessor.tokenizer.fingerprint,
         "min_runtime_version": "2.17.0",
+        "measured": None,
     }
+
+
+def test_the_hash_is_that_of_the_weights(exported, classifier, make_task):
+    """Whatever the quantisation, and by what `provenance` says."""
+    found = {export.read_metadata(exported[name])["weights_sha256"] for name in ("int8", "none")}
+    weights = dict(classifier.backbone.weights_by_name())
+    weights |= {f"head/{k}": v for k, v in classifier.head_weights_by_name().items()}
+    content = b"".join(
+        name.encode() + np.asarray(value).astype("<f4").tobytes()
+        for name, value in sorted(weights.items())
+    )
+    assert found == {hashlib.sha256(content).hexdigest()}
+
+
+def test_scores_are_noted(exported, tmp_path):
+    path = tmp_path / "model.tflite"
+    shutil.copyfile(exported["text_int8"], path)
+    before, size = export.read_metadata(path), path.stat().st_size
+    with export.load(path) as file:
+        expected = file.predict(["a fine film"])
+    note_scores(path, "dev.tsv", 12, {"accuracy": 0.5, "macro_f1": None})
+    measured = {"data": "dev.tsv", "rows": 12, "scores": {"accuracy": 0.5, "macro_f1": None}}
+    assert export.read_metadata(path) == {**before, "measured": measured}
+    assert path.stat().st_size < size + 1000
+    with export.load(path) as file:
+        for name, value in file.predict(["a fine film"]).items():
+            np.testing.assert_array_equal(value, expected[name])
+    (tmp_path / "other.tflite").write_bytes(b"PK")
+    with pytest.raises(InputError, match="is not a TFLite model"):
+        note_scores(tmp_path / "other.tflite", "dev.tsv", 12, {})
 
 
 @pytest.mark.parametrize(

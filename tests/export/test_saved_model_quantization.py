@@ -212,12 +212,6 @@ def test_each_format_has_its_own_quantizations(format, name, message):
         ExportOptions(format=format, quantization=name)
 
 
-def test_options_of_a_saved_model():
-    options = ExportOptions(format="saved-model", quantization="int8")
-    assert options.of_saved_model == {"quantization": "int8"}
-    assert ExportOptions(format="saved-model").of_saved_model == {}
-
-
 def test_an_unknown_quantization(make_classifier, tmp_path):
     message = "quantization: expected one of none, bfloat16, float16, int8; got 'int4'"
     with pytest.raises(InputError, match=message):

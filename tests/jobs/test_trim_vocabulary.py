@@ -175,6 +175,9 @@ def test_bad_input(classifier, corpus, tmp_path, run):
     assert "blank.txt: the corpus is empty; there is no text" in fails(tmp_path / "blank.txt")
     assert "--min-count must be a whole number from 1; got 0" in fails(corpus, "--min-count", "0")
     assert "--keep must be a whole number from 1; got 0" in fails(corpus, "--keep", "0")
+    assert "--min-count: no token of the corpus occurs 9999 times" in fails(
+        corpus, "--min-count", "9999"
+    )
     assert "--heldout must be" in fails(corpus, "--heldout", "1")
     classifier.quantize("int8")
     classifier.save_to_preset(tmp_path / "quantised")
@@ -209,7 +212,7 @@ def test_the_command(classifier, corpus, tmp_path, run):
     code, shown, _ = run(
         *command, "--documents", "line", "--out", tmp_path / "out", "--heldout", "0"
     )
-    assert code == 0 and "300 before" in shown and "too few documents" in shown
+    assert code == 0 and "300 before" in shown and "not measured: --heldout is 0" in shown
     code, shown, _ = run(
         *command, "--documents", "line", "--out", tmp_path / "out", "--overwrite", "--heldout", 0.5
     )

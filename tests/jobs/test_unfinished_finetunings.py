@@ -62,7 +62,7 @@ def begun(directory):
     def run(**options):
         table = directory / "table.tsv"
         options = FinetuneOptions(**options).to_dict()
-        record = run_record(directory / "preset", table, table, options)
+        record = run_record(directory / "preset", {"train": table, "dev": table}, options)
         return UnfinishedRun(directory / "out", record)
 
     run(epochs=3).begin()

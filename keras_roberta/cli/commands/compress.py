@@ -62,7 +62,7 @@ def trim(
         report = trim_vocabulary(
             preset, corpus, out, options, overwrite=overwrite, progress=progress
         )
-    print_values({"preset": str(out), **_lines(report)})
+    print_values({"preset": str(out), **_lines(report, options.heldout)})
 
 
 @app.command()
@@ -103,14 +103,15 @@ def distill(
             print_values({"model": str(out), **metrics})
 
 
-def _lines(report):
+def _lines(report, heldout):
     lines = {
         name: f"{values['before']:,.{digits}f} before, {values['after']:,.{digits}f} after"
         for name, digits in (("tokens", 0), ("parameters", 0), ("megabytes", 1))
         for values in [report[name]]
     }
     if report["changed_tokens"] is None:
-        return {**lines, "held-out tokens": "0: too few documents, raise --heldout"}
+        why = "too few documents, raise --heldout" if heldout else "--heldout is 0"
+        return {**lines, "changed tokens": f"not measured: {why}"}
     return {
         **lines,
         "changed tokens": f"{report['changed_tokens']:.2%} of {report['heldout_tokens']:,}, of "

@@ -8,6 +8,7 @@ from keras_roberta.export.saved_model_quantization import SAVED_MODEL_SCHEMES
 from keras_roberta.options import OptionError, Options, option
 
 _OF_TFLITE = "TFLite files"
+AUTO = "auto"
 # Formats, with what a file of each is called and the schemes that it may be quantized by.
 FORMATS = {
     "tflite": ("a TFLite file", SCHEMES),
@@ -31,9 +32,10 @@ class ExportOptions(Options):
     format: str = option("tflite", "What to write.", choices=tuple(FORMATS))
     quantization: str | None = option(
         None,
-        f"How weights are kept. In a TFLite file: {_summaries(SCHEMES)}. In a SavedModel: "
+        f"How weights are kept. In a TFLite file: {_summaries(SCHEMES)}; {AUTO}, the best of these "
+        "within the limits of a budget, by --dev. In a SavedModel: "
         f"{_summaries(SAVED_MODEL_SCHEMES)}.",
-        choices=lambda: tuple(dict.fromkeys([*SCHEMES, *SAVED_MODEL_SCHEMES])),
+        choices=lambda: tuple(dict.fromkeys([*SCHEMES, *SAVED_MODEL_SCHEMES, AUTO])),
         shown_default="int8; none in a SavedModel",
     )
     sequence_lengths: tuple[int, ...] | None = option(
@@ -91,7 +93,10 @@ class ExportOptions(Options):
                 "needs sample texts; leave it out",
             )
         kind, schemes = FORMATS[self.format]
-        if self.quantization is not None and self.quantization not in schemes:
+        if self.quantization == AUTO:
+            if self.format != "tflite":
+                raise OptionError("quantization", f"{AUTO!r}: is for TFLite; name one")
+        elif self.quantization is not None and self.quantization not in schemes:
             raise OptionError(
                 "quantization",
                 f"{self.quantization!r}: {kind} has {', '.join(schemes)}; choose one of these",
@@ -110,19 +115,6 @@ class ExportOptions(Options):
             raise OptionError(
                 "num_lengths", ": is how many lengths to choose from a table; give lengths_from too"
             )
-
-    @property
-    def of_tflite(self) -> dict:
-        """The arguments of `to_tflite` that were given; of `calibration`, the table's path."""
-        given = {name: getattr(self, name) for name in ("quantization", *OF_TFLITE)}
-        if self.sequence_lengths is not None:
-            given["sequence_lengths"] = tuple(sorted(set(self.sequence_lengths)))
-        return {name: value for name, value in given.items() if value is not None}
-
-    @property
-    def of_saved_model(self) -> dict:
-        """The arguments of `to_saved_model` alone that were given."""
-        return {} if self.quantization is None else {"quantization": self.quantization}
 
     @property
     def of_head(self) -> dict:
