@@ -50,6 +50,7 @@ WRITTEN = {
     "docs/guides/hugging-face.md": ["for-transformers/model.safetensors", "back/model.safetensors"],
     "docs/guides/phone.md": [
         *("sentiment.tflite", "sst2.tflite", "report/report.png"),
+        *("phone/model.tflite", "phone/report.html"),
         *("trimmed/trimming.json", "trimmed.tflite"),
     ],
     "docs/guides/server.md": ["serving/sentiment/1/saved_model.pb", "serving/sentiment/2"],
