@@ -1,17 +1,20 @@
 """What each quantisation of a `.tflite` costs and brings, on a fine-tuned classifier.
 
-    python benchmarks/quantization.py --preset sst2-model/ --data sst2/dev.tsv
+    python benchmarks/quantization.py --preset sst2-model/ --data sst2/dev.tsv \\
+        --calibration sst2/train.tsv
 
-Exports the preset in each scheme, with the tokenizer in the file, and prints a row for each: size,
-that size as a share of the int8 file's, accuracy on the table, how many texts get the label that
-the float32 file gives, the largest and the mean change of a probability, and the median
-milliseconds of the encoder at each length. The files take turns, on one thread.
+Exports the preset in each scheme, with the tokenizer in the file unless told otherwise, and prints
+a row for each: size, that size as a share of the int8 file's, accuracy on the table, how many texts
+get the label that the float32 file gives, the largest and the mean change of a probability, and the
+median milliseconds of the encoder at each length. The files take turns, on one thread.
 """
 
 import argparse
 import os
 import pathlib
+import sys
 import tempfile
+import time
 
 import numpy as np
 
@@ -20,7 +23,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--preset", required=True, help="a fine-tuned classifier")
     parser.add_argument("--data", required=True, help="table with the columns content and label")
-    parser.add_argument("--schemes", nargs="+", help="by default all that need no calibration")
+    parser.add_argument("--calibration", help="table with the column content or sentence")
+    parser.add_argument("--texts", type=int, default=256, help="how many of them")
+    parser.add_argument("--schemes", nargs="+", help="by default all, or all without calibration")
+    parser.add_argument("--inputs", choices=("text", "tokens"), default="text")
     parser.add_argument("--lengths", type=int, nargs="+", default=[32, 128])
     parser.add_argument("--repeats", type=int, default=30)
     options = parser.parse_args()
@@ -33,27 +39,46 @@ def main():
 def write_files(options, directory):
     """Paths by the names of schemes."""
     from keras_roberta import export, open_task
+    from keras_roberta.data.examples.table_files import read_table
     from keras_roberta.export.quantization import SCHEMES
 
     task = open_task(options.preset)
-    plain = [name for name, scheme in SCHEMES.items() if not scheme.needs_calibration]
-    names = ["none", *(name for name in options.schemes or plain if name != "none")]
-    return {
-        name: export.to_tflite(
-            task, directory / f"{name}.tflite", name, sequence_lengths=options.lengths
-        )
-        for name in names
-    }
+    texts = None
+    if options.calibration is not None:
+        table = read_table(options.calibration)
+        texts = table.texts("content" if "content" in table.columns else "sentence")
+        texts = texts[:: -(-len(texts) // options.texts)]
+    able = [name for name, scheme in SCHEMES.items() if texts or not scheme.needs_calibration]
+    names = ["none", *(name for name in options.schemes or able if name != "none")]
+    files = {}
+    for name in names:
+        begin = time.perf_counter()
+        try:
+            files[name] = export.to_tflite(
+                task,
+                directory / f"{name}.tflite",
+                name,
+                options.inputs,
+                sequence_lengths=options.lengths,
+                calibration=texts if SCHEMES[name].needs_calibration else None,
+            )
+        except export.ExportMismatch as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            continue
+        print(f"{name}: written in {time.perf_counter() - begin:.0f} s", file=sys.stderr)
+    return files
 
 
 def print_table(options, files):
     from keras_roberta import export
     from keras_roberta.data.examples.table_files import read_table
     from keras_roberta.reports.latency import latencies
+    from keras_roberta.tokenizers.open import open_tokenizer
 
     table = read_table(options.data)
     texts, labels = table.texts("content"), np.array(table.texts("label"), int)
-    runners = {name: export.load(path, threads=1) for name, path in files.items()}
+    tokenizer = open_tokenizer(options.preset) if options.inputs == "tokens" else None
+    runners = {name: export.load(path, tokenizer, threads=1) for name, path in files.items()}
     times = latencies(
         {
             (name, length): one_call(runner, length)

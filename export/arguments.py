@@ -93,6 +93,16 @@ def check_choice(name, value, choices):
         raise OptionError(name, f": expected one of {', '.join(choices)}; got {value!r}")
 
 
+def check_number_of_texts(scheme, count):
+    """Raises an InputError if a scheme is given too few sample texts."""
+    if count < scheme.least_texts:
+        raise OptionError(
+            "calibration",
+            f": quantization {scheme.name!r} needs {scheme.least_texts} texts or more like those "
+            f"that the model will see; got {count}",
+        )
+
+
 def check_calibration(scheme, calibration):
     """Raises an InputError unless a scheme is given sample texts just where it needs them."""
     if scheme.needs_calibration and calibration is None:

@@ -3,50 +3,23 @@
 import contextlib
 import importlib.util
 import io
+import logging
 
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_roberta.errors import InputError
+from keras_roberta.export.recipes import fit_blocks, smallest_blocks
+from keras_roberta.export.static_ranges import (
+    as_statistics,
+    is_static,
+    product_ranges,
+    spare_outliers,
+)
 from keras_roberta.options import OptionError
 
-# The scale with the least squared error, https://arxiv.org/abs/2206.06501, equation 6. By the
-# largest weight alone four bits lose a fifth more answers.
-OCTAV = "OCTAV"
-LARGEST = "min_max_uniform_quantize"
 _MARK = b";;"
-
-
-def few_bits(operation, num_bits, *, block_size=None, layers=".*", scales=LARGEST):
-    """An entry of a recipe of ai-edge-quantizer: the weights of one kind of operation.
-
-    Products are of whole numbers: the runtime scales activations to 8 bits as they come.
-
-    Args:
-        operation: its name in TFLite, such as "FULLY_CONNECTED".
-        num_bits: 2, 4 or 8.
-        block_size: how many weights of a row share a scale: 32, 64, 128 or 256, of which the row's
-            length has to be a multiple; None: the whole row.
-        layers: regular expression, searched for in the names of operations (`operation_names`). Of
-            two entries for one operation the later one counts.
-        scales: the quantizer's algorithm that finds them.
-    """
-    return {
-        "regex": layers,
-        "operation": operation,
-        "algorithm_key": scales,
-        "op_config": {
-            "weight_tensor_config": {
-                "num_bits": num_bits,
-                "symmetric": True,
-                "granularity": f"BLOCKWISE_{block_size}" if block_size else "CHANNELWISE",
-                "dtype": "INT",
-            },
-            "compute_precision": "INTEGER",
-            "explicit_dequantize": False,
-        },
-    }
 
 
 def check_quantizer(scheme):
@@ -61,11 +34,7 @@ def check_quantizer(scheme):
 
 def check_widths(scheme, config):
     """Raises an OptionError if the rows of a model's matrices cannot be cut into blocks."""
-    weights = (
-        entry.get("op_config", {}).get("weight_tensor_config", {}) for entry in scheme.recipe
-    )
-    sizes = (weight.get("granularity", "") for weight in weights)
-    block = max((int(size.partition("_")[2] or 1) for size in sizes), default=1)
+    block = max(smallest_blocks(scheme.recipe), default=1)
     for name in ("hidden_dim", "intermediate_dim"):
         if getattr(config, name) % block:
             raise OptionError(
@@ -75,12 +44,13 @@ def check_widths(scheme, config):
             )
 
 
-def quantize_weights(model, recipe):
+def quantize_weights(model, scheme, samples=None):
     """A model with its weights in few bits.
 
     Args:
         model: `schema.ModelT` with weights in float32; not to be used any more.
-        recipe: list of entries, see `few_bits`.
+        scheme: `QuantizationScheme` with a recipe.
+        samples: see `calibration.Samples`; None where the scheme needs none.
 
     Returns:
         `schema.ModelT`. Tensors that shared a weight still do.
@@ -93,20 +63,59 @@ def quantize_weights(model, recipe):
     for number, graph in enumerate(model.subgraphs):
         for tensor in graph.tensors:  # it tells tensors by their names, in the whole file
             tensor.name = (tensor.name or b"") + _MARK + str(number).encode()
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    quantizer = Quantizer(bytes(builder.Output()), list(recipe))
-    with contextlib.redirect_stderr(io.StringIO()):  # it draws bars of progress
+    content = _packed(model)
+    recipe = fit_blocks(scheme.recipe, model)
+    if scheme.adapt_recipe is not None:
+        recipe = scheme.adapt_recipe(recipe, content, samples)
+    statistics = None
+    if any(map(is_static, recipe)):
+        ranges = product_ranges(model, content, samples)
+        recipe, statistics = spare_outliers(recipe, ranges), as_statistics(model, ranges)
+    quantizer = Quantizer(content, recipe)
+    with _without_messages():
         try:
-            content = bytes(quantizer.quantize(enable_progress_report=False).quantized_model)
+            found = quantizer.quantize(statistics, enable_progress_report=False).quantized_model
         except ValueError as error:  # as of a head whose width is no multiple of a block
             raise InputError(f"quantization: the model cannot be quantised so ({error})") from None
+    quantized = _unpacked(bytes(found))
+    for graph in quantized.subgraphs:
+        for tensor in graph.tensors:
+            tensor.name = tensor.name.rpartition(_MARK)[0]
+    return quantized
+
+
+@contextlib.contextmanager
+def _without_messages():
+    """Keeps the quantizer's bars of progress and its messages from users.
+
+    Its messages go to the root logger by functions of `logging` that give a logger without a
+    handler one, which would stay, and write to what the error output is at this moment.
+    """
+    root, handler = logging.getLogger(), logging.NullHandler()
+    root.addHandler(handler)
+    root.addFilter(_is_of_others)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        root.removeFilter(_is_of_others)
+        root.removeHandler(handler)
+
+
+def _is_of_others(record):
+    return "ai_edge_quantizer" not in record.pathname
+
+
+def _packed(model):
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def _unpacked(content):
     model = schema.ModelT.InitFromPackedBuf(content)
     for buffer in model.buffers:
         if buffer.offset:  # in a large file weights stand behind all the rest
             buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
             buffer.offset = buffer.size = 0
-    for graph in model.subgraphs:
-        for tensor in graph.tensors:
-            tensor.name = tensor.name.rpartition(_MARK)[0]
     return model

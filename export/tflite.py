@@ -21,6 +21,7 @@ from keras_roberta.export.arguments import (
     check_choice,
     check_in_graph,
     check_inputs,
+    check_number_of_texts,
     lengths_of_file,
     takes_pairs,
 )
@@ -44,6 +45,8 @@ from keras_roberta.unknown_arguments import refuse_misspelt
 
 # Room for the UTF-8 of a text that fills a signature: English has four to five bytes a token.
 BYTES_PER_TOKEN = 8
+# More texts change little about what is calibrated, and each is computed without XNNPACK.
+MOST_SAMPLES = 1000
 
 logger = logging.getLogger("keras_roberta")
 
@@ -91,7 +94,7 @@ def to_tflite(
         task: a task with a head that can be exported.
         path: the file to write.
         quantization: the name of a scheme of `export.quantization.SCHEMES`, whose `summary` says
-            what it does: "none", "float16", "int8", "int4-embedding", "int4" or one that you added.
+            what it does: "none", "float16", "int8", "int4" and others, or one that you added.
         inputs: "text" or "tokens".
         sequence_lengths: lengths in tokens, with special tokens. By default 32, 64 and 128, as far
             as the model has positions and, with `inputs="text"`, as the preprocessor's
@@ -99,7 +102,8 @@ def to_tflite(
         pairs: whether the model takes pairs of texts, as it does where the task always does; with
             `inputs="text"`.
         overwrite: replace the file if there is one.
-        calibration: texts like those that the model will see, for quantisations that need them.
+        calibration: texts like those that the model will see, a hundred or more, for quantisations
+            that need them.
         **head_options: options of the task. A masked language model has `top_k`, the candidates for
             each mask, and `max_masks`, the number of masks of a text that are answered; its output
             `num_masks` tells whether there were more.
@@ -117,6 +121,8 @@ def to_tflite(
     check_choice("quantization", quantization, SCHEMES)
     scheme = SCHEMES[quantization]
     check_calibration(scheme, calibration)
+    if calibration is not None:
+        check_number_of_texts(scheme, len(texts_and_pairs(calibration)[0]))
     check_quantizer(scheme)
     path = pathlib.Path(path).expanduser()
     if path.exists() and not overwrite:
@@ -198,13 +204,15 @@ class PhoneModule(tf.Module):
         return functions
 
     def samples(self, texts):
-        """What the converter calibrates on: a function that yields pairs of a signature's name and
-        its inputs, each text in the shortest signature that holds it."""
+        """What is calibrated on: a function that yields pairs of a signature's name and its inputs,
+        each text in the shortest signature that holds it. Of very many texts some are taken."""
         sides = [list(side) for side in texts_and_pairs(texts) if side is not None]
         if not sides[0] or len(sides) != 1 + self.pairs:
             raise OptionError(
                 "calibration", ": expected texts, or pairs of texts, as the model takes"
             )
+        sides = [side[:: -(-len(side) // MOST_SAMPLES)] for side in sides]
+        sides[0] = [self.graph.head.schema.prefix + text for text in sides[0]]
         if self.preprocessor is None:
             raise OptionError("calibration", ": the task has no preprocessor to tokenize the texts")
         rows = self.preprocessor.tokenizer.encode_batch(*sides, max_length=self.lengths[-1])
@@ -276,14 +284,15 @@ def tflite_bytes(module, *, scheme, metadata, samples=None, directory=None):
         converter = tf.lite.TFLiteConverter.from_saved_model(
             directory, signature_keys=list(functions)
         )
-        converter.representative_dataset = samples
+        if not scheme.recipe:  # else the texts are for ai-edge-quantizer, and this stays float32
+            converter.representative_dataset = samples
         scheme.configure(converter)
         content = converter.convert()
     model = schema.ModelT.InitFromPackedBuf(content)
     for rewrite in (name_layers, *scheme.rewrites):
         rewrite(model)
     if scheme.recipe:
-        model = quantize_weights(model, scheme.recipe)
+        model = quantize_weights(model, scheme, samples)
     if module.inputs == "text":
         add_text_signatures(model, module.lengths, module.graph.head.ids_name)
     add_metadata(model, metadata, scheme.min_runtime_version)

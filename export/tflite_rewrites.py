@@ -223,6 +223,19 @@ def _layer_of(name):
     return layers[-1] if layers else None
 
 
+def layer_of_kernel(name):
+    """The layer of a kernel that `name_layers` named, or None.
+
+    Args:
+        name: of a tensor, bytes; behind it may stand more after a ";".
+
+    >>> layer_of_kernel(b"head/dense/kernel;;2"), layer_of_kernel(b"head/dense/bias")
+    ('head/dense', None)
+    """
+    found = re.match(rb"(.+)" + _KERNEL + rb"(?:;|$)", name or b"")
+    return found and found[1].decode()
+
+
 def _named(graph, name, kind, kinds):
     """The operation of a kind that the inference graph gave this name."""
     return _only(_operations(graph, name), kind, kinds, name)

@@ -11,7 +11,11 @@ from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.data.examples.columns import Columns
 from keras_roberta.data.examples.table_files import Table, read_table
 from keras_roberta.errors import InputError
-from keras_roberta.export.arguments import check_calibration, lengths_of_file
+from keras_roberta.export.arguments import (
+    check_calibration,
+    check_number_of_texts,
+    lengths_of_file,
+)
 from keras_roberta.export.edge_quantizer import check_quantizer, check_widths
 from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.export.signature_lengths import best_lengths
@@ -107,7 +111,7 @@ def export(
 
 
 def _export(preset, out, options, columns, overwrite):
-    of_weights = {}
+    of_weights, scheme = {}, None
     if options.quantization is not None:
         of_weights["quantization"] = options.quantization
     if options.format == "tflite" and options.quantization is not None:
@@ -117,7 +121,9 @@ def _export(preset, out, options, columns, overwrite):
         check_widths(scheme, open_checkpoint(preset).config)
     data = ExportData.read(preset, options, columns)
     if data.calibration is not None:
-        of_weights["calibration"] = data.calibration
+        of_weights["calibration"] = texts = data.calibration
+        if scheme is not None:
+            check_number_of_texts(scheme, len(texts[0] if options.pairs else texts))
     task = open_finetuned_task(preset)
     check_room(out, bytes_of(task.weights))
     arguments = data.arguments(task, options)

@@ -1,6 +1,7 @@
 """Weights in 4 bits: what is in the file, what it answers, what cannot be done."""
 
 import importlib.util
+import logging
 import subprocess
 import sys
 
@@ -44,10 +45,10 @@ def test_all_signatures_share_one_copy_of_the_weights(exported):
     assert len(buffers) == 16 and all(len(numbers) == 1 for numbers in buffers.values())
     sizes = [0 if buffer.data is None else len(buffer.data) for buffer in model.buffers]
     assert sizes.count(TABLE[0] * TABLE[1] // 2) == 1
-    # Scales of blocks are buffers too: a number of 2 bytes for each 32 weights.
-    blocks = [t for _, t in found if t.quantization.details is not None]
-    assert len(blocks) == 2 * 14
-    assert all(t.quantization.details.blockSize == 32 for t in blocks)
+    # Scales of blocks are buffers too: a number of 2 bytes for each block.
+    blocks = {name: t.quantization.details.blockSize for name, t in found if t.quantization.details}
+    assert blocks.pop("table") == 64 == TABLE[1]
+    assert len(blocks) == 14 and set(blocks.values()) == {32}  # rows of 64 and 96
 
 
 def test_the_table_holds_the_embeddings(exported, calm_classifier):
@@ -59,7 +60,9 @@ def test_the_table_holds_the_embeddings(exported, calm_classifier):
     content = model.buffers[table.buffer].data
     numbers = np.stack([content & 15, content >> 4], axis=1).reshape(TABLE).astype("int8")
     numbers[numbers > 7] -= 16
-    rows = numbers * np.asarray(table.quantization.scale)[:, None]
+    (graph,) = [graph for graph in model.subgraphs if table in graph.tensors]
+    scales = graph.tensors[table.quantization.details.scales]  # one block of 64, a whole row
+    rows = numbers * model.buffers[scales.buffer].data.view("<f2").astype("f4")[:, None]
     expected = np.asarray(calm_classifier.backbone.weights_by_name()["embeddings/token"])
     # Normally distributed numbers in 15 steps: 0.115 times their spread at best.
     assert 0.1 < np.std(rows - expected) / np.std(expected) < 0.13
@@ -74,8 +77,8 @@ def test_answers_and_size(name, exported, calm_classifier):
     bound = SCHEMES[name.replace("_", "-")].bound
     found = export.load(path).predict(rows)["probabilities"]
     assert 0 < np.abs(found - expected).max() < bound.largest_change
-    # A byte for two embeddings, and the scales of their rows: once, not once a signature.
-    weights = TABLE[0] * TABLE[1] / 2 + 12 * TABLE[0]
+    # A byte for two embeddings, and a scale for each row.
+    weights = TABLE[0] * TABLE[1] / 2 + 2 * TABLE[0]
     assert weights < path.stat().st_size < weights + 600_000
 
 
@@ -91,6 +94,17 @@ def test_one_table_to_look_up_and_to_project(make_task, tokenizer, tmp_path):
     texts = ["a <mask> gem"]
     found, expected = export.load(path).predict(texts), task.named_outputs(texts)
     np.testing.assert_allclose(found["scores"][0, 0, 0], expected["scores"][0, 0].max(), atol=0.2)
+
+
+def test_the_root_logger_is_left_alone(calm_classifier, tmp_path, caplog, monkeypatch):
+    """To which the quantizer writes that it writes a model, and what it does to buffers."""
+    root = logging.getLogger()
+    handlers, filters = list(root.handlers), list(root.filters)
+    options = {"inputs": "tokens", "sequence_lengths": [8]}
+    with caplog.at_level(logging.INFO):
+        export.to_tflite(calm_classifier, tmp_path / "a.tflite", "int4-embedding", **options)
+    assert not [record for record in caplog.records if record.name == "root"]
+    assert (root.handlers, root.filters) == (handlers, filters)
 
 
 def test_widths_that_no_block_fits():

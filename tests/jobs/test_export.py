@@ -65,6 +65,13 @@ def test_a_table_without_texts(preset, calibrated, tmp_path):
         export(preset, tmp_path / "model.tflite", ExportOptions(quantization="static"))
 
 
+def test_a_table_of_too_few_texts(preset, tmp_path):
+    (tmp_path / "table.tsv").write_text("sentence\na fine film\na dull film\n")
+    options = ExportOptions(quantization="mixed", calibration=str(tmp_path / "table.tsv"))
+    with pytest.raises(InputError, match="calibration: quantization 'mixed' needs 16 .* got 2"):
+        export(preset, tmp_path / "model.tflite", options)
+
+
 def test_help_says_what_each_quantization_does(run):
     _, stdout, _ = run("export", "--help")
     shown = " ".join(stdout.replace("│", " ").split())

@@ -1,0 +1,126 @@
+"""Fixed ranges for activations, from what sample texts make of them."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_roberta.export.calibration import Samples, products_of, runs
+from keras_roberta.export.recipes import Entry, few_bits
+from keras_roberta.export.tflite_rewrites import signature_graphs
+
+# Of the error that a fixed range makes, as a share of a typical token's root mean square. Scaled
+# token by token, 8 bits make one of about a hundredth.
+MOST_NOISE = 0.1
+
+logger = logging.getLogger("keras_roberta")
+
+
+class Range(NamedTuple):
+    """Of the numbers in one place of a model, over all tokens of the sample texts.
+
+    Attributes:
+        low, high: the least and the largest, at most and at least 0.
+        typical: the median over the tokens of their root mean square.
+    """
+
+    low: float
+    high: float
+    typical: float
+
+    def noise(self, num_bits: int) -> float:
+        """The root mean square of what rounding to so many bits changes, as a share of a typical
+        token's."""
+        step = (self.high - self.low) / (2**num_bits - 1)
+        return step / np.sqrt(12) / max(self.typical, 1e-9)
+
+
+class ProductRanges(NamedTuple):
+    """Of what goes into a matrix product and what comes out."""
+
+    inputs: Range
+    result: Range
+
+
+def product_ranges(model, content: bytes, samples: Samples) -> dict[str, ProductRanges]:
+    """The ranges of all matrix products by the names of their layers.
+
+    Args:
+        model: `schema.ModelT` in float32.
+        content: the same, packed.
+        samples: see `Samples`.
+    """
+    lows, highs = defaultdict(list), defaultdict(list)
+    sizes = defaultdict(list)
+    for graph, rows_of in runs(content, model, samples):
+        for product in products_of(model, graph):
+            for side in ProductRanges._fields:
+                rows = rows_of(getattr(product, side))
+                place = product.layer, side
+                lows[place].append(rows.min())
+                highs[place].append(rows.max())
+                sizes[place].append(np.sqrt(np.square(rows).mean(axis=1)))
+
+    def range_of(place):
+        low, high = min(0.0, *map(float, lows[place])), max(0.0, *map(float, highs[place]))
+        return Range(low, high, float(np.median(np.concatenate(sizes[place]))))
+
+    layers = dict.fromkeys(layer for layer, _ in lows)
+    return {
+        layer: ProductRanges(*(range_of((layer, side)) for side in ProductRanges._fields))
+        for layer in layers
+    }
+
+
+def as_statistics(model, ranges: Mapping[str, ProductRanges]) -> dict[str, dict[str, np.ndarray]]:
+    """Ranges as ai-edge-quantizer takes them, by the names of tensors, the same in each signature.
+
+    Args:
+        model: `schema.ModelT`
+        ranges: see `product_ranges`.
+    """
+    return {
+        graph.tensors[getattr(product, side)].name.decode(): {
+            "min": np.float32([[getattr(ranges[product.layer], side).low]]),
+            "max": np.float32([[getattr(ranges[product.layer], side).high]]),
+        }
+        for graph in signature_graphs(model)
+        for product in products_of(model, graph)
+        for side in ProductRanges._fields
+    }
+
+
+def is_static(entry: Entry) -> bool:
+    """Whether an entry of a recipe gives activations fixed ranges."""
+    return "activation_tensor_config" in entry.get("op_config", {})
+
+
+def spare_outliers(recipe: Sequence[Entry], ranges: Mapping[str, ProductRanges]) -> list[Entry]:
+    """A recipe in which products with outliers scale their activations as they come.
+
+    In trained models a few tokens have numbers a thousand times as large as the others in some
+    products; a range that holds them leaves the others a step or two.
+
+    Args:
+        recipe: entries, see `recipes.static`.
+        ranges: see `product_ranges`.
+    """
+    kept = []
+    for entry in filter(is_static, recipe):
+        bits = entry["op_config"]["activation_tensor_config"]["num_bits"]
+        kept += [
+            layer
+            for layer, sides in ranges.items()
+            if re.search(entry["regex"], f"{layer}/")
+            and max(side.noise(bits) for side in sides) > MOST_NOISE
+        ]
+    if not kept:
+        return list(recipe)
+    logger.info("outliers: %s scale activations as they come", ", ".join(kept))
+    layers = "|".join(map(re.escape, kept))
+    return [*recipe, few_bits("FULLY_CONNECTED", 8, layers=f"^({layers})/")]
