@@ -162,12 +162,7 @@ class HostTokenizer(HuggingFaceNames, Tokenizer):
         return ragged(self.encode_batch(texts, text_pairs, max_length, add_special_tokens))
 
     def encode_with_offsets(self, texts):
-        texts = as_batch(texts)
-        encodings = self._run(self._rust.encode_batch, texts)
-        return [
-            (encoding.ids, self._trimmed(text, encoding.offsets))
-            for text, encoding in zip(texts, encodings, strict=True)
-        ]
+        return self._with_places(as_batch(texts))
 
     def encode_aligned(self, texts, text_pairs=None, max_length=None, add_special_tokens=True):
         layout = self.special_token_layout if add_special_tokens else SpecialTokenLayout.none()
@@ -188,12 +183,12 @@ class HostTokenizer(HuggingFaceNames, Tokenizer):
 
     def encode_plain(self, texts: Texts) -> PlainTokens:
         texts = [without_surrogates(text) for text in as_batch(texts)]
-        encodings = self._run(self._plain_rust.encode_batch, texts)
-        token_ids, row_lengths = ragged([encoding.ids for encoding in encodings])
+        found = self._with_places(texts, plain=True)
+        token_ids, row_lengths = ragged([ids for ids, _ in found])
         begins, ends = [], []
-        for text, encoding in zip(texts, encodings, strict=True):
-            if encoding.ids:
-                places = np.array(self._trimmed(text, encoding.offsets), np.int64)
+        for text, (ids, places) in zip(texts, found, strict=True):
+            if ids:
+                places = np.array(places, np.int64)
                 places = np.maximum.accumulate(places_in_bytes(text, places))
                 places[-1, 1] = len(text.encode())  # what the normalizer took from the end, too
                 begins.append(places[:, 0])
@@ -220,6 +215,14 @@ class HostTokenizer(HuggingFaceNames, Tokenizer):
         # Without offsets, which nothing here reads.
         encodings = self._run(self._rust.encode_batch_fast, as_batch(texts))
         return [encoding.ids for encoding in encodings]
+
+    def _with_places(self, texts: list[str], plain: bool = False) -> list[tuple[list, list]]:
+        """See `encode_with_offsets`; special tokens in plain texts are text like other."""
+        encodings = self._run((self._plain_rust if plain else self._rust).encode_batch, texts)
+        return [
+            (encoding.ids, self._trimmed(text, encoding.offsets))
+            for text, encoding in zip(texts, encodings, strict=True)
+        ]
 
     def _run(self, encode, texts: list[str]):
         try:

@@ -7,16 +7,18 @@ from keras_roberta.tokenizers.host import HostTokenizer
 from keras_roberta.tokenizers.kinds.byte_pairs import BYTE_LEVEL_BPE
 from keras_roberta.tokenizers.kinds.characters import CHARACTERS
 from keras_roberta.tokenizers.kinds.kind import model_type
-from keras_roberta.tokenizers.kinds.unigram import UNIGRAM
+from keras_roberta.tokenizers.kinds.unigram import SENTENCEPIECE, UNIGRAM
 from keras_roberta.tokenizers.kinds.words import WORDS
 from keras_roberta.tokenizers.protocol import Tokenizer
 from keras_roberta.tokenizers.roberta_tokenizer import RobertaTokenizer
+from keras_roberta.tokenizers.sentencepiece_tokenizer import SentencePieceTokenizer
 from keras_roberta.tokenizers.tokenizer_files import find_tokenizer_files
 
 # Each kind and the class that carries it. The first that holds a file reads it, so that the more
 # particular ones stand before the others.
 KINDS = (
     (BYTE_LEVEL_BPE, RobertaTokenizer),
+    (SENTENCEPIECE, SentencePieceTokenizer),
     (UNIGRAM, HostTokenizer),
     (CHARACTERS, HostTokenizer),
     (WORDS, HostTokenizer),

@@ -10,13 +10,17 @@ from keras_roberta.errors import InputError
 from keras_roberta.files.hub import local_directory
 from keras_roberta.files.json_file import read_json_object
 from keras_roberta.tokenizers.file_kinds import SETTINGS, TOKENIZER
+from keras_roberta.tokenizers.unigram.model_file import read_model_file
 
+# sentencepiece's own file, as fairseq and Hugging Face call it, and KerasHub.
+_MODEL_FILES = ("sentencepiece.bpe.model", "sentencepiece.model", "vocabulary.spm")
 # All that any kind reads.
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
+    *_MODEL_FILES,
     "vocab.json",
     "vocabulary.json",
     "merges.txt",
@@ -25,7 +29,7 @@ TOKENIZER_FILES = (
     "vocab.bpe",
 )
 # Each means that there is a tokenizer.
-_MAIN_FILES = ("tokenizer.json", "vocab.json", "vocabulary.json", "dict.txt")
+_MAIN_FILES = ("tokenizer.json", *_MODEL_FILES, "vocab.json", "vocabulary.json", "dict.txt")
 # In the order of the attributes below.
 _SETTINGS = {
     "tokenizer_config.json": SETTINGS,
@@ -43,7 +47,7 @@ class TokenizerFiles:
         directory: where the files lie.
         path: the file that says what tokenizer it is, for messages.
         tokenizer_json: content of `tokenizer.json`, the `tokenizers` library's own format, which
-            holds any kind; None if there is none.
+            holds any kind, or of the sentencepiece model in that format; None if there is neither.
         config: content of `tokenizer_config.json`; empty if there is none.
         special_tokens_map: content of `special_tokens_map.json`; empty if there is none.
         added_tokens: content of `added_tokens.json`, token to id; empty if there is none.
@@ -82,9 +86,7 @@ def find_tokenizer_files(source: str | Path) -> TokenizerFiles:
             return TokenizerFiles(
                 place,
                 path,
-                read_json_object(path, TOKENIZER, hint=_HINT)
-                if path.name == "tokenizer.json"
-                else None,
+                _read_whole_tokenizer(path),
                 *(
                     read_json_object(place / name, kind, hint=_HINT)
                     if (place / name).exists()
@@ -94,5 +96,14 @@ def find_tokenizer_files(source: str | Path) -> TokenizerFiles:
             )
     raise InputError(
         f"{directory}: no tokenizer here; expected tokenizer.json, vocab.json and "
-        "merges.txt, or dict.txt, encoder.json and vocab.bpe"
+        "merges.txt, sentencepiece.bpe.model, or dict.txt, encoder.json and vocab.bpe"
     )
+
+
+def _read_whole_tokenizer(path: Path) -> dict[str, Any] | None:
+    """A file that holds all of a tokenizer, as the content of a `tokenizer.json`; else None."""
+    if path.name in _MODEL_FILES:
+        return read_model_file(path)
+    if path.name == "tokenizer.json":
+        return read_json_object(path, TOKENIZER, hint=_HINT)
+    return None

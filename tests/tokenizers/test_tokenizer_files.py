@@ -94,7 +94,7 @@ def test_xlmr(data_directory):
     if not directory.is_dir():
         pytest.skip(f"no {directory}")
     tokenizer = open_tokenizer(directory)
-    assert tokenizer.kind_name == "Unigram" and tokenizer.vocabulary_size == 250002
+    assert tokenizer.kind_name == "SentencePiece" and tokenizer.vocabulary_size == 250002
     assert tokenizer("Hello world!") == [0, 35378, 8999, 38, 2]
     assert tokenizer.special_token_ids == (0, 1, 2, 3, 250001)
     # As the checkpoint's authors' code has them.

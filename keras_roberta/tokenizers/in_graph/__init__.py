@@ -1,7 +1,17 @@
-"""Byte-level BPE in the TensorFlow graph, with the same ids as the host tokenizer."""
+"""Tokenizers in the TensorFlow graph, with the same ids as those of the host."""
 
 from keras_roberta.tokenizers.in_graph.batched import BatchedTokenizer
 from keras_roberta.tokenizers.in_graph.static import StaticTokenizer
 from keras_roberta.tokenizers.in_graph.unicode_classes import UNICODE_VERSION
+from keras_roberta.tokenizers.in_graph.unigram_tokenizers import (
+    BatchedUnigramTokenizer,
+    StaticUnigramTokenizer,
+)
 
-__all__ = ["UNICODE_VERSION", "BatchedTokenizer", "StaticTokenizer"]
+__all__ = [
+    "UNICODE_VERSION",
+    "BatchedTokenizer",
+    "BatchedUnigramTokenizer",
+    "StaticTokenizer",
+    "StaticUnigramTokenizer",
+]

@@ -1,20 +1,17 @@
-"""A tokenizer for batches of strings, for tf.data, SavedModels and TF Serving."""
+"""RoBERTa's tokenizer for batches of strings, for tf.data, SavedModels and TF Serving."""
 
-import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import tensorflow as tf
 
 from keras_roberta.tokenizers.added_tokens import AddedToken, special_added_tokens
+from keras_roberta.tokenizers.in_graph.batched_rows import BatchedRows
 from keras_roberta.tokenizers.in_graph.byte_level_bpe import ByteLevelBPE
-from keras_roberta.tokenizers.in_graph.row_layout import PAD, TOKENS, layout
-from keras_roberta.tokenizers.in_graph.vectors import following, repeat_index
 from keras_roberta.tokenizers.special_token_names import SpecialTokenNames
 from keras_roberta.tokenizers.spelling import bytes_of_ids
 
 
-class BatchedTokenizer(tf.Module):
+class BatchedTokenizer(BatchedRows):
     """RoBERTa's tokenizer on tf.string tensors.
 
     For every string the ids are those of the host tokenizer. Bytes that are not UTF-8 count as
@@ -47,73 +44,16 @@ class BatchedTokenizer(tf.Module):
         end_id: int = 2,
         name: str = "batched_tokenizer",
     ):
-        super().__init__(name=name)
         if added_tokens is None:
             added_tokens = special_added_tokens(SpecialTokenNames(), vocabulary)
-        self.bpe = ByteLevelBPE(vocabulary, merges, added_tokens, add_prefix_space)
-        self.start_id, self.pad_id, self.end_id = start_id, pad_id, end_id
+        bpe = ByteLevelBPE(vocabulary, merges, added_tokens, add_prefix_space)
+        super().__init__(bpe, start_id, pad_id, end_id, name)
         with tf.init_scope(), tf.device("CPU"):
             # The bytes of each id, and at the end b"" for all other ids.
             self.spellings = tf.constant([*bytes_of_ids(vocabulary, added_tokens), b""])
             special = [token.id for token in added_tokens if token.special]
             plain = bytes_of_ids(vocabulary, added_tokens, skip=special)
             self.plain_spellings = tf.constant([*plain, b""])  # (num_ids + 1,) like the others
-        # Each is traced once, for batches of any size: first without, then with offsets.
-        self._tokens = [
-            tf.function(
-                functools.partial(self._tokenize_all, with_offsets=with_offsets),
-                input_signature=[tf.TensorSpec([None], tf.string)],
-                autograph=False,
-            )
-            for with_offsets in (False, True)
-        ]
-
-    def __call__(
-        self,
-        texts: Any,
-        text_pairs: Any = None,
-        max_length: int | None = 512,
-        with_offsets: bool = False,
-    ) -> dict[str, tf.Tensor]:
-        """Tokenizes texts, adds special tokens, truncates, and pads to the longest row.
-
-        Args:
-            texts: tf.string [batch], or anything that becomes one.
-            text_pairs: tf.string [batch], the second texts of pairs, for rows
-                `<s> a </s></s> b </s>`; or None.
-            max_length: largest number of tokens in a row, special tokens included. The longer text
-                is cut first, like "longest_first" of the `tokenizers` library. None: no limit.
-            with_offsets: whether to return the bytes that each token stands for.
-
-        Returns:
-            token_ids: int32 [batch, longest].
-            padding_mask: int32 [batch, longest].
-            offsets: int32 [batch, longest, 2], only if `with_offsets`: begin and end of each token
-                in the bytes of its text, without white space at its front and its end. (0, 0) for
-                special tokens that are not in the text.
-
-        Raises:
-            InputError: `max_length` leaves no room for the special tokens.
-        """
-        texts = tf.convert_to_tensor(texts, tf.string)
-        both = [texts]
-        if text_pairs is not None:
-            both.append(tf.convert_to_tensor(text_pairs, tf.string))
-        tokens = self._tokens[bool(with_offsets)](tf.concat(both, 0))
-        with tf.device("CPU"):
-            return self._pack(max_length, len(both), *tokens)
-
-    def tokenize(self, texts: Any) -> tf.RaggedTensor:
-        """Tokenizes texts without adding special tokens.
-
-        Args:
-            texts: tf.string [batch], or anything that becomes one.
-
-        Returns:
-            int32 ragged [batch, None], token ids
-        """
-        token_ids, counts = self._tokens[False](tf.convert_to_tensor(texts, tf.string))
-        return tf.RaggedTensor.from_row_lengths(token_ids, counts, validate=False)
 
     def detokenize(
         self, token_ids: tf.Tensor | tf.RaggedTensor, skip_special_tokens: bool = True
@@ -137,35 +77,3 @@ class BatchedTokenizer(tf.Module):
         """The bytes of each token, which need not be whole characters: tf.string, like the ids."""
         with tf.device("CPU"):
             return tf.gather(self.spellings, tf.minimum(token_ids, tf.size(self.spellings) - 1))
-
-    def _tokenize_all(self, texts, with_offsets):
-        """All token ids [tokens], their counts [batch], and offsets [tokens, 2] if asked for."""
-        with tf.device("CPU"):
-            num_texts = tf.size(texts)
-            # Every text has a barrier behind it: a NUL that belongs to no text.
-            lengths = tf.strings.length(texts) + 1  # (batch,)
-            joined = tf.strings.reduce_join(tf.concat([texts, [""]], 0), separator="\0")
-            utf8 = tf.cast(tf.io.decode_raw(joined, tf.uint8), tf.int32)  # (bytes,)
-            rows = repeat_index(lengths) + 1  # (bytes,), from 1
-            rows = tf.where(rows == following(rows), rows, 0)
-            token_ids, rows, *spans = self.bpe(utf8, rows, with_spans=with_offsets)  # (tokens,)
-            counts = tf.math.unsorted_segment_sum(tf.ones_like(rows), rows - 1, num_texts)
-            if not with_offsets:
-                return token_ids, counts
-            begins = tf.gather(tf.cumsum(lengths, exclusive=True), rows - 1)
-            return token_ids, counts, tf.stack(spans, 1) - begins[:, None]
-
-    def _pack(self, max_length, num_sides, token_ids, counts, offsets=None):
-        firsts = tf.cumsum(counts, exclusive=True)
-        rows = layout(
-            tf.split(counts, num_sides), tf.split(firsts, num_sides), max_length
-        )  # (batch, longest)
-        around = tf.constant([self.pad_id, self.start_id, self.end_id])  # as PAD, START, END
-        outputs = {
-            "token_ids": tf.gather(tf.concat([around, token_ids], 0), rows),
-            "padding_mask": tf.cast(rows != PAD, tf.int32),
-        }
-        if offsets is not None:
-            nowhere = tf.zeros([TOKENS, 2], tf.int32)
-            outputs["offsets"] = tf.gather(tf.concat([nowhere, offsets], 0), rows)
-        return outputs

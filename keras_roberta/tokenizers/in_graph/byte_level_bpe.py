@@ -11,6 +11,7 @@ from keras_roberta.tokenizers.in_graph.added_tokens import AddedTokens
 from keras_roberta.tokenizers.in_graph.byte_pair_merges import merge_bytes
 from keras_roberta.tokenizers.in_graph.merge_table import MergeTable
 from keras_roberta.tokenizers.in_graph.pre_tokenization import spread, word_starts
+from keras_roberta.tokenizers.in_graph.tokens import Tokens
 from keras_roberta.tokenizers.in_graph.unicode_classes import (
     SPACE,
     CodePointTable,
@@ -94,7 +95,7 @@ class ByteLevelBPE(tf.Module):
         texts: tf.Tensor,
         size: int | None = None,
         with_spans: bool = False,
-    ) -> list[tf.Tensor]:
+    ) -> Tokens:
         """Tokenizes a vector of bytes.
 
         Args:
@@ -103,14 +104,6 @@ class ByteLevelBPE(tf.Module):
                 barriers, of which there is one behind every text, and at padding.
             size: n if it is static, else None.
             with_spans: whether to return begins and ends as well.
-
-        Returns:
-            token_ids: int32 [tokens], without special tokens around the texts. If `size` is given
-                the shape is [size], with zeros behind the tokens.
-            texts: int32, same shape, the number of each token's text; 0 behind the tokens.
-            begins: int32, same shape, only if `with_spans`: the first byte in `utf8` of each token.
-            ends: int32, same shape, only if `with_spans`: the byte in `utf8` behind each token.
-                As on the host, spans leave out white space at a token's front and end.
         """
         code_points, bad, width = characters(utf8)
         classes = spread(self.classes(code_points), width)  # (n,)
@@ -138,7 +131,7 @@ class ByteLevelBPE(tf.Module):
         columns = [tokens - 1, texts]
         if with_spans:
             columns += self._spans(tokens, texts, barriers, begins, ends)
-        return keep_where((tokens > 0) & (texts > 0), *columns, size=size)
+        return Tokens(*keep_where((tokens > 0) & (texts > 0), *columns, size=size))
 
     def _spans(self, tokens, texts, barriers, begins, ends):
         """Where each token begins and ends, without white space at its front and its end."""

@@ -16,7 +16,7 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
-from keras_roberta.tokenizers.in_graph.vectors import look_up
+from keras_roberta.tokenizers.in_graph.vectors import look_up, narrow
 
 UNICODE_VERSION = "16.0.0"
 OTHER, LETTER, NUMBER, SPACE = range(4)
@@ -92,19 +92,22 @@ class CodePointTable(tf.Module):
         value = blocks[index[code_point // BLOCK] + code_point % BLOCK]
 
     Args:
-        values: uint8 (0x110000,), up to 127.
+        values: (0x110000,), whole numbers from 0.
+        block: size of the blocks.
 
     Attributes:
         nbytes: int, size of the table in bytes.
     """
 
-    def __init__(self, values: np.ndarray, name: str = "code_point_table"):
+    def __init__(self, values: np.ndarray, block: int = BLOCK, name: str = "code_point_table"):
         super().__init__(name=name)
-        blocks, index = np.unique(values.reshape(-1, BLOCK), axis=0, return_inverse=True)
+        self.block = block
+        blocks, index = np.unique(values.reshape(-1, block), axis=0, return_inverse=True)
+        blocks, index = narrow(blocks.reshape(-1)), index.reshape(-1).astype(np.int32) * block
         with tf.init_scope(), tf.device("CPU"):
-            self.blocks = tf.constant(blocks.reshape(-1).astype(np.int8))  # (different * 256,)
-            self.index = tf.constant(index.reshape(-1).astype(np.int32) * BLOCK)  # (0x1100,)
-        self.nbytes = blocks.size + 4 * index.size
+            self.blocks = tf.constant(blocks)  # (different * block,)
+            self.index = tf.constant(index)  # (0x110000 // block,)
+        self.nbytes = blocks.nbytes + index.nbytes
 
     def __call__(self, code_points: tf.Tensor) -> tf.Tensor:
         """The values of code points.
@@ -115,6 +118,6 @@ class CodePointTable(tf.Module):
         Returns:
             int32 [n]
         """
-        block = code_points // BLOCK
-        offset = code_points - block * BLOCK
+        block = code_points // self.block
+        offset = code_points - block * self.block
         return tf.cast(look_up(self.blocks, look_up(self.index, block) + offset), tf.int32)

@@ -5,7 +5,17 @@ tokenizer) and with a length that is fixed when the graph is traced (in the stat
 vectors end with zeros).
 """
 
+import numpy as np
 import tensorflow as tf
+
+
+def narrow(table: np.ndarray) -> np.ndarray:
+    """A table of whole numbers in 8, 16 or 32 bits, as few as hold it."""
+    least, most = int(table.min(initial=0)), int(table.max(initial=0))
+    for dtype in (np.int8, np.int16):
+        if np.iinfo(dtype).min <= least and most <= np.iinfo(dtype).max:
+            return table.astype(dtype)
+    return table.astype(np.int32)
 
 
 def look_up(table: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
@@ -38,6 +48,30 @@ def covered(width: tf.Tensor, longest: int) -> tf.Tensor:
     for distance in range(1, longest):
         reached |= previous(width, distance) > distance
     return reached
+
+
+def reachable(sure: tf.Tensor, jumps: tf.Tensor, size: int | None) -> tf.Tensor:
+    """The places to which jumps lead from some, these included, found by doubling: bool [n].
+
+    Args:
+        sure: bool [n], where the jumps begin.
+        jumps: int32 [n], from each place to which other one.
+        size: n if it is static, else None.
+    """
+    n = tf.size(jumps) if size is None else size
+
+    def double(found, jumps, grows):
+        to = tf.expand_dims(tf.where(found, jumps, n), 1)  # n takes the rest
+        hits = tf.scatter_nd(to, tf.ones_like(jumps), tf.reshape(n + 1, [1]))
+        more = found | (tf.slice(hits, [0], tf.reshape(n, [1])) > 0)
+        return more, look_up(jumps, jumps), tf.reduce_any(more != found)
+
+    return tf.while_loop(
+        lambda found, jumps, grows: grows,
+        double,
+        [sure, jumps, tf.constant(True)],
+        shape_invariants=[sure.shape, jumps.shape, tf.TensorShape([])],
+    )[0]
 
 
 def keep_where(keep: tf.Tensor, *columns: tf.Tensor, size: int | None = None) -> list[tf.Tensor]:

@@ -1,8 +1,13 @@
-"""SentencePiece's Unigram (Kudo 2018), as XLM-R has it: "▁" stands for the space before a word."""
+"""Unigram models (Kudo 2018): "▁" stands for the space before a word.
+
+Where a file has sentencepiece's character map it was made from a sentencepiece model, as XLM-R's;
+such files are a kind of their own, which sentencepiece itself reads.
+"""
 
 import re
 
 from keras_roberta.tokenizers.kinds.kind import Kind, model_type
+from keras_roberta.tokenizers.unigram.unigram_model import normalizers_of, pre_tokenizers_of
 
 _SPACE = "▁"  # U+2581
 _BYTE = re.compile("<0x[0-9A-F]{2}>")
@@ -10,6 +15,27 @@ _BYTE = re.compile("<0x[0-9A-F]{2}>")
 
 def _holds(content):
     return model_type(content) == "Unigram"
+
+
+def _is_sentencepiece(content):
+    """Whether the parts are those by which Transformers writes a sentencepiece model down.
+
+    Texts have spaces put in front (Metaspace, always), and runs of spaces count as one: through
+    `WhitespaceSplit`, or through a `Replace` of spaces.
+    """
+    if not _holds(content) or content["model"].get("byte_fallback"):
+        return False
+    normalizers, splits = normalizers_of(content), pre_tokenizers_of(content)
+    if not any(part.get("precompiled_charsmap") for part in normalizers):
+        return False
+    if not {part.get("type") for part in normalizers} <= {"Precompiled", "Replace", "Strip"}:
+        return False
+    kinds = [part.get("type") for part in splits]
+    if kinds not in (["Metaspace"], ["WhitespaceSplit", "Metaspace"]):
+        return False
+    # Old files say `add_prefix_space`.
+    always = splits[-1].get("prepend_scheme", "always") == "always"
+    return always and splits[-1].get("add_prefix_space", True) is True
 
 
 def _starts_word(token):
@@ -41,3 +67,6 @@ def _needs(model, tokens, characters):
 _DECODER = {"type": "Metaspace", "replacement": _SPACE}
 
 UNIGRAM = Kind("Unigram", _holds, _starts_word, _text_of, decoder=_DECODER, needs=_needs)
+SENTENCEPIECE = Kind(
+    "SentencePiece", _is_sentencepiece, _starts_word, _text_of, decoder=_DECODER, needs=_needs
+)

@@ -1,0 +1,213 @@
+"""A sentencepiece Unigram model from bytes to token ids, in plain TensorFlow ops.
+
+1. Added tokens are found in the bytes, and bytes become characters (`added_tokens`, `utf8`). Before
+   and behind each stretch of text between them stands a *barrier*, a character of no text.
+2. Long texts are cut into parts (`text_parts`).
+3. Characters are normalized, a space is put in front of each stretch, and runs of spaces are cut to
+   one (`character_map`).
+4. All pieces in the texts are found (`unigram_pieces`), and the best way through them
+   (`unigram_path`).
+5. Pieces and added tokens become ids and places in the bytes.
+
+Source: Kudo, "Subword regularization", 2018, section 3.2, and sentencepiece's own encoder, whose
+ids these are.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from keras_roberta.tokenizers.added_tokens import AddedToken
+from keras_roberta.tokenizers.in_graph import unicode_classes
+from keras_roberta.tokenizers.in_graph.added_tokens import AddedTokens
+from keras_roberta.tokenizers.in_graph.character_map import CharacterMap, without_extra_spaces
+from keras_roberta.tokenizers.in_graph.pre_tokenization import spread
+from keras_roberta.tokenizers.in_graph.text_parts import cut_long_texts
+from keras_roberta.tokenizers.in_graph.tokens import Tokens
+from keras_roberta.tokenizers.in_graph.unicode_classes import CodePointTable
+from keras_roberta.tokenizers.in_graph.unigram_path import best_path
+from keras_roberta.tokenizers.in_graph.unigram_pieces import Pieces
+from keras_roberta.tokenizers.in_graph.utf8 import characters
+from keras_roberta.tokenizers.in_graph.vectors import covered, keep_where, look_up, previous
+from keras_roberta.tokenizers.unigram.long_texts import BLOCK
+from keras_roberta.tokenizers.unigram.tables import SPACE, tables_of
+from keras_roberta.tokenizers.unigram.unigram_model import UnigramModel
+
+# What normalizing may add to the texts of a call with static shapes, beyond the room that their
+# buffers leave: the spaces in front, and characters that become several, as one half becomes 1/2.
+ROOM = 64
+
+
+class Unigram(tf.Module):
+    """The common part of the batched and the static tokenizer; see the beginning of this file.
+
+    Args:
+        model: pieces and character map.
+        added_tokens: tokens that become one id where they are spelt out in a text.
+        name: name of the module.
+
+    Raises:
+        InputError: a graph cannot follow the character map, or look for one of the added tokens.
+    """
+
+    def __init__(
+        self, model: UnigramModel, added_tokens: Sequence[AddedToken] = (), name: str = "unigram"
+    ):
+        super().__init__(name=name)
+        tables = tables_of(model)
+        self.character_map, self.pieces = CharacterMap(tables), Pieces(tables)
+        self.classes = CodePointTable(unicode_classes.code_point_classes())
+        self.added = AddedTokens(added_tokens)
+        self.words = None
+        if self.added.reads_words:
+            self.words = CodePointTable(unicode_classes.word_characters())
+        self.base = 1 + len(added_tokens)  # numbers of added tokens are below it
+        ordered = sorted(added_tokens, key=lambda token: len(token.content.encode()))  # as theirs
+        begins = [len(t.content.encode()) - len(t.content.lstrip().encode()) for t in ordered]
+        ends = [len(t.content.rstrip().encode()) for t in ordered]
+        with tf.init_scope(), tf.device("CPU"):
+            # (base,), by number: an added token without white space at its front and its end.
+            self.added_begins = tf.constant(np.array([0, *begins], np.int32))
+            self.added_ends = tf.constant(np.array([0, *ends], np.int32))
+
+    def __call__(
+        self,
+        utf8: tf.Tensor,
+        texts: tf.Tensor,
+        size: int | None = None,
+        with_spans: bool = False,
+    ) -> Tokens:
+        """Tokenizes a vector of bytes.
+
+        Args:
+            utf8: int32 [n], bytes.
+            texts: int32 [n], the number of each byte's text, from 1, ascending. It is 0 at the
+                barriers, of which there is one behind every text, and at padding.
+            size: n if it is static, else None.
+            with_spans: whether to return begins and ends as well.
+        """
+        behind = 0
+        if size is not None:
+            behind, size = ROOM, 1 + size + ROOM
+        utf8, texts = tf.pad(utf8, [[1, behind]]), tf.pad(texts, [[1, behind]])
+        code_points, texts, origins = self._characters(utf8, texts, size)
+        breaks, first_cut = None, None
+        if size is None:  # no buffer is as long
+            texts, breaks = _parts(code_points, texts)
+            # The spaces at which parts begin have become barriers.
+            code_points = tf.where(texts == 0, tf.minimum(code_points, 0), code_points)
+        owners = tf.where(code_points < 0, -code_points // self.base, texts)
+        code_points, texts, source = self.character_map(code_points, texts, breaks, size)
+        if size is not None:
+            first_cut = _first_cut(owners, tf.reduce_max(source), size)
+        spans = []
+        if with_spans:
+            origins = look_up(origins, source)
+            spans = [origins, _next_larger(origins, size)]
+        code_points, texts, *spans = without_extra_spaces(code_points, texts, *spans, size=size)
+        found = self.pieces.find(code_points, texts, size)
+        path = best_path(found, texts, size)
+        tokens = self._tokens(path, found, code_points, texts, spans, size)
+        return tokens._replace(first_cut=first_cut)
+
+    def _characters(self, utf8, texts, size):
+        """Bytes as characters, and added tokens as barriers.
+
+        Returns the columns [characters]: code points, 0 at barriers, and at those that are added
+        tokens minus (number of the token + base * number of the text); texts; and the first byte.
+        """
+        code_points, _, width = characters(utf8)
+
+        def find():
+            spaces = spread(self.classes(code_points), width) == unicode_classes.SPACE
+            word = self.words and spread(self.words(code_points), width) > 0  # (n,)
+            return tuple(self.added.find(utf8, texts > 0, spaces, word, size))
+
+        def none():
+            nowhere = tf.zeros_like(texts, tf.bool)
+            return tf.zeros_like(texts), nowhere, nowhere
+
+        if size is None:  # few texts have any
+            number, inside, stripped = tf.cond(self.added.any_in(utf8, texts > 0), find, none)
+        else:
+            number, inside, stripped = find()
+        is_added = number > 0
+        mark = -(number + self.base * texts)
+        texts = tf.where(is_added | stripped, 0, texts)
+        code_points = tf.where(is_added, mark, tf.where(texts > 0, code_points, 0))
+        # Of barriers side by side that stand for nothing the first is enough.
+        plain = (texts == 0) & ~is_added & ~inside
+        keep = ~inside & ~(plain & previous(plain, fill=False)) & ~covered(width, 4)
+        place = tf.range(tf.size(utf8) if size is None else size)
+        return keep_where(keep, code_points, texts, place, size=size)
+
+    def _tokens(self, path, found, code_points, texts, spans, size):
+        """The tokens of a path, and the added tokens between them."""
+        place = tf.range(tf.size(texts) if size is None else size)
+        added = previous(tf.maximum(-code_points, 0))  # at the boundary behind an added token
+        ends, lengths, added = keep_where((path > 0) | (added > 0), place, path, added, size=size)
+        is_added = added > 0
+        row = added // self.base
+        number = added - row * self.base
+        pieces = look_up(found.numbers, found.slots(ends, lengths))
+        begins = ends - tf.where(is_added, 1, lengths)
+        last = tf.maximum(ends - 1, 0)
+        rows = tf.where(is_added, row, look_up(texts, last))
+        ids = tf.where(
+            is_added, look_up(self.added.token_ids, number), look_up(self.pieces.ids, pieces)
+        )
+        # Unknown characters side by side are one token.
+        unknown = ~is_added & (pieces == 0) & (rows > 0)
+        goes_on = unknown & previous(unknown, fill=False) & (begins == previous(ends, fill=-1))
+        keep = ~goes_on & (rows > 0)
+        if not spans:
+            return Tokens(*keep_where(keep, ids, rows, size=size))
+
+        origins, next_origins = spans
+        runs = tf.cumsum(tf.cast(~goes_on, tf.int32)) - 1
+        count = tf.size(runs) if size is None else size
+        last = look_up(tf.math.unsorted_segment_max(last, runs, count), runs)
+        # Without the space in front; a space alone lies on the character behind it.
+        first = begins + tf.cast(look_up(code_points, begins) == SPACE, tf.int32)
+        last = tf.maximum(last, first)
+        first = tf.minimum(first, place[-1])
+        origin, last = look_up(origins, first), tf.minimum(last, place[-1])
+        begin = origin + look_up(self.added_begins, number)
+        end = tf.where(
+            is_added, origin + look_up(self.added_ends, number), look_up(next_origins, last)
+        )
+        # The byte of a barrier in front was added here.
+        return Tokens(*keep_where(keep, ids, rows, begin - 1, end - 1, size=size))
+
+
+def _parts(code_points, texts):
+    """See `cut_long_texts`, which most texts do not need."""
+
+    def whole():
+        return texts, tf.zeros_like(texts, tf.bool)
+
+    (barriers,) = keep_where(texts == 0, tf.range(tf.size(texts)))
+    longest = tf.reduce_max(barriers - previous(barriers))  # in characters
+    return tf.cond(4 * longest > BLOCK, lambda: cut_long_texts(code_points, texts), whole)
+
+
+def _first_cut(owners, last, size):
+    """The number of the first text that has not all of its characters in a static vector.
+
+    Args:
+        owners: int32 [size], the texts of the characters before they were normalized.
+        last: int32, the last place of which something is left: it may be cut itself.
+        size: int.
+    """
+    lost = (tf.range(size) >= last) & (owners > 0)
+    return tf.reduce_min(tf.where(lost, owners, tf.int32.max))
+
+
+def _next_larger(origins, size):
+    """For each entry of an ascending vector the next larger one, at the end the last: int32 [n]."""
+    new = origins != previous(origins, fill=-1)
+    (values,) = keep_where(new, origins, size=size)
+    count = tf.reduce_sum(tf.cast(new, tf.int32))
+    rank = tf.cumsum(tf.cast(new, tf.int32))  # of the next larger one
+    return look_up(values, tf.minimum(rank, count - 1))

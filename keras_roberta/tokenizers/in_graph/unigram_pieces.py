@@ -1,0 +1,111 @@
+"""All pieces of a Unigram model in all texts, found by a trie walked from all places at once."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from keras_roberta.tokenizers.in_graph.character_map import by_code_point
+from keras_roberta.tokenizers.in_graph.edge_table import EdgeTable
+from keras_roberta.tokenizers.in_graph.vectors import (
+    covered,
+    keep_where,
+    look_up,
+    previous,
+    repeat_index,
+)
+from keras_roberta.tokenizers.unigram.tables import NO_PIECE, UnigramTables
+
+
+class FoundPieces(NamedTuple):
+    """The pieces in a vector of characters. Boundary i lies before character i.
+
+    Attributes:
+        numbers: int32 [n * longest], at boundary * longest + longest - length the piece of this
+            length that ends at the boundary, from 1 by ascending ids. 0 where there is none: then
+            that of length 1 is the unknown character.
+        scores: float32 [n, longest], likewise; `NO_PIECE` where there is none.
+        starts: bool [n], boundaries that no piece crosses.
+    """
+
+    numbers: tf.Tensor
+    scores: tf.Tensor
+    starts: tf.Tensor
+
+    def slots(self, ends: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """Where in `numbers`, and in `scores` flattened, pieces stand: int32 [k]; 0 for those of
+        the length 0."""
+        longest = self.scores.shape[1]
+        return tf.where(lengths > 0, ends * longest + longest - lengths, 0)
+
+
+class Pieces(tf.Module):
+    """The pieces of a model.
+
+    Args:
+        tables: `UnigramTables`
+        name: name of the module.
+
+    Attributes:
+        longest: int, characters of the longest piece.
+        ids: int32 [pieces + 1], the ids of pieces by number; the first is that of unknown
+            characters.
+    """
+
+    def __init__(self, tables: UnigramTables, name: str = "pieces"):
+        super().__init__(name=name)
+        self.longest = int(tables.longest_piece)
+        self.num_pieces = len(tables.scores) - 1
+        self.edges = EdgeTable(tables.shifts, tables.owners, tables.targets)
+        self.columns = by_code_point(tables.columns, "columns")
+        self.unknown_score = float(tables.unknown_score)
+        with tf.init_scope(), tf.device("CPU"):
+            self.scores = tf.constant(tables.scores)
+            self.has_piece = tf.constant(tables.has_piece)
+            self.ids = tf.constant(tables.ids)
+
+    def find(self, code_points: tf.Tensor, texts: tf.Tensor, size: int | None) -> FoundPieces:
+        """Finds all pieces.
+
+        Args:
+            code_points: int32 [n], normalized characters.
+            texts: int32 [n], the number of each one's text; 0 at barriers, which no piece crosses.
+            size: n if it is static, else None.
+        """
+        inside = texts > 0
+        columns = self.columns(tf.maximum(code_points, 0))
+        columns = tf.where(inside, columns, 0)
+        unknown = inside & ~look_up(self.has_piece, columns)  # without a piece of its own
+        if size is not None:
+            return self._static(columns, unknown, size)
+        return self._batched(columns, inside, unknown)
+
+    def _static(self, columns, unknown, size):
+        at, root = tf.range(size), tf.zeros_like(columns)
+        longest, ending = root, []
+        for length, _, node in self.edges.walk(columns, at, root, self.longest, size):
+            piece = tf.where(node <= self.num_pieces, node, 0)
+            longest = tf.where(piece > 0, length, longest)
+            ending.insert(0, previous(piece, length))
+        numbers = tf.stack(ending, 1)  # (n, longest)
+        scores = tf.gather(self.scores, numbers)
+        alone = tf.where(previous(unknown, fill=False), self.unknown_score, scores[:, -1])
+        scores = tf.concat([scores[:, :-1], alone[:, None]], 1)
+        return FoundPieces(tf.reshape(numbers, [-1]), scores, ~covered(longest, self.longest))
+
+    def _batched(self, columns, inside, unknown):
+        n = tf.size(columns)
+        at, node = keep_where(inside, tf.range(n), tf.zeros_like(columns))
+        steps = list(self.edges.walk(columns, at, node, self.longest, None))
+        length = 1 + repeat_index(tf.stack([tf.size(at) for _, at, _ in steps]))
+        at, node = (tf.concat([step[i] for step in steps], 0) for i in (1, 2))
+        at, node, length = keep_where(node <= self.num_pieces, at, node, length)
+        longest = tf.maximum(tf.math.unsorted_segment_max(length, at, n), 0)
+        slots = ((at + length) * self.longest + self.longest - length)[:, None]
+        numbers = tf.scatter_nd(slots, node, tf.reshape(n * self.longest, [1]))
+        (at,) = keep_where(unknown, tf.range(n))
+        slots = tf.concat([slots, (at[:, None] + 1) * self.longest + self.longest - 1], 0)
+        new = tf.concat([look_up(self.scores, node), tf.fill(tf.shape(at), self.unknown_score)], 0)
+        scores = tf.fill(tf.reshape(n * self.longest, [1]), NO_PIECE)
+        scores = tf.tensor_scatter_nd_update(scores, slots, new)
+        scores = tf.reshape(scores, [-1, self.longest])
+        return FoundPieces(numbers, scores, ~covered(longest, self.longest))

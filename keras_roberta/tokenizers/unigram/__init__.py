@@ -1,0 +1,1 @@
+"""SentencePiece's Unigram models: their files, their tables, their rules for long texts."""

@@ -1,0 +1,59 @@
+"""Models with XLM-R's kind of tokenizer, exported from text: the exporter compares ids, places and
+answers with the task's; here, texts beyond its own."""
+
+import numpy as np
+import pytest
+from sentencepiece_models import TEXTS, generated_texts, trained_tokenizer
+
+import keras_roberta as kr
+from keras_roberta import export
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory):
+    return trained_tokenizer(tmp_path_factory.mktemp("trained"))[1]
+
+
+def config(tokenizer):
+    return kr.RobertaConfig(
+        vocabulary_size=len(tokenizer),
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=16,
+        intermediate_dim=16,
+        max_sequence_length=64,
+        seed=1,
+    )
+
+
+def test_tflite_from_text(tokenizer, tmp_path):
+    """Labels of words, with places of tokens, and texts longer than the file reads at a time."""
+    preprocessor = kr.RobertaTokenPreprocessor(tokenizer, 24, labels=("O", "B-A", "I-A"))
+    backbone = kr.RobertaBackbone(config(tokenizer))
+    task = kr.RobertaTokenClassifier(backbone, preprocessor=preprocessor)
+    random = np.random.default_rng(3)
+    for weight in task.weights:
+        if "seed" not in weight.path:
+            weight.assign(np.array(weight) + random.normal(0, 0.3, weight.shape))
+    path = tmp_path / "model.tflite"
+    export.to_tflite(task, path, quantization="none", sequence_lengths=(24,))
+    runner = export.load(path)
+    texts = [*TEXTS, *generated_texts(20, seed=6), " ".join(TEXTS)]
+    texts = [text.rstrip("\0") for text in texts]
+    assert runner.answers(texts) == task.answers(texts)
+    for text, (ids, _) in zip(texts, runner.tokenize(texts), strict=True):
+        assert ids.tolist() == tokenizer(text, add_special_tokens=False)
+
+
+def test_saved_model_of_pairs_from_text(tokenizer, tmp_path):
+    backbone = kr.RobertaBackbone(config(tokenizer))
+    task = kr.RobertaTextClassifier(backbone, 2, preprocessor=kr.RobertaPreprocessor(tokenizer, 48))
+    options = {"warmup_batch_sizes": (1,), "warmup_lengths": (8,)}
+    export.to_saved_model(task, tmp_path / "1", pairs=True, **options)
+    runner = export.load(tmp_path / "1")
+    pairs = generated_texts(30, seed=7), generated_texts(30, seed=8)
+    np.testing.assert_allclose(
+        runner.predict(pairs)["probabilities"],
+        task.named_outputs(pairs)["probabilities"],
+        atol=1e-5,
+    )

@@ -1,0 +1,114 @@
+"""sentencepiece's own file: read safely, and refused by name where it is something else."""
+
+import pytest
+from sentencepiece_models import trained_model
+
+from keras_roberta.errors import InputError
+from keras_roberta.tokenizers import open_tokenizer
+from keras_roberta.tokenizers.unigram.long_texts import part_begins
+from keras_roberta.tokenizers.unigram.wire_format import (
+    WireError,
+    field,
+    fields,
+    float_field,
+    number_field,
+)
+
+OWN = [
+    field(1, field(1, name) + float_field(2, 0.0) + number_field(3, kind))
+    for name, kind in ((b"<unk>", 2), (b"<s>", 3), (b"</s>", 3))
+]
+
+
+def piece(text, score=-1.0, kind=None):
+    content = field(1, text) + float_field(2, score)
+    return field(1, content + (number_field(3, kind) if kind else b""))
+
+
+def model(*pieces, trainer=b"", normalizer=b""):
+    return b"".join([*OWN, *pieces, field(2, trainer), field(3, normalizer)])
+
+
+A = piece(b"a")
+BAD = {
+    "not sentencepiece": (b"\x00\x01", "not a sentencepiece model (it has a field with the number"),
+    "cut": (model(A)[:-7] + b"\x1a\x7f", "not a sentencepiece model (it ends within field"),
+    "empty": (b"", "not a sentencepiece model (it has no pieces)"),
+    "BPE": (model(A, trainer=number_field(3, 2)), "trainer_spec.model_type is BPE; only Unigram"),
+    "Word": (model(A, trainer=number_field(3, 3)), "trainer_spec.model_type is Word; only Unigram"),
+    "bytes": (model(A, trainer=number_field(35, 1)), "trainer_spec.byte_fallback is true; only"),
+    "suffix": (model(A, trainer=number_field(24, 1)), "treat_whitespace_as_suffix is true"),
+    "no prefix": (
+        model(A, normalizer=number_field(3, 0)),
+        "normalizer_spec.add_dummy_prefix is false; only models where it is true",
+    ),
+    "not UTF-8": (model(A, piece(b"\xff\xfe")), r"pieces[4].piece is not UTF-8 (b'\xff\xfe')"),
+    "twice": (model(A, A), "pieces[4].piece is 'a' a second time"),
+    "taken": (model(piece(b"<pad>")), "pieces[3].piece is '<pad>' a second time"),
+    "no text": (model(piece(b"")), "pieces[3].piece is empty or holds NUL"),
+    "no number": (model(piece(b"b", float("nan"))), "pieces[3].score is no finite number"),
+    "user-defined": (model(piece(b"b", kind=4)), "pieces[3].type is USER_DEFINED; only NORMAL"),
+    "no specials": (field(1, field(1, b"a")), "pieces[0].type is NORMAL; expected UNKNOWN"),
+    "mangled map": (
+        model(A, normalizer=field(2, b"\xff" * 9)),
+        "normalizer_spec.precompiled_charsmap is mangled (",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_files(tmp_path, name):
+    content, message = BAD[name]
+    path = tmp_path / "sentencepiece.bpe.model"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        open_tokenizer(tmp_path)
+    assert str(caught.value).startswith(f"{path}: ") and message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["bpe", "word", "char"])
+def test_models_of_other_types(tmp_path, kind):
+    content = trained_model(tmp_path, model_type=kind, vocab_size=80)
+    (tmp_path / "sentencepiece.bpe.model").write_bytes(content)
+    with pytest.raises(InputError, match="trainer_spec.model_type is (BPE|Word|Char); only"):
+        open_tokenizer(tmp_path)
+
+
+def test_a_download_that_was_cut(tmp_path):
+    content = trained_model(tmp_path)
+    path = tmp_path / "sentencepiece.bpe.model"
+    for length in range(0, len(content), 97):
+        path.write_bytes(content[:length])
+        try:
+            open_tokenizer(tmp_path)
+        except InputError as error:
+            assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "bad", [b"\x80", b"\x08" + b"\x80" * 11, b"\x0b", b"\x0d\x00", b"\x0a\x05a"]
+)
+def test_what_is_no_message(bad):
+    with pytest.raises(WireError):
+        list(fields(bad))
+
+
+def test_messages_read_back():
+    parts = [(1, 300), (2, b"x" * 200), (3, 2**40)]
+    content = number_field(1, 300) + field(2, b"x" * 200) + number_field(3, 2**40)
+    assert list(fields(content)) == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", [0]),
+        ("abcd", [0]),
+        ("ab cd ef", [0, 5]),
+        ("abcdefghi", [0, 4]),
+        ("\u65e5" * 4, [0, 6, 9]),
+    ],
+)
+def test_parts(text, expected):
+    assert part_begins(text.encode(), 4) == expected
