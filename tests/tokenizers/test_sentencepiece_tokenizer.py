@@ -177,8 +177,8 @@ def test_long_texts_are_read_in_parts(tokenizer, processor):
     assert [cut % 3 for cut in part_begins(word.encode())] == [0, 0, 0]
 
 
-def test_the_library_differs(data_directory):
-    """Why it is sentencepiece: glued ligatures, as the two read XLM-R's own file."""
+def test_xlmr_on_real_texts(data_directory):
+    """XLM-R's own vocabulary, from `tokenizer.json`, beside sentencepiece with its own file."""
     directory = data_directory / "xlmr-small"
     if not directory.is_dir():
         pytest.skip(f"no {directory}")
