@@ -1,7 +1,7 @@
 """XLM-R's tokenizer on the host: a sentencepiece Unigram model, run by sentencepiece itself.
 
 The ids are those with which such models were trained. The `tokenizers` library reads the same files
-and gives other ids for a few texts (docs/decisions/080-sentencepiece-itself.md).
+and gives other ids for a few texts (docs/decisions/081-sentencepiece-itself.md).
 """
 
 from __future__ import annotations
