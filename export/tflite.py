@@ -316,7 +316,12 @@ def check_operations(path, scheme):
     partitions = xnnpack_partitions(path)
     if scheme.one_partition == "reported":
         if partitions != 1:
-            logger.warning("%s: XNNPACK runs it in %d pieces", path.name, partitions)
+            logger.warning(
+                "%s: XNNPACK runs it in %d pieces, and TFLite's own kernels, which are slower, the "
+                "rest",
+                path.name,
+                partitions,
+            )
         return
     # The interpreter shows the first encoder's partitions alone. The others have the same
     # operations in the same order, which is what XNNPACK goes by.
