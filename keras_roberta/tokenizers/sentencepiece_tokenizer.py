@@ -99,11 +99,16 @@ class SentencePieceTokenizer(HostTokenizer):
                 places.append((begin, end))
                 begins_word.append(True)
                 continue
-            found = self._processor.encode(text[begin:end], out_type="offset_mapping")
+            try:
+                found = self._processor.encode(text[begin:end], out_type="offset_mapping")
+                normalized, origins = self._processor.normalize(text[begin:end], with_offsets=True)
+            except UnicodeDecodeError:
+                raise InputError(
+                    "the tokenizer's character map is mangled: it puts in what is not UTF-8"
+                ) from None
             if not found["ids"]:
                 continue
             ids += found["ids"]
-            normalized, origins = self._processor.normalize(text[begin:end], with_offsets=True)
             places += _places(found["pieces"], normalized, begin + np.array(origins))
             words = [piece.startswith(_SPACE) for piece in found["pieces"]]
             begins_word += [True, *words[1:]]

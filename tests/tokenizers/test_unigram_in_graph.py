@@ -189,11 +189,12 @@ def test_maps_that_graphs_cannot_follow(tokenizer):
 
 
 @pytest.mark.slow
-def test_xlmr(data_directory):
+def test_xlmr(data_directory, tmp_path, monkeypatch):
     """XLM-R's own vocabulary and nmt_nfkc: every rule, real texts and pieces side by side."""
     directory = data_directory / "xlmr-small"
     if not directory.is_dir():
         pytest.skip(f"no {directory}")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # where its tables are kept
     tokenizer = open_tokenizer(directory)
     batched, chance = tokenizer.batched_in_graph(), random.Random(0)
     texts = []
