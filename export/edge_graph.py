@@ -121,7 +121,10 @@ class EdgeGraph(tf.Module):
             x -= tf.reduce_mean(x, axis=-1, keepdims=True)
             variance = tf.reduce_mean(tf.square(x), axis=-1, keepdims=True)
             x *= tf.math.rsqrt(variance + self.config.layer_norm_epsilon)
-            return x * self.weights[f"{name}/gamma"] + self.weights[f"{name}/beta"]
+            # As rows of a matrix: the converter would multiply a vector into the kernels of the
+            # products that follow, whose zeros and clusters and roundings are those of the task.
+            # It would spare nothing, since the residual needs the layer norm's result, too.
+            return x * self.weights[f"{name}/gamma"][None] + self.weights[f"{name}/beta"][None]
 
     def project_onto_vocabulary(self, x):
         """`x` (rows, hidden_dim) times the embeddings of all tokens, or the head's own matrix:

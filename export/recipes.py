@@ -88,10 +88,8 @@ def fit_blocks(recipe: Sequence[Entry], model) -> list[Entry]:
     """
     fitted = []
     for entry in recipe:
-        sizes = _granularities(entry)
-        if len(sizes) > 1:
-            width = math.gcd(*_widths(model, entry))
-            found = next((size for size in sizes if width % _size(size) == 0), sizes[-1])
+        if len(_granularities(entry)) > 1:
+            found = _fitting(entry, math.gcd(*_widths(model, entry)))
             config = dict(entry["op_config"])
             config["weight_tensor_config"] = {
                 **config["weight_tensor_config"],
@@ -100,6 +98,22 @@ def fit_blocks(recipe: Sequence[Entry], model) -> list[Entry]:
             entry = {**entry, "op_config": config}
         fitted.append(entry)
     return fitted
+
+
+def fitting_block(entry: Entry, width: int) -> int | None:
+    """How many weights of a row share a scale, where rows have a multiple of `width` weights; None:
+    the whole row.
+
+    >>> fitting_block(few_bits("FULLY_CONNECTED", 4, block_size=(64, 32)), 96)
+    32
+    """
+    size = _size(_fitting(entry, width))
+    return None if size == 1 else size
+
+
+def _fitting(entry, width):
+    sizes = _granularities(entry)
+    return next((size for size in sizes if width % _size(size) == 0), sizes[-1])
 
 
 def _granularities(entry):

@@ -54,6 +54,7 @@ def fit(
     options: FinetuneOptions,
     *,
     rows: EpochRows | None = None,
+    changing: Sequence[keras.callbacks.Callback] = (),
     measuring: Sequence[keras.callbacks.Callback] = (),
     saving: Sequence[keras.callbacks.Callback] = (),
 ) -> list[dict[str, float]]:
@@ -65,6 +66,7 @@ def fit(
         validation: a pair of these, or None.
         options: how to train.
         rows: the epochs that were trained before; it gets those of this call.
+        changing: Keras callbacks that come first, since they change weights.
         measuring: Keras callbacks whose results the bar and the rows have.
         saving: Keras callbacks that come last.
 
@@ -82,7 +84,7 @@ def fit(
             epochs=options.epochs,
             initial_epoch=len(rows.rows),
             class_weight=options.class_weight,
-            callbacks=[*measuring, bar, rows, *saving],
+            callbacks=[*changing, *measuring, bar, rows, *saving],
             verbose=0,
         )
     finally:

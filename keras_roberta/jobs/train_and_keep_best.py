@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import math
@@ -41,6 +42,27 @@ _STATE = Record({"seconds": Number(0), "rows": ListOf(_SCORES), "best": Maybe(_B
 
 
 @dataclasses.dataclass(frozen=True)
+class Start:
+    """What a training begins with.
+
+    Attributes:
+        task: not compiled.
+        data: as the task learns them.
+        loss_transforms: of its training step.
+        callbacks: Keras callbacks that change weights.
+        first_epoch: the number, from 1, of the first epoch that may be kept.
+        measured_as: makes a context in which the task has the weights that are measured.
+    """
+
+    task: RobertaTask
+    data: TrainingData
+    loss_transforms: Sequence[Callable] = ()
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+    first_epoch: int = 1
+    measured_as: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainedTask:
     """What came of a training.
 
@@ -66,14 +88,16 @@ class TrainedTask:
 class DevSet:
     """The dev data of a run, measured by its schema."""
 
-    def __init__(self, task: RobertaTask, data: TrainingData, batch_size: int):
-        self._task, self._schema, self._batch_size = task, data.schema, batch_size
-        self.texts, self.targets = data.validation
+    def __init__(self, begun: Start, batch_size: int):
+        self._task, self._schema, self._batch_size = begun.task, begun.data.schema, batch_size
+        self._measured_as = begun.measured_as
+        self.texts, self.targets = begun.data.validation
         self._outputs: dict[str, Any] = {}
 
     def measure(self) -> dict[str, float | None]:
         """The scores of the task as it is."""
-        self._outputs = self._task.named_outputs(self.texts, batch_size=self._batch_size)
+        with self._measured_as():
+            self._outputs = self._task.named_outputs(self.texts, batch_size=self._batch_size)
         return self._schema.scores(self._outputs, self.targets)
 
     def details(self) -> Details:
@@ -89,7 +113,7 @@ def train_and_keep_best(
     strategy: tf.distribute.Strategy,
     *,
     begin: Callable[[], None],
-    start: Callable[..., tuple[RobertaTask, Sequence[Callable], TrainingData]] | None = None,
+    start: Callable[..., Start] | None = None,
 ) -> TrainedTask:
     """Trains from a preset, or goes on from the state that a run has left.
 
@@ -98,24 +122,25 @@ def train_and_keep_best(
         states: of the run; the chief's.
         strategy: all of its workers call this.
         begin: called before the first state is written.
-        start: makes the task, not compiled, gives the loss transforms of its training step, and the
-            data as it learns them: function of preset, data, options and strategy; by default
-            `new_task`.
+        start: makes what it begins with: function of preset, data, options and strategy; by
+            default `new_task`.
     """
     exchange = Exchange(strategy)
     is_chief = exchange.rank.is_chief
-    task, transforms, data = (start or new_task)(preset, data, options, strategy)
+    begun = (start or new_task)(preset, data, options, strategy)
+    task, data = begun.task, begun.data
     if is_chief:
         _print_classes(data.schema)
-    compile_task(task, options, transforms)
+    compile_task(task, options, begun.loss_transforms)
     dev = best = None
     if data.validation is not None:
-        dev = DevSet(task, data, options.batch_size)
+        dev = DevSet(begun, options.batch_size)
         best = BestEpoch(
             dev.measure,
             data.schema.main_score_of(dev.targets),
             patience=options.patience,
             exchange=exchange,
+            first_epoch=begun.first_epoch,
         )
     rows, seconds = _restore(states, task, best, exchange)
     if is_chief:
@@ -144,6 +169,7 @@ def train_and_keep_best(
         data.validation,
         options,
         rows=rows,
+        changing=begun.callbacks,
         measuring=[best] if best else [],
         saving=[saving] if is_chief else [],
     )
@@ -173,8 +199,8 @@ def new_task(
     data: TrainingData,
     options: FinetuneOptions,
     strategy: tf.distribute.Strategy,
-) -> tuple[RobertaTask, Sequence[Callable], TrainingData]:
-    """A task with the encoder of a preset and a head that begins random; no loss transforms."""
+) -> Start:
+    """A task with the encoder of a preset and a head that begins random."""
     keras.utils.set_random_seed(options.seed)
     with strategy.scope():
         task = data.entry.load().from_preset(
@@ -186,7 +212,7 @@ def new_task(
             remat=options.remat or None,  # without the option, what the preset says
             encoder_dropout=options.dropout,
         )
-    return task, (), data
+    return Start(task, data)
 
 
 def save_trained(trained: TrainedTask, data: TrainingData, out: str | Path, name: str) -> None:

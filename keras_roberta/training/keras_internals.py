@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
+from keras.src.backend.common.stateless_scope import get_stateless_scope
 
 # === Models ===
 
@@ -35,6 +36,17 @@ def without_strategy(model: keras.Model) -> Iterator[None]:
         yield
     finally:
         model._distribute_strategy = strategy
+
+
+def nested_scope(values: Sequence[tuple[keras.Variable, Any]]) -> keras.StatelessScope:
+    """A `keras.StatelessScope` that keeps the values of the one that it is made in, if any.
+
+    Within Keras's own a variable has none of the values of the outer one.
+    """
+    scope, outer = keras.StatelessScope(values), get_stateless_scope()
+    if outer is not None:
+        scope.state_mapping = {**outer.state_mapping, **scope.state_mapping}
+    return scope
 
 
 def is_validation_in_fit(evaluate_arguments: dict[str, Any]) -> bool:

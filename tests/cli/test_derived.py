@@ -16,6 +16,7 @@ from keras_roberta.cli.derived import Given, derived_command
 from keras_roberta.cli.paths import Model, expand_home
 from keras_roberta.data.corpus.prepare_options import PrepareOptions
 from keras_roberta.errors import InputError
+from keras_roberta.jobs.options.compress import ClusterOptions, PruneOptions, QatOptions
 from keras_roberta.jobs.options.convert import ConvertOptions
 from keras_roberta.jobs.options.demo import DemoOptions
 from keras_roberta.jobs.options.evaluate import EvaluateOptions, PredictOptions
@@ -181,6 +182,9 @@ RECORDS = {
     "demo": DemoOptions,
     "tokenizer train": TrainTokenizerOptions,
     "compress trim": TrimVocabularyOptions,
+    "compress prune": PruneOptions,
+    "compress cluster": ClusterOptions,
+    "compress qat": QatOptions,
 }
 
 

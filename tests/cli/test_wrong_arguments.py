@@ -31,6 +31,9 @@ RIGHT = {
     "report": {"": MODEL, "--preset": PRESET, "--data": "a.tsv", "--out": "out"},
     "convert": {"--model": PRESET, "--out": "out"},
     "compress trim": {"--preset": PRESET, "--corpus": "text", "--out": "out"},
+    "compress prune": {"--preset": PRESET, "--train": "a.tsv", "--out": "out"},
+    "compress cluster": {"--preset": PRESET, "--train": "a.tsv", "--out": "out"},
+    "compress qat": {"--preset": PRESET, "--train": "a.tsv", "--out": "out"},
     "demo": {"--preset": PRESET, "--train": "a.tsv", "--dev": "a.tsv"},
     "launch": {"--workers": "2", "": "pretrain"},
 }
@@ -179,6 +182,12 @@ CASES = [
     ("finetun", {}, "No such command 'finetun'; did you mean finetune?"),
     ("tokenizer trian", {}, "No such command 'trian'"),
     ("compress trm", {}, "No such command 'trm'"),
+    ("compress prune", {"--preset": "none"}, "none: no such directory"),
+    ("compress cluster", {"--train": "none"}, "none: no such file"),
+    ("compress prune", {"--sparsity": "1"}, "--sparsity"),
+    ("compress prune", {"--structure": "2:4", "--sparsity": "0.8"}, "--sparsity: of 2:4 it is"),
+    ("compress cluster", {"--clusters": "1"}, "--clusters"),
+    ("compress qat", {"--quantization": "int3"}, "--quantization 'int3': expected one of"),
 ]
 SCRIPT = """
 import contextlib, io, json, os, sys

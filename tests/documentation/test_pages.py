@@ -55,7 +55,7 @@ def test_options_of_commands_that_are_not_run(run, monkeypatch):
 
 def unknown_options(words, run):
     """The options of a command that its help does not have, as whole words."""
-    subcommands = 2 if words[0] == "tokenizer" else 1
+    subcommands = 2 if words[0] in ("tokenizer", "compress") else 1
     code, text, _ = run(*words[:subcommands], "--help")
     assert code == 0, words
     known = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", text))

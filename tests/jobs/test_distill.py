@@ -55,16 +55,16 @@ def test_no_teacher(teacher, tmp_path):
     table, out = tmp_path / "t.tsv", tmp_path / "student"
     with pytest.raises(InputError, match="num_layers: the teacher has 2 layers"):
         distill(teacher, table, None, out, DistillOptions(num_layers=2))
-    with pytest.raises(InputError, match="task: the teacher's is classify"):
+    with pytest.raises(InputError, match="task: the preset's is classify"):
         distill(teacher, table, None, out, DistillOptions(task="ner"))
     for name, value in (("stride", 4), ("pooling", "cls"), ("num_classes", 2)):
-        with pytest.raises(InputError, match=f"{name}: is the teacher's; leave it out"):
+        with pytest.raises(InputError, match=f"{name}: is the preset's; leave it out"):
             distill(teacher, table, None, out, DistillOptions(**{name: value}))
     other = table.with_name("other.tsv")
     other.write_text(table.read_text().replace("good\t", "fine\t"))
     with pytest.raises(InputError, match="other.tsv, line .*'fine'"):
         distill(teacher, other, None, out)
     kr.RobertaBackbone.from_preset(teacher).save_to_preset(tmp_path / "encoder")
-    with pytest.raises(InputError, match="encoder: has no fine-tuned head to learn from"):
+    with pytest.raises(InputError, match="encoder: has no fine-tuned head"):
         distill(tmp_path / "encoder", table, None, out)
     assert not out.exists()

@@ -6,6 +6,8 @@ import pytest
 from contract import arrays, assert_equal, every_task, every_task_but, made, tasks, trainee
 
 from keras_roberta.errors import InputError
+from keras_roberta.export import compression
+from keras_roberta.export.compression.kernels import kernels_of
 
 
 def assert_begin_with(found, expected):
@@ -70,6 +72,27 @@ def test_it_learns_ten_rows_by_heart(case, tokenizer):
     task = trainee(case, tokenizer)
     task.fit(case.rows, case.y, epochs=case.epochs, verbose=0)
     assert case.learnt(task)
+
+
+@every_task
+def test_it_is_pruned_while_it_is_trained(case, tokenizer):
+    task = trainee(case, tokenizer)
+    pruning = compression.MagnitudePruning(0.5)
+    task.fit(case.rows, case.y, epochs=2, verbose=0, callbacks=[pruning])
+    for name, kernel in kernels_of(task).items():
+        assert np.mean(np.array(kernel) == 0) == pytest.approx(0.5, abs=0.01), name
+
+
+# The weights are replaced in the same way in all; rows of an example and several heads differ most.
+@tasks("RobertaMultipleChoice", "RobertaPretrainer")
+def test_trained_with_shared_and_rounded_weights(case, tokenizer):
+    task = case.make(tokenizer)
+    task.compile(keras.optimizers.Adam(1e-3))
+    for callback in (compression.WeightClustering(4), compression.QuantizationAwareTraining()):
+        history = task.fit(case.rows, case.y, verbose=0, callbacks=[callback]).history
+        assert np.isfinite(history["loss"]).all()
+        for name, kernel in kernels_of(task).items():
+            assert len(np.unique(kernel)) <= 4, name
 
 
 # Keras calls them for all in the same way: one label, a label for each token, several heads.

@@ -11,7 +11,9 @@ from keras_roberta.training.workers.exchange import Exchange
 X, Y = np.ones((4, 1), "float32"), np.full((4, 1), 9.0, "float32")
 
 
-def fitted(scores, main_score="f1", patience=None, epochs=None, best=None, initial_epoch=0):
+def fitted(
+    scores, main_score="f1", patience=None, epochs=None, best=None, initial_epoch=0, first_epoch=1
+):
     """A model whose weight grows by epoch, measured by given scores; its weight after each epoch.
 
     Args:
@@ -26,6 +28,7 @@ def fitted(scores, main_score="f1", patience=None, epochs=None, best=None, initi
         main_score,
         patience=patience,
         exchange=Exchange(tf.distribute.get_strategy()),
+        first_epoch=first_epoch,
     )
     seen = []
     note = keras.callbacks.LambdaCallback(
@@ -48,6 +51,13 @@ def test_the_weights_of_the_best_epoch_are_put_back():
     assert best.epoch == 2 and best.scores == {"f1": 0.7}  # of two as good the first
     assert float(np.array(model.weights[0])[0, 0]) == seen[1] != seen[-1]
     assert history["val_f1"] == [0.5, 0.7, 0.6, 0.7]
+
+
+def test_epochs_that_do_not_count():
+    best, model, seen, history = fitted([0.9, 0.8, 0.5, 0.6, 0.4], patience=2, first_epoch=3)
+    assert best.epoch == 4 and best.scores == {"f1": 0.6}
+    assert float(np.array(model.weights[0])[0, 0]) == seen[3]
+    assert history["val_f1"] == [0.9, 0.8, 0.5, 0.6, 0.4]
 
 
 @pytest.mark.parametrize(

@@ -204,3 +204,16 @@ def test_no_other_file_uses_what_is_private_in_keras(request, built):
             if not (isinstance(node.value, ast.Call) and ast.unparse(node.value) == "super()"):
                 found.append(f"{path.relative_to(package)}: {ast.unparse(node)}")
     assert "\n".join(found) == ""
+
+
+def test_nested_scope_keeps_the_values_of_the_outer_one():
+    one, other = (keras.Variable(np.zeros(2, "float32")) for _ in range(2))
+    with keras.StatelessScope([(one, np.ones(2)), (other, np.ones(2))]):
+        with internals.nested_scope([(other, np.full(2, 5.0))]) as scope:
+            np.testing.assert_array_equal([one.value, other.value], [[1, 1], [5, 5]])
+            one.assign(np.full(2, 7.0))
+        np.testing.assert_array_equal(scope.get_current_value(one), [7, 7])
+        np.testing.assert_array_equal([one.value, other.value], [[1, 1], [1, 1]])
+    with internals.nested_scope([(one, np.full(2, 3.0))]):
+        np.testing.assert_array_equal([one.value, other.value], [[3, 3], [0, 0]])
+    np.testing.assert_array_equal([one.value, other.value], [[0, 0], [0, 0]])

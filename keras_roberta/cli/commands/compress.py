@@ -17,6 +17,7 @@ from keras_roberta.cli.paths import (
     expand_home,
 )
 from keras_roberta.cli.workers import Strategy, is_chief, is_first_worker, strategy_of
+from keras_roberta.jobs.options.compress import ClusterOptions, PruneOptions, QatOptions
 from keras_roberta.jobs.options.distill import DistillOptions
 from keras_roberta.jobs.options.trim_vocabulary import TrimVocabularyOptions
 from keras_roberta.jobs.unfinished_run import check_place
@@ -65,14 +66,20 @@ def trim(
     print_values({"preset": str(out), **_lines(report, options.heldout)})
 
 
+Finetuned = Annotated[str, Option(help="Fine-tuned preset.", callback=expand_home)]
+Train = Annotated[Path, Option(help="Training data, as of finetune, with the same labels.")]
+Dev = Annotated[Path | None, Option(help="Data to measure on.")]
+Out = Annotated[Path, Option(help="Directory for the new preset, metrics and history.")]
+
+
 @app.command()
 @derived_command
 def distill(
     preset: Annotated[str, Option(help="Fine-tuned preset, the teacher.", callback=expand_home)],
-    train: Annotated[Path, Option(help="Training data, as of finetune, with the same labels.")],
-    out: Annotated[Path, Option(help="Directory for the smaller preset, metrics and history.")],
+    train: Train,
+    out: Out,
     options: DistillOptions,
-    dev: Annotated[Path | None, Option(help="Data to measure on.")] = None,
+    dev: Dev = None,
     strategy: Strategy = "auto",
     overwrite: Overwrite = False,
 ):
@@ -80,6 +87,80 @@ def distill(
 
     Example: keras-roberta compress distill --preset run/ --train train.tsv --out small/
     """
+    from keras_roberta.jobs.distill import distill
+
+    _train(distill, preset, train, dev, out, options, strategy, overwrite)
+
+
+@app.command()
+@derived_command
+def prune(
+    preset: Finetuned,
+    train: Train,
+    out: Out,
+    options: PruneOptions,
+    dev: Dev = None,
+    strategy: Strategy = "auto",
+    overwrite: Overwrite = False,
+):
+    """Train on while the smallest weights become zero.
+
+    Example: keras-roberta compress prune --preset run/ --train t.tsv --sparsity 0.8 --out small/
+    """
+    _compress(preset, train, dev, out, options, strategy, overwrite)
+
+
+@app.command()
+@derived_command
+def cluster(
+    preset: Finetuned,
+    train: Train,
+    out: Out,
+    options: ClusterOptions,
+    dev: Dev = None,
+    strategy: Strategy = "auto",
+    overwrite: Overwrite = False,
+):
+    """Train on while the weights of each matrix come to share a few values.
+
+    Example: keras-roberta compress cluster --preset run/ --train train.tsv --out small/
+    """
+    _compress(preset, train, dev, out, options, strategy, overwrite)
+
+
+@app.command()
+@derived_command
+def qat(
+    preset: Finetuned,
+    train: Train,
+    out: Out,
+    options: QatOptions,
+    dev: Dev = None,
+    strategy: Strategy = "auto",
+    overwrite: Overwrite = False,
+):
+    """Train on with weights rounded as in a .tflite file: quantisation-aware training.
+
+    Example: keras-roberta compress qat --preset run/ --train train.tsv --out small/
+    """
+    _compress(preset, train, dev, out, options, strategy, overwrite)
+
+
+def _compress(preset, train, dev, out, options, strategy, overwrite):
+    from keras_roberta.jobs.compress import compress, weights_before_and_after
+
+    if not _train(compress, preset, train, dev, out, options, strategy, overwrite):
+        return
+    from keras_roberta.cli.printing import print_tables
+    from keras_roberta.reports.weights import weights_table
+
+    quantization = options.measured_quantization
+    found = weights_before_and_after(preset, out, quantization)
+    print_tables({f"as {quantization} .tflite": weights_table(found)})
+
+
+def _train(job, preset, train, dev, out, options, strategy, overwrite):
+    """Runs a job that trains, and prints what came of it; True on the chief of its workers."""
     for table in (train, dev):
         check_file(table)
     check_model(preset)
@@ -87,10 +168,9 @@ def distill(
         check_place(out, overwrite)
     keep_freed_memory()
     from keras_roberta.cli.printing import print_values
-    from keras_roberta.jobs.distill import distill
 
     with contextlib.ExitStack() as run:
-        student, metrics = distill(
+        task, metrics = job(
             preset,
             train,
             dev,
@@ -99,8 +179,10 @@ def distill(
             overwrite=overwrite,
             strategy=lambda: run.enter_context(strategy_of(strategy)),
         )
-        if is_chief(student.distribute_strategy):
+        chief = is_chief(task.distribute_strategy)
+        if chief:
             print_values({"model": str(out), **metrics})
+    return chief
 
 
 def _lines(report, heldout):

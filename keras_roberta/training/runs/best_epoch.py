@@ -25,6 +25,8 @@ class BestEpoch(keras.callbacks.Callback):
         patience: epochs in a row that are no better than the best before, after which `fit` ends;
             None to go through all of them.
         exchange: between the workers.
+        first_epoch: the number, from 1, of the first epoch that may be the best; those before are
+            measured and no more.
 
     Attributes:
         epoch: the best one's number, from 1; 0 before there is one.
@@ -40,10 +42,12 @@ class BestEpoch(keras.callbacks.Callback):
         *,
         patience: int | None = None,
         exchange: Exchange,
+        first_epoch: int = 1,
     ):
         super().__init__()
         self._measure, self._main_score = measure, main_score
         self._patience, self._exchange = patience, exchange
+        self._first_epoch = first_epoch
         self.epoch, self.scores, self.weights = 0, {}, {}
         self.score = -math.inf
 
@@ -53,6 +57,8 @@ class BestEpoch(keras.callbacks.Callback):
         scores = {k: float(v) if _is_finite(v) else None for k, v in scores.items()}
         scores = json.loads(self._exchange.bytes_of_chief(json.dumps(scores).encode()))
         logs |= {f"val_{name}": _number(value) for name, value in scores.items()}
+        if epoch + 1 < self._first_epoch:
+            return
         if self._main_score in scores:
             value = _number(scores[self._main_score])
         else:
@@ -65,6 +71,8 @@ class BestEpoch(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        if not self.epoch:
+            return
         for variable in self.model.trainable_variables:
             variable.assign(self.weights[variable.path])
 

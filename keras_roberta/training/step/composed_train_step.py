@@ -106,6 +106,28 @@ class ComposedTrainStep:
         self._gradient_fn = self._made_gradient_fn()
         self.train_function = None  # its trace holds the old number of parts
 
+    def add_loss_transform(self, transform: Callable) -> None:
+        """Adds a transform to those that the model was compiled with, also while `fit` runs.
+
+        It is applied last, and in the next step. `remove_loss_transform` takes it away.
+
+        Raises:
+            InputError: the backend is not TensorFlow.
+        """
+        needs_tensorflow("loss_transforms", "leave them out")
+        self._set_loss_transforms([*self._transforms["loss_transforms"], transform])
+
+    def remove_loss_transform(self, transform: Callable) -> None:
+        """Takes a transform of `add_loss_transform` away, if it is still there."""
+        self._set_loss_transforms(
+            [each for each in self._transforms["loss_transforms"] if each is not transform]
+        )
+
+    def _set_loss_transforms(self, transforms):
+        self._transforms = {**self._transforms, "loss_transforms": tuple(transforms)}
+        self._gradient_fn = self._made_gradient_fn()
+        self.make_train_function(force=True)
+
     def _is_traced(self, schedule):
         """Whether the training function was traced with a learning rate schedule."""
         return False

@@ -1,0 +1,45 @@
+"""What the callbacks of compression have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from keras_roberta.export.compression.kernels import KeptZeros, kernels_of
+from keras_roberta.training.needs_tensorflow import needs_tensorflow
+from keras_roberta.training.workers.fit_workers import FitWorkers
+
+
+class CompressionCallback(keras.callbacks.Callback):
+    """Weights of the task that is trained, whose zeros stay zero.
+
+    After each call of the training function the zeros are made zero again: with
+    `steps_per_execution` above 1 only after so many steps. It works by TensorFlow's assignments on
+    every replica, and so under MirroredStrategy and MultiWorkerMirroredStrategy, not with parameter
+    servers.
+
+    Attributes:
+        kernels: the weights by name.
+        zeros: `KeptZeros` of them.
+    """
+
+    _of_task: dict[str, bool] = {}  # arguments of `kernels_of`
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        needs_tensorflow(type(self).__name__, "train without it")
+        self.kernels = kernels_of(self.model, **self._of_task)
+        with self.scope():
+            self.zeros = KeptZeros(self.kernels)
+            self.prepare()
+
+    def prepare(self) -> None:
+        """Called in the strategy's scope before the first step; for subclasses."""
+
+    def scope(self):
+        """The scope of the strategy that trains the task."""
+        return FitWorkers(self.model).scope()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        with self.scope():
+            self.zeros.apply()

@@ -1,0 +1,109 @@
+"""Quantisation-aware training of a task."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from keras_roberta.export.arguments import check_choice
+from keras_roberta.export.compression.callback import CompressionCallback
+from keras_roberta.export.compression.rounded_schemes import rounding_entry
+from keras_roberta.export.compression.rounding import rounding_by
+from keras_roberta.export.compression.shared_values import SharedValues
+from keras_roberta.export.edge_quantizer import check_widths
+from keras_roberta.export.quantization import SCHEMES
+
+
+class QuantizationAwareTraining(CompressionCallback):
+    """A callback by which a task learns to answer with rounded weights (Jacob et al., 2018,
+    "Quantization and Training of Neural Networks", section 3).
+
+    In each step the matrices of the encoder and the head are rounded as a scheme of `.tflite` files
+    rounds them, and the gradients go to the weights that are rounded. The task keeps these: they
+    are rounded once more when it is exported in this scheme, to the same numbers. Validation within
+    `fit` is with rounded weights.
+
+    Weights of products alone are rounded. Most schemes scale activations as they come, so that
+    there are no ranges to learn; of those with fixed ranges ("int8-static") the exporter finds the
+    ranges in its sample texts, and not in training. Embeddings are left as they are.
+
+    Weights that are zero stay zero. A matrix that is clustered keeps its clusters: its values are
+    trained, and rounded afterwards.
+
+    Args:
+        quantization: the name of a scheme of `export.quantization.SCHEMES` that rounds weights.
+        frequency: of a clustered matrix, steps between two assignments of weights to clusters.
+
+    Raises:
+        InputError: there is no such scheme, or it rounds no weights; in `fit`, where the task's
+            sizes do not fit it.
+    """
+
+    _of_task = {"head": True}
+
+    def __init__(self, quantization: str = "int8", *, frequency: int = 10):
+        super().__init__()
+        check_choice("quantization", quantization, SCHEMES)
+        self.scheme, self.frequency = SCHEMES[quantization], frequency
+        self._entry = rounding_entry(self.scheme)
+
+    def prepare(self) -> None:
+        from keras_roberta.export.compression.loss_with_weights import LossWithWeights
+
+        check_widths(self.scheme, self.model.backbone.config)
+        width = math.gcd(*(kernel.shape[0] for kernel in self.kernels.values()))
+        self._rounded = rounding_by(self._entry, width)
+        self._shared = SharedValues(self.kernels)
+        self._transform = LossWithWeights(
+            self.kernels, self._in_place_of, self._shared.values.values()
+        )
+        self.model.add_loss_transform(self._transform)
+
+    @contextlib.contextmanager
+    def as_exported(self) -> Iterator[None]:
+        """A context in which the task has rounded weights, as in the file; after `fit` began."""
+        with self.scope():
+            trained = {name: kernel.value + 0 for name, kernel in self.kernels.items()}
+            for name, kernel in self.kernels.items():
+                kernel.assign(self._rounded(trained[name]))
+        try:
+            yield
+        finally:
+            with self.scope():
+                for name, kernel in self.kernels.items():
+                    kernel.assign(trained[name])
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._calls = 0
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        super().on_train_batch_end(batch, logs)
+        self._calls += 1
+        if self._calls % self.frequency == 0:
+            with self.scope():
+                self._shared.update()
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._settle()
+        self._testing = contextlib.ExitStack()
+        self._testing.enter_context(self.as_exported())
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        self._testing.close()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._settle()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        self._settle()
+        self.model.remove_loss_transform(self._transform)
+
+    def _settle(self):
+        with self.scope():
+            self._shared.settle()
+
+    def _in_place_of(self, name, weight):
+        shared = self._shared.values.get(name)
+        return self._rounded(weight if shared is None else shared.value)
