@@ -3,14 +3,21 @@
 import os
 
 from keras_roberta.checkpoints import format_names
+from keras_roberta.checkpoints.fairseq_format import FairseqFormat
 from keras_roberta.checkpoints.hugging_face import HuggingFaceFormat
+from keras_roberta.checkpoints.keras_hub_format import KerasHubFormat
 from keras_roberta.checkpoints.keras_preset import KerasPresetFormat
 from keras_roberta.checkpoints.protocol import Checkpoint, CheckpointFormat
 from keras_roberta.errors import InputError
 from keras_roberta.files.hub import local_directory
 
 # A directory is opened by the first that detects it.
-FORMATS: list[CheckpointFormat] = [KerasPresetFormat(), HuggingFaceFormat()]
+FORMATS: list[CheckpointFormat] = [
+    KerasPresetFormat(),
+    HuggingFaceFormat(),
+    FairseqFormat(),
+    KerasHubFormat(),
+]
 
 
 def register_format(added: CheckpointFormat) -> CheckpointFormat:

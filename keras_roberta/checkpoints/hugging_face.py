@@ -21,7 +21,6 @@ from keras_roberta.checkpoints.hugging_face_weights import (
     check_encoder,
     has_own_output_matrix,
     head_and_pooler,
-    listed,
     load_encoder_weights,
     load_head,
     to_hugging_face,
@@ -36,6 +35,7 @@ from keras_roberta.checkpoints.protocol import (
     naming,
 )
 from keras_roberta.checkpoints.tensor_files import open_state_dict, write_safetensors
+from keras_roberta.checkpoints.weight_table import listed
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.files.json_file import read_json_object

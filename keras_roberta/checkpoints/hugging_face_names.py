@@ -8,10 +8,9 @@ from TensorFlow 1 with `gamma` and `beta` for a layer norm's `weight` and `bias`
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
-import numpy as np
-
+from keras_roberta.checkpoints.weight_table import Weight
 from keras_roberta.config import RobertaConfig
 
 PREFIX = "roberta."
@@ -30,35 +29,6 @@ HEAD_TENSORS = {
     "RobertaForQuestionAnswering": ("qa_outputs.",),
 }
 WITH_POOLER = ("RobertaForMultipleChoice",)  # those that compute on the encoder's pooler
-
-
-@dataclasses.dataclass(frozen=True)
-class Weight:
-    """One of our weights and the tensors it is made of.
-
-    Attributes:
-        name: ours. One that ends in `/kernel` is the transpose of theirs.
-        sources: theirs, without `roberta.`; several are concatenated on our last axis.
-        shape: of each source, as Hugging Face stores it. A size may have a name, which stands for
-            the same number in all weights of a head.
-        other_source: another name under which some checkpoints have the only source, such as
-            `gamma` for a layer norm's `weight`.
-    """
-
-    name: str
-    sources: tuple[str, ...]
-    shape: tuple[int | str, ...]
-    other_source: str | None = None
-
-    def from_sources(self, arrays: list[np.ndarray]) -> np.ndarray:
-        if self.name.endswith("/kernel"):
-            arrays = [array.T for array in arrays]
-        return np.ascontiguousarray(np.concatenate(arrays, axis=-1) if arrays[1:] else arrays[0])
-
-    def to_sources(self, array: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-        arrays = np.split(array, len(self.sources), axis=-1) if self.sources[1:] else [array]
-        for source, part in zip(self.sources, arrays, strict=True):
-            yield source, np.ascontiguousarray(part.T if self.name.endswith("/kernel") else part)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,21 +1,28 @@
 """Hugging Face's tensors to our weights by name, and back, after the tables of names."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
-from keras_roberta.checkpoints.finite_weights import check_finite
 from keras_roberta.checkpoints.hugging_face_names import (
     BUFFERS,
     OUTPUT_PROJECTION,
     PREFIX,
     TOKEN_EMBEDDING,
     HuggingFaceHead,
-    Weight,
     encoder_weights,
 )
 from keras_roberta.checkpoints.tensor_files import StateDict
+from keras_roberta.checkpoints.weight_table import (
+    Weight,
+    check_shapes,
+    find_sources,
+    listed,
+    load_weights,
+    stored_weights,
+    zeros_like,
+)
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 
@@ -40,8 +47,8 @@ def check_encoder(state: Mapping[str, np.ndarray], config: RobertaConfig) -> dic
             f"the config has {config.num_layers} layers, the checkpoint {len(state)} tensors in all"
         )
     table = encoder_weights(config)
-    names = _names(state, table, prefix)
-    _check_shapes(state, table, names, {})
+    names = find_sources(state, table, prefix)
+    check_shapes(state, table, names, {})
     used = set(names.values())
     left_over = [
         name
@@ -67,7 +74,7 @@ def load_encoder_weights(
         InputError: see `check_encoder`; or a tensor is of whole numbers, or not finite.
     """
     names = check_encoder(state, config)
-    return _load(state, encoder_weights(config), names)
+    return load_weights(state, encoder_weights(config), names)
 
 
 def load_head(
@@ -80,7 +87,7 @@ def load_head(
             a tensor is of whole numbers, or not finite.
     """
     weights = head.weights_of(config)
-    return _load(state, weights, _check_head(state, weights, config))
+    return load_weights(state, weights, _check_head(state, weights, config))
 
 
 def zeros_of_head(
@@ -92,20 +99,13 @@ def zeros_of_head(
         InputError: see `load_head`.
     """
     weights = head.weights_of(config)
-    names = _check_head(state, weights, config)
-    zero = np.float32(0)
-    return {
-        weight.name: weight.from_sources(
-            [np.broadcast_to(zero, _shape(state, names[source])) for source in weight.sources]
-        )
-        for weight in weights
-    }
+    return zeros_like(state, weights, _check_head(state, weights, config))
 
 
 def _check_head(state, weights: list[Weight], config: RobertaConfig) -> dict[str, str]:
-    names = _names(state, weights)
+    names = find_sources(state, weights)
     sizes = {"hidden_dim": config.hidden_dim, "vocabulary_size": config.vocabulary_size}
-    _check_shapes(state, weights, names, sizes)
+    check_shapes(state, weights, names, sizes)
     return names
 
 
@@ -150,10 +150,11 @@ def to_hugging_face(
     Returns:
         Tensors by name, the encoder's with `roberta.` in front, ready for `write_safetensors`.
     """
-    state = {PREFIX + name: array for name, array in _save(weights, _all_encoder(weights), {})}
+    encoder = stored_weights(weights, _all_encoder(weights), {})
+    state = {PREFIX + name: array for name, array in encoder}
     vocabulary_size, hidden_dim = weights["embeddings/token"].shape
     sizes = {"vocabulary_size": vocabulary_size, "hidden_dim": hidden_dim}
-    state.update(_save(head_weights or {}, head, sizes))
+    state.update(stored_weights(head_weights or {}, head, sizes))
     return state
 
 
@@ -184,80 +185,9 @@ def unwrapped(state: StateDict) -> StateDict:
     return state.renamed(names)
 
 
-def listed(names: list[str], most: int = 6) -> str:
-    """The first names, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
-def _names(state, weights: list[Weight], prefix: str = "") -> dict[str, str]:
-    """The name that `state` has for each source."""
-    names = {}
-    for weight in weights:
-        for source in weight.sources:
-            others = () if weight.other_source is None else (weight.other_source,)
-            candidates = (prefix + name for name in (source, *others))
-            names[source] = next((name for name in candidates if name in state), None)
-    missing = [prefix + source for source, name in names.items() if name is None]
-    if missing:
-        raise InputError(f"the checkpoint lacks {listed(missing)}")
-    return names
-
-
-def _shape(state, name: str) -> tuple[int, ...]:
-    return state.shape(name) if isinstance(state, StateDict) else state[name].shape
-
-
-def _check_shapes(state, weights: list[Weight], names: dict[str, str], sizes: dict[str, int]):
-    """A size with a name is what `sizes` or the first shape with it says."""
-    for weight in weights:
-        for source in weight.sources:
-            _check_shape(names[source], _shape(state, names[source]), weight, sizes)
-
-
-def _load(state, weights: list[Weight], names: dict[str, str]) -> dict[str, np.ndarray]:
-    """Our weights by name."""
-    loaded = {}
-    for weight in weights:
-        arrays = []
-        for source in weight.sources:
-            array = state[names[source]]
-            if array.dtype.kind != "f":
-                raise InputError(
-                    f"{names[source]} is stored as {array.dtype}; weights are floating-point "
-                    "numbers"
-                )
-            check_finite(names[source], array)
-            arrays.append(array)
-        loaded[weight.name] = weight.from_sources(arrays)
-    return loaded
-
-
-def _check_shape(name: str, shape: tuple[int, ...], weight: Weight, sizes: dict[str, int]):
-    """Raises an InputError if a tensor does not fit; see `_load`."""
-    for size, found in zip(weight.shape, shape, strict=False):
-        if isinstance(size, str):
-            sizes.setdefault(size, found)
-    expected = tuple(sizes.get(size, size) for size in weight.shape)
-    if shape != expected:
-        raise InputError(f"{name} has the shape {tuple(shape)}; expected {expected}")
-
-
 def _all_encoder(weights) -> list[Weight]:
     """`encoder_weights` for as many blocks and tables as there are."""
     blocks = {int(m[1]) for m in (re.match(r"encoder/block_(\d+)/", name) for name in weights) if m}
     has_types = "embeddings/token_type" in weights
     config = RobertaConfig(num_layers=max(blocks, default=0) + 1, num_token_types=int(has_types))
     return encoder_weights(config)
-
-
-def _save(arrays, weights: list[Weight], sizes) -> Iterator[tuple[str, np.ndarray]]:
-    expected = {weight.name for weight in weights}
-    wrong = sorted(expected ^ set(arrays))
-    if wrong:
-        raise InputError(f"missing or unknown weights: {listed(wrong)}")
-    for weight in weights:
-        for source, array in weight.to_sources(np.asarray(arrays[weight.name])):
-            if sizes:
-                _check_shape(source, array.shape, weight, sizes)
-            yield source, array

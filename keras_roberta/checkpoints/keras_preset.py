@@ -3,17 +3,20 @@
 import math
 import pathlib
 
-from keras_roberta.checkpoints.finite_weights import check_finite_variables
 from keras_roberta.checkpoints.hdf5_weights import count_stored_numbers
 from keras_roberta.checkpoints.hugging_face_names import encoder_weights
-from keras_roberta.checkpoints.preset_kinds import BACKBONE, CONFIG, SHARDS, TASK
+from keras_roberta.checkpoints.keras_weight_files import (
+    in_one_line,
+    load_weight_file,
+    weight_files,
+    weights_of,
+)
+from keras_roberta.checkpoints.preset_kinds import BACKBONE, CONFIG, KERAS_HUB, TASK
 from keras_roberta.checkpoints.protocol import Checkpoint, CheckpointFormat, naming
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.files.json_file import read_json_object
-from keras_roberta.files.json_kinds import short
-from keras_roberta.files.regular_file import check_regular, is_file_name
 from keras_roberta.files.replacing import files_within
 from keras_roberta.tokenizers import open_tokenizer
 
@@ -43,7 +46,8 @@ class KerasPreset(Checkpoint):
 
     def check_backbone(self):
         quantized = "dtype" in self.backbone_settings
-        there = sum(count_stored_numbers(path, whole_numbers=quantized) for path in self._files())
+        files = weight_files(self.directory)
+        there = sum(count_stored_numbers(path, whole_numbers=quantized) for path in files)
         needed = sum(
             len(weight.sources) * math.prod(weight.shape) for weight in encoder_weights(self.config)
         )
@@ -53,25 +57,8 @@ class KerasPreset(Checkpoint):
                 f"weights have {there:,}; they are not of one model"
             )
 
-    def _files(self) -> list[pathlib.Path]:
-        """The files with the encoder's weights."""
-        path = self.directory / "model.weights.h5"
-        index = self.directory / "model.weights.json"
-        if path.exists() or not index.exists():
-            return [path]
-        names: set[str] = set()
-        for name in read_json_object(index, SHARDS, hint=_HINT)["weight_map"].values():
-            names.update([name] if isinstance(name, str) else name)
-        for name in names:
-            if not is_file_name(name):
-                raise InputError(f"{index}: names {short(name)}, which is not a file beside it")
-        return [self.directory / name for name in sorted(names)]
-
     def load_backbone_weights(self, backbone):
-        path = self.directory / "model.weights.h5"
-        if not path.exists():
-            path = self.directory / "model.weights.json"  # sharded
-        _load_weights(backbone.load_weights, path, backbone.weights)
+        load_weight_file(backbone.load_weights, weights_of(self.directory), backbone.weights)
 
     @property
     def head_name(self):
@@ -128,7 +115,7 @@ class KerasPreset(Checkpoint):
         count_stored_numbers(path, whole_numbers=quantized)
         encoder = {id(weight) for weight in task.backbone.weights}
         of_head = [weight for weight in task.weights if id(weight) not in encoder]
-        _load_weights(task.load_task_weights, path, of_head)
+        load_weight_file(task.load_task_weights, path, of_head)
 
     def heads_unread_by(self, cls):
         saved_as, settings = self._task()
@@ -162,7 +149,7 @@ def _quantization(backbone_settings):
         try:
             return {"dtype": keras.dtype_policies.get(dtype)}
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise InputError(f"dtype: not a policy of Keras ({_in_one_line(error)})") from error
+            raise InputError(f"dtype: not a policy of Keras ({in_one_line(error)})") from error
     return {}
 
 
@@ -170,26 +157,6 @@ def _registered_name(cls):
     import keras  # here: to look into a preset takes no TensorFlow
 
     return keras.saving.get_registered_name(cls)
-
-
-def _load_weights(load, path, variables):
-    check_regular(path, hint="the preset is not complete")
-    try:
-        load(str(path))
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
-        raise InputError(
-            f"{path}: does not hold this model's weights ({_in_one_line(error)})"
-        ) from error
-    with naming(path):
-        check_finite_variables(variables)
-
-
-def _in_one_line(error: BaseException) -> str:
-    """What Keras says, without its lists of objects; its first line has not the cause."""
-    text = str(error).partition("List of objects")[0]
-    text = text.partition("Example error message for ")[2] or text
-    text = " ".join(text.split()) or type(error).__name__
-    return text if len(text) <= 300 else text[:297] + "..."
 
 
 class KerasPresetFormat(CheckpointFormat):
@@ -208,7 +175,10 @@ class KerasPresetFormat(CheckpointFormat):
 
     def detect(self, directory):
         path = directory / "config.json"
-        return path.exists() and "registered_name" in read_json_object(path, hint=_HINT)
+        if not path.exists():
+            return False
+        name = read_json_object(path, hint=_HINT).get("registered_name")
+        return name is not None and str(name).partition(">")[0] not in KERAS_HUB
 
     def open(self, directory):
         return KerasPreset(self, directory)

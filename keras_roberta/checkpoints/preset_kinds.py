@@ -68,6 +68,8 @@ _PREPROCESSOR = Record(
 # `RobertaConfig` checks its own fields.
 BACKBONE = Record({"config": OBJECT}, {**_OF_LAYER, "optional_inputs": ListOf(TEXT, at_most=16)})
 CONFIG = Record({"registered_name": TEXT})
+# What stands before `>` in the registered names of KerasHub's classes, now and before 2024.
+KERAS_HUB = ("keras_hub", "keras_nlp")
 # The settings of any task. One that somebody adds may have others besides.
 TASK = Record(
     {

@@ -12,7 +12,7 @@ import dataclasses
 import math
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import ml_dtypes
 import numpy as np
@@ -48,7 +48,7 @@ _OTHER_WEIGHTS = {
     "*.onnx": f"an ONNX graph does not name its weights; {_ORIGINAL}",
     "onnx/*.onnx": f"an ONNX graph does not name its weights; {_ORIGINAL}",
     "*.gguf": _ORIGINAL,
-    "model.pt": "convert fairseq's file with Transformers' script for original RoBERTa checkpoints",
+    "model.pt": "it is fairseq's: without a config.json beside it, it is read as such",
     "*.ckpt*": "save the model in it with Transformers' save_pretrained",
 }
 _LONGEST_HEADER = 1 << 26  # bytes; the safetensors library takes 100 MB, RoBERTa some kB
@@ -97,6 +97,25 @@ class StateDict(Mapping[str, np.ndarray]):
             names: old name to new one, of every tensor.
         """
         return StateDict({names[name]: view for name, view in self._views.items()})
+
+    def divided(self, parts: Mapping[str, Sequence[str]]) -> StateDict:
+        """The same tensors, some of which are cut into as many rows each as they get names.
+
+        Args:
+            parts: the new names by the old one.
+
+        Raises:
+            InputError: the rows of one cannot be shared out evenly.
+        """
+        views = {}
+        for name, view in self._views.items():
+            names = parts.get(name, (name,))
+            rows, rest = divmod(view.shape[0] if view.shape else 0, len(names))
+            if name in parts and (rest or not rows):
+                raise InputError(f"{name:.200} has the shape {view.shape}; expected {len(names)} n")
+            for number, part in enumerate(names):
+                views[part] = view.rows(number * rows, rows, part) if name in parts else view
+        return StateDict(views)
 
     def at_one_place(self, name: str, other: str) -> bool:
         """Whether two names are of the same bytes, read in the same way."""
@@ -214,6 +233,11 @@ def _read_bin(path: pathlib.Path) -> dict[str, TensorView]:
     for name in ("state_dict", "model_state_dict", "model"):  # with a trainer's state beside it
         if isinstance(content.get(name), dict):
             content = content[name]
+    return named_views(content)
+
+
+def named_views(content: Mapping) -> dict[str, TensorView]:
+    """The tensors among the entries of a dict, each of which says its name in messages."""
     return {
         name: dataclasses.replace(view, name=name)
         for name, view in content.items()

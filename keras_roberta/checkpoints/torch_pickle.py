@@ -14,6 +14,8 @@ Two layouts (torch/serialization.py):
   count and the raw storage.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import io
@@ -75,6 +77,13 @@ class TensorView:
     def num_bytes(self) -> int:
         """What its elements take."""
         return math.prod(self.shape) * self.dtype.itemsize
+
+    def rows(self, first: int, count: int, name: str) -> TensorView:
+        """Some of its rows under a name of their own."""
+        strides = row_strides(self.shape) if self.strides is None else self.strides
+        start = self.start + first * strides[0] * self.dtype.itemsize
+        shape = (count, *self.shape[1:])
+        return dataclasses.replace(self, start=start, shape=shape, name=name)
 
     def read(self) -> np.ndarray:
         """The tensor as an array of its own, in rows; only its bytes are read."""
@@ -390,6 +399,7 @@ _FOUND = {
     "argparse.Namespace": _Namespace,
     # A storage's class is its dtype's name: data, which cannot be called.
     **{f"torch.{name}": name for name in _STORAGES},
+    **{f"torch.cuda.{name}": name for name in _STORAGES},
 }
 # What PyTorch writes with pickle protocols 2 to 5, by the names in `pickletools`.
 _OPCODES = """

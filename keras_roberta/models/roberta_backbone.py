@@ -281,8 +281,8 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
         """Makes the encoder of a checkpoint.
 
         Args:
-            preset: a directory (a preset of this library, or a Hugging Face checkpoint as
-                downloaded), or "hf://organisation/name".
+            preset: a directory (a preset of this library, or a checkpoint of Hugging Face, fairseq
+                or KerasHub as downloaded), or "hf://organisation/name".
             load_weights: False for random weights with the checkpoint's sizes.
             max_sequence_length: longest input in tokens, if it is to be more than the checkpoint's.
             extend_positions: where the further positions come from: "copy" repeats the known ones,

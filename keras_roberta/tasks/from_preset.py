@@ -36,8 +36,8 @@ class TaskFromPreset(PresetMixin):
         """Builds the task from a preset.
 
         Args:
-            preset: a directory (ours, or a Hugging Face checkpoint as downloaded), or
-                "hf://organisation/name".
+            preset: a directory (ours, or a checkpoint of Hugging Face, fairseq or KerasHub as
+                downloaded), or "hf://organisation/name".
             load_weights: False for a random start with the preset's shape and tokenizer.
             load_head: False starts a new head where the preset has one.
             **kwargs: constructor arguments of the task, of its preprocessor (`sequence_length`,

@@ -54,6 +54,14 @@ class SentencePieceTokenizer(HostTokenizer):
             raise InputError(f"{files.path}: {error}") from None
         return made
 
+    def model_file(self) -> bytes:
+        """The content of `sentencepiece.bpe.model`, sentencepiece's own file.
+
+        Raises:
+            InputError: its ids are not those that fairseq gives the pieces of such a file.
+        """
+        return self._model.model_file()
+
     @functools.cached_property
     def _model(self) -> UnigramModel:
         content = json.loads(self._rust.to_str())

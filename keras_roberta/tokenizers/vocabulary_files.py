@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_roberta.errors import InputError
-from keras_roberta.files.json_file import LARGEST, read_json_object
-from keras_roberta.files.regular_file import read_regular
-from keras_roberta.tokenizers.file_kinds import VOCABULARY
+from keras_roberta.files.json_file import read_json_object
+from keras_roberta.tokenizers import fairseq_dictionary
 from keras_roberta.tokenizers.kinds.kind import as_object, model_type
+from keras_roberta.tokenizers.line_files import read_lines
 from keras_roberta.tokenizers.tokenizer_files import TokenizerFiles
 
 _HINT = "it belongs to the files beside it"
@@ -63,44 +63,14 @@ def _read_tokenizer_json(files: TokenizerFiles) -> VocabularyFiles:
 
 
 def _read_fairseq(place: Path) -> VocabularyFiles:
-    """fairseq numbers tokens by their line in dict.txt, which names them by GPT-2's ids."""
-    encoder = read_json_object(place / "encoder.json", VOCABULARY, hint=_HINT)
-    gpt2_tokens = {str(index): token for token, index in encoder.items()}
-    path = place / "dict.txt"
-    vocabulary = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3}
-    for number, line in enumerate(_read_lines(path)):
-        symbol, _, count = line.partition(" ")
-        if not symbol or not count.split(" ")[0].isdigit():
-            raise InputError(
-                f"{path}: line {number + 1} ({line!r:.40}) is not a symbol and a count"
-            )
-        token = gpt2_tokens.get(symbol, symbol)
-        if token in vocabulary:
-            raise InputError(f"{path}: line {number + 1} names {symbol} a second time")
-        vocabulary[token] = len(vocabulary)
-    vocabulary["<mask>"] = len(vocabulary)
-    return VocabularyFiles(path, vocabulary, _read_merges(place / "vocab.bpe"))
+    vocabulary = fairseq_dictionary.read_vocabulary(place)
+    return VocabularyFiles(place / "dict.txt", vocabulary, _read_merges(place / "vocab.bpe"))
 
 
 def _read_merges(path: Path) -> list[str]:
-    return [line for line in _read_lines(path) if not line.startswith("#version")]
+    return [line for line in read_lines(path) if not line.startswith("#version")]
 
 
 def _prefix_space(files: TokenizerFiles, default: bool) -> bool:
     """Transformers lets tokenizer_config.json overrule tokenizer.json here."""
     return bool(files.config.get("add_prefix_space", default))
-
-
-def _read_lines(path: Path) -> list[str]:
-    # Not splitlines(): it would also split at characters that tokens may hold.
-    lines = (line.removesuffix("\r") for line in _read_text(path).split("\n"))
-    return [line for line in lines if line]
-
-
-def _read_text(path: Path) -> str:
-    if not path.exists():
-        raise InputError(f"{path}: missing; it belongs to the files beside it")
-    try:
-        return read_regular(path, at_most=LARGEST).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text; is the download complete?") from None

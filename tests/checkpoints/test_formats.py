@@ -241,13 +241,17 @@ def test_head_weights_are_those_of_the_file(tmp_path):
 
 # Formats
 
+NAMES = ("keras", "hugging-face", "fairseq", "keras-hub")
+
 
 def test_formats_by_name():
-    assert [format.name for format in FORMATS] == ["keras", "hugging-face"]
-    assert format_names.names() == ("keras", "hugging-face")
+    assert [format.name for format in FORMATS] == list(NAMES)
+    assert format_names.names() == NAMES
     for format in FORMATS:
         assert format_named(format.name) is format
-    with pytest.raises(InputError, match="'onnx': expected one of keras, hugging-face"):
+    with pytest.raises(
+        InputError, match="'onnx': expected one of keras, hugging-face, fairseq, keras-hub"
+    ):
         format_named("onnx")
 
 

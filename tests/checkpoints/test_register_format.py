@@ -7,6 +7,8 @@ from keras_roberta.checkpoints.formats import FORMATS, format_named, register_fo
 from keras_roberta.checkpoints.keras_preset import KerasPresetFormat
 from keras_roberta.errors import InputError
 
+NAMES = ("keras", "hugging-face", "fairseq", "keras-hub")
+
 
 class ShelfFormat(KerasPresetFormat):
     name = "shelf"
@@ -27,8 +29,8 @@ def test_registered_again_it_takes_the_older_ones_place():
     register_format(ShelfFormat())
     newer = register_format(ShelfFormat())
     assert format_named("shelf") is newer
-    assert [known.name for known in FORMATS] == ["keras", "hugging-face", "shelf"]
-    assert format_names.names() == ("keras", "hugging-face", "shelf")
+    assert [known.name for known in FORMATS] == [*NAMES, "shelf"]
+    assert format_names.names() == (*NAMES, "shelf")
 
 
 def test_a_name_that_is_taken():

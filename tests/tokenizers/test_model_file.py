@@ -1,7 +1,8 @@
 """sentencepiece's own file: read safely, and refused by name where it is something else."""
 
 import pytest
-from sentencepiece_models import trained_model
+import sentencepiece
+from sentencepiece_models import TEXTS, trained_model, trained_tokenizer
 
 from keras_roberta.errors import InputError
 from keras_roberta.tokenizers import open_tokenizer
@@ -112,3 +113,23 @@ def test_messages_read_back():
 )
 def test_parts(text, expected):
     assert part_begins(text.encode(), 4) == expected
+
+
+def test_the_file_comes_back(tmp_path):
+    """With the same pieces, scores and rules, in the order of the file that was read."""
+    directory, tokenizer = trained_tokenizer(tmp_path)
+    again = tmp_path / "again"
+    again.mkdir()
+    (again / "sentencepiece.bpe.model").write_bytes(tokenizer.model_file())
+    assert open_tokenizer(again) == tokenizer
+    first, second = (
+        sentencepiece.SentencePieceProcessor(model_file=str(d / "sentencepiece.bpe.model"))
+        for d in (directory, again)
+    )
+    assert second.encode(TEXTS) == first.encode(TEXTS)
+    assert [second.id_to_piece(i) for i in range(4)] == [
+        "<unk>",
+        "<s>",
+        "</s>",
+        first.id_to_piece(3),
+    ]

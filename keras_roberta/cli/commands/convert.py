@@ -13,7 +13,7 @@ def convert(
     model: Annotated[
         str,
         Option(
-            help="A preset, a Hugging Face directory as downloaded, or hf://org/name.",
+            help="A directory of any of these formats as downloaded, or hf://org/name.",
             callback=expand_home,
         ),
     ],
@@ -21,7 +21,7 @@ def convert(
     options: ConvertOptions,
     overwrite: Overwrite = False,
 ):
-    """Turn a preset into a directory for Transformers, or the other way round.
+    """Turn a checkpoint into one of another format.
 
     Example: keras-roberta convert --model run/ --out for-transformers/
     """

@@ -12,7 +12,8 @@ class ConvertOptions(Options):
 
     to: str = option(
         "hugging-face",
-        "Format: hugging-face is what Transformers loads, keras a preset of this library.",
+        "Format: hugging-face is what Transformers loads, keras a preset of this library; fairseq "
+        "and keras-hub are those libraries' own.",
         choices=names,
     )
     drop_heads: bool = option(False, "Leave out heads that cannot be kept.")

@@ -20,10 +20,9 @@ from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.files.json_file import LARGEST
 from keras_roberta.files.json_kinds import short
 from keras_roberta.files.regular_file import read_regular
+from keras_roberta.tokenizers.unigram.unigram_model import FRONT, MASK
 from keras_roberta.tokenizers.unigram.wire_format import WireError, field, fields
 
-FRONT = ("<s>", "<pad>", "</s>", "<unk>")
-MASK = "<mask>"
 _TYPES = {1: "NORMAL", 2: "UNKNOWN", 3: "CONTROL", 4: "USER_DEFINED", 5: "UNUSED", 6: "BYTE"}
 _OWN = ("UNKNOWN", "CONTROL", "CONTROL")  # of the first three pieces: <unk>, <s>, </s>
 _MODEL_TYPES = {1: "Unigram", 2: "BPE", 3: "Word", 4: "Char"}

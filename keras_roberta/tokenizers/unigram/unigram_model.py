@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,9 @@ UNKNOWN_PENALTY = np.float32(10)  # how far below the worst piece: sentencepiece
 # CamemBERT's vocabulary holds the places of tokens that fairseq numbers anew.
 _NOT_USED = re.compile("<.*>NOTUSED")
 _NORMAL, _UNKNOWN, _CONTROL = 1, 2, 3  # types of pieces
+# The tokens in front of the pieces, and the one behind them, as fairseq numbers them.
+FRONT = ("<s>", "<pad>", "</s>", "<unk>")
+MASK = "<mask>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +77,31 @@ class UnigramModel:
 
     def serialized(self) -> bytes:
         """As sentencepiece's `ModelProto`, in which a piece's number is its id here."""
+        kinds = [_NORMAL if in_texts else _CONTROL for in_texts in self.in_texts]
+        kinds[self.unknown_id] = _UNKNOWN
+        return self._proto(zip(self.pieces, self.scores.tolist(), kinds, strict=True))
+
+    def model_file(self) -> bytes:
+        """As `sentencepiece.bpe.model`, whose pieces have fairseq's ids: see `model_file.py`.
+
+        Raises:
+            InputError: the ids are others.
+        """
+        end = len(self.pieces) - (self.pieces[-1] == MASK)
+        if tuple(self.pieces[: len(FRONT)]) != FRONT or not self.in_texts[len(FRONT) : end].all():
+            raise InputError(
+                f"its ids are not those that fairseq gives pieces: {', '.join(FRONT)}, the pieces "
+                f"and {MASK}"
+            )
+        own = [("<unk>", 0.0, _UNKNOWN), ("<s>", 0.0, _CONTROL), ("</s>", 0.0, _CONTROL)]
+        pieces, scores = self.pieces[len(FRONT) : end], self.scores[len(FRONT) : end].tolist()
+        rows = ((piece, score, _NORMAL) for piece, score in zip(pieces, scores, strict=True))
+        return self._proto([*own, *rows])
+
+    def _proto(self, rows: Iterable[tuple[str, float, int]]) -> bytes:
+        """A `ModelProto` of pieces with their scores and types."""
         parts = []
-        for i, (piece, score) in enumerate(zip(self.pieces, self.scores.tolist(), strict=True)):
-            kind = _NORMAL if self.in_texts[i] else _CONTROL
-            kind = _UNKNOWN if i == self.unknown_id else kind
+        for piece, score, kind in rows:
             content = field(1, piece.encode()) + float_field(2, score) + number_field(3, kind)
             parts.append(field(1, content))
         parts.append(field(2, number_field(3, 1)))  # trainer_spec.model_type: Unigram

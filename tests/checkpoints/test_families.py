@@ -1,0 +1,67 @@
+"""CamemBERT, XLM-R and DistilRoBERTa with odd configs, as Transformers computes them.
+
+`tests/golden/families` holds them with Transformers' own outputs.
+"""
+
+import json
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+
+import keras_roberta as kr
+from keras_roberta.checkpoints.tensor_files import open_state_dict, write_safetensors
+
+FAMILIES = pathlib.Path(__file__).resolve().parents[1] / "golden" / "families"
+
+
+@pytest.fixture(scope="module")
+def outputs():
+    return dict(np.load(FAMILIES / "outputs.npz"))
+
+
+def of_2018(name):
+    """As checkpoints that came from TensorFlow 1 call a layer norm's weights."""
+    return name.replace("LayerNorm.weight", "LayerNorm.gamma").replace(
+        "LayerNorm.bias", "LayerNorm.beta"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "cls", "config"),
+    [
+        ("camembert", kr.RobertaMaskedLM, dict(start_token_id=5, end_token_id=6, pad_token_id=1)),
+        (
+            "xlm-roberta",
+            kr.RobertaTokenClassifier,
+            dict(pad_token_id=0, num_token_types=2, max_sequence_length=17),
+        ),
+        ("distilroberta", kr.RobertaTextClassifier, dict(num_layers=6, max_sequence_length=16)),
+    ],
+)
+def test_logits_are_those_of_transformers(tmp_path, outputs, name, cls, config):
+    directory = shutil.copytree(FAMILIES / name, tmp_path / name)
+    tensors = dict(open_state_dict(directory))
+    write_safetensors(
+        directory / "model.safetensors", {of_2018(n): array for n, array in tensors.items()}
+    )
+    task = cls.from_preset(directory, preprocessor=None)
+    assert {field: getattr(task.backbone.config, field) for field in config} == config
+    inputs = {
+        part: outputs[f"{name}/{part}"].astype("int32") for part in ("token_ids", "padding_mask")
+    }
+    real = inputs["padding_mask"].astype(bool)
+    if cls is kr.RobertaMaskedLM:
+        inputs["mask_positions"] = np.tile(np.arange(8, dtype="int32"), (3, 1))
+    found, expected = np.asarray(task(inputs)), outputs[f"{name}/logits"]
+    real = real if expected.ndim == 3 else slice(None)
+    np.testing.assert_allclose(found[real], expected[real], atol=1e-4)
+    task.save_to_hugging_face(tmp_path / "out")
+    values = json.loads((tmp_path / "out" / "config.json").read_text())
+    theirs = json.loads((directory / "config.json").read_text())
+    for field in ("pad_token_id", "bos_token_id", "eos_token_id", "type_vocab_size"):
+        assert values[field] == theirs[field]
+    assert set(open_state_dict(tmp_path / "out")) >= {
+        n for n in tensors if "position_ids" not in n and "decoder" not in n
+    }
