@@ -23,8 +23,7 @@ img { max-width: 100%; }
 _PROFILER = (
     "The times are those of whole signatures. LiteRT's interpreter in Python tells none of single "
     "operations; Google's <code>benchmark_model</code> does, on the phone too: "
-    "<code>benchmark_model --graph=model.tflite --signature_to_run_for=tokens_64 "
-    "--enable_op_profiling=true</code>"
+    "<code>benchmark_model --graph=model.tflite --enable_op_profiling=true</code>"
 )
 
 

@@ -28,14 +28,16 @@ def draw_variants(path: str | Path | BytesIO, search: Search) -> None:
     _draw_points(times, search, measured, [one.row.median_ms for one in measured])
     budget, reference = search.budget, search.reference.scores[search.score]
     for axes, limit, unit in ((sizes, budget.max_mb, "MB"), (times, budget.max_ms, "ms, one text")):
+        right = max([*(x for line in axes.lines for x in line.get_xdata()), limit or 0])
+        axes.set_xlim(0, 1.4 * right)  # room for the names
+        axes.margins(y=0.15)
         axes.axhline(reference, color=_MUTED, linewidth=0.8)
+        axes.annotate("Keras", (1.4 * right, reference), fontsize=8, ha="right", va="bottom")
         if budget.max_drop is not None:
             lowest = reference - budget.max_drop / search.points
             axes.axhline(lowest, color=_CHOSEN, linewidth=0.8, linestyle="--")
         if limit is not None:
             axes.axvline(limit, color=_CHOSEN, linewidth=0.8, linestyle="--")
-        axes.set_xlim(0, None)
-        axes.margins(x=0.25, y=0.15)
         axes.set_xlabel(unit, fontsize=8)
         axes.tick_params(labelsize=8, length=0)
         axes.spines[["top", "right"]].set_visible(False)
