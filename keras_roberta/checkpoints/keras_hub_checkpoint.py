@@ -35,6 +35,7 @@ from keras_roberta.files.json_kinds import (
 )
 
 _HINT = "is this a preset's directory?"
+_HEAD_WEIGHTS = "task.weights.h5"
 _SIZES = ("vocabulary_size", "num_layers", "num_heads", "hidden_dim", "intermediate_dim")
 _BACKBONE = Record(
     {name: Whole(1) for name in _SIZES},
@@ -174,6 +175,7 @@ class KerasHubPreset(Checkpoint):
             values = {"pooling": pooling, "normalize": settings.get("normalize", True)}
             values["preprocessor"] = self.preprocessor_settings()
             return cls.settings_from_hugging_face({}, values)
+        self._check_head()
         with naming(path):
             found = cls.settings_from_hugging_face(self._zeros(), self._values())
         if kind == models.CLASSIFIER:
@@ -183,6 +185,17 @@ class KerasHubPreset(Checkpoint):
                 found["activation"] = settings["activation"]
         found["preprocessor"] = {**found.get("preprocessor", {}), **self.preprocessor_settings()}
         return found
+
+    def _check_head(self):
+        """Raises an InputError if the settings make a larger head than there are weights for."""
+        # Whole numbers too: KerasHub saves its optimizer along.
+        there = count_stored_numbers(self.directory / _HEAD_WEIGHTS, whole_numbers=True)
+        needed = sum(zeros.size for zeros in self._zeros().values())
+        if needed > there:
+            raise InputError(
+                f"{self.directory}: task.json makes a head of {needed:,} numbers, and "
+                f"{_HEAD_WEIGHTS} has {there:,}; they are not of one model"
+            )
 
     def _values(self):
         """What a `config.json` of Hugging Face would say of the head."""
@@ -219,15 +232,6 @@ class KerasHubPreset(Checkpoint):
         kind, settings = self._task
         if kind == models.EMBEDDER:
             return
-        path = self.directory / "task.weights.h5"
-        # Whole numbers too: KerasHub saves its optimizer along.
-        there = count_stored_numbers(path, whole_numbers=True)
-        needed = sum(zeros.size for zeros in self._zeros().values())
-        if needed > there:
-            raise InputError(
-                f"{self.directory}: task.json makes a head of {needed:,} numbers, and "
-                f"task.weights.h5 has {there:,}; they are not of one model"
-            )
         arguments = {}
         if kind == models.CLASSIFIER:
             arguments = {name: settings.get(name) for name in ("num_classes", "hidden_dim")}
@@ -237,7 +241,7 @@ class KerasHubPreset(Checkpoint):
         theirs.optimizer = None  # whose state is not wanted
         of_encoder = {id(weight) for weight in encoder.weights}
         of_head = [weight for weight in theirs.weights if id(weight) not in of_encoder]
-        load_weight_file(theirs.load_task_weights, path, of_head)
+        load_weight_file(theirs.load_task_weights, self.directory / _HEAD_WEIGHTS, of_head)
         assign_weights(task.head_weights_by_name(), models.read_head(theirs, kind))
 
     def heads_unread_by(self, cls):
