@@ -20,6 +20,7 @@ from tokenizers import Tokenizer as Library
 from keras_roberta.errors import InputError
 from keras_roberta.tokenizers import byte_buffer, open_tokenizer
 from keras_roberta.tokenizers.in_graph.text_parts import cut_long_texts
+from keras_roberta.tokenizers.in_graph.unigram_pieces import as_whole_numbers
 from keras_roberta.tokenizers.offsets import tokens_in_bytes
 from keras_roberta.tokenizers.sentencepiece_tokenizer import SentencePieceTokenizer
 from keras_roberta.tokenizers.unigram.character_map import rules_of
@@ -174,6 +175,18 @@ def test_what_has_no_room_is_told(tokenizer, tflite):
     empty = byte_buffer.fill(["\u00bd"], NUM_BYTES)
     found = run(utf8=empty, utf8_pair=empty)
     assert found["num_tokens"].tolist() == [len(tokenizer("\u00bd", "\u00bd"))]
+
+
+def test_no_table_is_of_floats(batched):
+    """A quantised file's converter would round them."""
+    batched(["a"], max_length=None, with_offsets=True)
+    captured = batched._tokens[True].get_concrete_function().captured_inputs
+    assert captured and not [tensor for tensor in captured if tensor.dtype.is_floating]
+
+
+def test_scores_that_span_too_much():
+    with pytest.raises(InputError, match="its scores differ too much in size"):
+        as_whole_numbers(np.float32([-1e-20, -3.0]))
 
 
 def test_rows_of_another_layout_stay_on_the_host(tokenizer):

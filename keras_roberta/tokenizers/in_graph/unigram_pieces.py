@@ -2,8 +2,10 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
+from keras_roberta.errors import InputError
 from keras_roberta.tokenizers.in_graph.character_map import by_code_point
 from keras_roberta.tokenizers.in_graph.edge_table import EdgeTable
 from keras_roberta.tokenizers.in_graph.vectors import (
@@ -14,6 +16,35 @@ from keras_roberta.tokenizers.in_graph.vectors import (
     repeat_index,
 )
 from keras_roberta.tokenizers.unigram.tables import NO_PIECE, UnigramTables
+
+
+def as_whole_numbers(scores: np.ndarray) -> tuple[np.ndarray, float]:
+    """Scores as whole numbers times a power of two, without rounding.
+
+    Args:
+        scores: float32 (pieces,)
+
+    Returns:
+        int64 (pieces,), below 2**31, and the power of two
+
+    Raises:
+        InputError: there are very small scores beside large ones.
+
+    >>> as_whole_numbers(np.float32([-1.5, -0.25]))
+    (array([-6, -1]), 0.25)
+    """
+    exact = scores.astype(np.float64)
+    for exponent in range(-24, 32):
+        scale = 2.0**-exponent
+        whole = exact / scale
+        if (whole == np.round(whole)).all():
+            break
+    if np.abs(whole).max() >= 2**31 or (whole != np.round(whole)).any():
+        raise InputError(
+            "the tokenizer cannot go into a graph: its scores differ too much in size; export with "
+            "inputs='tokens'"
+        )
+    return whole.astype(np.int64), scale
 
 
 class FoundPieces(NamedTuple):
@@ -58,8 +89,10 @@ class Pieces(tf.Module):
         self.edges = EdgeTable(tables.shifts, tables.owners, tables.targets)
         self.columns = by_code_point(tables.columns, "columns")
         self.unknown_score = float(tables.unknown_score)
+        # Not as floats, which a converter would round as it rounds the weights of a model.
+        whole, self.scale = as_whole_numbers(tables.scores[1:])
         with tf.init_scope(), tf.device("CPU"):
-            self.scores = tf.constant(tables.scores)
+            self.whole_scores = tf.constant(np.append(0, whole).astype(np.int32))
             self.has_piece = tf.constant(tables.has_piece)
             self.ids = tf.constant(tables.ids)
 
@@ -79,6 +112,11 @@ class Pieces(tf.Module):
             return self._static(columns, unknown, size)
         return self._batched(columns, inside, unknown)
 
+    def _scores(self, numbers):
+        """The scores of pieces: float32, like the numbers."""
+        scores = tf.cast(tf.gather(self.whole_scores, numbers), tf.float32) * self.scale
+        return tf.where(numbers > 0, scores, NO_PIECE)
+
     def _static(self, columns, unknown, size):
         at, root = tf.range(size), tf.zeros_like(columns)
         longest, ending = root, []
@@ -87,7 +125,7 @@ class Pieces(tf.Module):
             longest = tf.where(piece > 0, length, longest)
             ending.insert(0, previous(piece, length))
         numbers = tf.stack(ending, 1)  # (n, longest)
-        scores = tf.gather(self.scores, numbers)
+        scores = self._scores(numbers)
         alone = tf.where(previous(unknown, fill=False), self.unknown_score, scores[:, -1])
         scores = tf.concat([scores[:, :-1], alone[:, None]], 1)
         return FoundPieces(tf.reshape(numbers, [-1]), scores, ~covered(longest, self.longest))
@@ -104,7 +142,7 @@ class Pieces(tf.Module):
         numbers = tf.scatter_nd(slots, node, tf.reshape(n * self.longest, [1]))
         (at,) = keep_where(unknown, tf.range(n))
         slots = tf.concat([slots, (at[:, None] + 1) * self.longest + self.longest - 1], 0)
-        new = tf.concat([look_up(self.scores, node), tf.fill(tf.shape(at), self.unknown_score)], 0)
+        new = tf.concat([self._scores(node), tf.fill(tf.shape(at), self.unknown_score)], 0)
         scores = tf.fill(tf.reshape(n * self.longest, [1]), NO_PIECE)
         scores = tf.tensor_scatter_nd_update(scores, slots, new)
         scores = tf.reshape(scores, [-1, self.longest])
