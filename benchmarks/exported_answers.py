@@ -62,13 +62,13 @@ def compared(options, name, rows, score):
     for file in options.files:
         with tempfile.TemporaryDirectory() as directory:
             path = pathlib.Path(directory) / file
+            pairs = isinstance(asked, tuple) and task.schema.takes_pairs
             if file.endswith(".tflite"):
                 lengths = (32, 64, RECIPES[name].max_length)
                 lengths = tuple(sorted({n for n in lengths if n <= lengths[-1]}))
-                pairs = isinstance(asked, tuple) and task.schema.takes_pairs
                 export.to_tflite(task, path, sequence_lengths=lengths, pairs=pairs, **FILES[file])
             else:
-                export.to_saved_model(task, path)
+                export.to_saved_model(task, path, pairs=pairs)
             runner = export.load(path)
             found = runner.predict(asked)
             comparison = task.schema.compare(found, expected)
