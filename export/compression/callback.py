@@ -16,8 +16,7 @@ class CompressionCallback(keras.callbacks.Callback):
 
     After each call of the training function the zeros are made zero again: with
     `steps_per_execution` above 1 only after so many steps. It works by TensorFlow's assignments on
-    every replica, and so under MirroredStrategy and MultiWorkerMirroredStrategy, not with parameter
-    servers.
+    every replica, and so under MirroredStrategy, not with parameter servers.
 
     Attributes:
         kernels: the weights by name.

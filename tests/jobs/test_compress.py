@@ -31,6 +31,7 @@ def kernels(preset):
     return {n: np.array(k) for n, k in kernels_of(kr.open_task(preset)).items()}
 
 
+@pytest.mark.slow
 def test_prune_then_qat(finetuned, tmp_path, run):
     preset, table = finetuned / "preset", finetuned / "t.tsv"
     code, printed, error = run(

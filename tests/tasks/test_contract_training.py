@@ -84,6 +84,7 @@ def test_it_is_pruned_while_it_is_trained(case, tokenizer):
 
 
 # The weights are replaced in the same way in all; rows of an example and several heads differ most.
+@pytest.mark.slow
 @tasks("RobertaMultipleChoice", "RobertaPretrainer")
 def test_trained_with_shared_and_rounded_weights(case, tokenizer):
     task = case.make(tokenizer)
