@@ -198,7 +198,7 @@ def test_help_texts_arrive_whole(command):
 
 def test_defaults_are_shown_as_they_are_given():
     shown = help_of(app, "export")
-    assert "[default: int8]" in shown and "[default: 32,64,128]" in shown
-    assert "([" not in shown and "(int8)" not in shown
-    assert "[keras|hugging-face]" in help_of(app, "convert")
+    assert "[default: int8; none in a SavedModel]" in shown and "[default: 32,64,128]" in shown
+    assert "([" not in shown and "(int8" not in shown
+    assert "[keras|hugging-face|fairseq|keras-hub]" in help_of(app, "convert")
     assert "--size [tiny|mini|small|base|large|xlm-base|xlm-large]" in help_of(app, "pretrain")
