@@ -23,8 +23,8 @@ from keras_roberta.checkpoints.weight_table import (
 )
 from keras_roberta.errors import InputError
 from keras_roberta.tokenizers import open_tokenizer
-from keras_roberta.tokenizers.fairseq_dictionary import check_pieces, num_ids, read_names
-from keras_roberta.tokenizers.sentencepiece_tokenizer import SentencePieceTokenizer
+from keras_roberta.tokenizers.fairseq_dictionary import num_ids, read_names
+from keras_roberta.tokenizers.fairseq_files import check_dictionary
 
 MODEL = "model.pt"
 FILES = (MODEL, "checkpoint_best.pt", "checkpoint_last.pt")  # as `fairseq-train` names them
@@ -278,7 +278,5 @@ class FairseqCheckpoint(Checkpoint):
                 f"{self._front}.{names.TOKEN_EMBEDDING} in {self.path.name} has {rows} rows; "
                 "lines are missing, or it is of another model"
             )
-        if isinstance(tokenizer, SentencePieceTokenizer):
-            tokens = [tokenizer.id_to_token(index) for index in range(tokenizer.vocabulary_size)]
-            check_pieces(path, tokens)
+        check_dictionary(path, tokenizer)
         return tokenizer

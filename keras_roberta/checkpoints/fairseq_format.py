@@ -17,7 +17,6 @@ from keras_roberta.checkpoints.fairseq_checkpoint import (
     FairseqCheckpoint,
     files_in,
 )
-from keras_roberta.checkpoints.fairseq_tokenizers import fairseq_tokenizer_files
 from keras_roberta.checkpoints.hugging_face_labels import classifier_dropout, label_names
 from keras_roberta.checkpoints.hugging_face_names import HuggingFaceHead
 from keras_roberta.checkpoints.protocol import CheckpointFormat, head_layers
@@ -27,6 +26,7 @@ from keras_roberta.checkpoints.without_token_types import as_arrays, without_tok
 from keras_roberta.config import RobertaConfig
 from keras_roberta.files.atomic_write import atomic_directory
 from keras_roberta.tokenizers.fairseq_dictionary import dictionary_text
+from keras_roberta.tokenizers.fairseq_files import FAIRSEQ_FILES, fairseq_tokenizer_files
 from keras_roberta.tokenizers.tokenizer_files import TOKENIZER_FILES
 
 
@@ -35,7 +35,7 @@ class FairseqFormat(CheckpointFormat):
 
     name = "fairseq"
     summary = "fairseq's model.pt"
-    files = (*FILES[:2], DICTIONARY, LABELS, "encoder.json", "vocab.bpe", "sentencepiece*.model")
+    files = (*FILES[:2], DICTIONARY, LABELS, *FAIRSEQ_FILES)
     # Other files of tokenizers, and a config.json, would be read before these.
     parts = frozenset({*FILES, LABELS, "config.json", *TOKENIZER_FILES})
 

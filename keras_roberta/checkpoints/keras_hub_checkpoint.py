@@ -13,7 +13,6 @@ from keras_roberta.checkpoints import keras_hub_models as models
 from keras_roberta.checkpoints.assign_weights import assign_weights
 from keras_roberta.checkpoints.hdf5_weights import count_stored_numbers
 from keras_roberta.checkpoints.hugging_face_names import encoder_weights
-from keras_roberta.checkpoints.keras_hub_tokenizers import read_tokenizer
 from keras_roberta.checkpoints.keras_weight_files import (
     load_weight_file,
     weight_files,
@@ -33,6 +32,7 @@ from keras_roberta.files.json_kinds import (
     Whole,
     short,
 )
+from keras_roberta.tokenizers.keras_hub_files import read_tokenizer
 
 _HINT = "is this a preset's directory?"
 _HEAD_WEIGHTS = "task.weights.h5"

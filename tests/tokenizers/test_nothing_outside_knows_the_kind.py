@@ -25,7 +25,7 @@ KNOWS = re.compile(
     r"|\b(?:from|import) tokenizers\b"  # the library
     # Rooms of ours other than those that serve every kind.
     r"|keras_roberta\.tokenizers\.(?!(?:open|protocol|host|training|tokenizer_files|byte_buffer|texts"
-    r"|offsets|special_token_layout|trimming)\b)\w+"
+    r"|offsets|special_token_layout|trimming|fairseq_dictionary|fairseq_files|keras_hub_files)\b)\w+"
 )
 ALLOWED = {
     "keras_roberta/__init__.py": {"RobertaTokenizer"},  # the list of public names

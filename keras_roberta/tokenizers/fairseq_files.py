@@ -1,10 +1,29 @@
 """A tokenizer as the files that fairseq reads it from."""
 
+import os
+
 from keras_roberta.errors import InputError
 from keras_roberta.tokenizers import RobertaTokenizer
-from keras_roberta.tokenizers.fairseq_dictionary import byte_level_files, piece_dictionary
+from keras_roberta.tokenizers.fairseq_dictionary import (
+    byte_level_files,
+    check_pieces,
+    piece_dictionary,
+)
 from keras_roberta.tokenizers.protocol import Tokenizer
 from keras_roberta.tokenizers.sentencepiece_tokenizer import SentencePieceTokenizer
+
+# Besides the dictionary; patterns.
+FAIRSEQ_FILES = ("encoder.json", "vocab.bpe", "sentencepiece*.model")
+
+
+def check_dictionary(path: str | os.PathLike, tokenizer: Tokenizer) -> None:
+    """Raises an InputError unless a dict.txt has the pieces of a tokenizer that lies beside it.
+
+    That of a byte-level BPE decides its ids, and is read with it.
+    """
+    if isinstance(tokenizer, SentencePieceTokenizer):
+        tokens = [tokenizer.id_to_token(index) for index in range(tokenizer.vocabulary_size)]
+        check_pieces(path, tokens)
 
 
 def fairseq_tokenizer_files(tokenizer: Tokenizer, rows: int) -> dict[str, str | bytes]:
