@@ -5,11 +5,11 @@ import importlib.util
 import io
 import logging
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_roberta.errors import InputError
+from keras_roberta.export.packed_model import packed
 from keras_roberta.export.recipes import fit_blocks, smallest_blocks
 from keras_roberta.export.static_ranges import (
     as_statistics,
@@ -63,7 +63,7 @@ def quantize_weights(model, scheme, samples=None):
     for number, graph in enumerate(model.subgraphs):
         for tensor in graph.tensors:  # it tells tensors by their names, in the whole file
             tensor.name = (tensor.name or b"") + _MARK + str(number).encode()
-    content = _packed(model)
+    content = packed(model)
     recipe = fit_blocks(scheme.recipe, model)
     if scheme.adapt_recipe is not None:
         recipe = scheme.adapt_recipe(recipe, content, samples)
@@ -104,12 +104,6 @@ def _without_messages():
 
 def _is_of_others(record):
     return "ai_edge_quantizer" not in record.pathname
-
-
-def _packed(model):
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
 
 
 def _unpacked(content):

@@ -13,6 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from keras_roberta.errors import InputError
 from keras_roberta.export.metadata_kinds import FORMAT_2, METADATA, contradiction
+from keras_roberta.export.packed_model import TFLITE_IDENTIFIER
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.files.json_file import LARGEST, JsonError, parse_json
 from keras_roberta.files.json_kinds import short
@@ -30,7 +31,6 @@ _KEYS = (
 # What files of earlier versions do not say.
 _OF_LATER_FILES = ("vocabulary_size", "made_with", "weights_sha256", "measured")
 _RUNTIME = "min_runtime_version"  # TFLite's own entry, a text with NULs behind
-TFLITE_IDENTIFIER = b"TFL3"  # at byte 4, from the schema's file_identifier
 
 
 def describe(

@@ -3,11 +3,11 @@
 import json
 import pathlib
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from keras_roberta.export.metadata import NAME, TFLITE_IDENTIFIER, read_metadata
+from keras_roberta.export.metadata import NAME, read_metadata
+from keras_roberta.export.packed_model import packed
 from keras_roberta.export.shared_scales import share_scales
 from keras_roberta.files.atomic_write import atomic_file
 
@@ -32,7 +32,5 @@ def note_scores(path, data, rows, scores):
     values["measured"] = {"data": data, "rows": rows, "scores": dict(scores)}
     model.buffers[number].data = np.frombuffer(json.dumps(values).encode(), np.uint8)
     share_scales(model)
-    builder = flatbuffers.Builder(path.stat().st_size + 4096)
-    builder.Finish(model.Pack(builder), file_identifier=TFLITE_IDENTIFIER)
     with atomic_file(path) as temporary:
-        temporary.write_bytes(bytes(builder.Output()))
+        temporary.write_bytes(packed(model))

@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any
 
-import flatbuffers
 import keras
 import numpy as np
 import tensorflow as tf
@@ -27,8 +26,9 @@ from keras_roberta.export.arguments import (
 )
 from keras_roberta.export.edge_quantizer import check_quantizer, check_widths, quantize_weights
 from keras_roberta.export.interpreter import open_interpreter
-from keras_roberta.export.metadata import TFLITE_IDENTIFIER, add_metadata, describe
+from keras_roberta.export.metadata import add_metadata, describe
 from keras_roberta.export.mismatch import ExportMismatch
+from keras_roberta.export.packed_model import packed
 from keras_roberta.export.padded_rows import as_features
 from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.export.shared_scales import share_scales
@@ -297,9 +297,7 @@ def tflite_bytes(module, *, scheme, metadata, samples=None, directory=None):
         add_text_signatures(model, module.lengths, module.graph.head.ids_name)
     add_metadata(model, metadata, scheme.min_runtime_version)
     share_scales(model)
-    builder = flatbuffers.Builder(len(content) + 4096)
-    builder.Finish(model.Pack(builder), file_identifier=TFLITE_IDENTIFIER)
-    return bytes(builder.Output())
+    return packed(model)
 
 
 def check_operations(path, scheme):

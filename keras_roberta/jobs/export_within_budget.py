@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import os
 import platform
@@ -12,14 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras_roberta
 from keras_roberta.checkpoints.formats import open_checkpoint
-from keras_roberta.errors import InputError
-from keras_roberta.export.arguments import check_calibration
-from keras_roberta.export.edge_quantizer import check_quantizer, check_widths
-from keras_roberta.export.note_scores import note_scores
+from keras_roberta.errors import InputError, OutputError, ReadError
+from keras_roberta.export.arguments import check_number_of_texts, takes_pairs
+from keras_roberta.export.mismatch import ExportMismatch
 from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.export.runtime import load
-from keras_roberta.files.atomic_write import atomic_directory, atomic_file
+from keras_roberta.files.atomic_write import atomic_directory
 from keras_roberta.files.json_file import read_json_object
 from keras_roberta.files.json_kinds import OBJECT, TEXT, ListOf, Maybe, Number, Record
 from keras_roberta.files.room import bytes_of, check_room
@@ -35,10 +34,11 @@ from keras_roberta.jobs.unfinished_run import UnfinishedRun, run_record
 from keras_roberta.options import OptionError
 from keras_roberta.reports.variants import Search, Variant
 from keras_roberta.reports.variants_page import PAGE_NAME, write_search
-from keras_roberta.reports.write import JSON_NAME, PICTURE_NAME
+from keras_roberta.reports.write import JSON_NAME, PICTURE_NAME, write_json
 
 MODEL_NAME = "model.tflite"
-_BITS_OF_ALL = 72 / 32  # all schemes' files at once, of the size in float32
+# More of the same form is kept at once: a copy, and what the converter writes on the way.
+_BESIDES = 2.0
 _DONE = Record(
     {
         "variants": ListOf(
@@ -114,18 +114,22 @@ def export_within_budget(
     _check(options, budget, out)
     table = read_input_table(dev, tables.columns, labels=True).head(tables.limit)
     data = ExportData.read(preset, options, tables.columns)
-    model = open_checkpoint(preset).directory
+    _check_number_of_texts(data, options)
     asked = {**options.to_dict(), **budget.to_dict(), **tables.to_dict()}
-    record = run_record(preset, {"dev": dev, "model": model}, asked)
-    run = UnfinishedRun(out, record, may_differ=LIMITS)
+    asked["keras_roberta"] = keras_roberta.__version__  # files of another may be others
+    files = {"dev": dev, "model": open_checkpoint(preset).directory}
+    files |= {name: getattr(options, name) for name in ("calibration", "lengths_from")}
+    run = UnfinishedRun(out, run_record(preset, files, asked), may_differ=LIMITS)
     run.check(overwrite)
     with run.held(overwrite):
         task = open_finetuned_task(preset)
         measure = FileMeasure(task, preset, table, tables.columns, budget.threads or 1)
-        check_room(out, _BITS_OF_ALL * bytes_of(task.weights))
+        measure.check_pairs(takes_pairs(task, options.inputs, options.pairs), options.inputs)
+        of_files = sum(scheme.bits for scheme in SCHEMES.values()) / 32 + _BESIDES
+        check_room(out, of_files * bytes_of(task.weights))
         run.begin()
         search = _search(task, measure, data, options, budget, run, progress)
-        _write(Path(out).expanduser(), run, search, measure)
+        search = _write(Path(out).expanduser(), run, search, measure)
         if search.chosen is None:
             raise NoneWithinBudget(search, Path(out) / PAGE_NAME)
         run.remove()
@@ -142,6 +146,15 @@ def _check(options, budget, out):
         raise InputError(
             f"{out}: a search writes {MODEL_NAME} and a report into a directory; --out names that"
         )
+
+
+def _check_number_of_texts(data, options):
+    if data.calibration is None:
+        return
+    texts = data.calibration[0] if options.pairs else data.calibration
+    for scheme in SCHEMES.values():
+        if scheme.needs_calibration:
+            check_number_of_texts(scheme, len(texts))
 
 
 def _search(task, measure, data, options, budget, run, progress) -> Search:
@@ -174,10 +187,12 @@ def _search(task, measure, data, options, budget, run, progress) -> Search:
         progress("files tried", number, len(schemes))
         path = _file_of(run, scheme.name)
         found = done.get(scheme.name)
-        if found is None or (found.row is not None and not path.is_file()):
+        # What was refused is tried again: a package that was missing may be there now.
+        if found is None or found.row is None or not path.is_file():
             found = _try(task, scheme, path, arguments, data.calibration, measure, to_tflite)
         variants.append(found)
-        _write_done(state, variants)
+        done[found.name] = found
+        write_json(state, {"variants": [one.to_dict() for one in done.values()]})
         if budget.max_drop is not None and search().chosen is not None:
             break
     progress("files tried", len(variants), len(variants))
@@ -189,11 +204,10 @@ def _search(task, measure, data, options, budget, run, progress) -> Search:
 def _try(task, scheme, path, arguments, calibration, measure, to_tflite) -> Variant:
     given = calibration if scheme.needs_calibration else None
     try:
-        check_calibration(scheme, given)
-        check_quantizer(scheme)
-        check_widths(scheme, task.backbone.config)
         to_tflite(task, path, scheme.name, calibration=given, overwrite=True, **arguments)
-    except InputError as error:
+    except (OutputError, ReadError):  # of the disk, not of the scheme
+        raise
+    except (InputError, ExportMismatch) as error:
         logger.warning("%s: no file; %s", scheme.name, error)
         return Variant(scheme.name, scheme.summary, refused=str(error))
     found = measure(scheme, path)
@@ -202,7 +216,11 @@ def _try(task, scheme, path, arguments, calibration, measure, to_tflite) -> Vari
 
 
 def _write(out, run, search, measure):
-    """What there is to see, and the file if one is chosen."""
+    """Writes what there is to see, and the file if one is chosen.
+
+    Returns:
+        the search, with the times of that file's signatures.
+    """
     from keras_roberta.reports.signature_times import signature_times
 
     chosen = search.chosen
@@ -214,9 +232,8 @@ def _write(out, run, search, measure):
     with atomic_directory(out, last=JSON_NAME, replaces=replaces) as directory:
         if chosen is not None:
             shutil.copyfile(path, directory / MODEL_NAME)
-            table = measure.table
-            note_scores(directory / MODEL_NAME, table.path.name, len(table), chosen.row.scores)
         write_search(directory, search)
+    return search
 
 
 def _file_of(run, name):
@@ -231,12 +248,6 @@ def _read_done(path) -> list[Variant]:
         return [Variant.from_dict(one) for one in values]
     except TypeError:
         raise InputError(f"{path}: is damaged; {WAY_OUT}") from None
-
-
-def _write_done(path, variants):
-    with atomic_file(path) as temporary:
-        values = {"variants": [one.to_dict() for one in variants]}
-        temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
 def _machine() -> dict[str, Any]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
+from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.data.examples.columns import Columns
 from keras_roberta.data.examples.table_files import Table
 from keras_roberta.errors import InputError
+from keras_roberta.export.note_scores import note_scores
 from keras_roberta.export.quantization import QuantizationScheme
 from keras_roberta.jobs.predictor import runner_predictor
+from keras_roberta.options import OptionError
 from keras_roberta.reports.contents import Row
 from keras_roberta.reports.latency import latencies_over_texts, summary
 from keras_roberta.reports.quality import quality
@@ -53,12 +57,28 @@ class FileMeasure:
         self.points = schema.main_score_points
         self._outputs = task.named_outputs(self._texts)
         found = quality(schema, self._outputs, self._targets)
-        self.reference = Row("Keras", **found, megabytes=bytes_on_disk(preset) / 1e6)
+        size = bytes_on_disk(open_checkpoint(preset).directory)
+        self.reference = Row("Keras", **found, megabytes=size / 1e6)
         if self.reference.scores.get(self.score) is None:
             raise InputError(f"{table.path}: the task's {self.score} on it is no number")
 
+    def check_pairs(self, pairs: bool, inputs: str) -> None:
+        """Raises an InputError unless the data are what a file takes.
+
+        Args:
+            pairs: whether it takes two texts a row.
+            inputs: "text" or "tokens", which may be of either.
+        """
+        if inputs != "text" or self._schema.takes_options:
+            return
+        are_pairs = isinstance(self._texts, tuple)
+        if are_pairs and not pairs:
+            raise OptionError("pairs", f": {self.table.path} has pairs of texts; give pairs")
+        if pairs and not are_pairs:
+            raise InputError(f"{self.table.path}: has no second texts, and the file takes pairs")
+
     def __call__(self, scheme: QuantizationScheme, path: Path) -> Variant:
-        """What a file is worth that was written in a scheme."""
+        """What a file is worth that was written in a scheme; its scores are noted in it."""
         predictor = runner_predictor(path, self.tokenizer, self.threads)
         found = quality(self._schema, predictor.outputs(self._texts), self._targets, self._outputs)
         times = latencies_over_texts([predictor.one], self._texts)[0]
@@ -74,5 +94,7 @@ class FileMeasure:
         if score is None:  # as a correlation of answers that are all the same
             refused = f"its {self.score} on the dev data is no number"
             return Variant(scheme.name, scheme.summary, refused=refused)
-        drop = self.points * (expected - score)
+        note_scores(path, self.table.path.name, len(self.table), row.scores)
+        row = dataclasses.replace(row, megabytes=bytes_on_disk(path) / 1e6)
+        drop = round(self.points * (expected - score), 6)  # without the error of the subtraction
         return Variant(scheme.name, scheme.summary, row=row, drop=drop)

@@ -135,8 +135,8 @@ def run_record(
 
 def _digest(path):
     if path.is_dir():
-        inside = sorted(one for one in path.iterdir() if one.is_file())
-        return " ".join(f"{one.name}:{_digest(one)}" for one in inside)
+        inside = sorted(one for one in path.rglob("*") if one.is_file())
+        return " ".join(f"{one.relative_to(path).as_posix()}:{_digest(one)}" for one in inside)
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

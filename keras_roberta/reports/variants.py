@@ -176,7 +176,7 @@ class Search:
         if not kept:
             nearest = min(measured, key=limit.value)
             found = limit.found(nearest)
-            return f"No file {limit.demand()}; next to it comes {nearest.name}, which {found}."
+            return f"No file {limit.demand()}; the closest is {nearest.name}, which {found}."
         names = ", ".join(one.name for one in kept)
         return f"A file that {limit.demand()}: {names}."
 

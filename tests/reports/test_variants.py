@@ -63,7 +63,7 @@ def test_the_reason():
     )
     assert search(max_drop=0.1, max_mb=10).reason == (
         "No file is within all limits. A file that loses at most 0.1 points of accuracy: float16. "
-        "No file has at most 10 MB; next to it comes int4, which has 16.00 MB."
+        "No file has at most 10 MB; the closest is int4, which has 16.00 MB."
     )
 
 

@@ -12,6 +12,7 @@ from keras_roberta.jobs.options.budget import BudgetOptions
 from keras_roberta.jobs.options.export import AUTO, ExportOptions
 from keras_roberta.jobs.options.tables import TableColumns
 from keras_roberta.jobs.unfinished_run import check_place
+from keras_roberta.options import OptionError
 
 
 def export(
@@ -43,6 +44,10 @@ def export(
         _search(preset, dev, out, options, budget, tables, overwrite)
         return
     budget.check_not_given()
+    if tables.limit is not None and options.lengths_from is None:
+        raise OptionError("limit", ": is of tables that are read; there is none")
+    if tables.label_column is not None:
+        raise OptionError("label_column", ": is for a search among quantizations")
     if dev is not None:
         raise InputError(f"--dev: is for a search among quantizations; give --quantization {AUTO}")
     start_interpreter()
