@@ -21,8 +21,8 @@ tr.chosen { background: #f6e3e2; font-weight: 600; }
 img { max-width: 100%; }
 """
 _PROFILER = (
-    "The times are those of whole signatures. LiteRT's interpreter in Python does not give those of "
-    "single operations; Google's <code>benchmark_model</code> does, on the phone too: "
+    "The times are those of whole signatures: LiteRT's interpreter in Python gives none of "
+    "single operations. Google's <code>benchmark_model</code> does, on the phone too: "
     "<code>benchmark_model --graph=model.tflite --enable_op_profiling=true</code>"
 )
 

@@ -56,6 +56,17 @@ def test_the_hash_is_that_of_the_weights(exported, classifier, make_task):
     assert found == {hashlib.sha256(content).hexdigest()}
 
 
+def test_weights_are_aligned(exported):
+    """As the schema's force_align says, for files that are mapped into memory."""
+    content = exported["text_int8"].read_bytes()
+    model = schema.Model.GetRootAs(content)
+    begins = []
+    for buffer in map(model.Buffers, range(model.BuffersLength())):
+        if buffer.DataLength() >= 16:
+            begins.append(buffer._tab.Vector(buffer._tab.Offset(4)))
+    assert len(begins) > 10 and all(begin % 16 == 0 for begin in begins)
+
+
 def test_scores_are_noted(exported, tmp_path):
     path = tmp_path / "model.tflite"
     shutil.copyfile(exported["text_int8"], path)

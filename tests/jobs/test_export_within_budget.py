@@ -1,12 +1,13 @@
 """The search for the smallest export that is good enough."""
 
+import dataclasses
 import json
 
 import pytest
 
 import keras_roberta as kr
 from keras_roberta import export as exporters
-from keras_roberta.errors import InputError
+from keras_roberta.errors import InputError, OutputError
 from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.jobs import export_within_budget as job
 from keras_roberta.jobs import measured_file
@@ -116,9 +117,37 @@ def test_another_dev_file_is_another_search(directory, tried, tmp_path):
         )
 
 
-def test_schemes_that_cannot_be_used(directory, monkeypatch, tmp_path):
-    import dataclasses
+def test_a_scheme_that_misses_its_bound_is_passed_over(directory, tried, monkeypatch, tmp_path):
+    bound = dataclasses.replace(SCHEMES["int8"].bound, largest_change=1e-9)
+    coarse = dataclasses.replace(SCHEMES["int8"], bound=bound)
+    monkeypatch.setattr(job, "SCHEMES", {"int8": coarse, "none": SCHEMES["none"]})
+    monkeypatch.setitem(SCHEMES, "int8", coarse)
+    found = search(directory, tmp_path / "phone", max_drop=0)
+    assert [one.name for one in found.variants] == ["int8", "none"]
+    assert "nothing was written" in found.variants[0].refused
+    assert found.chosen.name == "none" and found.signatures
 
+
+def test_a_full_disk_is_no_fault_of_a_scheme(directory, monkeypatch, tmp_path):
+    def full(task, path, *_, **__):
+        raise OutputError(path, "the disk is full", "make room")
+
+    monkeypatch.setattr("keras_roberta.export.tflite.to_tflite", full)
+    with pytest.raises(OutputError, match="the disk is full"):
+        search(directory, tmp_path / "phone", max_drop=0)
+
+
+def test_pairs_of_texts_have_to_be_asked_for(directory, tmp_path):
+    pairs = tmp_path / "dev.tsv"
+    pairs.write_text("label\ttext\ttext_pair\ngood\tfine\tdull\n")
+    with pytest.raises(InputError, match="pairs: .*dev.tsv has pairs of texts"):
+        export_within_budget(
+            directory / "preset", pairs, tmp_path / "out", OPTIONS, BudgetOptions(max_mb=1)
+        )
+    assert not (tmp_path / "out").exists()
+
+
+def test_schemes_that_cannot_be_used(directory, monkeypatch, tmp_path):
     static = dataclasses.replace(SCHEMES["int8"], name="static", needs_calibration=True)
     monkeypatch.setattr(job, "SCHEMES", {"static": static})
     with pytest.raises(InputError, match="no file could be written; static: calibration"):
