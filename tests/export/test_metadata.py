@@ -90,7 +90,7 @@ def test_scores_are_noted(exported, tmp_path):
     [
         *(("int8", "2.17.0"), ("text_int8", "2.17.0"), ("none", "2.9.0"), ("float16", "2.9.0")),
         *(("text_none", "2.12.0"), ("text_float16", "2.12.0")),
-        *(("int4", "2.20.0"), ("int4_embedding", "2.19.0")),
+        *(("int4", "2.20.0"), ("int4_embedding", "2.20.0")),
     ],
 )
 def test_the_oldest_runtime(name, version, exported):

@@ -149,6 +149,7 @@ def test_pairs_of_texts_have_to_be_asked_for(directory, tmp_path):
 
 def test_schemes_that_cannot_be_used(directory, monkeypatch, tmp_path):
     static = dataclasses.replace(SCHEMES["int8"], name="static", needs_calibration=True)
+    monkeypatch.setitem(SCHEMES, "static", static)
     monkeypatch.setattr(job, "SCHEMES", {"static": static})
     with pytest.raises(InputError, match="no file could be written; static: calibration"):
         search(directory, tmp_path / "phone", max_drop=1)
