@@ -6,8 +6,8 @@ INPUTS = ("text", "tokens")
 # Of a `.tflite` whose lengths are not named: as many as keep a short text cheap.
 LENGTHS = (32, 64, 128)
 SHORTEST = 3
-# What only `to_tflite` takes: a SavedModel takes texts of any length, and no scheme of its needs
-# sample texts.
+# What only `to_tflite` takes: a SavedModel takes texts of any length, and none of its schemes
+# needs sample texts.
 OF_TFLITE = ("sequence_lengths", "calibration")
 
 

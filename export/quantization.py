@@ -103,7 +103,7 @@ def _dynamic_range(converter) -> None:
 # The mean on the texts of the check is 0.012 with int8, and at most 0.015 in the tests.
 # A wrong weight gives 0.2 and more where logits are large; where they are 1 at most, a bias that is
 # wrong by a third gives 0.09, and a mean of 0.08.
-# docs/measured.md has the changes of all schemes on the 872 sentences of SST-2's dev file.
+# docs/measured.md has the changes of most schemes on the 872 sentences of SST-2's dev file.
 # The bounds of 4 bits are wide: a tiny model of large random weights moved by 0.14 on average, and
 # was refused for its labels. The graph before its conversion has to keep the bound of "none".
 _EIGHT_BITS = Bound(agreement=0.9, largest_change=0.15, mean_change=0.05)

@@ -14,8 +14,8 @@ from keras_roberta.export.calibration import Samples, products_of, runs
 from keras_roberta.export.recipes import Entry, few_bits
 from keras_roberta.export.tflite_rewrites import signature_graphs
 
-# Of the error that a fixed range makes, as a share of a typical token's root mean square. Scaled
-# token by token, 8 bits make one of about a hundredth.
+# The largest error that a fixed range may make, as a share of a typical token's root mean square.
+# Where each token has a scale of its own, 8 bits make one of about a hundredth.
 MOST_NOISE = 0.1
 
 logger = logging.getLogger("keras_roberta")
