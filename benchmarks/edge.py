@@ -32,7 +32,6 @@ import numpy as np
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PEERS = ROOT / "benchmarks" / "peers"
 sys.path.insert(0, str(PEERS))
-LENGTHS = (16, 32, 64, 128)
 TEXTS = 300
 
 
