@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import keras
+from typing import TYPE_CHECKING, Any
 
 from keras_roberta.export.compression.kernels import KeptZeros, kernels_of
+from keras_roberta.training.fit_changes import FitChange
 from keras_roberta.training.needs_tensorflow import needs_tensorflow
 from keras_roberta.training.workers.fit_workers import FitWorkers
 
+if TYPE_CHECKING:
+    from keras_roberta.export.compression.loss_with_weights import LossWithWeights
 
-class CompressionCallback(keras.callbacks.Callback):
+
+class CompressionCallback(FitChange):
     """Weights of the task that is trained, whose zeros stay zero.
 
     After each call of the training function the zeros are made zero again: with
@@ -24,6 +26,7 @@ class CompressionCallback(keras.callbacks.Callback):
     """
 
     _of_task: dict[str, bool] = {}  # arguments of `kernels_of`
+    _transform = None  # of the loss, while `fit` runs
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         needs_tensorflow(type(self).__name__, "train without it")
@@ -34,6 +37,16 @@ class CompressionCallback(keras.callbacks.Callback):
 
     def prepare(self) -> None:
         """Called in the strategy's scope before the first step; for subclasses."""
+
+    def train_with(self, transform: LossWithWeights) -> None:
+        """Adds a loss transform to the task until `fit` ends."""
+        self._transform = transform
+        self.model.add_loss_transform(transform)
+
+    def undo(self) -> None:
+        if self._transform is not None:
+            self.model.remove_loss_transform(self._transform)
+            self._transform = None
 
     def scope(self):
         """The scope of the strategy that trains the task."""

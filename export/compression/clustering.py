@@ -45,12 +45,13 @@ class WeightClustering(CompressionCallback):
         from keras_roberta.export.compression.loss_with_weights import LossWithWeights
 
         self._shared = SharedValues(self.kernels, self.clusters, kmeans_plus_plus)
-        self._transform = LossWithWeights(
-            self.kernels,
-            lambda name, weight: self._shared.values[name].value,
-            self._shared.values.values(),
+        self.train_with(
+            LossWithWeights(
+                self.kernels,
+                lambda name, weight: self._shared.values[name].value,
+                self._shared.values.values(),
+            )
         )
-        self.model.add_loss_transform(self._transform)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._calls = 0
@@ -70,7 +71,7 @@ class WeightClustering(CompressionCallback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._settle()
-        self.model.remove_loss_transform(self._transform)
+        self.undo()
 
     def _settle(self):
         with self.scope():

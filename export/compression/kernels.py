@@ -53,8 +53,8 @@ class KeptZeros:
         kernels: by name. To be made in the scope of the strategy that trains them.
 
     Attributes:
-        masks: `keras.Variable` by the name of a kernel, 0 where it is zero; of those alone that
-            have zeros, unless they are added.
+        masks: `keras.Variable` by the name of a kernel, 0 where it is zero; Only matrices
+            that have zeros get one; pruning adds the others.
     """
 
     def __init__(self, kernels: Mapping[str, keras.Variable]):

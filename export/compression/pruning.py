@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_roberta.errors import InputError
 from keras_roberta.export.compression.callback import CompressionCallback
-from keras_roberta.export.compression.kernels import share_of_zeros, variable_like
+from keras_roberta.export.compression.kernels import KeptZeros, share_of_zeros, variable_like
 from keras_roberta.export.compression.model_optimization import part_of_tfmot
 from keras_roberta.export.compression.structures import (
     BLOCK,
@@ -23,6 +23,8 @@ from keras_roberta.options import OptionError
 
 # How often masks are chosen anew, where nobody says: of each matrix all weights are sorted.
 _TIMES = 20
+# How far the zeros of a matrix may be from the sparsity: a small one has few blocks to choose from.
+_NEAR = 0.02
 
 logger = logging.getLogger("keras_roberta")
 
@@ -37,7 +39,8 @@ class MagnitudePruning(CompressionCallback):
         sparsity + (initial_sparsity - sparsity) * (1 - (t - begin) / (end - begin))^3
 
     Which weights these are is chosen every `frequency` steps; in between those that are zero stay
-    so. Weights that were zero before `fit` are the first to be chosen.
+    so. Weights that were zero before `fit` stay zero, too: a matrix that has more zeros than are
+    asked for keeps them.
 
     The weights are zero when `fit` ends, as in every epoch's validation. A state of the run needs
     nothing besides weights and epoch to go on from.
@@ -91,6 +94,7 @@ class MagnitudePruning(CompressionCallback):
     # === The steps ===
 
     def prepare(self) -> None:
+        self._found = KeptZeros(self.kernels).masks  # what tfmot chooses replaces the others
         for name, kernel in self.kernels.items():
             self._check_fits(name, kernel)
             if name not in self.zeros.masks:
@@ -117,11 +121,19 @@ class MagnitudePruning(CompressionCallback):
         self._before += self._in_epoch
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        if self._pruner is not None and self._before < self._last:
+        if self._pruner is None:
+            return
+        if self._before < self._last:
             logger.warning(
                 "pruning: fit ended at step %d, and the sparsity is reached at step %d",
                 self._before,
                 self._last,
+            )
+        elif (reached := share_of_zeros(self.kernels)) < self.sparsity - _NEAR:
+            logger.warning(
+                "pruning: a matrix has %.1f%% zeros, and %.1f%% were asked for",
+                100 * reached,
+                100 * self.sparsity,
             )
 
     # === The choice ===
@@ -129,9 +141,8 @@ class MagnitudePruning(CompressionCallback):
     def _start(self):
         first, last = (self._in_steps(name) for name in ("begin", "end"))
         if last <= first:
-            raise OptionError(
-                ("begin", "end"), f"are both step {first}: train longer, or let it end later"
-            )
+            steps = f"both step {first}" if last == first else f"step {first} and step {last}"
+            raise OptionError(("begin", "end"), f"are {steps}: train longer, or let it end later")
         every = min(self._frequency or max(1, (last - first) // _TIMES), last - first)
         last = first + (last - first) // every * every  # the last choice ends the schedule
         initial = self._initial
@@ -155,8 +166,7 @@ class MagnitudePruning(CompressionCallback):
             block_pooling_type="AVG",
             sparsity_m_by_n=(2, 4) if self.structure == M_BY_N else None,
         )
-        # What was chosen before a run was killed is in the weights that it goes on with.
-        self._chosen = self._number(self._before) if self._before else -1
+        # A run that goes on has zeros already: the same weights are chosen once more.
         self._choose(self._before)
 
     def _in_steps(self, name):
@@ -187,6 +197,9 @@ class MagnitudePruning(CompressionCallback):
             at = self._first + number * self._every
         self._step.assign(at)
         self._pruner.conditional_mask_update()
+        for name, found in self._found.items():
+            mask = self.zeros.masks[name]
+            mask.assign(mask.value * found.value)
         self._chosen = number
 
     def _check_fits(self, name, kernel):

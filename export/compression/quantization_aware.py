@@ -14,6 +14,7 @@ from keras_roberta.export.compression.rounding import rounding_by
 from keras_roberta.export.compression.shared_values import SharedValues
 from keras_roberta.export.edge_quantizer import check_widths
 from keras_roberta.export.quantization import SCHEMES
+from keras_roberta.options import OptionError
 
 
 class QuantizationAwareTraining(CompressionCallback):
@@ -37,8 +38,8 @@ class QuantizationAwareTraining(CompressionCallback):
         frequency: of a clustered matrix, steps between two assignments of weights to clusters.
 
     Raises:
-        InputError: there is no such scheme, or it rounds no weights; in `fit`, where the task's
-            sizes do not fit it.
+        InputError: there is no such scheme, it rounds no weights, or `frequency` is no number of
+            steps; in `fit`, where the task's sizes do not fit the scheme.
     """
 
     _of_task = {"head": True}
@@ -46,8 +47,11 @@ class QuantizationAwareTraining(CompressionCallback):
     def __init__(self, quantization: str = "int8", *, frequency: int = 10):
         super().__init__()
         check_choice("quantization", quantization, SCHEMES)
+        if type(frequency) is not int or frequency < 1:
+            raise OptionError("frequency", f": expected a number of steps; got {frequency!r}")
         self.scheme, self.frequency = SCHEMES[quantization], frequency
         self._entry = rounding_entry(self.scheme)
+        self._testing = contextlib.ExitStack()  # while the task has rounded weights to be tested
 
     def prepare(self) -> None:
         from keras_roberta.export.compression.loss_with_weights import LossWithWeights
@@ -56,19 +60,19 @@ class QuantizationAwareTraining(CompressionCallback):
         width = math.gcd(*(kernel.shape[0] for kernel in self.kernels.values()))
         self._rounded = rounding_by(self._entry, width)
         self._shared = SharedValues(self.kernels)
-        self._transform = LossWithWeights(
-            self.kernels, self._in_place_of, self._shared.values.values()
+        self.train_with(
+            LossWithWeights(self.kernels, self._in_place_of, self._shared.values.values())
         )
-        self.model.add_loss_transform(self._transform)
 
     @contextlib.contextmanager
     def as_exported(self) -> Iterator[None]:
         """A context in which the task has rounded weights, as in the file; after `fit` began."""
         with self.scope():
             trained = {name: kernel.value + 0 for name, kernel in self.kernels.items()}
-            for name, kernel in self.kernels.items():
-                kernel.assign(self._rounded(trained[name]))
         try:
+            with self.scope():
+                for name, kernel in self.kernels.items():
+                    kernel.assign(self._rounded(trained[name]))
             yield
         finally:
             with self.scope():
@@ -87,7 +91,6 @@ class QuantizationAwareTraining(CompressionCallback):
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._settle()
-        self._testing = contextlib.ExitStack()
         self._testing.enter_context(self.as_exported())
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
@@ -98,7 +101,11 @@ class QuantizationAwareTraining(CompressionCallback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._settle()
-        self.model.remove_loss_transform(self._transform)
+        self.undo()
+
+    def undo(self) -> None:
+        self._testing.close()
+        super().undo()
 
     def _settle(self):
         with self.scope():

@@ -18,7 +18,8 @@ def rounding_by(entry: Entry, width: int) -> Callable[[tf.Tensor], tf.Tensor]:
 
     Args:
         entry: see `rounded_schemes.rounding_entry`.
-        width: of which the inputs of all matrices are multiples, by which blocks are chosen.
+        width: a common divisor of the matrices' numbers of inputs; the block size has to divide
+            it.
     """
     num_bits = entry["op_config"]["weight_tensor_config"]["num_bits"]
     block_size, algorithm = fitting_block(entry, width), entry["algorithm_key"]
@@ -46,7 +47,7 @@ class _Range:
 def _by_largest(columns, num_bits):
     """By tfmot's quantizer of weights, "last value": the largest magnitude of a column is the
     largest whole number, and there are as many numbers below zero as above."""
-    return part_of_tfmot("quantization.keras.quant_ops").LastValueQuantize(
+    rounded = part_of_tfmot("quantization.keras.quant_ops").LastValueQuantize(
         columns,
         _Range(),
         _Range(),
@@ -56,6 +57,8 @@ def _by_largest(columns, num_bits):
         narrow_range=True,
         symmetric=True,
     )
+    # Where a whole column is zero, so is its scale, and XLA's fake quantisation divides by it.
+    return tf.where(columns == 0, tf.zeros_like(columns), rounded)
 
 
 def _by_least_error(columns, num_bits):

@@ -21,8 +21,8 @@ class SharedValues:
 
     Args:
         kernels: by name. To be made in the scope of the strategy that trains them.
-        clusters: values of a matrix, with zero where it has zeros; None: as many as it has, of
-            those matrices alone that are clustered already.
+        clusters: values of a matrix, with zero where it has zeros; None: only
+            matrices that are clustered already, each with the number it has.
         first_values: function of weights and a number, gives the values to begin k-means with.
     """
 

@@ -32,11 +32,6 @@ class Matrix:
     is_table: bool
 
     @property
-    def zeros(self) -> float:
-        """The share of zeros."""
-        return float(np.mean(self.values == 0))
-
-    @property
     def most_values_a_row(self) -> int:
         """The most distinct values in a row; rows have scales of their own."""
         rows = np.sort(self.values, axis=1)

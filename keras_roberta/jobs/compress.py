@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_roberta.errors import InputError
+from keras_roberta.export.edge_quantizer import check_widths
+from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.jobs.finetune import TrainingData, finetune
 from keras_roberta.jobs.finetuned_start import open_to_train, options_of_preset
 from keras_roberta.jobs.options.compress import (
@@ -57,9 +59,13 @@ def compress(
 
     Raises:
         InputError: as `finetune`; or the preset is not fine-tuned, or has other labels than the
-            table.
+            table; or its sizes do not fit the scheme.
     """
-    _, options = options_of_preset(preset, options)
+    source, options = options_of_preset(preset, options)
+    if isinstance(options, QatOptions):
+        check_widths(SCHEMES[options.quantization], source.config)
+    # It decides nothing about the training, and may be another one when a run goes on.
+    options = dataclasses.replace(options, measured_quantization=None)
     start = functools.partial(_start, begin_with=_STARTS[type(options)])
     return finetune(
         preset, train, dev, out, options, overwrite=overwrite, strategy=strategy, start=start

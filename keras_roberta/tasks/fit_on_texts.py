@@ -11,6 +11,7 @@ from keras_roberta.tasks.number_arguments import check_numbers
 from keras_roberta.tasks.prediction import Prediction
 from keras_roberta.tasks.single_batches import SingleBatches
 from keras_roberta.training.callback_checks import check_rate_can_be_set, check_tensorboard
+from keras_roberta.training.fit_changes import changes_undone
 from keras_roberta.training.keras_internals import is_validation_in_fit
 from keras_roberta.training.optimizer.skipped_steps import warn_of_skipped_steps
 from keras_roberta.training.optimizer.spread_over_fit import spread_over_fit
@@ -148,7 +149,11 @@ class FitOnTexts(SingleBatches, Prediction):
         if not self.optimizer.built:  # inside the step it would be traced twice
             with self._workers.scope():
                 self.optimizer.build(self.trainable_variables)
-        with errors_of(data), warn_of_skipped_steps(self.optimizer):
+        with (
+            errors_of(data),
+            warn_of_skipped_steps(self.optimizer),
+            changes_undone(kwargs.get("callbacks")),
+        ):
             return keras.Model.fit(
                 self,
                 x,

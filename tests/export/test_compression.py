@@ -9,6 +9,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_roberta as kr
 from keras_roberta import export
@@ -263,6 +264,87 @@ def test_more_of_what_is_pruned(make):
     assert all(zeros(matrix) == pytest.approx(0.75, abs=0.01) for matrix in kernels(task).values())
 
 
+@pytest.mark.parametrize("structure", ["unstructured", "block", "2:4"])
+def test_more_zeros_than_are_asked_for_stay(structure, make):
+    task, random = make(), np.random.default_rng(4)
+    for kernel in kernels_of(task).values():
+        kernel.assign(np.array(kernel) * (random.random(kernel.shape) > 0.8))
+    before = kernels(task)
+    pruning = compression.MagnitudePruning(0.5, structure=structure, end=1.0)
+    begin(task, pruning, steps=4)
+    for step in range(4):
+        for kernel in kernels_of(task).values():  # what an optimizer does
+            kernel.assign_add(random.normal(0, 1e-2, kernel.shape))
+        pruning.on_train_batch_end(step)
+    for name, matrix in kernels(task).items():
+        np.testing.assert_array_equal(matrix[before[name] == 0], 0)
+        if structure == "2:4":
+            fours = matrix.T.reshape(matrix.shape[1], -1, 4)
+            assert np.all(np.sum(fours == 0, axis=-1) >= 2)
+
+
+def test_a_late_first_epoch_prunes_what_is_not_pruned_yet(make, caplog):
+    task = make()
+    task.optimizer.build(task.trainable_variables)
+    pruning = compression.MagnitudePruning(0.75)
+    pruning.set_model(task)
+    pruning.set_params({"steps": 2, "epochs": 4})
+    pruning.on_train_begin()
+    pruning.on_epoch_begin(3)
+    pruning.on_train_batch_end(0)
+    pruning.on_epoch_end(3)
+    for matrix in kernels(task).values():
+        assert zeros(matrix) == pytest.approx(0.75, abs=0.01)
+    pruning.on_train_end()
+    assert not caplog.records
+    kernels_of(task)["encoder/block_0/output/kernel"].assign(np.ones((64, 32)))
+    pruning.on_train_end()
+    assert "a matrix has 0.0% zeros, and 75.0% were asked for" in caplog.text
+
+
+class Fails(keras.callbacks.Callback):
+    def __init__(self, where):
+        super().__init__()
+        setattr(self, where, self.fail)
+
+    def fail(self, *_, **__):
+        self.during = kernels(self.model, head=True)
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_fit_leaves_the_task_as_it_trains_alone(make):
+    task, data = make(), (TEXTS[:8], LABELS[:8])
+    task.compile(keras.optimizers.Adam(0.0), run_eagerly=True)
+    batch = task.preprocessor(TEXTS[:8]), np.array(LABELS[:8])
+    before, alone = kernels(task, head=True), task.gradients(batch)
+    for callback, where in (
+        (compression.QuantizationAwareTraining("int4"), "on_test_batch_end"),
+        (compression.WeightClustering(4), "on_epoch_begin"),
+    ):
+        fails = Fails(where)
+        with pytest.raises(KeyboardInterrupt):
+            task.fit(*data, verbose=0, validation_data=data, callbacks=[callback, fails])
+        for gradient, other in zip(task.gradients(batch), alone, strict=True):
+            np.testing.assert_allclose(dense(gradient), dense(other), atol=1e-6)
+        for name, matrix in kernels(task, head=True).items():
+            np.testing.assert_array_equal(matrix, before[name])
+            if where == "on_test_batch_end":
+                assert not np.array_equal(fails.during[name], matrix)
+    both = [compression.WeightClustering(4), compression.MagnitudePruning(0.5)]
+    with pytest.raises(InputError, match="WeightClustering and MagnitudePruning do not go tog"):
+        task.fit(*data, verbose=0, callbacks=both)
+
+
+@pytest.mark.parametrize("quantization", ["int8", "int4"])
+def test_a_column_of_zeros_stays_zero_by_xla(quantization):
+    matrix = np.random.default_rng(5).normal(0, 1, (64, 5)).astype("float32")
+    matrix[:, 1] = 0
+    function = rounding_by(rounding_entry(SCHEMES[quantization]), 32)
+    found = tf.function(function, jit_compile=True)(tf.constant(matrix)).numpy()
+    np.testing.assert_array_equal(found[:, 1], 0)
+    np.testing.assert_allclose(found, rounded(matrix, quantization), atol=1e-5)
+
+
 @pytest.mark.parametrize("quantization", ["int8", "int4"])
 def test_gradients_are_those_at_the_rounded_weights(quantization, make):
     """And go to the weights that are rounded; validation is with the rounded ones."""
@@ -315,6 +397,8 @@ def test_wrong_arguments(make):
     for clusters in (1, 257, 2.5):
         with pytest.raises(InputError, match="clusters: expected 2 to 256"):
             compression.WeightClustering(clusters)
+    with pytest.raises(InputError, match="frequency: expected a number of steps; got 0"):
+        compression.QuantizationAwareTraining(frequency=0)
     with pytest.raises(InputError, match="'float16': weights are not rounded"):
         compression.QuantizationAwareTraining("float16")
     with pytest.raises(InputError, match="quantization"):
@@ -326,6 +410,9 @@ def test_wrong_arguments(make):
     for steps, says in ((1, "begin and end are both step 0"), (None, "end: is a share of the ste")):
         with pytest.raises(InputError, match=says):
             begin(task, compression.MagnitudePruning(0.5, end=0.05), steps=steps)
+    late = compression.MagnitudePruning(0.5, begin=500, end=0.1)
+    with pytest.raises(InputError, match="begin and end are step 500 and step 100: train longer"):
+        begin(task, late, steps=1000)
     task.backbone.enable_lora(2)
     with pytest.raises(InputError, match="adapters"):
         begin(task, compression.WeightClustering())

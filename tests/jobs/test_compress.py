@@ -1,5 +1,7 @@
 """Pruned, clustered and rounded presets, by the commands."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -67,6 +69,7 @@ def test_wrong_commands(finetuned, tmp_path, run):
         (("prune", "--block-size", "4"), "--block-size: expected two numbers"),
         (("cluster", "--clusters", "1"), "--clusters must be"),
         (("qat", "--quantization", "none"), "--quantization 'none': expected one of int8"),
+        (("cluster", "--lora-rank", "2"), "--lora-rank: cannot be combined with compression"),
         (("qat", "--pooling", "cls"), "--pooling: is the preset's; leave it out"),
     ):
         code, _, error = run("compress", arguments[0], *command, *arguments[1:])
@@ -75,3 +78,30 @@ def test_wrong_commands(finetuned, tmp_path, run):
     kr.RobertaBackbone.from_preset(preset).save_to_preset(tmp_path / "encoder")
     with pytest.raises(InputError, match="encoder: has no fine-tuned head; fine-tune it first"):
         compress(tmp_path / "encoder", table, None, tmp_path / "out", PruneOptions())
+
+
+def test_sizes_that_do_not_fit_are_told_before_data_are_read(finetuned, tmp_path):
+    task = kr.open_task(finetuned / "preset")
+    config = dataclasses.replace(task.backbone.config, hidden_dim=12, intermediate_dim=20)
+    narrow = kr.RobertaTextClassifier(kr.RobertaBackbone(config), 2, task.preprocessor)
+    narrow.save_to_preset(tmp_path / "narrow")
+    with pytest.raises(InputError, match="'int4' cuts weights into blocks of .* hidden_dim is 12"):
+        compress(
+            tmp_path / "narrow", tmp_path / "no.tsv", None, tmp_path / "out",
+            QatOptions(quantization="int4"),
+        )  # fmt: skip
+
+
+def test_what_is_measured_is_what_was_trained_and_no_part_of_the_run(finetuned, monkeypatch):
+    assert PruneOptions().measured_scheme == "int8"
+    assert QatOptions(quantization="int4").measured_scheme == "int4"
+    assert QatOptions(quantization="int8-static").measured_scheme == "int8"
+    named = QatOptions(quantization="int4", measured_quantization="none")
+    assert named.measured_scheme == "none"
+    trained = []
+    monkeypatch.setattr(
+        "keras_roberta.jobs.compress.finetune", lambda *given, **_: trained.append(given[4])
+    )
+    for options in (named, QatOptions(quantization="int4")):
+        compress(finetuned / "preset", "t.tsv", None, "out", options)
+    assert trained[0].to_dict() == trained[1].to_dict()

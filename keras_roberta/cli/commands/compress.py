@@ -154,7 +154,7 @@ def _compress(preset, train, dev, out, options, strategy, overwrite):
     from keras_roberta.cli.printing import print_tables
     from keras_roberta.reports.weights import weights_table
 
-    quantization = options.measured_quantization
+    quantization = options.measured_scheme
     found = weights_before_and_after(preset, out, quantization)
     print_tables({f"as {quantization} .tflite": weights_table(found)})
 

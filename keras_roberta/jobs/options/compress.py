@@ -7,7 +7,7 @@ from keras_roberta.export.compression.rounded_schemes import schemes_with_roundi
 from keras_roberta.export.compression.structures import BLOCK_SIZE, STRUCTURES, check_pruning
 from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.jobs.options.finetune import FinetuneOptions
-from keras_roberta.options import option
+from keras_roberta.options import OptionError, option
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -16,12 +16,23 @@ class CompressOptions(FinetuneOptions):
 
     group = "Compression"
 
-    measured_quantization: str = option(
-        "int8",
+    measured_quantization: str | None = option(
+        None,
         "How the .tflite files keep their weights that are made before and after to count what "
         "they hold, and thrown away.",
         choices=lambda: tuple(s.name for s in SCHEMES.values() if not s.needs_calibration),
+        shown_default="int8, or what was trained with",
     )
+
+    def check(self):
+        super().check()
+        if self.lora_rank is not None:
+            raise OptionError("lora_rank", ": cannot be combined with compression; leave it out")
+
+    @property
+    def measured_scheme(self) -> str:
+        """`measured_quantization`, or its default."""
+        return self.measured_quantization or "int8"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,3 +106,10 @@ class QatOptions(CompressOptions):
         "The scheme of .tflite files whose rounding is trained with.",
         choices=schemes_with_rounding,
     )
+
+    @property
+    def measured_scheme(self) -> str:
+        """That which was trained with, unless its files need texts to be made."""
+        if self.measured_quantization or SCHEMES[self.quantization].needs_calibration:
+            return super().measured_scheme
+        return self.quantization
