@@ -77,8 +77,9 @@ class FairseqCheckpoint(Checkpoint):
             )
         if f"{front}.{names.FINAL_NORM}" in state:
             raise InputError(
-                f"its blocks normalise first ({place}.encoder_normalize_before, as in XLM-R XL), "
-                f"which no model here has: {front}.{names.FINAL_NORM}"
+                "its layer norm comes before each block (pre-LN; as in XLM-R XL, "
+                f"{place}.encoder_normalize_before), which no model here has: "
+                f"{front}.{names.FINAL_NORM}"
             )
         return front
 

@@ -36,8 +36,9 @@ class FairseqFormat(CheckpointFormat):
     name = "fairseq"
     summary = "fairseq's model.pt"
     files = (*FILES[:2], DICTIONARY, LABELS, *FAIRSEQ_FILES)
-    # Other files of tokenizers, and a config.json, would be read before these.
-    parts = frozenset({*FILES, LABELS, "config.json", *TOKENIZER_FILES})
+    # Other files of tokenizers, and a config.json, would be read before these. The checkpoints of a
+    # training stay: `model.pt` is read before them.
+    parts = frozenset({MODEL, LABELS, "config.json", *TOKENIZER_FILES})
 
     def detect(self, directory):
         return bool(files_in(directory))
@@ -73,7 +74,7 @@ def _written_head(model) -> HuggingFaceHead | None:
     head = model.hugging_face
     if head is None or not names.has_place_for(head):
         return None
-    # fairseq's head for masked tokens has the encoder's function, those here have GELU.
+    # fairseq's head for masked tokens uses the encoder's activation; heads here always use GELU.
     if head.architecture == names.MASKED_LM and model.backbone.config.hidden_activation != "gelu":
         return None
     return head

@@ -43,6 +43,7 @@ from keras_roberta.files.json_kinds import short
 from keras_roberta.tokenizers import open_tokenizer
 
 MODEL_TYPES = ("roberta", "xlm-roberta", "camembert")
+_WHOLE = "tokenizer.json"  # which holds all of a tokenizer, its ids too
 
 
 def read_config(directory: str | os.PathLike) -> dict:
@@ -168,7 +169,20 @@ class HuggingFaceCheckpoint(Checkpoint):
         return [] if self._uses_pooler else self._pooler
 
     def tokenizer(self):
+        self._check_numbering()
         return open_tokenizer(self.directory)
+
+    def _check_numbering(self):
+        """Raises an InputError for CamemBERT's sentencepiece model alone.
+
+        `open_tokenizer` gives its pieces XLM-R's ids, and CamemBERT's are three more.
+        """
+        model, whole = (self.directory / name for name in ("sentencepiece.bpe.model", _WHOLE))
+        if self._values["model_type"] == "camembert" and model.exists() and not whole.exists():
+            raise InputError(
+                f"{model}: CamemBERT's ids cannot be read from this file alone; save the "
+                f"checkpoint with its {_WHOLE} (Transformers' AutoTokenizer makes one)"
+            )
 
     # Which head it is
 

@@ -130,8 +130,11 @@ class KerasHubPreset(Checkpoint):
     @property
     def head_name(self):
         kind, settings = self._task
-        if kind == models.CLASSIFIER and self._problem_type() is None:
-            return f"{kind} of one output with {settings['activation']}"
+        try:
+            if kind == models.CLASSIFIER and self._problem_type() is None:
+                return f"{kind} of one output with {settings['activation']}"
+        except InputError:  # `task_settings` says it to those who want the head
+            pass
         return kind
 
     def _problem_type(self) -> str | None:

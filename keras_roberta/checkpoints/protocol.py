@@ -10,6 +10,7 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
+from keras_roberta.checkpoints.matching_tokenizer import check_tokenizer
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_directory
@@ -152,7 +153,8 @@ class CheckpointFormat(abc.ABC):
             **options: see `write`.
 
         Raises:
-            InputError: there is a head without a place, or no room on the disk.
+            InputError: there is a head without a place, the tokenizer is not the model's, or
+                there is no room on the disk.
         """
         directory = pathlib.Path(directory)
         left_out = self.heads_left_out(model)
@@ -165,6 +167,8 @@ class CheckpointFormat(abc.ABC):
             logger.warning("%s: left out %s", directory, ", ".join(left_out))
         if getattr(model, "preprocessor", None) is not None:
             tokenizer = model.preprocessor.tokenizer
+        if tokenizer is not None:
+            check_tokenizer(tokenizer, getattr(model, "backbone", model).config, str(directory))
         with self.atomic_directory(directory) as temporary:
             # Beforehand: HDF5 does not report every write that fails.
             check_room(temporary, bytes_of(model.weights) + _TOKENIZER)

@@ -112,7 +112,10 @@ class StateDict(Mapping[str, np.ndarray]):
             names = parts.get(name, (name,))
             rows, rest = divmod(view.shape[0] if view.shape else 0, len(names))
             if name in parts and (rest or not rows):
-                raise InputError(f"{name:.200} has the shape {view.shape}; expected {len(names)} n")
+                raise InputError(
+                    f"{name:.200} has the shape {view.shape}; its rows cannot be divided by "
+                    f"{len(names)}"
+                )
             for number, part in enumerate(names):
                 views[part] = view.rows(number * rows, rows, part) if name in parts else view
         return StateDict(views)

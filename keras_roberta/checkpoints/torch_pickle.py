@@ -337,7 +337,8 @@ def _unpickle(path: pathlib.Path, file: BinaryIO) -> Any:
 
 
 class _Namespace(dict):
-    """An `argparse.Namespace` as a dict; fairseq keeps its options in one."""
+    """An object's attributes as a dict: of an `argparse.Namespace`, in which fairseq keeps its
+    options, or of one of the meters that it saved with the state of a training in 2019."""
 
     __slots__ = ()
 
@@ -389,6 +390,10 @@ def _key(item: Any) -> str | int:
 
 
 _MOST_ARGUMENTS = 9
+# Before 1.5 PyTorch's optimizers kept the state of each parameter under its address, `id(…)`. No
+# two numbers below 2**60 have the same hash.
+_MOST_ADDRESSES = 10_000
+_LARGEST_ADDRESS = 2**60
 _CALLABLE = {
     "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
     "torch._utils._rebuild_parameter": _rebuild_parameter,
@@ -397,6 +402,7 @@ _CALLABLE = {
 _FOUND = {
     **_CALLABLE,
     "argparse.Namespace": _Namespace,
+    **{f"fairseq.meters.{name}Meter": _Namespace for name in ("Average", "Time", "Stopwatch")},
     # A storage's class is its dtype's name: data, which cannot be called.
     **{f"torch.{name}": name for name in _STORAGES},
     **{f"torch.cuda.{name}": name for name in _STORAGES},
@@ -441,6 +447,7 @@ class _TensorUnpickler(pickle._Unpickler):
     def __init__(self, path: pathlib.Path, file: BinaryIO):
         super().__init__(_Limited(file, _LONGEST_PICKLE))
         self._path = path
+        self._addresses_left = _MOST_ADDRESSES
 
     def find_class(self, module: str, name: str) -> Any:
         """The stand-in for a name; nothing is imported."""
@@ -497,13 +504,19 @@ class _TensorUnpickler(pickle._Unpickler):
 
     def load_setitem(self):
         value, key = self.stack.pop(), self.stack.pop()
-        _expect(self.stack[-1], dict)[_key(key)] = value
+        _expect(self.stack[-1], dict)[self._key_or_address(key)] = value
 
     def load_setitems(self):
         items = self.pop_mark()
         target = _expect(self.stack[-1], dict)
         for key, value in zip(items[::2], items[1::2], strict=True):
-            target[_key(key)] = value
+            target[self._key_or_address(key)] = value
+
+    def _key_or_address(self, key):
+        if type(key) is int and 2**31 <= key < _LARGEST_ADDRESS and self._addresses_left:
+            self._addresses_left -= 1
+            return key
+        return _key(key)
 
     dispatch |= {
         pickle.REDUCE[0]: load_reduce,

@@ -5,10 +5,11 @@ import inspect
 import logging
 
 from keras_roberta.checkpoints.formats import open_checkpoint
+from keras_roberta.checkpoints.matching_tokenizer import check_tokenizer
 from keras_roberta.checkpoints.preset_mixin import PresetMixin
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
-from keras_roberta.models.matching_tokenizer import check_preprocessor, check_tokenizer
+from keras_roberta.models.matching_preprocessor import check_preprocessor
 from keras_roberta.models.roberta_backbone import OF_BACKBONE, RobertaBackbone
 from keras_roberta.tasks.number_arguments import check_numbers
 from keras_roberta.unknown_arguments import refuse_unknown

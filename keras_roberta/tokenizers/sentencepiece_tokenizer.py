@@ -28,11 +28,13 @@ _SPACE = "\u2581"
 
 
 class SentencePieceTokenizer(HostTokenizer):
-    """Text to ids and back, with the ids of sentencepiece for every text.
+    """Text to ids and back, with the ids of sentencepiece for texts up to 16,384 bytes.
 
     Added tokens are looked for in the text as it is written. What lies between them is read by
-    sentencepiece, each stretch as a text of its own, and texts of more than 16,384 bytes in parts:
-    see `unigram.long_texts`.
+    sentencepiece, each stretch as a text of its own, and texts of more than 16,384 bytes in parts,
+    which begin at spaces. Where such a text has no space for 16,384 bytes, a part begins within a
+    word and gets a "\u2581" in front that sentencepiece would not put there: see
+    `unigram.long_texts`.
 
     Read it with `open_tokenizer`; the arguments are those of `HostTokenizer`.
     """

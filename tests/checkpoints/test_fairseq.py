@@ -187,8 +187,14 @@ def setting(**values):
         (without("layers.0.self_attn.k_proj.weight"), f"lacks {FRONT}.layers.0.self_attn.k_proj"),
         (with_tensor("layers.0.fc1.weight", 16, 24), r"fc1.weight has the shape \(16, 24\); expec"),
         (with_tensor("layers.2.fc1.bias", 24), "no place for .*encoder_layers is 2.*layers.2.fc1"),
-        (with_tensor("layer_norm.weight", 16), "normalise first .*encoder_normalize_before"),
-        (with_tensor("layers.0.self_attn.in_proj_weight", 7, 16), r"in_proj_weight has the shape"),
+        (
+            with_tensor("layer_norm.weight", 16),
+            "each block .pre-LN; .*encoder_normalize_before",
+        ),
+        (
+            with_tensor("layers.0.self_attn.in_proj_weight", 7, 16),
+            "in_proj_weight .*divided by 3",
+        ),
         (with_tensor("embed_positions.weight", 2, 16), "has 2 rows, which hold no position"),
         (setting(encoder_layers=3), f"lacks {FRONT}.layers.2"),
         (setting(encoder_layers="2"), "cfg.model.encoder_layers: expected a whole number"),
@@ -328,6 +334,15 @@ def test_over_another_format(classifier, tmp_path):
     assert open_checkpoint(tmp_path).format.name == "fairseq"
     classifier.save_to_hugging_face(tmp_path)
     assert open_checkpoint(tmp_path).format.name == "hugging-face"
+
+
+def test_the_checkpoints_of_a_training_stay(classifier, tmp_path):
+    for name in ("checkpoint_best.pt", "checkpoint_last.pt"):
+        (tmp_path / name).write_bytes(b"a state of days")
+    format_named("fairseq").save(classifier, tmp_path)
+    for name in ("checkpoint_best.pt", "checkpoint_last.pt"):
+        assert (tmp_path / name).read_bytes() == b"a state of days"
+    assert open_checkpoint(tmp_path).head_name is not None  # of model.pt
 
 
 def test_heads_without_a_place(classifier, tmp_path):

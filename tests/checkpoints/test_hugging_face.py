@@ -1,12 +1,22 @@
 """Hugging Face's names and layouts: there, back, and what is said of other checkpoints."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
-from hugging_face_files import CLASSIFIER, CONFIG, MASKED_LM, SHAPES, random_state
+from hugging_face_files import (
+    CLASSIFIER,
+    CONFIG,
+    MASKED_LM,
+    SHAPES,
+    random_state,
+    write_checkpoint,
+)
+from sentencepiece_models import trained_tokenizer
 
 from keras_roberta.checkpoints import hugging_face, hugging_face_weights
+from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.checkpoints.hugging_face import HuggingFaceHead
 from keras_roberta.checkpoints.hugging_face_names import (
     OUTPUT_PROJECTION,
@@ -204,3 +214,19 @@ def test_a_bad_config_is_named(tmp_path, content, message):
 def test_reads_a_config(tmp_path, model_type):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type, "x": 1}))
     assert hugging_face.read_config(tmp_path) == {"model_type": model_type, "x": 1}
+
+
+def test_camemberts_own_numbering(tmp_path):
+    """Its pieces have other ids than XLM-R's, and nothing in the file says so."""
+    write_checkpoint(tmp_path, {}, model_type="camembert")
+    directory, tokenizer = trained_tokenizer(tmp_path)
+    name = "sentencepiece.bpe.model"
+    shutil.copy(directory / name, tmp_path / name)
+    with pytest.raises(InputError, match=f"{name}: CamemBERT's ids cannot .* tokenizer.json"):
+        open_checkpoint(tmp_path).tokenizer()
+    tokenizer.save(tmp_path)
+    assert open_checkpoint(tmp_path).tokenizer() == tokenizer
+    (tmp_path / "tokenizer.json").unlink()
+    shutil.copy(directory / name, tmp_path / name)
+    write_checkpoint(tmp_path, {}, model_type="xlm-roberta")
+    assert open_checkpoint(tmp_path).tokenizer() == tokenizer

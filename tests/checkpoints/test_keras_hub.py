@@ -177,6 +177,14 @@ def test_heads_that_do_not_fit(presets, tmp_path, changes, says):
         kr.open_task(directory)
 
 
+def test_a_head_that_does_not_fit_is_left_out_when_asked(presets, tmp_path):
+    directory = shutil.copytree(presets / "classifier", tmp_path / "preset")
+    task_json(directory, activation="relu")
+    assert open_checkpoint(directory).heads_unread_by(None) == ["TextClassifier"]
+    options = ConvertOptions(to="hugging-face", drop_heads=True)
+    assert convert(directory, tmp_path / "out", options) == "RobertaBackbone"
+
+
 # === Written ===
 
 
@@ -231,5 +239,9 @@ def test_a_config_and_a_tokenizer_that_it_does_not_have(presets, tokenizer, tmp_
         format_named("keras-hub").save(other, tmp_path / "out")
     added = kr.RobertaTokenizer(tokenizer.vocabulary, tokenizer.merges)
     added.add_tokens(["<ent>"])
+    fitting = kr.RobertaBackbone(other.config.replace(vocabulary_size=added.vocabulary_size))
     with pytest.raises(InputError, match="has no added tokens; the tokenizer has '<ent>'"):
-        format_named("keras-hub").save(backbone, tmp_path / "out", tokenizer=added)
+        format_named("keras-hub").save(fitting, tmp_path / "out", tokenizer=added)
+    with pytest.raises(InputError, match="out: the tokenizer's largest id is .*not of one model"):
+        format_named("keras-hub").save(backbone, tmp_path / "out", tokenizer=tokenizer)
+    assert not (tmp_path / "out").exists()

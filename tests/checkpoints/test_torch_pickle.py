@@ -293,6 +293,20 @@ def test_refuses_registered_extensions(tmp_path, monkeypatch, opcode):
     assert not (tmp_path / "pwned").exists()
 
 
+def test_the_state_of_a_training(tmp_path):
+    """fairseq's of 2019: meters, and the optimizer's state under addresses of parameters."""
+    meters = [
+        f"cfairseq.meters\n{name}Meter\n".encode() + b")\x81}" + item("sum", b"K\x07") + b"b"
+        for name in ("Average", "Time", "Stopwatch")
+    ]
+    pickled = b"\x80\x02}" + b"".join(map(item, "abc", meters)) + b"."
+    assert read_pickled(tmp_path, pickled) == {name: {"sum": 7} for name in "abc"}
+    state = {2**47 - 8 * i: {"step": i} for i in range(400)}
+    assert read_pickled(tmp_path, pickle.dumps(state, 2)) == state
+    with pytest.raises(InputError, match="more than 32 bits for a key"):  # no model has as many
+        read_pickled(tmp_path, pickle.dumps({2**40 + i: None for i in range(10_001)}, 2))
+
+
 PERSISTENT_IDS = [
     b"K\x01",
     text("0"),

@@ -50,6 +50,10 @@ BAD = {
     "no number": (model(piece(b"b", float("nan"))), "pieces[3].score is no finite number"),
     "user-defined": (model(piece(b"b", kind=4)), "pieces[3].type is USER_DEFINED; only NORMAL"),
     "no specials": (field(1, field(1, b"a")), "pieces[0].type is NORMAL; expected UNKNOWN"),
+    "no map": (
+        model(A, normalizer=number_field(2, 0)),
+        "its field normalizer_spec.precompiled_charsmap is a number",
+    ),
     "mangled map": (
         model(A, normalizer=field(2, b"\xff" * 9)),
         "normalizer_spec.precompiled_charsmap is mangled (",

@@ -55,6 +55,31 @@ def test_the_kind_is_found(directory_and_tokenizer, tmp_path):
         RobertaTokenizer.from_preset(directory)
 
 
+JOINING = {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}
+METASPACE = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always"}
+
+
+@pytest.mark.parametrize(
+    ("replacing", "splits", "kind"),
+    [
+        ([], [{"type": "WhitespaceSplit"}, METASPACE], "SentencePiece"),
+        ([JOINING], [METASPACE], "SentencePiece"),
+        ([{**JOINING, "content": "\u2581"}], [METASPACE], "SentencePiece"),
+        ([], [METASPACE], "Unigram"),
+        ([{**JOINING, "content": ""}], [METASPACE], "Unigram"),
+        ([{**JOINING, "pattern": {"String": "a"}}], [METASPACE], "Unigram"),
+        ([JOINING, {**JOINING, "pattern": {"String": "``"}}], [METASPACE], "Unigram"),
+    ],
+)
+def test_parts_that_mean_sentencepiece(tokenizer, tmp_path, replacing, splits, kind):
+    content = json.loads(tokenizer._rust.to_str())
+    normalizers = [content["normalizer"], *replacing]
+    content["normalizer"] = {"type": "Sequence", "normalizers": normalizers}
+    content["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": splits}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content))
+    assert open_tokenizer(tmp_path).kind_name == kind
+
+
 @hypothesis.settings(max_examples=100, deadline=None)
 @hypothesis.given(st.one_of(st.text(max_size=30), texts_of_parts))
 def test_ids_are_sentencepieces(tokenizer, processor, text):

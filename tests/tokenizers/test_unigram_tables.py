@@ -106,3 +106,25 @@ def test_large_tables_are_kept(model, tmp_path, monkeypatch, caplog):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))  # cannot be written
     assert same(tables.tables_of(model), made)
+
+
+def test_without_a_place_to_keep_them(model, tmp_path, monkeypatch):
+    made = tables.tables_of(model)
+    monkeypatch.setattr(tables, "_LARGE", 1)
+
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    with monkeypatch.context() as patch:
+        patch.delenv("XDG_CACHE_HOME", raising=False)
+        patch.setattr(tables.pathlib.Path, "home", no_home)
+        assert same(tables.tables_of(model), made)
+
+    def not_allowed(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "kept"))
+    monkeypatch.setattr("os.stat", not_allowed)  # root may look everywhere
+    monkeypatch.setattr("numpy.load", not_allowed)
+    monkeypatch.setattr(tables.pathlib.Path, "mkdir", not_allowed)
+    assert same(tables.tables_of(model), made)

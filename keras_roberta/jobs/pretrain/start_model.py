@@ -4,12 +4,12 @@ import keras
 import numpy as np
 
 from keras_roberta.checkpoints.formats import open_checkpoint
+from keras_roberta.checkpoints.matching_tokenizer import check_tokenizer
 from keras_roberta.config import RobertaConfig
 from keras_roberta.data.corpus.shards import Shards
 from keras_roberta.data.pretraining.cooccurrence import check_vectors, token_vectors
 from keras_roberta.errors import InputError
 from keras_roberta.jobs.pretrain.options import PretrainingOptions
-from keras_roberta.models.matching_tokenizer import check_tokenizer
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.tasks.pretrainer import RobertaPretrainer
 from keras_roberta.training.optimizer.pretraining import pretraining_optimizer

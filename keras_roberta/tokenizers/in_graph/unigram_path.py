@@ -1,9 +1,9 @@
 """The pieces that sentencepiece cuts texts into.
 
-First the best way through each segment by itself. Where that hangs on the rounding of the sums of
-scores, once more with sentencepiece's own sums. They depend on what was chosen before, so that this
-is repeated until nothing changes: from left to right, each segment is right once those before it
-are.
+First the best way through each segment by itself. Where that depends on the rounding of the sums
+of scores, once more with sentencepiece's own sums. They depend on what was chosen before, so that
+this is repeated until nothing changes: from left to right, each segment is right once those before
+it are.
 """
 
 import tensorflow as tf

@@ -18,10 +18,11 @@ def _holds(content):
 
 
 def _is_sentencepiece(content):
-    """Whether the parts are those by which Transformers writes a sentencepiece model down.
+    """Whether the file has the parts that Transformers writes for a sentencepiece model.
 
     Texts have spaces put in front (Metaspace, always), and runs of spaces count as one: through
-    `WhitespaceSplit`, or through a `Replace` of spaces.
+    `WhitespaceSplit`, or through a `Replace` of two and more spaces. All other files are read by
+    the `tokenizers` library.
     """
     if not _holds(content) or content["model"].get("byte_fallback"):
         return False
@@ -30,12 +31,19 @@ def _is_sentencepiece(content):
         return False
     if not {part.get("type") for part in normalizers} <= {"Precompiled", "Replace", "Strip"}:
         return False
+    replacing = [part for part in normalizers if part.get("type") == "Replace"]
+    if not all(_joins_spaces(part) for part in replacing):
+        return False
     kinds = [part.get("type") for part in splits]
-    if kinds not in (["Metaspace"], ["WhitespaceSplit", "Metaspace"]):
+    if kinds != ["WhitespaceSplit", "Metaspace"] and not (kinds == ["Metaspace"] and replacing):
         return False
     # Old files say `add_prefix_space`.
     always = splits[-1].get("prepend_scheme", "always") == "always"
     return always and splits[-1].get("add_prefix_space", True) is True
+
+
+def _joins_spaces(replace):
+    return replace.get("pattern") == {"Regex": " {2,}"} and replace.get("content") in (" ", _SPACE)
 
 
 def _starts_word(token):

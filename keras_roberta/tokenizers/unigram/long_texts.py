@@ -9,7 +9,9 @@ alike, a text is read in blocks of `BLOCK` bytes:
 - each other block begins a part at its first space;
 - a block without a space begins one at its first whole character, if it is full.
 
-Texts up to `BLOCK` bytes are read whole. Words do not change where a part begins at a space, unless
+Texts up to `BLOCK` bytes are read whole. The ids of longer ones may differ from sentencepiece's,
+which reads every text whole. A part that begins within a word gets a space ("\u2581") in front,
+which sentencepiece does not put there. Where a part begins at a space words do not change, unless
 two ways to cut them are equally good but for rounding.
 """
 

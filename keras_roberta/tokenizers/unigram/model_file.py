@@ -43,12 +43,13 @@ def read_model_file(path: Path) -> dict[str, Any]:
                 trainer |= dict(fields(_message(value, "trainer_spec")))
             elif number == 3:
                 normalizer |= dict(fields(_message(value, "normalizer_spec")))
+        rules = _message(normalizer.get(2, b""), "normalizer_spec.precompiled_charsmap")
     except WireError as error:
         raise InputError(f"{path}: not a sentencepiece model ({error})") from None
     if not pieces:
         raise InputError(f"{path}: not a sentencepiece model (it has no pieces)")
     _check_settings(trainer, normalizer, path)
-    return _tokenizer_json(_vocabulary(pieces, path), _character_map(normalizer.get(2, b""), path))
+    return _tokenizer_json(_vocabulary(pieces, path), _character_map(rules, path))
 
 
 def _check_settings(trainer: dict, normalizer: dict, path: Path) -> None:
@@ -153,11 +154,11 @@ def _message(value: int | bytes, name: str) -> bytes:
     return value
 
 
-def _character_map(value: int | bytes, path: Path) -> bytes:
+def _character_map(value: bytes, path: Path) -> bytes:
     try:
         if value:
             sentencepiece.SentencePieceNormalizer(normalizer_spec=field(2, value))
-    except (RuntimeError, ValueError, TypeError, OSError) as error:
+    except (RuntimeError, ValueError, OSError) as error:
         raise InputError(
             f"{path}: normalizer_spec.precompiled_charsmap is mangled ({reason_of(error):.200})"
         ) from None

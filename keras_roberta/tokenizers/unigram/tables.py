@@ -82,7 +82,10 @@ def tables_of(model: UnigramModel) -> UnigramTables:
     """
     if len(model.pieces) < _LARGE and len(model.character_map) < _LARGE:
         return _made(model)
-    path = _cache_directory() / f"unigram-{_VERSION}-{_digest(model)}.npz"
+    directory = _cache_directory()
+    if directory is None:
+        return _made(model)
+    path = directory / f"unigram-{_VERSION}-{_digest(model)}.npz"
     found = _read(path)
     if found is None:
         found = _made(model)
@@ -165,8 +168,12 @@ def _digest(model: UnigramModel) -> str:
     return hashlib.sha256(b"".join([sizes, *parts])).hexdigest()[:32]
 
 
-def _cache_directory() -> pathlib.Path:
-    root = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+def _cache_directory() -> pathlib.Path | None:
+    """Where tables are kept; None for a user without a home."""
+    try:
+        root = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    except RuntimeError:
+        return None
     return pathlib.Path(root) / "keras_roberta"
 
 
@@ -175,7 +182,7 @@ def _read(path: pathlib.Path) -> UnigramTables | None:
         with np.load(path, allow_pickle=False) as content:
             return UnigramTables(**{name: content[name] for name in UnigramTables._fields})
     except Exception as error:  # not there, cut off, another program's: they are made anew
-        if path.exists():
+        if os.path.exists(path):  # False too where one may not look; `Path.exists` would raise
             logger.warning("%s: cannot be used (%.100s); its tables are made anew", path, error)
         return None
 
