@@ -42,10 +42,7 @@ def content(exported):
 
 @pytest.fixture(scope="module")
 def first_inputs(classifier):
-    """What the first products read of all tokens, float64 (tokens, hidden_dim), from the weights.
-
-    The scale and shift of the layer norm in front are in the products' kernels and biases.
-    """
+    """What the first products read of tokens, from the weights: float64 (tokens, hidden_dim)."""
     weights = {k: np.asarray(v, "f8") for k, v in classifier.backbone.weights_by_name().items()}
     x = np.concatenate(
         [
@@ -56,7 +53,9 @@ def first_inputs(classifier):
         ]
     )
     x -= x.mean(axis=1, keepdims=True)
-    return x / np.sqrt(np.square(x).mean(axis=1, keepdims=True) + 1e-5)
+    x /= np.sqrt(np.square(x).mean(axis=1, keepdims=True) + 1e-5)
+    norm = "embeddings/layer_norm"
+    return x * weights[f"{norm}/gamma"] + weights[f"{norm}/beta"]
 
 
 def test_ranges_are_those_of_tokens(content, first_inputs):
