@@ -41,6 +41,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.files.json_file import read_json_object
 from keras_roberta.files.json_kinds import short
 from keras_roberta.tokenizers import open_tokenizer
+from keras_roberta.tokenizers.tokenizer_files import MODEL_FILES
 
 MODEL_TYPES = ("roberta", "xlm-roberta", "camembert")
 _WHOLE = "tokenizer.json"  # which holds all of a tokenizer, its ids too
@@ -177,8 +178,10 @@ class HuggingFaceCheckpoint(Checkpoint):
 
         `open_tokenizer` gives its pieces XLM-R's ids, and CamemBERT's are three more.
         """
-        model, whole = (self.directory / name for name in ("sentencepiece.bpe.model", _WHOLE))
-        if self._values["model_type"] == "camembert" and model.exists() and not whole.exists():
+        if self._values["model_type"] != "camembert" or (self.directory / _WHOLE).exists():
+            return
+        models = (self.directory / name for name in MODEL_FILES)
+        for model in filter(pathlib.Path.exists, models):
             raise InputError(
                 f"{model}: CamemBERT's ids cannot be read from this file alone; save the "
                 f"checkpoint with its {_WHOLE} (Transformers' AutoTokenizer makes one)"

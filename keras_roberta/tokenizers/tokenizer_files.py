@@ -13,14 +13,14 @@ from keras_roberta.tokenizers.file_kinds import SETTINGS, TOKENIZER
 from keras_roberta.tokenizers.unigram.model_file import read_model_file
 
 # sentencepiece's own file, as fairseq and Hugging Face call it, and KerasHub.
-_MODEL_FILES = ("sentencepiece.bpe.model", "sentencepiece.model", "vocabulary.spm")
+MODEL_FILES = ("sentencepiece.bpe.model", "sentencepiece.model", "vocabulary.spm")
 # All that any kind reads.
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
-    *_MODEL_FILES,
+    *MODEL_FILES,
     "vocab.json",
     "vocabulary.json",
     "merges.txt",
@@ -29,7 +29,7 @@ TOKENIZER_FILES = (
     "vocab.bpe",
 )
 # Each means that there is a tokenizer.
-_MAIN_FILES = ("tokenizer.json", *_MODEL_FILES, "vocab.json", "vocabulary.json", "dict.txt")
+_MAIN_FILES = ("tokenizer.json", *MODEL_FILES, "vocab.json", "vocabulary.json", "dict.txt")
 # In the order of the attributes below.
 _SETTINGS = {
     "tokenizer_config.json": SETTINGS,
@@ -102,7 +102,7 @@ def find_tokenizer_files(source: str | Path) -> TokenizerFiles:
 
 def _read_whole_tokenizer(path: Path) -> dict[str, Any] | None:
     """A file that holds all of a tokenizer, as the content of a `tokenizer.json`; else None."""
-    if path.name in _MODEL_FILES:
+    if path.name in MODEL_FILES:
         return read_model_file(path)
     if path.name == "tokenizer.json":
         return read_json_object(path, TOKENIZER, hint=_HINT)
