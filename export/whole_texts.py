@@ -10,15 +10,20 @@ from keras_roberta.tokenizers import byte_buffer
 
 Tokens = tuple[np.ndarray, np.ndarray]  # ids, int32 (tokens,); offsets in bytes, int32 (tokens, 2)
 
+# Tokens of which two parts of a text without spaces have the same bytes. A best path through the
+# pieces of a Unigram model forgets where it began after a few words; so do merges.
+OVERLAP = 32
+
 
 def tokens_of_text(
     text: str | bytes, tokenize: Callable[[bytes], tuple[np.ndarray, np.ndarray, int]], most: int
 ) -> Tokens:
     """The tokens of a text, none added, put together from those of its parts.
 
-    A part ends in front of a space: no token of a byte-level BPE reaches from what is no space
-    over one, so that the ids are those of the whole text. Where a part has no space it ends at a
-    token, and the next part may have other tokens there than the whole text.
+    A part ends in front of a space: no token of the tokenizers in files reaches from what is no
+    space over one, so that the ids are those of the whole text. A part without a space, as Chinese
+    has them, shares `OVERLAP` tokens with the next one, and the two are joined where both have
+    a token begin. Only where there is no such place may the tokens differ from the whole text's.
 
     Args:
         text: of any length.
@@ -30,44 +35,62 @@ def tokens_of_text(
         ids and offsets
     """
     utf8 = byte_buffer.encode(text)
-    ids, offsets, begin = [], [], 0
-    while begin < len(utf8):
+    ids, places = np.zeros(0, np.int32), np.zeros((0, 2), np.int32)
+    begin = end = 0  # where the next part begins; up to where the tokens so far reach
+    while end < len(utf8):
         part = utf8[begin : begin + most].decode(errors="ignore").encode()
-        found, places, count = tokenize(part)
-        is_last = begin + len(part) == len(utf8) and len(found) == count
-        kept, end = len(found), len(part)
-        if not is_last:
-            kept, end = _whole_words(utf8, begin, places, is_cut=len(found) < count) or (kept, end)
-        ids.append(found[:kept])
-        offsets.append(places[:kept] + begin)
-        begin += end
-    nothing = np.zeros(0, np.int32)
-    return (
-        np.concatenate([nothing, *ids]).astype(np.int32),
-        np.concatenate([nothing.reshape(0, 2), *offsets]).astype(np.int32),
-    )
+        found, found_places, count = tokenize(part)
+        found_places = found_places + begin
+        seam = _seam(utf8, places, found_places, end) if begin < end else end
+        before = np.searchsorted(places[:, 0], seam)
+        behind = np.searchsorted(found_places[:, 0], seam)
+        ids = np.concatenate([ids[:before], found[behind:]])
+        places = np.concatenate([places[:before], found_places[behind:]])
+        part_end = begin + len(part)
+        if part_end == len(utf8) and len(found) == count:
+            break
+        is_cut = len(found) < count
+        begin, end = _next_part(utf8, begin, part_end, found_places, is_cut=is_cut)
+        kept = np.searchsorted(places[:, 0], end)
+        ids, places = ids[:kept], places[:kept]
+    return ids.astype(np.int32), places.astype(np.int32)
 
 
-def _whole_words(utf8, begin, places, *, is_cut) -> tuple[int, int] | None:
-    """How many tokens of a part to keep, and how many of its bytes these stand for.
+def _next_part(utf8, begin, part_end, places, *, is_cut) -> tuple[int, int]:
+    """Where the part behind this one begins, and up to where this part's tokens count.
 
     Args:
         utf8: the whole text.
-        begin: where the part begins in it.
-        places: offsets of the part's tokens.
+        begin, part_end: of this part.
+        places: its tokens' offsets in the whole text.
         is_cut: whether the part has tokens behind these.
     """
     for kept in range(len(places) - is_cut, 0, -1):
         first, behind = (int(place) for place in places[kept - 1])
         if kept < len(places) and places[kept][0] < behind:
             continue  # both are pieces of one character
-        if first < behind and utf8[begin + behind : begin + behind + 1] == b" ":
-            if utf8[begin + behind - 1 : begin + behind] != b" ":
-                return kept, behind
-    if not is_cut:
-        return None
-    for kept in range(len(places) - 1, 0, -1):  # at least whole characters
-        first = int(places[kept][0])
-        if first and first >= places[kept - 1][1] and utf8[begin + first] & 0xC0 != 0x80:
-            return kept, first
-    return None
+        if first < behind and utf8[behind : behind + 1] == b" ":
+            if utf8[behind - 1 : behind] != b" ":
+                return behind, behind
+    begins = [place for place in _begins(utf8, places) if place > begin]
+    end = begins[-1] if is_cut and begins else part_end
+    shared = min(OVERLAP, len(begins) // 2)
+    return (begins[-1 - shared] if shared else end), end
+
+
+def _seam(utf8, before, behind, end) -> int:
+    """Where to go over from the tokens of one part to those of the next: in the middle of the
+    places at which both have a token begin; at the end of the first if there is none."""
+    common = np.intersect1d(_begins(utf8, before), _begins(utf8, behind)[1:])
+    common = common[common <= end]
+    return int(common[len(common) // 2]) if len(common) else end
+
+
+def _begins(utf8, places) -> list[int]:
+    """Where tokens begin, at whole characters that no token in front has a part of."""
+    ends = np.concatenate([[0], places[:-1, 1]]) if len(places) else []
+    return [
+        int(first)
+        for (first, _), end in zip(places, ends, strict=True)
+        if end <= first < len(utf8) and utf8[first] & 0xC0 != 0x80
+    ]

@@ -1,9 +1,12 @@
 """Texts of any length, tokenised bit by bit: the ids and places of the whole text."""
 
+import functools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sentencepiece_models import trained_tokenizer
 
 from keras_roberta.export.whole_texts import tokens_of_text
 from keras_roberta.tokenizers.offsets import tokens_in_bytes
@@ -11,19 +14,20 @@ from keras_roberta.tokenizers.offsets import tokens_in_bytes
 WORDS = ["a", "film", "the", "lovely", "Größe,", "👍", "日本", "3.5", "don't", " ", "\n", "\t", ""]
 
 
-@pytest.fixture(scope="module")
-def limited(tokenizer):
+def limited_by(tokenizer, most_bytes, most_tokens):
     """A tokenizer for so many bytes and tokens, as one in a file."""
 
-    def make(most_bytes, most_tokens):
-        def tokenize(utf8):
-            assert len(utf8) <= most_bytes
-            ((ids, offsets),) = tokens_in_bytes(tokenizer, [utf8.decode()])
-            return ids[:most_tokens], offsets[:most_tokens], len(ids)
+    def tokenize(utf8):
+        assert len(utf8) <= most_bytes
+        ((ids, offsets),) = tokens_in_bytes(tokenizer, [utf8.decode()])
+        return ids[:most_tokens], offsets[:most_tokens], len(ids)
 
-        return tokenize
+    return tokenize
 
-    return make
+
+@pytest.fixture(scope="module")
+def limited(tokenizer):
+    return functools.partial(limited_by, tokenizer)
 
 
 @settings(max_examples=60, deadline=None)
@@ -53,3 +57,17 @@ def test_what_has_no_words_is_read_to_its_end(limited, tokenizer, text):
 def test_an_empty_text(limited):
     found, places = tokens_of_text("", limited(40, 12), 40)
     assert found.shape == (0,) and places.shape == (0, 2)
+
+
+@pytest.mark.parametrize("most_tokens", [16, 40, 90])
+def test_text_without_spaces_has_the_tokens_of_the_whole(tmp_path, most_tokens):
+    """A Unigram tokenizer puts a piece in front of what it takes for a text's first word; the
+    parts of one long word must not each get it."""
+    _, tokenizer = trained_tokenizer(tmp_path)
+    text = "".join(
+        np.random.default_rng(5).choice(["日本", "文章", "の", "語", "です", "é", "½"], 400)
+    )
+    ((ids, offsets),) = tokens_in_bytes(tokenizer, [text])
+    found, places = tokens_of_text(text, limited_by(tokenizer, 300, most_tokens), 300)
+    np.testing.assert_array_equal(found, ids)
+    np.testing.assert_array_equal(places, offsets)

@@ -218,7 +218,8 @@ def _metadata(directory):
 def of_metadata(random, content):
     """The JSON in a `.tflite`, in place: as many bytes as before."""
     begin = content.index(b'{"format_version"')
-    end = content.index(b"}", content.index(b"tokenizer_fingerprint")) + 1
+    _, length = json.JSONDecoder().raw_decode(content[begin:].decode("latin-1"))
+    end = begin + length
     changed = of.of_json(random, content[begin:end])
     changed = changed[: end - begin].ljust(end - begin)
     return content[:begin] + changed + content[end:]
