@@ -3,10 +3,11 @@
     python benchmarks/trim_vocabulary.py --sentiment PRESET --sst2 DIR [--counts 1,5,20]
     python benchmarks/trim_vocabulary.py --xlmr DIR --sentences DIR [--languages en,es,de]
 
-The first trims a classifier to the tokens of SST-2's training sentences, and asks it for the labels
-of the dev sentences. The second trims XLM-R's layout to every other sentence of some languages, and
-compares the vectors of these and of the other sentences with those of the full model; DIR of
-`--xlmr` is what `make_checkpoint.py` of the data folder writes. Nothing is kept.
+The first trims a classifier to the tokens of SST-2's training sentences, and asks it and its int8
+and int4 files for the labels of the dev sentences. The second trims XLM-R's layout to every other
+sentence of some languages, and compares the vectors of these and of the other sentences, by Keras
+and by an int4 file that takes token ids, with those of the full model; DIR of `--xlmr` is what
+`make_checkpoint.py` of the data folder writes.
 """
 
 import argparse
@@ -65,29 +66,34 @@ def sizes(report):
     )
 
 
-def tflite_megabytes(task, directory):
-    export.to_tflite(task, directory / "m.tflite", quantization="int8", overwrite=True)
-    return bytes_on_disk(directory / "m.tflite") / 1e6
+def exported(task, directory, quantization, inputs="text"):
+    """The runner of a file, and its size."""
+    path = directory / "m.tflite"
+    export.to_tflite(task, path, quantization, inputs, overwrite=True)
+    return export.load(path, tokenizer=task.preprocessor.tokenizer), bytes_on_disk(path) / 1e6
 
 
-def sentiment(preset, sst2, counts, directory):
+def sentiment(preset, sst2, counts, keep, directory):
     train, _ = read_table(pathlib.Path(sst2) / "train.tsv")
     dev, labels = read_table(pathlib.Path(sst2) / "dev.tsv")
 
-    def accuracy(task):
+    def accuracies(task):
         logits = task.predict(dev, batch_size=32, verbose=0)
-        return f"accuracy {np.mean(logits.argmax(axis=-1) == labels):.4f} of {len(labels)}"
+        yield f"accuracy {np.mean(logits.argmax(axis=-1) == labels):.4f} of {len(labels)}"
+        for scheme in ("int8", "int4"):
+            runner, megabytes = exported(task, directory, scheme)
+            found = runner.predict(dev)["label"]
+            yield f"{scheme} file {megabytes:.1f} MB, accuracy {np.mean(found == labels):.4f}"
 
     full = kr.open_task(preset)
-    print(
-        f"full: {accuracy(full)}, int8 file {tflite_megabytes(full, directory):.1f} MB", flush=True
-    )
+    print(f"full: {'; '.join(accuracies(full))}", flush=True)
     for min_count in counts:
         small, report = trimmed(preset, train, directory, min_count=min_count)
-        megabytes = tflite_megabytes(small, directory)
+        if keep:
+            small.save_to_preset(pathlib.Path(keep) / f"trimmed-{min_count}")
         print(
-            f"min_count {min_count}: {sizes(report)}; {accuracy(small)}; dev: "
-            f"{changed(full, small, dev)}; int8 file {megabytes:.1f} MB",
+            f"min_count {min_count}: {sizes(report)}; dev: {changed(full, small, dev)}; "
+            f"{'; '.join(accuracies(small))}",
             flush=True,
         )
 
@@ -112,20 +118,27 @@ def languages(xlmr, sentences, names, directory):
     for characters in ("all", "used"):
         small, report = trimmed(directory / "full", seen, directory, characters=characters)
         print(f"{','.join(names)}, characters {characters}: {sizes(report)}", flush=True)
+        runner, megabytes = exported(small, directory, "int4", "tokens")
+        print(f"  int4 file: {megabytes:.1f} MB", flush=True)
         for name, texts in (("seen", seen), *unseen.items()):
-            cosines = np.sum(expected[name] * vectors(small, texts), axis=-1)
-            print(
-                f"  {name}, {len(texts)} sentences: cosine mean {cosines.mean():.4f}, 5th "
-                f"percentile {np.quantile(cosines, 0.05):.4f}, least {cosines.min():.4f}; "
-                f"{changed(full, small, texts)}",
-                flush=True,
-            )
+            for what, found in (
+                ("Keras", vectors(small, texts)),
+                ("int4 file", runner.predict(texts)["vector"]),
+            ):
+                cosines = np.sum(expected[name] * found, axis=-1)
+                print(
+                    f"  {name}, {len(texts)} sentences, {what}: cosine mean {cosines.mean():.4f}, "
+                    f"5th percentile {np.quantile(cosines, 0.05):.4f}, least {cosines.min():.4f}; "
+                    f"{changed(full, small, texts)}",
+                    flush=True,
+                )
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--sentiment", help="a classifier of SST-2's sentences")
     parser.add_argument("--sst2", help="directory with train.tsv and dev.tsv")
+    parser.add_argument("--keep", help="directory for the trimmed classifiers")
     parser.add_argument("--counts", default="1,5,20", help="values of --min-count, with commas")
     parser.add_argument("--xlmr", help="a checkpoint of an encoder")
     parser.add_argument("--sentences", help="directory with a file of sentences a language")
@@ -135,7 +148,7 @@ def main():
         directory = pathlib.Path(directory)
         if options.sentiment:
             counts = [int(count) for count in options.counts.split(",")]
-            sentiment(options.sentiment, options.sst2, counts, directory)
+            sentiment(options.sentiment, options.sst2, counts, options.keep, directory)
         if options.xlmr:
             names = options.languages.split(",")
             languages(options.xlmr, options.sentences, names, directory)
