@@ -104,6 +104,11 @@ class RobertaConfig:
             token.
         dropout: rate on the embeddings and on the outputs of attention and feed-forward layers.
         attention_dropout: rate on attention probabilities.
+        activation_dropout: rate behind the activation of the feed-forward layers (fairseq's
+            `activation_dropout`; Ott et al., 2019). RoBERTa has none.
+        layer_drop: probability with which a step of training leaves out a block, each block by
+            itself, for all rows of a batch together (LayerDrop; Fan et al., 2020, section 3).
+            Nothing is scaled for it. A step takes no less time by it.
         layer_norm_epsilon: added to the variance in layer norms.
         hidden_activation: of the feed-forward layers: "gelu" (as RoBERTa), "gelu_tanh" (its
             approximation), "quick_gelu" (x sigmoid(1.702 x)), "relu" or "silu".
@@ -137,6 +142,8 @@ class RobertaConfig:
     num_token_types: int = 1
     dropout: float = 0.1
     attention_dropout: float = 0.1
+    activation_dropout: float = 0.0
+    layer_drop: float = 0.0
     layer_norm_epsilon: float = 1e-5
     hidden_activation: str = "gelu"
     initializer: str = "normal"
@@ -165,7 +172,7 @@ class RobertaConfig:
             self._check(name, getattr(self, name) <= most, f"at most {most}")
             least = int(name != "num_token_types")
             self._check(name, getattr(self, name) >= least, f"at least {least}")
-        for name in ("dropout", "attention_dropout"):
+        for name in ("dropout", "attention_dropout", "activation_dropout", "layer_drop"):
             self._check(name, 0 <= getattr(self, name) < 1, "in [0, 1)")
         for name in ("layer_norm_epsilon", "initializer_range"):
             self._check(name, getattr(self, name) > 0, "positive")

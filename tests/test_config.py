@@ -18,6 +18,8 @@ from keras_roberta.errors import InputError
         ("vocabulary_size", "big"),
         ("dropout", 1.0),
         ("attention_dropout", -0.1),
+        ("activation_dropout", 1.0),
+        ("layer_drop", -0.1),
         ("layer_norm_epsilon", 0),
         ("initializer", "zeros"),
         ("initializer_range", -1.0),

@@ -23,6 +23,8 @@ class RobertaEncoderBlock(ConfiguredLayer):
         x = norm(x + dropout(attention(x)))
         x = norm(x + dropout(W2 activation(W1 x)))
 
+    With `config.activation_dropout` there is dropout behind the activation, too.
+
     Args:
         config: a `RobertaConfig`.
 
@@ -45,6 +47,11 @@ class RobertaEncoderBlock(ConfiguredLayer):
         self.output_dense = self._dense("output", self.config.hidden_dim)
         self.output_norm = self.layer_norm("output_layer_norm")
         self.dropout = RobertaDropout(self.config.dropout, dtype=self.dtype_policy, name="dropout")
+        self.activation_dropout = None  # a layer more would change the seeds of those behind it
+        if self.config.activation_dropout:
+            self.activation_dropout = RobertaDropout(
+                self.config.activation_dropout, dtype=self.dtype_policy, name="activation_dropout"
+            )
 
     def _dense(self, name, units):
         return keras.layers.Dense(
@@ -74,6 +81,8 @@ class RobertaEncoderBlock(ConfiguredLayer):
         x = self.attention_norm(self.dropout(y, residual=x, training=training))
         y = self.intermediate_dense(x)  # (batch, length, intermediate_dim)
         y = activate(y, self.config.hidden_activation, training=training)
+        if self.activation_dropout is not None:
+            y = self.activation_dropout(y, training=training)
         y = self.output_dense(y)
         return self.output_norm(self.dropout(y, residual=x, training=training))
 
@@ -84,7 +93,8 @@ class RobertaEncoder(ConfiguredLayer):
 
     Args:
         config: a `RobertaConfig`. With `config.remat` the blocks are computed a second time in the
-            backward pass, which saves memory.
+            backward pass, which saves memory. With `config.layer_drop` some are left out in
+            training.
 
     Call arguments:
         x: float (batch, length, hidden_dim)
@@ -106,6 +116,7 @@ class RobertaEncoder(ConfiguredLayer):
             RobertaEncoderBlock(self.config, dtype=self.dtype_policy, name=f"block_{i}")
             for i in range(self.config.num_layers)
         ]
+        self.layer_seeds = keras.random.SeedGenerator() if self.config.layer_drop else None
 
     def build(self, input_shape):
         for block in self.blocks:
@@ -121,8 +132,9 @@ class RobertaEncoder(ConfiguredLayer):
         training: bool = False,
     ) -> Tensor | list[Tensor]:
         bias = attention_bias(padding_mask, segment_ids)
+        kept = self._kept() if self.config.layer_drop and training else None
         hidden_states = []
-        for block in self.blocks:
+        for i, block in enumerate(self.blocks):
             wanted = None
             if block is self.blocks[-1]:
                 wanted = positions
@@ -130,9 +142,15 @@ class RobertaEncoder(ConfiguredLayer):
             run = block
             if self.config.remat and training:
                 run = functools.partial(rematerialized, block)
-            x = run(x, bias, positions=wanted, training=training)
+            y = run(x, bias, positions=wanted, training=training)
+            x = y if kept is None else ops.where(kept[i], y, gather_tokens(x, wanted))
             hidden_states.append(x)
         return hidden_states if return_hidden_states else x
+
+    def _kept(self):
+        """Which blocks a step keeps: bool (num_layers,)."""
+        drawn = keras.random.uniform((len(self.blocks),), seed=self.layer_seeds)
+        return drawn >= self.config.layer_drop
 
     def compute_output_spec(self, x, padding_mask, segment_ids=None, positions=None, **kwargs):
         # Keras would find the shape by tracing the encoder. That takes long, and TensorFlow would

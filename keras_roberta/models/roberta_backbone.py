@@ -36,7 +36,7 @@ _OF_CONSTRUCTOR = ("config", "optional_inputs", "dtype", "name", "trainable")
 # Arguments of `RobertaBackbone.from_preset` that the `from_preset` of tasks hands on to it.
 OF_BACKBONE = (
     *("dtype", "max_sequence_length", "extend_positions"),
-    *("attention", "remat", "encoder_dropout"),
+    *("attention", "remat", "encoder_dropout", "activation_dropout", "layer_drop"),
 )
 
 
@@ -276,6 +276,8 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
         attention: str | None = None,
         remat: bool | None = None,
         encoder_dropout: float | None = None,
+        activation_dropout: float | None = None,
+        layer_drop: float | None = None,
         **kwargs,
     ) -> Self:
         """Makes the encoder of a checkpoint.
@@ -291,6 +293,7 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
             remat: as in `RobertaConfig`; None for the checkpoint's setting.
             encoder_dropout: dropout rate on hidden states and attention probabilities; None for
                 the checkpoint's, which is 0 if it was pre-trained without.
+            activation_dropout, layer_drop: as in `RobertaConfig`; None for the checkpoint's.
             **kwargs: other arguments of the constructor, such as `dtype`.
 
         Raises:
@@ -304,6 +307,8 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
             "remat": remat,
             "dropout": encoder_dropout,
             "attention_dropout": encoder_dropout,
+            "activation_dropout": activation_dropout,
+            "layer_drop": layer_drop,
         }
         changes = {name: value for name, value in changes.items() if value is not None}
         changes |= {name: kwargs.pop(name) for name in _FIELDS if name in kwargs}

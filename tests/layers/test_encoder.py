@@ -81,6 +81,70 @@ def test_what_a_part_adds_is_dropped_from(config, part):
     assert dropped.mean() == pytest.approx(0.5, abs=0.1)
 
 
+def test_activations_are_dropped(config):
+    """Of ones behind the activation, passed on as they are, some are missing and none else."""
+    block = RobertaEncoderBlock(
+        config.replace(
+            dropout=0.0, attention_dropout=0.0, activation_dropout=0.5, hidden_activation="relu"
+        )
+    )
+    x, bias = np.zeros((2, 6, 32), "float32"), attention_bias(np.ones((2, 6), int))
+    block.build(x.shape)
+    for layer in (block.attention.output_dense, block.intermediate_dense, block.output_dense):
+        layer.kernel.assign(np.zeros(layer.kernel.shape))
+    block.intermediate_dense.bias.assign(np.ones(config.intermediate_dim))
+    block.output_dense.kernel.assign(np.eye(config.intermediate_dim, 32))
+    np.testing.assert_allclose(block(x, bias), x, atol=1e-5)
+    dropped = np.asarray(block(x, bias, training=True)) < 0  # of 0 and 2 about as many
+    assert dropped.mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_blocks_are_left_out(config):
+    """Each by itself, with a probability of 0.3, in training alone; also within one program."""
+    settings = dict(dropout=0.0, attention_dropout=0.0, hidden_activation="relu")
+    config = config.replace(layer_drop=0.3, **settings)
+    encoder = RobertaEncoder(config)
+    x = np.random.default_rng(4).normal(size=(2, 5, 32)).astype("float32")
+    mask, bias = np.ones((2, 5), int), attention_bias(np.ones((2, 5), int))
+    encoder.build(x.shape)
+    first, second = encoder.blocks
+    stacks = {
+        (True, True): second(first(x, bias), bias),
+        (True, False): first(x, bias),
+        (False, True): second(x, bias),
+        (False, False): x,
+    }
+    np.testing.assert_allclose(encoder(x, mask), stacks[True, True], atol=1e-5)
+
+    @tf.function(jit_compile=True)
+    def train():
+        with tf.GradientTape() as tape:
+            y = encoder(x, mask, positions="first", training=True)
+            loss = tf.reduce_sum(y**3)
+        of_second = tape.gradient(loss, second.trainable_variables)
+        return y, tf.add_n([tf.norm(gradient) for gradient in of_second])
+
+    seen = []
+    for _ in range(200):
+        y, gradient = train()
+        (kept,) = [kept for kept, z in stacks.items() if np.allclose(y, z[:, :1], atol=1e-5)]
+        assert (gradient > 0) == kept[1]
+        seen.append(kept)
+    assert set(seen) == set(stacks)
+    np.testing.assert_allclose(np.mean(seen, axis=0), [0.7, 0.7], atol=5 * math.sqrt(0.21 / 200))
+    assert abs(np.corrcoef(np.transpose(seen))[0, 1]) < 5 / math.sqrt(200)
+
+
+def test_what_is_off_draws_no_seeds(config):
+    """A seed more would change those that are drawn behind it."""
+    config = config.replace(dropout=0.2, attention_dropout=0.0)
+    seeds = [v for v in RobertaEncoder(config).non_trainable_variables if "seed" in v.path]
+    assert len(seeds) == config.num_layers
+    more = RobertaEncoder(config.replace(activation_dropout=0.1, layer_drop=0.1))
+    seeds = [v for v in more.non_trainable_variables if "seed" in v.path]
+    assert len(seeds) == 2 * config.num_layers + 1
+
+
 def test_shapes_are_known_before_it_runs(config):
     encoder = RobertaEncoder(config)
     x, mask = keras.KerasTensor((None, 6, 32)), keras.KerasTensor((None, 6), "int32")
