@@ -29,7 +29,7 @@ _KEYS = (
     *("pad_token_id", "end_token_id", "tokenizer_fingerprint"),
 )
 # What files of earlier versions do not say.
-_OF_LATER_FILES = ("vocabulary_size", "made_with", "weights_sha256", "measured")
+_OF_LATER_FILES = ("vocabulary_size", "made_with", "weights_sha256", "license", "measured")
 _RUNTIME = "min_runtime_version"  # TFLite's own entry, a text with NULs behind
 
 
@@ -43,19 +43,25 @@ def describe(
     pairs=False,
     num_bytes=None,
     ids_output=None,
+    license=None,
 ):
     """The metadata of an exported task.
 
     Args:
         head: its `ExportedHead`.
         sequence_lengths: ascending list, or None where any length is taken.
-        quantization, inputs, pairs, num_bytes, ids_output: see `read_metadata`.
+        quantization, inputs, pairs, num_bytes, ids_output, license: see `read_metadata`.
+
+    Raises:
+        InputError: the licence is no text.
 
     Returns:
         dict of plain values, see `read_metadata`.
     """
     from keras_roberta.export.provenance import provenance  # it imports Keras
 
+    if license is not None and (not isinstance(license, str) or not license.strip()):
+        raise InputError(f"license: expected a name such as apache-2.0; got {license!r}")
     config = task.backbone.config
     tokenizer = getattr(task.preprocessor, "tokenizer", None)
     longest = config.max_sequence_length
@@ -78,6 +84,7 @@ def describe(
         "pad_token_id": config.pad_token_id,
         "end_token_id": (tokenizer or config).end_token_id,
         "tokenizer_fingerprint": tokenizer and tokenizer.fingerprint,
+        "license": license,
         **provenance(task),
     }
 
@@ -98,9 +105,10 @@ def read_metadata(path):
         that tells the ids of a text, or None), `vocabulary_size` (rows of the token embedding; None
         in files of earlier versions, which do not say), `start_token_id`, `pad_token_id`,
         `end_token_id`, `tokenizer_fingerprint` (None: exported without a tokenizer), `made_with`,
-        `weights_sha256` (see `provenance`), `measured` (dict of `data`, `rows` and `scores`) and
-        `min_runtime_version` (the oldest TFLite that has the operations of a `.tflite`, such as
-        "2.12.0"). The last four are None where a file does not say.
+        `weights_sha256` (see `provenance`), `license` (as it was given), `measured` (dict of
+        `data`, `rows` and `scores`) and `min_runtime_version` (the oldest TFLite that has the
+        operations of a `.tflite`, such as "2.12.0"). The last five are None where a file does not
+        say.
 
     Raises:
         InputError: no such file, not a model, cut short, or not from this package.

@@ -56,6 +56,7 @@ METADATA = Record(
         "tokenizer_fingerprint": Maybe(TEXT),
         "made_with": Maybe(MapOf(TEXT)),
         "weights_sha256": Maybe(TEXT),
+        "license": Maybe(TEXT),
         "measured": Maybe(
             Record({"data": TEXT, "rows": Whole(0), "scores": MapOf(Maybe(Number()))})
         ),

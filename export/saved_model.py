@@ -50,6 +50,7 @@ def to_saved_model(
     warmup_lengths: Sequence[int] = (32, 128),
     jit_compile: bool = False,
     overwrite: bool = False,
+    license: str | None = None,
     **head_options: Any,
 ) -> str | os.PathLike:
     """Writes a task as a SavedModel of TensorFlow's own operations.
@@ -88,6 +89,7 @@ def to_saved_model(
             compiled when it first comes. This is for servers that see few of them, all among the
             warm-up requests.
         overwrite: replace the SavedModel that is there. Other files are never replaced.
+        license: under which the model may be used, such as its SPDX identifier; for the metadata.
         **head_options: options of the task. A masked language model has `top_k`, the candidates for
             each mask.
 
@@ -128,7 +130,12 @@ def to_saved_model(
         head_options=head_options,
     )
     values = metadata.describe(
-        task, module.graph.head, quantization=quantization, inputs=inputs, pairs=pairs
+        task,
+        module.graph.head,
+        quantization=quantization,
+        inputs=inputs,
+        pairs=pairs,
+        license=license,
     )
     with atomic_directory(directory, last=_GRAPH, replaces=["**/*"]) as temporary:
         module.save(temporary, values)

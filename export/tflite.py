@@ -61,6 +61,7 @@ def to_tflite(
     pairs: bool = False,
     overwrite: bool = False,
     calibration: Any = None,
+    license: str | None = None,
     **head_options: Any,
 ) -> str | os.PathLike:
     """Writes a task as a `.tflite` file, which answers one text at a time.
@@ -104,6 +105,7 @@ def to_tflite(
         overwrite: replace the file if there is one.
         calibration: texts like those that the model will see, a hundred or more, for quantisations
             that need them.
+        license: under which the model may be used, such as its SPDX identifier; for the metadata.
         **head_options: options of the task. A masked language model has `top_k`, the candidates for
             each mask, and `max_masks`, the number of masks of a text that are answered; its output
             `num_masks` tells whether there were more.
@@ -148,6 +150,7 @@ def to_tflite(
         pairs=pairs,
         num_bytes=[BYTES_PER_TOKEN * n for n in lengths] if inputs == "text" else None,
         ids_output=module.graph.head.ids_name if inputs == "text" else None,
+        license=license,
     )
     with atomic_file(path) as temporary:
         content = tflite_bytes(

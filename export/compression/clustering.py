@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from keras_roberta.export.compression.callback import CompressionCallback
+from keras_roberta.export.compression.clustered_callback import ClusteredCallback
 from keras_roberta.export.compression.model_optimization import part_of_tfmot
 from keras_roberta.export.compression.shared_values import MOST_CLUSTERS, SharedValues
 from keras_roberta.options import OptionError
 
 
-class WeightClustering(CompressionCallback):
+class WeightClustering(ClusteredCallback):
     """A callback by which the weights of each matrix share a few values (Han et al., 2016, "Deep
     Compression", section 3).
 
@@ -33,49 +31,15 @@ class WeightClustering(CompressionCallback):
     """
 
     def __init__(self, clusters: int = 16, *, frequency: int = 10, embeddings: bool = False):
-        super().__init__()
+        super().__init__(frequency)
         if type(clusters) is not int or not 2 <= clusters <= MOST_CLUSTERS:
             raise OptionError("clusters", f": expected 2 to {MOST_CLUSTERS}; got {clusters!r}")
-        if type(frequency) is not int or frequency < 1:
-            raise OptionError("frequency", f": expected a number of steps; got {frequency!r}")
-        self.clusters, self.frequency = clusters, frequency
+        self.clusters = clusters
         self._of_task = {"embeddings": embeddings}
 
     def prepare(self) -> None:
-        from keras_roberta.export.compression.loss_with_weights import LossWithWeights
-
-        self._shared = SharedValues(self.kernels, self.clusters, kmeans_plus_plus)
-        self.train_with(
-            LossWithWeights(
-                self.kernels,
-                lambda name, weight: self._shared.values[name].value,
-                self._shared.values.values(),
-            )
-        )
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._calls = 0
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        super().on_train_batch_end(batch, logs)
-        self._calls += 1
-        if self._calls % self.frequency == 0:
-            with self.scope():
-                self._shared.update()
-
-    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self._settle()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._settle()
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        self._settle()
-        self.undo()
-
-    def _settle(self):
-        with self.scope():
-            self._shared.settle()
+        shared = SharedValues(self.kernels, self.clusters, kmeans_plus_plus)
+        self.train_with_shared(shared, lambda name, weight: shared.values[name].value)
 
 
 def kmeans_plus_plus(weights: np.ndarray, number: int) -> np.ndarray:

@@ -8,16 +8,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from keras_roberta.export.arguments import check_choice
-from keras_roberta.export.compression.callback import CompressionCallback
+from keras_roberta.export.compression.clustered_callback import ClusteredCallback
 from keras_roberta.export.compression.rounded_schemes import rounding_entry
 from keras_roberta.export.compression.rounding import rounding_by
 from keras_roberta.export.compression.shared_values import SharedValues
 from keras_roberta.export.edge_quantizer import check_widths
 from keras_roberta.export.quantization import SCHEMES
-from keras_roberta.options import OptionError
 
 
-class QuantizationAwareTraining(CompressionCallback):
+class QuantizationAwareTraining(ClusteredCallback):
     """A callback by which a task learns to answer with rounded weights (Jacob et al., 2018,
     "Quantization and Training of Neural Networks", section 3).
 
@@ -45,24 +44,17 @@ class QuantizationAwareTraining(CompressionCallback):
     _of_task = {"head": True}
 
     def __init__(self, quantization: str = "int8", *, frequency: int = 10):
-        super().__init__()
+        super().__init__(frequency)
         check_choice("quantization", quantization, SCHEMES)
-        if type(frequency) is not int or frequency < 1:
-            raise OptionError("frequency", f": expected a number of steps; got {frequency!r}")
-        self.scheme, self.frequency = SCHEMES[quantization], frequency
+        self.scheme = SCHEMES[quantization]
         self._entry = rounding_entry(self.scheme)
         self._testing = contextlib.ExitStack()  # while the task has rounded weights to be tested
 
     def prepare(self) -> None:
-        from keras_roberta.export.compression.loss_with_weights import LossWithWeights
-
         check_widths(self.scheme, self.model.backbone.config)
         width = math.gcd(*(kernel.shape[0] for kernel in self.kernels.values()))
         self._rounded = rounding_by(self._entry, width)
-        self._shared = SharedValues(self.kernels)
-        self.train_with(
-            LossWithWeights(self.kernels, self._in_place_of, self._shared.values.values())
-        )
+        self.train_with_shared(SharedValues(self.kernels), self._in_place_of)
 
     @contextlib.contextmanager
     def as_exported(self) -> Iterator[None]:
@@ -79,38 +71,17 @@ class QuantizationAwareTraining(CompressionCallback):
                 for name, kernel in self.kernels.items():
                     kernel.assign(trained[name])
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._calls = 0
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        super().on_train_batch_end(batch, logs)
-        self._calls += 1
-        if self._calls % self.frequency == 0:
-            with self.scope():
-                self._shared.update()
-
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self._settle()
+        super().on_test_begin(logs)
         self._testing.enter_context(self.as_exported())
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         self._testing.close()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._settle()
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        self._settle()
-        self.undo()
-
     def undo(self) -> None:
         self._testing.close()
         super().undo()
 
-    def _settle(self):
-        with self.scope():
-            self._shared.settle()
-
     def _in_place_of(self, name, weight):
-        shared = self._shared.values.get(name)
+        shared = self.shared.values.get(name)
         return self._rounded(weight if shared is None else shared.value)

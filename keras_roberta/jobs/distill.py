@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from keras_roberta.data.examples.table_files import Table
 from keras_roberta.jobs.finetune import TrainingData, finetune
 from keras_roberta.jobs.finetuned_start import open_to_train, options_of_preset
+from keras_roberta.jobs.input_table import read_input_table
 from keras_roberta.jobs.options.distill import DistillOptions
+from keras_roberta.jobs.unlabelled import with_unlabelled
 from keras_roberta.options import OptionError
 
 if TYPE_CHECKING:
@@ -34,7 +38,9 @@ def distill(
     Args:
         teacher: a fine-tuned preset. Its task is that of the student, and the tables have to have
             its labels.
-        train, dev, out, overwrite, strategy: see `finetune`, whose files are written.
+        train, dev, out, overwrite, strategy: see `finetune`, whose files are written. The rows of
+            `options.unlabelled` are learnt beside those of `train`, with what the teacher answers
+            as their labels.
         options: None for the defaults.
 
     Returns:
@@ -52,19 +58,39 @@ def distill(
             "num_layers", f": the teacher has {of_layers} layers, and a student fewer than that"
         )
     options = dataclasses.replace(options, num_layers=num_layers)
+    unlabelled = options.unlabelled
+    if unlabelled is not None:
+        unlabelled = read_input_table(unlabelled, options.columns, labels=False)
     return finetune(
-        teacher, train, dev, out, options, overwrite=overwrite, strategy=strategy, start=_student
+        teacher,
+        train,
+        dev,
+        out,
+        options,
+        overwrite=overwrite,
+        strategy=strategy,
+        start=functools.partial(_student, unlabelled=unlabelled),
+        further_files={"unlabelled": options.unlabelled},
     )
 
 
 def _student(
-    preset: str | Path, data: TrainingData, options: DistillOptions, strategy: Any
+    preset: str | Path,
+    data: TrainingData,
+    options: DistillOptions,
+    strategy: Any,
+    *,
+    unlabelled: Table | None,
 ) -> Start:
     from keras_roberta.jobs.train_and_keep_best import Start
     from keras_roberta.tasks.student import student_of
     from keras_roberta.training.step.distillation import Distillation
 
     teacher, data = open_to_train(preset, data, options, strategy)
+    metrics = {}
+    if unlabelled is not None:
+        data = with_unlabelled(data, unlabelled, teacher, options)
+        metrics = {"unlabelled_rows": len(unlabelled)}
     with strategy.scope():
         student = student_of(teacher, options.num_layers)
     transform = Distillation(
@@ -73,4 +99,4 @@ def _student(
         logit_weight=options.logit_weight,
         hidden_weight=options.hidden_weight,
     )
-    return Start(student, data, loss_transforms=[transform])
+    return Start(student, data, loss_transforms=[transform], metrics=metrics)

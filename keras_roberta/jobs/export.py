@@ -66,6 +66,8 @@ class ExportData:
         """The arguments of `to_tflite` or `to_saved_model` for a task, but for the place and the
         quantisation."""
         found = {"inputs": options.inputs, "pairs": options.pairs, **options.of_head}
+        if options.license is not None:
+            found["license"] = options.license
         if options.sequence_lengths is not None:
             found["sequence_lengths"] = tuple(sorted(set(options.sequence_lengths)))
         table = self.lengths_from

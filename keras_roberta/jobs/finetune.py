@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ def finetune(
     overwrite: bool = False,
     strategy: tf.distribute.Strategy | Callable[[], tf.distribute.Strategy] | None = None,
     start: Callable | None = None,
+    further_files: Mapping[str, str | Path | None] = {},
 ) -> tuple[RobertaTask, dict[str, Any]]:
     """Fine-tunes, measures on the dev file after each epoch and writes the best one as a preset.
 
@@ -51,6 +52,7 @@ def finetune(
             have been read. Of several workers, each of which reads all the files, the chief writes
             `out`.
         start: what makes the task that is trained; see `train_and_keep_best`.
+        further_files: which `start` reads, by name: a run goes on only with the same.
 
     Returns:
         the task and its metrics, a dict.
@@ -63,7 +65,7 @@ def finetune(
     options = options or FinetuneOptions()
     data = TrainingData.read(train, dev, options)
     open_checkpoint(preset)
-    files = {"train": train, "dev": dev}
+    files = {"train": train, "dev": dev, **further_files}
     run = UnfinishedRun(out, run_record(preset, files, options.to_dict()))
     run.check(overwrite)
     import tensorflow as tf

@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,7 @@ class Start:
         callbacks: Keras callbacks that change weights.
         first_epoch: the number, from 1, of the first epoch that may be kept.
         measured_as: makes a context in which the task has the weights that are measured.
+        metrics: what else there is to say of the training.
     """
 
     task: RobertaTask
@@ -60,6 +61,7 @@ class Start:
     callbacks: Sequence[keras.callbacks.Callback] = ()
     first_epoch: int = 1
     measured_as: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext
+    metrics: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,6 +177,7 @@ def train_and_keep_best(
     )
     seconds = time.monotonic() - started
     metrics = {"train_rows": len(data.train), "train_seconds": round(seconds, 1), **data.repairs}
+    metrics |= begun.metrics
     if best is None:
         return TrainedTask(task, metrics, rows.rows, {})
     metrics |= {"epochs": len(rows.rows), "best_epoch": best.epoch}

@@ -197,6 +197,9 @@ class AnswerSpan(Schema):
             rows.append(answer)
         return rows
 
+    def labels_of(self, answers):
+        return [(answer["start"], answer["end"]) if answer["text"] else None for answer in answers]
+
     def answer_texts(self, outputs) -> list[str]:
         """The answers alone, "" for none."""
         return [answer["text"] for answer in self.answers(outputs)]

@@ -240,6 +240,10 @@ class Entities(Schema):
             rows.append({"entities": entities})
         return rows
 
+    def labels_of(self, answers):
+        """Spans."""
+        return [answer["entities"] for answer in answers]
+
     def scores(self, outputs, targets):
         """Those of seqeval over all spans, see `span_scores`; and `accuracy`, the share of words
         whose tag is right. Words that have no token, such as a zero-width space, do not count, and

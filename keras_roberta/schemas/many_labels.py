@@ -139,6 +139,9 @@ class ManyLabels(Schema):
             })  # fmt: skip
         return rows
 
+    def labels_of(self, answers):
+        return [answer["labels"] for answer in answers]
+
     def scores(self, outputs, targets):
         """F1 over all decisions and as a mean over classes (Lewis et al., 2004, section 5), and
         the share of texts with all labels right. A probability as a target counts by `as_marks`."""

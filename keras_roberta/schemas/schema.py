@@ -286,6 +286,14 @@ class Schema:
         """
         raise NotImplementedError
 
+    def labels_of(self, answers: list[dict[str, Any]]) -> list:
+        """Answers as labels, in a form that `targets` takes, for another model to learn.
+
+        Raises:
+            InputError: the answers are no labels.
+        """
+        return [answer["label"] for answer in answers]
+
     def scores(self, outputs: dict[str, np.ndarray], targets: np.ndarray) -> dict[str, float]:
         """How good outputs are, by the names of the measures."""
         raise NotImplementedError

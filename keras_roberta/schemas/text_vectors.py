@@ -167,6 +167,9 @@ class TextVectors(Schema):
             return [{"score": score} for score in pair_cosines(vectors).tolist()]
         return [{"vector": vector} for vector in vectors.astype("float64").tolist()]
 
+    def labels_of(self, answers):
+        raise InputError("vectors are no labels; put pairs without scores into the training table")
+
     def scores(self, outputs, targets):
         """Of pairs with scores Spearman's and Pearson's correlation with the cosines; of others how
         often the second text is the nearest to the first, and the mean reciprocal rank."""

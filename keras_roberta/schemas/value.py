@@ -48,6 +48,9 @@ class Value(Schema):
     def answers(self, outputs):
         return [{"score": float(value)} for value in outputs["value"]]
 
+    def labels_of(self, answers):
+        return [answer["score"] for answer in answers]
+
     def scores(self, outputs, targets):
         values = np.asarray(outputs["value"], "float64")
         targets = np.asarray(targets, "float64")

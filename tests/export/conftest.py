@@ -146,7 +146,9 @@ def exported(classifier, calm_classifier, regressor, make_once):
     def write(name, path):
         task, *arguments, lengths = jobs[name]
         pairs = name == "text_pairs"
-        export.to_tflite(task, path, *arguments, sequence_lengths=lengths, pairs=pairs)
+        export.to_tflite(
+            task, path, *arguments, sequence_lengths=lengths, pairs=pairs, license="apache-2.0"
+        )
 
     return MadeWhenAskedFor(
         lambda name: make_once(f"{name}.tflite", functools.partial(write, name))

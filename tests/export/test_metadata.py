@@ -40,6 +40,7 @@ def test_round_trip(exported, classifier):
         "end_token_id": 2,
         "tokenizer_fingerprint": classifier.preprocessor.tokenizer.fingerprint,
         "min_runtime_version": "2.17.0",
+        "license": "apache-2.0",
         "measured": None,
     }
 

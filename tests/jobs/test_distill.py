@@ -8,7 +8,10 @@ import pytest
 import keras_roberta as kr
 from keras_roberta.errors import InputError
 from keras_roberta.jobs.distill import distill
+from keras_roberta.jobs.finetune import TrainingData
+from keras_roberta.jobs.input_table import read_input_table
 from keras_roberta.jobs.options.distill import DistillOptions
+from keras_roberta.jobs.unlabelled import with_unlabelled
 
 
 @pytest.fixture
@@ -40,14 +43,36 @@ def test_a_student_is_trained_and_saved(teacher, tmp_path):
     assert json.loads((tmp_path / "student/metrics.json").read_text())["epochs"] == 2
 
 
+@pytest.mark.parametrize("name", ["more.txt", "more.tsv"])
+def test_rows_without_labels_have_those_of_the_teacher(teacher, tmp_path, name):
+    more = tmp_path / name
+    more.write_text("text\n" * (name == "more.tsv") + "warm and lovely\nrather dull\n" * 3)
+    task = kr.open_task(teacher)
+    data = TrainingData.read(tmp_path / "t.tsv", None, DistillOptions(task="classify"))
+    table = read_input_table(more, DistillOptions().columns, labels=False)
+    found = with_unlabelled(data, table, task, DistillOptions())
+    assert found.texts == data.texts + ["warm and lovely", "rather dull"] * 3
+    answers = task.predict(["warm and lovely", "rather dull"], verbose=0).argmax(axis=-1)
+    np.testing.assert_array_equal(found.targets, [*data.targets, *np.tile(answers, 3)])
+    options = DistillOptions(epochs=1, unlabelled=more)
+    _, metrics = distill(teacher, tmp_path / "t.tsv", None, tmp_path / "student", options)
+    assert metrics["unlabelled_rows"] == 6
+
+
 def test_on_the_command_line(teacher, tmp_path, run):
     command = ("compress", "distill", "--preset", teacher, "--train", tmp_path / "t.tsv",
                "--out", tmp_path / "student")  # fmt: skip
     code, _, error = run(*command, "--num-layers", "2")
     assert code == 2 and "--num-layers: the teacher has 2 layers" in error
-    code, printed, error = run(*command, "--dev", tmp_path / "t.tsv", "--epochs", "1")
+    code, _, error = run(*command, "--unlabelled", tmp_path / "no.txt")
+    assert code == 2 and "no.txt" in error
+    (tmp_path / "more.txt").write_text("a fine film\n")
+    code, printed, error = run(
+        *(*command, "--dev", tmp_path / "t.tsv", "--epochs", "1"),
+        *("--unlabelled", tmp_path / "more.txt"),
+    )
     assert code == 0, error
-    assert "accuracy" in printed
+    assert "accuracy" in printed and "unlabelled" in printed
     assert kr.open_task(tmp_path / "student").backbone.config.num_layers == 1
 
 

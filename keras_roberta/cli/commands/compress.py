@@ -92,58 +92,42 @@ def distill(
     _train(distill, preset, train, dev, out, options, strategy, overwrite)
 
 
-@app.command()
-@derived_command
-def prune(
-    preset: Finetuned,
-    train: Train,
-    out: Out,
-    options: PruneOptions,
-    dev: Dev = None,
-    strategy: Strategy = "auto",
-    overwrite: Overwrite = False,
-):
-    """Train on while the smallest weights become zero.
+def _add_compression(name, record, help_, example):
+    """Adds a command that trains a preset on; its options are those of a record."""
 
-    Example: keras-roberta compress prune --preset run/ --train t.tsv --sparsity 0.8 --out small/
-    """
-    _compress(preset, train, dev, out, options, strategy, overwrite)
+    def command(
+        preset: Finetuned,
+        train: Train,
+        out: Out,
+        options: record,
+        dev: Dev = None,
+        strategy: Strategy = "auto",
+        overwrite: Overwrite = False,
+    ):
+        _compress(preset, train, dev, out, options, strategy, overwrite)
 
-
-@app.command()
-@derived_command
-def cluster(
-    preset: Finetuned,
-    train: Train,
-    out: Out,
-    options: ClusterOptions,
-    dev: Dev = None,
-    strategy: Strategy = "auto",
-    overwrite: Overwrite = False,
-):
-    """Train on while the weights of each matrix come to share a few values.
-
-    Example: keras-roberta compress cluster --preset run/ --train train.tsv --out small/
-    """
-    _compress(preset, train, dev, out, options, strategy, overwrite)
+    command.__doc__ = f"{help_}\n\nExample: keras-roberta compress {name} {example}"
+    app.command(name)(derived_command(command))
 
 
-@app.command()
-@derived_command
-def qat(
-    preset: Finetuned,
-    train: Train,
-    out: Out,
-    options: QatOptions,
-    dev: Dev = None,
-    strategy: Strategy = "auto",
-    overwrite: Overwrite = False,
-):
-    """Train on with weights rounded as in a .tflite file: quantisation-aware training.
-
-    Example: keras-roberta compress qat --preset run/ --train train.tsv --out small/
-    """
-    _compress(preset, train, dev, out, options, strategy, overwrite)
+_add_compression(
+    "prune",
+    PruneOptions,
+    "Train on while the smallest weights become zero.",
+    "--preset run/ --train t.tsv --sparsity 0.8 --out small/",
+)
+_add_compression(
+    "cluster",
+    ClusterOptions,
+    "Train on while the weights of each matrix come to share a few values.",
+    "--preset run/ --train train.tsv --out small/",
+)
+_add_compression(
+    "qat",
+    QatOptions,
+    "Train on with weights rounded as in a .tflite file: quantisation-aware training.",
+    "--preset run/ --train train.tsv --out small/",
+)
 
 
 def _compress(preset, train, dev, out, options, strategy, overwrite):

@@ -15,6 +15,12 @@ class DistillOptions(FinetuneOptions):
 
     group = "Student"
 
+    unlabelled: str | None = option(
+        None,
+        "Further rows, without labels: a table as of --train, or a .txt file with a text a line. "
+        "The teacher labels them.",
+        is_path=True,
+    )
     num_layers: int | None = option(
         None, "Layers of the student.", at_least=1, shown_default="half of the teacher's"
     )

@@ -77,6 +77,9 @@ class ExportOptions(Options):
         shown_default="5",
     )
 
+    license: str | None = option(
+        None, "Licence of the model, such as apache-2.0, to be kept in the file's metadata."
+    )
     prefix: str | None = option(
         None,
         "Put in front of each text by the model, of a task whose texts have a prefix.",
