@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from keras_roberta.export.tflite_rewrites import layer_of_kernel
+from keras_roberta.export.tflite_rewrites import layer_of_result
 
 # A function that gives pairs of a signature's name and its inputs, one of each text.
 Samples = Callable[[], Iterator[tuple[str, dict[str, np.ndarray]]]]
@@ -45,8 +45,8 @@ def products_of(model, graph) -> list[Product]:
     found = []
     for op in graph.operators:
         if kinds[op.opcodeIndex] == schema.BuiltinOperator.FULLY_CONNECTED:
-            kernel = graph.tensors[op.inputs[1]]
-            layer = layer_of_kernel(kernel.name)
+            kernel, result = graph.tensors[op.inputs[1]], graph.tensors[op.outputs[0]]
+            layer = layer_of_result(result.name)  # kernels may be shared
             if layer is not None and model.buffers[kernel.buffer].data is not None:
                 found.append(Product(layer, op.inputs[0], op.inputs[1], op.outputs[0]))
     return found

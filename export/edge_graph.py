@@ -29,6 +29,8 @@ ACTIVATIONS = {
     "silu": lambda x: x * tf.sigmoid(x),
 }
 
+_PROJECTIONS = ("query", "key", "value")
+
 
 class EdgeGraph(tf.Module):
     """A task's weights and the encoder's forward pass, on which its `ExportedHead` computes.
@@ -40,7 +42,8 @@ class EdgeGraph(tf.Module):
         task: with a `backbone` and `head_weights_by_name`.
 
     Attributes:
-        weights: variables by name, such as "encoder/block_0/attention/query/kernel".
+        weights: variables by name, such as "encoder/block_0/attention/query/kernel". One that
+            layers share stands there for each of them.
 
     Raises:
         InputError: Keras has quantized the weights.
@@ -51,9 +54,11 @@ class EdgeGraph(tf.Module):
         weights = inference_weights(task)
         self.config = task.backbone.config
         # Variables, not constants: all signatures of a file then share one copy.
-        self.weights = {
-            name: tf.Variable(value, trainable=False, name=name) for name, value in weights.items()
-        }
+        variables = {}  # by the ids of arrays, which layers may share
+        for name, value in weights.items():
+            if id(value) not in variables:
+                variables[id(value)] = tf.Variable(value, trainable=False, name=name)
+        self.weights = {name: variables[id(value)] for name, value in weights.items()}
 
     def encode(self, token_ids, padding_mask, selection=None):
         """The encoder's last hidden state, only at the positions that the task reads.
@@ -94,10 +99,13 @@ class EdgeGraph(tf.Module):
         with layer("embeddings/sum"):
             x += positions
         x = self.layer_norm(x, "embeddings/layer_norm")
+        if self.config.embedding_dim is not None:
+            x = self.dense(x, "embeddings/projection")
         last = self.config.num_layers - 1
         for i in range(last):
             x = self._block(x, bias, batch, length, i)
-        return self._block(x, bias, batch, length, last, selection)
+        x = self._block(x, bias, batch, length, last, selection)
+        return self.layer_norm(x, "encoder/layer_norm") if self.config.norm_first else x
 
     def keep_positions(self, count):
         """Drops the positions behind the first so many, for files of fixed lengths."""
@@ -127,7 +135,7 @@ class EdgeGraph(tf.Module):
             return x * self.weights[f"{name}/gamma"][None] + self.weights[f"{name}/beta"][None]
 
     def project_onto_vocabulary(self, x):
-        """`x` (rows, hidden_dim) times the embeddings of all tokens, or the head's own matrix:
+        """`x` (rows, embedding_width) times the embeddings of all tokens, or the head's own matrix:
         (rows, vocabulary_size)."""
         if OWN_PROJECTION in self.weights:
             with layer(OWN_PROJECTION):
@@ -146,27 +154,33 @@ class EdgeGraph(tf.Module):
 
     def _block(self, x, bias, batch, length, i, selection="all"):
         """One encoder block on (batch * length, hidden_dim), at the rows of a selection."""
-        name = f"encoder/block_{i}"
-        key = self._heads(x, f"{name}/attention/key", batch, length)
-        value = self._heads(x, f"{name}/attention/value", batch, length)
+        name, norm_first = f"encoder/block_{i}", self.config.norm_first
+        attention_norm, output_norm = f"{name}/attention_layer_norm", f"{name}/output_layer_norm"
+        y = self.layer_norm(x, attention_norm) if norm_first else x
+        key = self._heads(y, f"{name}/attention/key", batch, length)
+        value = self._heads(y, f"{name}/attention/value", batch, length)
         if not isinstance(selection, str):  # the other rows need not ask, nor go on
             with layer(f"{name}/read"):
-                x, length = _selected_rows(x, selection), shape_of(selection)[1]
+                x = _selected_rows(x, selection)
+                y = _selected_rows(y, selection) if norm_first else x
+                length = shape_of(selection)[1]
         # Three products for query, key and value, since the split of a fused one copies more than
         # it saves.
-        query = self._heads(x, f"{name}/attention/query", batch, length)
+        query = self._heads(y, f"{name}/attention/query", batch, length)
         attended = self._attend(query, key, value, bias, f"{name}/attention")
         attended = self.dense(attended, f"{name}/attention/output")
         with layer(f"{name}/attention_residual"):
             x += attended
-        x = self.layer_norm(x, f"{name}/attention_layer_norm")
-        y = self.dense(x, f"{name}/intermediate")
+        if not norm_first:
+            x = self.layer_norm(x, attention_norm)
+        y = self.layer_norm(x, output_norm) if norm_first else x
+        y = self.dense(y, f"{name}/intermediate")
         with layer(f"{name}/activation"):
             y = ACTIVATIONS[self.config.hidden_activation](y)
         y = self.dense(y, f"{name}/output")
         with layer(f"{name}/output_residual"):
             x += y
-        return self.layer_norm(x, f"{name}/output_layer_norm")
+        return x if norm_first else self.layer_norm(x, output_norm)
 
     def _attend(self, query, key, value, bias, name):
         """Softmax of the scores and mean of the values: (batch * queries, hidden_dim)."""
@@ -198,7 +212,7 @@ def inference_weights(task):
 
     Returns:
         dict of names ("encoder/block_0/attention/query/kernel", "head/out/bias", ...) to float32
-        arrays.
+        arrays; what layers share is one array.
 
     Raises:
         InputError: the weights are quantized.
@@ -206,7 +220,8 @@ def inference_weights(task):
     config = task.backbone.config
     named = task.backbone.weights_by_name()
     named |= {f"head/{name}": value for name, value in task.head_weights_by_name().items()}
-    weights = {name: np.asarray(value, "float32") for name, value in named.items()}
+    arrays = {id(value): np.asarray(value, "float32") for value in named.values()}
+    weights = {name: arrays[id(value)] for name, value in named.items()}
 
     positions = weights["embeddings/position"][config.pad_token_id + 1 :]
     if config.num_token_types:
@@ -215,13 +230,15 @@ def inference_weights(task):
 
     scale = np.float32(config.head_dim**-0.5)
     for i in range(config.num_layers):
-        block = f"encoder/block_{i}"
+        block, owner = f"encoder/block_{i}", f"encoder/block_{config.owner(i, 'attention')}"
         for part in ("kernel", "bias"):
             fused = weights.pop(f"{block}/attention/query_key_value/{part}")
-            query, key, value = np.split(fused, 3, axis=-1)
-            weights[f"{block}/attention/query/{part}"] = query * scale
-            weights[f"{block}/attention/key/{part}"] = key
-            weights[f"{block}/attention/value/{part}"] = value
+            if owner == block:
+                query, key, value = np.split(fused, 3, axis=-1)
+                parts = {"query": query * scale, "key": key, "value": value}
+            else:
+                parts = {x: weights[f"{owner}/attention/{x}/{part}"] for x in _PROJECTIONS}
+            weights |= {f"{block}/attention/{x}/{part}": array for x, array in parts.items()}
     return weights
 
 

@@ -35,8 +35,8 @@ def check_quantizer(scheme):
 def check_widths(scheme, config):
     """Raises an OptionError if the rows of a model's matrices cannot be cut into blocks."""
     block = max(smallest_blocks(scheme.recipe), default=1)
-    for name in ("hidden_dim", "intermediate_dim"):
-        if getattr(config, name) % block:
+    for name in ("hidden_dim", "intermediate_dim", "embedding_dim"):
+        if (getattr(config, name) or 0) % block:
             raise OptionError(
                 "quantization",
                 f": {scheme.name!r} cuts weights into blocks of {block}, and the model's {name} is "

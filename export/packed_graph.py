@@ -28,13 +28,22 @@ class PackedGraph(EdgeGraph):
     def __init__(self, task, pack):
         super().__init__(task)
         self.scales = {}
+        first_names = {}  # of what is packed, by the ids of variables, which layers may share
         for name, weight in list(self.weights.items()):
             if len(weight.shape) != 2 or (name.startswith("head/") and name != OWN_PROJECTION):
                 continue
-            numbers, scales = pack(weight.numpy(), 1 if name.endswith("/kernel") else 0)
-            self.weights[name] = tf.Variable(numbers, trainable=False, name=name)
-            if scales is not None:
-                self.scales[name] = tf.Variable(scales, trainable=False, name=f"{name}/scales")
+            first = first_names.setdefault(id(weight), name)
+            if first == name:
+                self._pack(name, *pack(weight.numpy(), 1 if name.endswith("/kernel") else 0))
+                continue
+            self.weights[name] = self.weights[first]
+            if first in self.scales:
+                self.scales[name] = self.scales[first]
+
+    def _pack(self, name, numbers, scales):
+        self.weights[name] = tf.Variable(numbers, trainable=False, name=name)
+        if scales is not None:
+            self.scales[name] = tf.Variable(scales, trainable=False, name=f"{name}/scales")
 
     def _rows(self, name, indices):
         rows = tf.cast(super()._rows(name, indices), tf.float32)

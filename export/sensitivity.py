@@ -43,7 +43,8 @@ def keep_sensitive_products(recipe: list[Entry], content: bytes, samples: Sample
     )
     if not kept:
         return recipe
-    layers = "|".join(map(re.escape, kept))
+    sharing = _sharing_layers(schema.ModelT.InitFromPackedBuf(content))
+    layers = "|".join(re.escape(layer) for name in kept for layer in sharing[name])
     return [*recipe, few_bits("FULLY_CONNECTED", 8, layers=f"^({layers})/")]
 
 
@@ -70,7 +71,8 @@ def answer_changes(content: bytes, samples: Samples, num_bits: int, block_size: 
         block_size: weights of a row that share a scale; 1: the whole row.
 
     Returns:
-        two dicts by the names of layers: the mean over the texts of the largest change of a number
+        two dicts by the names of layers, of which those that share a kernel are one, by the name of
+        the first: the mean over the texts of the largest change of a number
         that the model gives, as a share of the largest such number; and the number of weights.
     """
     content = bytearray(content)
@@ -80,8 +82,9 @@ def answer_changes(content: bytes, samples: Samples, num_bits: int, block_size: 
     expected = _answers(content, texts)
     changes, sizes = {}, {}
     graph = signature_graphs(tensors)[0]
+    first_layers = _sharing_layers(tensors)
     for product in products_of(tensors, graph):
-        if product.layer == TOKEN_PROJECTION:
+        if product.layer == TOKEN_PROJECTION or product.layer not in first_layers:
             continue
         kernel = graph.tensors[product.kernel]
         weights = model.Buffers(kernel.buffer).DataAsNumpy().view("<f4").reshape(kernel.shape)
@@ -91,6 +94,15 @@ def answer_changes(content: bytes, samples: Samples, num_bits: int, block_size: 
         weights[:] = exact
         sizes[product.layer] = exact.size
     return changes, sizes
+
+
+def _sharing_layers(model):
+    """The layers of each kernel, in order, by the name of the first."""
+    graph = signature_graphs(model)[0]
+    layers = {}
+    for product in products_of(model, graph):
+        layers.setdefault(graph.tensors[product.kernel].buffer, []).append(product.layer)
+    return {names[0]: names for names in layers.values()}
 
 
 def rounded(weights, num_bits, block_size):

@@ -19,7 +19,7 @@ from keras_roberta.export.operation_names import (
 )
 
 Kind = schema.BuiltinOperator
-_KERNEL = b"/kernel"  # ends the names that `name_layers` gives
+_KERNEL, _RESULT = b"/kernel", b"/result"  # end the names that `name_layers` gives
 
 
 def gather_before_widening(model):
@@ -198,19 +198,24 @@ def name_layers(model):
 
     The converter computes the scale and shift of a layer norm as a part of the product behind it,
     and gives the product the names of both; and what a signature gives out it numbers. A quantiser
-    that is told to take one layer by name would take its neighbour too, or nothing.
+    that is told to take one layer by name would take its neighbour too, or nothing. A kernel that
+    layers share is named after the first of them.
 
     Args:
         model: `schema.ModelT`, changed in place.
     """
     kinds = [code.builtinCode for code in model.operatorCodes]
     for graph in signature_graphs(model):
+        named = set()
         for op in graph.operators:
             if kinds[op.opcodeIndex] == Kind.FULLY_CONNECTED:
                 kernel, result = graph.tensors[op.inputs[1]], graph.tensors[op.outputs[0]]
                 layer = _layer_of(result.name) or _layer_of(kernel.name)
                 if layer is not None:
-                    kernel.name, result.name = layer + _KERNEL, layer + b"/result"
+                    result.name = layer + _RESULT
+                    if op.inputs[1] not in named:
+                        kernel.name = layer + _KERNEL
+                        named.add(op.inputs[1])
 
 
 def _layer_of(name):
@@ -223,16 +228,16 @@ def _layer_of(name):
     return layers[-1] if layers else None
 
 
-def layer_of_kernel(name):
-    """The layer of a kernel that `name_layers` named, or None.
+def layer_of_result(name):
+    """The layer of a product's result that `name_layers` named, or None.
 
     Args:
         name: of a tensor, bytes; behind it may stand more after a ";".
 
-    >>> layer_of_kernel(b"head/dense/kernel;;2"), layer_of_kernel(b"head/dense/bias")
+    >>> layer_of_result(b"head/dense/result;;2"), layer_of_result(b"head/dense/bias")
     ('head/dense', None)
     """
-    found = re.match(rb"(.+)" + _KERNEL + rb"(?:;|$)", name or b"")
+    found = re.match(rb"(.+)" + _RESULT + rb"(?:;|$)", name or b"")
     return found and found[1].decode()
 
 

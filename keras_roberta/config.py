@@ -9,22 +9,14 @@ from typing import Any
 
 from keras_roberta.errors import InputError
 from keras_roberta.files.json_kinds import short
+from keras_roberta.hugging_face_config import ACTIVATION_NAMES, fields_of, is_integer, values_of
 from keras_roberta.unknown_arguments import named_arguments
 
-INITIALIZERS = ("normal", "truncated_normal", "glorot_uniform")
+INITIALIZERS = ("normal", "truncated_normal", "glorot_uniform", "depth_scaled")
+PARTS = ("attention", "feed_forward")  # of a layer, each with its layer norm
+PARAMETER_SHARING = ("none", "all", *PARTS)
 ATTENTION = ("auto", "plain", "blocks", "compiled", "fused")
-# Ours -> the names in Hugging Face's config.json, the first of which is written.
-_HUGGING_FACE_ACTIVATIONS = {
-    "gelu": ("gelu", "gelu_python"),
-    "gelu_tanh": (
-        *("gelu_pytorch_tanh", "gelu_new", "gelu_fast"),
-        *("gelu_python_tanh", "gelu_accurate"),
-    ),
-    "quick_gelu": ("quick_gelu",),
-    "relu": ("relu",),
-    "silu": ("silu", "swish"),
-}
-ACTIVATIONS = tuple(_HUGGING_FACE_ACTIVATIONS)
+ACTIVATIONS = tuple(ACTIVATION_NAMES)
 
 # tiny, mini and small have the sizes of the compact BERTs (Turc et al., 2019, table 1), base and
 # large those of RoBERTa (Liu et al., 2019, section 4), xlm-* those of XLM-R (Conneau et al., 2020,
@@ -47,32 +39,6 @@ _NAMED["xlm-base"] = {**_NAMED["base"], "vocabulary_size": 250_002}
 _NAMED["xlm-large"] = {**_NAMED["large"], "vocabulary_size": 250_002}
 SIZES = tuple(_NAMED)  # what `RobertaConfig.named` knows
 
-# Ours -> the key in Hugging Face's config.json.
-_HUGGING_FACE_KEYS = {
-    "vocabulary_size": "vocab_size",
-    "num_layers": "num_hidden_layers",
-    "num_heads": "num_attention_heads",
-    "hidden_dim": "hidden_size",
-    "intermediate_dim": "intermediate_size",
-    "num_token_types": "type_vocab_size",
-    "dropout": "hidden_dropout_prob",
-    "attention_dropout": "attention_probs_dropout_prob",
-    "layer_norm_epsilon": "layer_norm_eps",
-    "initializer_range": "initializer_range",
-    "start_token_id": "bos_token_id",
-    "pad_token_id": "pad_token_id",
-    "end_token_id": "eos_token_id",
-    "tie_word_embeddings": "tie_word_embeddings",
-}
-# What would make another model of it -> the values that mean that it is not so.
-_HUGGING_FACE_REFUSED = {
-    "is_decoder": (None, False),
-    "add_cross_attention": (None, False),
-    "is_encoder_decoder": (None, False),
-    "position_embedding_type": (None, "absolute"),
-    "pruned_heads": (None, {}),
-    "quantization_config": (None, {}),
-}
 # More than any model has: a number beyond is a mistake, and would take all memory, or for ever.
 _LARGEST = {
     "vocabulary_size": 1 << 24,
@@ -83,7 +49,6 @@ _LARGEST = {
     "max_sequence_length": 1 << 22,
     "num_token_types": 1 << 16,
 }
-_HUGGING_FACE_MODEL_TYPES = ("roberta", "xlm-roberta", "camembert")
 
 
 @named_arguments
@@ -112,9 +77,11 @@ class RobertaConfig:
         layer_norm_epsilon: added to the variance in layer norms.
         hidden_activation: of the feed-forward layers: "gelu" (as RoBERTa), "gelu_tanh" (its
             approximation), "quick_gelu" (x sigmoid(1.702 x)), "relu" or "silu".
-        initializer: how weights start: "normal" (as RoBERTa), "truncated_normal" (as BERT) or
-            "glorot_uniform" (as fairseq's linear layers; embedding tables stay normal).
-        initializer_range: standard deviation of the first two, and of embedding tables.
+        initializer: how weights start: "normal" (as RoBERTa), "truncated_normal" (as BERT),
+            "glorot_uniform" (as fairseq's linear layers; embedding tables stay normal) or
+            "depth_scaled" (normal, but the two matrices of a layer that are added to its input are
+            smaller by the square root of 2 * num_layers: Radford et al., 2019, section 2.3).
+        initializer_range: standard deviation of all but Glorot's, and of embedding tables.
         seed: makes the initial weights repeatable; None uses the seed of
             `keras.utils.set_random_seed`.
         start_token_id: id of `<s>`.
@@ -128,6 +95,17 @@ class RobertaConfig:
             kernel where the backend has one. "auto" chooses by length and device.
         remat: gradient checkpointing. Only the input of each block is kept for the backward pass
             and the rest is computed again: less memory, more time, the same gradients.
+        parameter_sharing: what layers have one copy of (Lan et al., 2020, section 3.1): "none",
+            "all" of their weights, "attention" with its layer norm, or "feed_forward" with its
+            layer norm. Each layer still takes its time.
+        sharing_groups: how many groups of consecutive layers there are, each with a copy of its
+            own; 1 shares over all layers.
+        embedding_dim: width of the embedding tables, if it is to be less than `hidden_dim`: a
+            projection follows them, and the head for masked tokens ends in this width (Lan et al.,
+            2020, section 3.1). None for `hidden_dim`.
+        norm_first: whether layer norms stand in front of attention and feed-forward layers, and one
+            more behind the last layer (pre-LN; Xiong et al., 2020, section 3), in place of behind
+            them.
 
     Raises:
         InputError: a value does not fit; the message names the field and the value.
@@ -155,12 +133,16 @@ class RobertaConfig:
     tie_word_embeddings: bool = True
     attention: str = "auto"
     remat: bool = False
+    parameter_sharing: str = "none"
+    sharing_groups: int = 1
+    embedding_dim: int | None = None
+    norm_first: bool = False
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.type == "int" or (field.type == "int | None" and value is not None):
-                self._check(field.name, _is_integer(value), "an integer")
+                self._check(field.name, is_integer(value), "an integer")
                 object.__setattr__(self, field.name, int(value))
             elif field.type == "bool":
                 self._check(field.name, isinstance(value, bool), "True or False")
@@ -178,6 +160,7 @@ class RobertaConfig:
             self._check(name, getattr(self, name) > 0, "positive")
         self._check("initializer", self.initializer in INITIALIZERS, f"one of {INITIALIZERS}")
         self._check("attention", self.attention in ATTENTION, f"one of {ATTENTION}")
+        self._check_options()
         self._check(
             "hidden_activation", self.hidden_activation in ACTIVATIONS, f"one of {ACTIVATIONS}"
         )
@@ -192,6 +175,20 @@ class RobertaConfig:
                 0 <= getattr(self, name) < self.vocabulary_size,
                 f"an id below vocabulary_size={self.vocabulary_size}",
             )
+
+    def _check_options(self):
+        """Of what RoBERTa has not."""
+        known, groups = PARAMETER_SHARING, self.sharing_groups
+        self._check("parameter_sharing", self.parameter_sharing in known, f"one of {known}")
+        requirement = f"from 1 to num_layers={self.num_layers}"
+        if self.parameter_sharing == "none":
+            requirement = f"1 where parameter_sharing is 'none'; choose one of {known[1:]}"
+            self._check("sharing_groups", groups == 1, requirement)
+        self._check("sharing_groups", 1 <= groups <= self.num_layers, requirement)
+        if self.embedding_dim is not None:
+            fits = 1 <= self.embedding_dim < self.hidden_dim
+            requirement = f"at least 1 and less than hidden_dim={self.hidden_dim}, or left out"
+            self._check("embedding_dim", fits, requirement)
 
     def _check(self, name: str, holds: bool, requirement: str):
         if not holds:
@@ -208,6 +205,54 @@ class RobertaConfig:
     def num_positions(self) -> int:
         """Rows of the position table. The first `pad_token_id + 1` are not used by tokens."""
         return self.max_sequence_length + self.pad_token_id + 1
+
+    @property
+    def embedding_width(self) -> int:
+        """Columns of the embedding tables."""
+        return self.hidden_dim if self.embedding_dim is None else self.embedding_dim
+
+    def owner(self, layer: int, part: str) -> int:
+        """The layer whose weights a layer computes with: itself, or the first of its group.
+
+        >>> config = RobertaConfig(num_layers=4, parameter_sharing="attention", sharing_groups=2)
+        >>> [(config.owner(i, "attention"), config.owner(i, "feed_forward")) for i in range(4)]
+        [(0, 0), (0, 1), (2, 2), (2, 3)]
+
+        Args:
+            layer: its number.
+            part: "attention" or "feed_forward".
+        """
+        if self.parameter_sharing not in ("all", part):
+            return layer
+        group = layer * self.sharing_groups // self.num_layers
+        return -(-group * self.num_layers // self.sharing_groups)
+
+    @property
+    def encoder_parameters(self) -> int:
+        """The weights of the encoder, those that layers share counted once.
+
+        >>> RobertaConfig().encoder_parameters  # roberta-base, without its pooler
+        124055040
+        >>> RobertaConfig(parameter_sharing="all", embedding_dim=128).encoder_parameters
+        13688064
+        """
+        h, i, e = self.hidden_dim, self.intermediate_dim, self.embedding_width
+        tables = (self.vocabulary_size + self.num_positions + self.num_token_types) * e + 2 * e
+        projection = 0 if self.embedding_dim is None else e * h + h
+        sizes = {"attention": 4 * (h * h + h) + 2 * h, "feed_forward": 2 * h * i + i + h + 2 * h}
+        layers = range(self.num_layers)
+        blocks = sum(
+            size * len({self.owner(i, part) for i in layers}) for part, size in sizes.items()
+        )
+        return tables + projection + blocks + (2 * h if self.norm_first else 0)
+
+    def beyond_roberta(self) -> list[str]:
+        """The fields by which an encoder computes otherwise than RoBERTa, as "norm_first=True".
+
+        Shared weights are not among them: written once for each layer, they are RoBERTa's.
+        """
+        names = ("embedding_dim", "norm_first")
+        return [f"{n}={getattr(self, n)}" for n in names if getattr(self, n) not in (None, False)]
 
     @classmethod
     def named(cls, name: str, **changes: Any) -> RobertaConfig:
@@ -252,61 +297,17 @@ class RobertaConfig:
         Raises:
             InputError: the file is of another architecture, or has a setting that RoBERTa lacks.
         """
-        model_type = values.get("model_type")
-        if model_type not in _HUGGING_FACE_MODEL_TYPES:
-            raise InputError(
-                f"config.json: model_type is {short(model_type)}; this library reads "
-                f"{', '.join(_HUGGING_FACE_MODEL_TYPES)}"
-            )
-        for key, harmless in _HUGGING_FACE_REFUSED.items():
-            if values.get(key) not in harmless:
-                raise InputError(
-                    f"config.json: {key} is {short(values[key])}, which no model here has; "
-                    f"expected {harmless[-1]!r} or no such entry"
-                )
-        activation = values.get("hidden_act", "gelu")
-        known = {
-            theirs: ours for ours, names in _HUGGING_FACE_ACTIVATIONS.items() for theirs in names
-        }
-        if not isinstance(activation, str) or activation not in known:
-            raise InputError(
-                f"config.json: hidden_act is {short(activation)}; this library has "
-                f"{', '.join(known)}"
-            )
-        defaults = {"layer_norm_epsilon": 1e-12, "num_token_types": 2}
-        fields = {
-            ours: values.get(theirs, defaults.get(ours, getattr(cls, ours)))
-            for ours, theirs in _HUGGING_FACE_KEYS.items()
-        }
-        for name in ("start_token_id", "end_token_id"):  # which Transformers' model does not read
-            if fields[name] is None:
-                fields[name] = getattr(cls, name)
-            elif isinstance(fields[name], list) and fields[name]:  # several that end a text
-                fields[name] = fields[name][0]
-        offset = fields["pad_token_id"] + 1 if _is_integer(fields["pad_token_id"]) else 0
-        positions = values.get("max_position_embeddings", 512)
-        if not _is_integer(positions) or positions <= offset:
-            raise InputError(
-                f"config.json: max_position_embeddings must be an integer above {offset}; "
-                f"got {short(positions)}"
-            )
-        return cls(
-            max_sequence_length=positions - offset, hidden_activation=known[activation], **fields
-        )
+        return cls(**fields_of(values, cls))
 
     def to_hugging_face(self) -> dict[str, Any]:
-        """The content of a `config.json` that Transformers reads as its `RobertaConfig`."""
-        return {
-            "model_type": "roberta",
-            **{theirs: getattr(self, ours) for ours, theirs in _HUGGING_FACE_KEYS.items()},
-            "max_position_embeddings": self.num_positions,
-            "hidden_act": _HUGGING_FACE_ACTIVATIONS[self.hidden_activation][0],
-            "position_embedding_type": "absolute",
-        }
+        """The content of a `config.json` that Transformers reads as its `RobertaConfig`.
 
-
-def _is_integer(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+        Raises:
+            InputError: no RoBERTa of Transformers computes so.
+        """
+        if options := self.beyond_roberta():
+            raise InputError(f"Transformers' RoBERTa has no place for {' and '.join(options)}")
+        return values_of(self)
 
 
 def _is_number(value) -> bool:

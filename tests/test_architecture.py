@@ -12,6 +12,7 @@ ROOMS = [
     "errors",
     "unknown_arguments",
     "files",
+    "hugging_face_config",
     "config",
     "options",
     "layers",

@@ -28,11 +28,34 @@ from keras_roberta.errors import InputError
         ("max_sequence_length", 0),
         ("hidden_activation", "gelu_new"),
         ("tie_word_embeddings", 1),
+        ("parameter_sharing", "some"),
+        ("sharing_groups", 2),  # where nothing is shared
+        ("embedding_dim", 768),
+        ("embedding_dim", 0),
+        ("embedding_dim", 1.5),
+        ("norm_first", None),
     ],
 )
 def test_an_invalid_field_is_named(field, value):
     with pytest.raises(InputError, match=field):
         RobertaConfig(**{field: value})
+
+
+def test_groups_of_layers():
+    """As ALBERT's: `int(layer / (num_layers / groups))`, and the first of each owns the weights."""
+    for layers in range(1, 13):
+        for groups in range(1, layers + 1):
+            config = RobertaConfig(
+                num_layers=layers, parameter_sharing="all", sharing_groups=groups
+            )
+            number = [layer * groups // layers for layer in range(layers)]
+            owners = [config.owner(layer, "attention") for layer in range(layers)]
+            assert owners == [number.index(group) for group in number]
+            assert len(set(owners)) == groups
+    with pytest.raises(InputError, match="sharing_groups must be from 1 to num_layers=2; got 3"):
+        RobertaConfig(num_layers=2, parameter_sharing="attention", sharing_groups=3)
+    with pytest.raises(InputError, match="no place for embedding_dim=64"):
+        RobertaConfig(embedding_dim=64).to_hugging_face()
 
 
 def test_is_frozen():

@@ -21,7 +21,8 @@ def kernels_of(
         head: also the matrices of the head.
 
     Returns:
-        float (inputs, outputs) each; the table is (tokens, hidden_dim).
+        float (inputs, outputs) each; the table is (tokens, hidden_dim). A matrix that layers share
+        has the name that it has in the first of them.
 
     Raises:
         InputError: it is no task, it is quantised, or it has adapters.
@@ -34,11 +35,13 @@ def kernels_of(
     if head:
         named = task.head_weights_by_name()
         weights |= {f"head/{name}": weight for name, weight in named.items()}
-    return {
+    found = {
         name: weight
         for name, weight in weights.items()
         if name.endswith("/kernel") or (embeddings and name == TOKENS)
     }
+    once = {id(weight): name for name, weight in reversed(found.items())}
+    return {name: found[name] for name in found if once[id(found[name])] == name}
 
 
 def share_of_zeros(kernels: Mapping[str, keras.Variable]) -> float:

@@ -1,10 +1,8 @@
 """What `save_to_preset` writes: KerasHub's layout, with the tokenizer in Hugging Face's files."""
 
-import math
 import pathlib
 
 from keras_roberta.checkpoints.hdf5_weights import count_stored_numbers
-from keras_roberta.checkpoints.hugging_face_names import encoder_weights
 from keras_roberta.checkpoints.keras_weight_files import (
     in_one_line,
     load_weight_file,
@@ -48,9 +46,7 @@ class KerasPreset(Checkpoint):
         quantized = "dtype" in self.backbone_settings
         files = weight_files(self.directory)
         there = sum(count_stored_numbers(path, whole_numbers=quantized) for path in files)
-        needed = sum(
-            len(weight.sources) * math.prod(weight.shape) for weight in encoder_weights(self.config)
-        )
+        needed = self.config.encoder_parameters
         if needed > there * (_PACKED if quantized else 1):
             raise InputError(
                 f"{self.directory}: config.json makes an encoder of {needed:,} numbers, and its "
@@ -163,6 +159,7 @@ class KerasPresetFormat(CheckpointFormat):
     """Presets of this library. Every head has a place."""
 
     name = "keras"
+    of_roberta_alone = False
     summary = "a preset of this library, whose config.json has a registered_name"
     files = ("*.json", "*.weights.h5", "assets/tokenizer/*")
     parts = frozenset(

@@ -109,6 +109,7 @@ class CheckpointFormat(abc.ABC):
     summary: ClassVar[str]
     files: ClassVar[tuple[str, ...]]
     parts: ClassVar[frozenset[str]] = frozenset()
+    of_roberta_alone: ClassVar[bool] = True
 
     @abc.abstractmethod
     def detect(self, directory: pathlib.Path) -> bool:
@@ -153,10 +154,13 @@ class CheckpointFormat(abc.ABC):
             **options: see `write`.
 
         Raises:
-            InputError: there is a head without a place, the tokenizer is not the model's, or
-                there is no room on the disk.
+            InputError: there is a head or an option of the model without a place, the tokenizer is
+                not the model's, or there is no room on the disk.
         """
         directory = pathlib.Path(directory)
+        config = getattr(model, "backbone", model).config
+        if self.of_roberta_alone:
+            self._check_roberta(config, directory)
         left_out = self.heads_left_out(model)
         if left_out and not drop_heads:
             raise InputError(
@@ -168,11 +172,20 @@ class CheckpointFormat(abc.ABC):
         if getattr(model, "preprocessor", None) is not None:
             tokenizer = model.preprocessor.tokenizer
         if tokenizer is not None:
-            check_tokenizer(tokenizer, getattr(model, "backbone", model).config, str(directory))
+            check_tokenizer(tokenizer, config, str(directory))
         with self.atomic_directory(directory) as temporary:
             # Beforehand: HDF5 does not report every write that fails.
             check_room(temporary, bytes_of(model.weights) + _TOKENIZER)
             self.write(model, temporary, tokenizer=tokenizer, **options)
+
+    def _check_roberta(self, config, directory):
+        if options := config.beyond_roberta():
+            raise InputError(
+                f"{directory}: {self.name} has no place for {' and '.join(options)}; presets of "
+                "this library have (--to keras)"
+            )
+        if config.parameter_sharing != "none":
+            logger.warning("%s: weights that layers share are written for each layer", directory)
 
     def atomic_directory(self, directory: str | os.PathLike, *, replaces: Sequence[str] = ()):
         """`atomic_directory` for a checkpoint of this format.

@@ -79,7 +79,7 @@ class RobertaSelfAttention(ConfiguredLayer):
         )
         self.output_dense = keras.layers.Dense(
             self.config.hidden_dim,
-            kernel_initializer=make_initializer(self.config, f"{self.name}/output"),
+            kernel_initializer=make_initializer(self.config, f"{self.name}/output", residual=True),
             dtype=self.dtype_policy,
             name="output_dense",
         )

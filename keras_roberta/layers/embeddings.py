@@ -44,6 +44,8 @@ def position_ids(
 class RobertaEmbeddings(ConfiguredLayer):
     """The sum of token, position and token type embeddings, then layer norm and dropout.
 
+    With `config.embedding_dim` they are that wide, and a dense layer follows, as in ALBERT.
+
     Args:
         config: a `RobertaConfig`.
 
@@ -61,7 +63,7 @@ class RobertaEmbeddings(ConfiguredLayer):
         super().__init__(config, **kwargs)
         self.token_embedding = keras.layers.ReversibleEmbedding(
             self.config.vocabulary_size,
-            self.config.hidden_dim,
+            self.config.embedding_width,
             embeddings_initializer=make_initializer(self.config, "token", embedding=True),
             dtype=self.dtype_policy,
             name="token_embedding",
@@ -72,11 +74,19 @@ class RobertaEmbeddings(ConfiguredLayer):
             self.token_type_embedding = self._table("token_type", self.config.num_token_types)
         self.norm = self.layer_norm("layer_norm")
         self.dropout = RobertaDropout(self.config.dropout, dtype=self.dtype_policy, name="dropout")
+        self.projection = None
+        if self.config.embedding_dim is not None:
+            self.projection = keras.layers.Dense(
+                self.config.hidden_dim,
+                kernel_initializer=make_initializer(self.config, "embedding_projection"),
+                dtype=self.dtype_policy,
+                name="projection",
+            )
 
     def _table(self, name, rows):
         return keras.layers.Embedding(
             rows,
-            self.config.hidden_dim,
+            self.config.embedding_width,
             embeddings_initializer=make_initializer(self.config, name, embedding=True),
             dtype=self.dtype_policy,
             name=f"{name}_embedding",
@@ -87,7 +97,10 @@ class RobertaEmbeddings(ConfiguredLayer):
         self.position_embedding.build(input_shape)
         if self.token_type_embedding is not None:
             self.token_type_embedding.build(input_shape)
-        self.norm.build((*input_shape, self.config.hidden_dim))
+        shape = (*input_shape, self.config.embedding_width)
+        self.norm.build(shape)
+        if self.projection is not None:
+            self.projection.build(shape)
 
     def call(
         self,
@@ -98,7 +111,7 @@ class RobertaEmbeddings(ConfiguredLayer):
         training: bool = False,
     ) -> Tensor:
         positions = position_ids(padding_mask, self.config.pad_token_id, segment_ids)
-        x = look_up(self.token_embedding, token_ids)  # (batch, length, hidden_dim)
+        x = look_up(self.token_embedding, token_ids)  # (batch, length, embedding_width)
         x = x + look_up(self.position_embedding, positions)
         if self.token_type_embedding is not None:
             if token_type_ids is None and self.token_type_embedding.quantization_mode is None:
@@ -107,4 +120,5 @@ class RobertaEmbeddings(ConfiguredLayer):
             else:
                 types = ops.zeros_like(token_ids) if token_type_ids is None else token_type_ids
                 x = x + look_up(self.token_type_embedding, types)
-        return self.dropout(self.norm(x), training=training)
+        x = self.dropout(self.norm(x), training=training)
+        return x if self.projection is None else self.projection(x)

@@ -1,11 +1,11 @@
-"""The encoder: blocks of attention and feed-forward layers, each with a layer norm at its end."""
+"""The encoder: blocks of attention and feed-forward layers, each with a layer norm."""
 
 import functools
 
 import keras
 from keras import ops
 
-from keras_roberta.config import RobertaConfig
+from keras_roberta.config import PARTS, RobertaConfig
 from keras_roberta.layers.activations import activate
 from keras_roberta.layers.attention import RobertaSelfAttention, attention_bias
 from keras_roberta.layers.configured import ConfiguredLayer
@@ -23,10 +23,17 @@ class RobertaEncoderBlock(ConfiguredLayer):
         x = norm(x + dropout(attention(x)))
         x = norm(x + dropout(W2 activation(W1 x)))
 
+    or, with `config.norm_first`, in front of the parts (Xiong et al., 2020, section 3):
+
+        x = x + dropout(attention(norm(x)))
+        x = x + dropout(W2 activation(W1 norm(x)))
+
     With `config.activation_dropout` there is dropout behind the activation, too.
 
     Args:
         config: a `RobertaConfig`.
+        attention_of: another block whose attention, with its layer norm, is this one's too.
+        feed_forward_of: another block whose feed-forward part, with its layer norm, is this one's.
 
     Call arguments:
         x: float (batch, length, hidden_dim)
@@ -37,15 +44,30 @@ class RobertaEncoderBlock(ConfiguredLayer):
         float (batch, length, hidden_dim), or (batch, positions, hidden_dim)
     """
 
-    def __init__(self, config: RobertaConfig | dict, **kwargs):
+    def __init__(
+        self,
+        config: RobertaConfig | dict,
+        attention_of: "RobertaEncoderBlock | None" = None,
+        feed_forward_of: "RobertaEncoderBlock | None" = None,
+        **kwargs,
+    ):
         super().__init__(config, **kwargs)
-        self.attention = RobertaSelfAttention(
-            self.config, dtype=self.dtype_policy, name=f"{self.name}_attention"
-        )
-        self.attention_norm = self.layer_norm("attention_layer_norm")
-        self.intermediate_dense = self._dense("intermediate", self.config.intermediate_dim)
-        self.output_dense = self._dense("output", self.config.hidden_dim)
-        self.output_norm = self.layer_norm("output_layer_norm")
+        if attention_of is None:
+            self.attention = RobertaSelfAttention(
+                self.config, dtype=self.dtype_policy, name=f"{self.name}_attention"
+            )
+            self.attention_norm = self.layer_norm("attention_layer_norm")
+        else:
+            self.attention = attention_of.attention
+            self.attention_norm = attention_of.attention_norm
+        if feed_forward_of is None:
+            self.intermediate_dense = self._dense("intermediate", self.config.intermediate_dim)
+            self.output_dense = self._dense("output", self.config.hidden_dim, residual=True)
+            self.output_norm = self.layer_norm("output_layer_norm")
+        else:
+            self.intermediate_dense = feed_forward_of.intermediate_dense
+            self.output_dense = feed_forward_of.output_dense
+            self.output_norm = feed_forward_of.output_norm
         self.dropout = RobertaDropout(self.config.dropout, dtype=self.dtype_policy, name="dropout")
         self.activation_dropout = None  # a layer more would change the seeds of those behind it
         if self.config.activation_dropout:
@@ -53,20 +75,27 @@ class RobertaEncoderBlock(ConfiguredLayer):
                 self.config.activation_dropout, dtype=self.dtype_policy, name="activation_dropout"
             )
 
-    def _dense(self, name, units):
+    def _dense(self, name, units, residual=False):
         return keras.layers.Dense(
             units,
-            kernel_initializer=make_initializer(self.config, f"{self.name}/{name}"),
+            kernel_initializer=make_initializer(
+                self.config, f"{self.name}/{name}", residual=residual
+            ),
             dtype=self.dtype_policy,
             name=f"{name}_dense",
         )
 
     def build(self, input_shape):
-        self.attention.build(input_shape)
-        self.attention_norm.build(input_shape)
-        self.intermediate_dense.build(input_shape)
-        self.output_dense.build((*input_shape[:-1], self.config.intermediate_dim))
-        self.output_norm.build(input_shape)
+        inner_shape = (*input_shape[:-1], self.config.intermediate_dim)
+        for layer, shape in (
+            (self.attention, input_shape),
+            (self.attention_norm, input_shape),
+            (self.intermediate_dense, input_shape),
+            (self.output_dense, inner_shape),
+            (self.output_norm, input_shape),
+        ):
+            if not layer.built:  # that of another block is
+                layer.build(shape)
 
     def call(
         self,
@@ -76,25 +105,36 @@ class RobertaEncoderBlock(ConfiguredLayer):
         training: bool = False,
     ) -> Tensor:
         x = ops.cast(x, self.compute_dtype)
-        y = self.attention(x, bias, positions=positions, training=training)
+        y = self.attention(self.attention_input(x), bias, positions=positions, training=training)
         x = gather_tokens(x, positions)
-        x = self.attention_norm(self.dropout(y, residual=x, training=training))
-        y = self.intermediate_dense(x)  # (batch, length, intermediate_dim)
+        x = self.dropout(y, residual=x, training=training)
+        if not self.config.norm_first:
+            x = self.attention_norm(x)
+        y = self.output_norm(x) if self.config.norm_first else x
+        y = self.intermediate_dense(y)  # (batch, length, intermediate_dim)
         y = activate(y, self.config.hidden_activation, training=training)
         if self.activation_dropout is not None:
             y = self.activation_dropout(y, training=training)
         y = self.output_dense(y)
-        return self.output_norm(self.dropout(y, residual=x, training=training))
+        x = self.dropout(y, residual=x, training=training)
+        return x if self.config.norm_first else self.output_norm(x)
+
+    def attention_input(self, x: Tensor) -> Tensor:
+        """What the attention is computed on, of the block's input; of the same shape."""
+        return self.attention_norm(x) if self.config.norm_first else x
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
 class RobertaEncoder(ConfiguredLayer):
     """A stack of `config.num_layers` blocks.
 
+    With `config.parameter_sharing` blocks have layers in common: the same objects, so that there is
+    one copy of their weights in memory and in files, and one gradient, the sum over the blocks.
+
     Args:
         config: a `RobertaConfig`. With `config.remat` the blocks are computed a second time in the
             backward pass, which saves memory. With `config.layer_drop` some are left out in
-            training.
+            training. With `config.norm_first` a layer norm follows the last block.
 
     Call arguments:
         x: float (batch, length, hidden_dim)
@@ -107,20 +147,28 @@ class RobertaEncoder(ConfiguredLayer):
     Returns:
         float (batch, length, hidden_dim), or (batch, positions, hidden_dim) where `positions` is
         given; with `return_hidden_states` a list of `num_layers` tensors, of which only the last
-        is cut to `positions`.
+        is cut to `positions`, and is behind the layer norm that follows it.
     """
 
     def __init__(self, config: RobertaConfig | dict, **kwargs):
         super().__init__(config, **kwargs)
-        self.blocks = [
-            RobertaEncoderBlock(self.config, dtype=self.dtype_policy, name=f"block_{i}")
-            for i in range(self.config.num_layers)
-        ]
+        blocks = []
+        for i in range(self.config.num_layers):
+            owners = {f"{part}_of": self.config.owner(i, part) for part in PARTS}
+            shared = {name: blocks[owner] for name, owner in owners.items() if owner != i}
+            name = f"block_{i}"
+            blocks.append(
+                RobertaEncoderBlock(self.config, **shared, dtype=self.dtype_policy, name=name)
+            )
+        self.blocks = blocks
+        self.norm = self.layer_norm("layer_norm") if self.config.norm_first else None
         self.layer_seeds = keras.random.SeedGenerator() if self.config.layer_drop else None
 
     def build(self, input_shape):
         for block in self.blocks:
             block.build(input_shape)
+        if self.norm is not None:
+            self.norm.build(input_shape)
 
     def call(
         self,
@@ -145,6 +193,8 @@ class RobertaEncoder(ConfiguredLayer):
             y = run(x, bias, positions=wanted, training=training)
             x = y if kept is None else ops.where(kept[i], y, gather_tokens(x, wanted))
             hidden_states.append(x)
+        if self.norm is not None:
+            hidden_states[-1] = x = self.norm(x)
         return hidden_states if return_hidden_states else x
 
     def _kept(self):

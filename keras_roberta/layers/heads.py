@@ -151,7 +151,8 @@ class MaskedLMHead(ConfiguredLayer):
     Only masked positions are multiplied with the embedding of the vocabulary. With 15% of the
     tokens masked, that is a seventh of what would be the largest product of the model. An encoder
     that is given the same `positions` computes most of its last block for them alone; its output
-    is then all that the head needs.
+    is then all that the head needs. With `config.embedding_dim` the dense layer, the layer norm and
+    the product have that width.
 
     Args:
         config: a `RobertaConfig`.
@@ -177,7 +178,7 @@ class MaskedLMHead(ConfiguredLayer):
         super().__init__(config, **kwargs)
         self.token_embedding = token_embedding
         self.dense = keras.layers.Dense(
-            self.config.hidden_dim,
+            self.config.embedding_width,
             kernel_initializer=make_initializer(self.config, f"{self.name}/dense"),
             dtype=self.dtype_policy,
             name="dense",
@@ -186,20 +187,20 @@ class MaskedLMHead(ConfiguredLayer):
 
     def build(self, hidden_shape, mask_positions_shape=None):
         self.dense.build(hidden_shape)
-        self.norm.build(hidden_shape)
+        self.norm.build((*hidden_shape[:-1], self.config.embedding_width))
         self.output_bias = self.add_weight(
             shape=(self.config.vocabulary_size,), initializer="zeros", name="output_bias"
         )
         self.output_projection = None
         if not self.config.tie_word_embeddings:
             self.output_projection = self.add_weight(
-                shape=(self.config.vocabulary_size, self.config.hidden_dim),
+                shape=(self.config.vocabulary_size, self.config.embedding_width),
                 initializer=make_initializer(self.config, f"{self.name}/output", embedding=True),
                 name="output_projection",
             )
 
     def call(self, hidden: Tensor, mask_positions: Tensor | None = None) -> Tensor:
-        # (batch, predictions, hidden_dim)
+        # (batch, predictions, embedding_width)
         x = self.norm(gelu(self.dense(gather_tokens(hidden, mask_positions))))
         bias = ops.cast(self.output_bias, "float32")
         table = self.output_projection

@@ -1,5 +1,6 @@
 """Initialisers by name, each weight seeded by its own name."""
 
+import math
 import zlib
 
 import keras
@@ -8,7 +9,7 @@ from keras_roberta.config import RobertaConfig
 
 
 def make_initializer(
-    config: RobertaConfig, weight_name: str, embedding: bool = False
+    config: RobertaConfig, weight_name: str, embedding: bool = False, residual: bool = False
 ) -> keras.initializers.Initializer:
     """The initialiser of one weight.
 
@@ -20,6 +21,8 @@ def make_initializer(
         weight_name: unique in the model, for example "block_3/attention/output".
         embedding: whether the weight is an embedding table. Tables start normal also where
             `initializer` is "glorot_uniform", as in fairseq: Glorot's formula is for products.
+        residual: whether the product with the weight is added to a layer's input. As many such are
+            added up as there are, 2 * num_layers, so "depth_scaled" divides by the root of that.
     """
     seed = None
     if config.seed is not None:
@@ -28,4 +31,7 @@ def make_initializer(
         return keras.initializers.GlorotUniform(seed=seed)
     if config.initializer == "truncated_normal":
         return keras.initializers.TruncatedNormal(stddev=config.initializer_range, seed=seed)
-    return keras.initializers.RandomNormal(stddev=config.initializer_range, seed=seed)
+    stddev = config.initializer_range
+    if config.initializer == "depth_scaled" and residual:
+        stddev /= math.sqrt(2 * config.num_layers)
+    return keras.initializers.RandomNormal(stddev=stddev, seed=seed)

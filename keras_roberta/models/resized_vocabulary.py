@@ -71,3 +71,23 @@ def copy_weights(
             continue
         table = keras.ops.convert_to_numpy(old)
         new.assign(resized_rows(table, new.shape[0]) if rows is None else table[np.asarray(rows)])
+
+
+def special_tokens(config, rows) -> dict[str, int]:
+    """The fields of a config that are ids, by the old row of each new one.
+
+    Raises:
+        InputError: one has no row any more, or the padding another.
+    """
+    ids = {}
+    for name in ("start_token_id", "pad_token_id", "end_token_id"):
+        found = np.flatnonzero(rows == getattr(config, name))
+        if not len(found):
+            raise InputError(f"rows: they lack {name}, {getattr(config, name)}; add it")
+        ids[name] = int(found[0])
+    if ids["pad_token_id"] != config.pad_token_id:
+        raise InputError(
+            f"rows: pad_token_id {config.pad_token_id} must stay where it is, since positions are "
+            "counted from it"
+        )
+    return ids

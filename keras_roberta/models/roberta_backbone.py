@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import keras
 import keras_hub
-import numpy as np
 from keras import ops
 
 from keras_roberta.checkpoints.formats import open_checkpoint
@@ -20,10 +19,12 @@ from keras_roberta.layers.attention import attention_bias
 from keras_roberta.layers.gather import FIRST, first_token, rotated_to_first_token
 from keras_roberta.layers.tensor import Tensor
 from keras_roberta.models.extended_positions import extended_positions
+from keras_roberta.models.kept_layers import check_layers, with_layers
 from keras_roberta.models.named_weights import check_not_quantized, layer_weights
-from keras_roberta.models.resized_vocabulary import checked_rows, copy_weights
+from keras_roberta.models.resized_vocabulary import checked_rows, copy_weights, special_tokens
 from keras_roberta.models.token_inputs import TokenInputs, completed
 from keras_roberta.training.keras_internals import inner_layers, settle_quantized_policies
+from keras_roberta.training.layers_to_keep import layers_to_keep
 from keras_roberta.unknown_arguments import refuse_unknown
 
 logger = logging.getLogger("keras_roberta")
@@ -36,8 +37,11 @@ _OF_CONSTRUCTOR = ("config", "optional_inputs", "dtype", "name", "trainable")
 # Arguments of `RobertaBackbone.from_preset` that the `from_preset` of tasks hands on to it.
 OF_BACKBONE = (
     *("dtype", "max_sequence_length", "extend_positions"),
-    *("attention", "remat", "encoder_dropout", "activation_dropout", "layer_drop"),
+    *("attention", "remat", "num_layers"),
+    *("encoder_dropout", "activation_dropout", "layer_drop"),
 )
+# Fields of a config without which weights are of another model.
+_OF_WEIGHTS = ("parameter_sharing", "sharing_groups", "embedding_dim", "norm_first")
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
@@ -155,7 +159,7 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
             config = config.replace(vocabulary_size=vocabulary_size)
         else:
             rows = checked_rows(rows, config.vocabulary_size)
-            config = config.replace(vocabulary_size=len(rows), **_special_tokens(config, rows))
+            config = config.replace(vocabulary_size=len(rows), **special_tokens(config, rows))
         resized = type(self)(config, self.optional_inputs, dtype=self.dtype_policy)
         copy_weights(self, resized, rows)
         return resized
@@ -191,7 +195,7 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
         bias = attention_bias(**encoder_inputs)
         states = [x, *self.encoder(x, **encoder_inputs, return_hidden_states=True)]
         return [
-            block.attention.probabilities(state, bias)
+            block.attention.probabilities(block.attention_input(state), bias)
             for block, state in zip(self.encoder.blocks, states, strict=False)
         ]
 
@@ -239,7 +243,7 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
 
         Returns:
             dict from "embeddings/token", "encoder/block_0/attention/output/kernel" and so on to
-            the variables.
+            the variables. One that layers share stands there for each of them.
 
         Raises:
             InputError: a weight is quantised.
@@ -253,6 +257,8 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
             named["embeddings/token_type"] = e.token_type_embedding.embeddings
         check_not_quantized(named)
         layers = {"embeddings/layer_norm": e.norm}
+        if e.projection is not None:
+            layers["embeddings/projection"] = e.projection
         for i, block in enumerate(self.encoder.blocks):
             layers |= {
                 f"encoder/block_{i}/attention/query_key_value": block.attention.query_key_value,
@@ -262,8 +268,12 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
                 f"encoder/block_{i}/output": block.output_dense,
                 f"encoder/block_{i}/output_layer_norm": block.output_norm,
             }
+        if self.encoder.norm is not None:
+            layers["encoder/layer_norm"] = self.encoder.norm
+        found = {}  # by the ids of layers, which blocks may share
         for name, layer in layers.items():
-            named |= layer_weights(name, layer)
+            first, weights = found.setdefault(id(layer), (name, layer_weights(name, layer)))
+            named |= {name + n.removeprefix(first): weight for n, weight in weights.items()}
         return named
 
     @classmethod
@@ -278,6 +288,7 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
         encoder_dropout: float | None = None,
         activation_dropout: float | None = None,
         layer_drop: float | None = None,
+        num_layers: int | None = None,
         **kwargs,
     ) -> Self:
         """Makes the encoder of a checkpoint.
@@ -294,6 +305,8 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
             encoder_dropout: dropout rate on hidden states and attention probabilities; None for
                 the checkpoint's, which is 0 if it was pre-trained without.
             activation_dropout, layer_drop: as in `RobertaConfig`; None for the checkpoint's.
+            num_layers: so many of the checkpoint's layers, evenly spaced, see `layers_to_keep`;
+                None for all.
             **kwargs: other arguments of the constructor, such as `dtype`.
 
         Raises:
@@ -313,11 +326,15 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
         changes = {name: value for name, value in changes.items() if value is not None}
         changes |= {name: kwargs.pop(name) for name in _FIELDS if name in kwargs}
         config = source.config.replace(**changes)
+        check_layers(num_layers, config.num_layers)
         given = {name: value for name, value in kwargs.items() if value is not None}
         arguments = source.backbone_settings | given
         if not load_weights:
             length = max_sequence_length or config.max_sequence_length
-            return cls(config.replace(max_sequence_length=length), **arguments)
+            layers = num_layers or config.num_layers
+            config = config.replace(max_sequence_length=length, num_layers=layers)
+            return cls(config, **arguments)
+        _check_weights(changes, source)
         source.check_backbone()
         backbone = cls(config, **arguments)
         source.load_backbone_weights(backbone)
@@ -325,8 +342,11 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
             logger.warning(
                 "%s: no model here has %s; they are left out", source.directory, ", ".join(unused)
             )
+        if num_layers is not None:
+            backbone = with_layers(backbone, layers_to_keep(num_layers, config.num_layers))
         if max_sequence_length is None:
             return backbone
+        config = backbone.config
         longer = cls(config.replace(max_sequence_length=max_sequence_length), **arguments)
         weights = backbone.weights_by_name()
         table = extended_positions(
@@ -361,17 +381,12 @@ def _config(config, fields) -> RobertaConfig:
     return config.replace(**fields) if fields else config
 
 
-def _special_tokens(config, rows) -> dict[str, int]:
-    """The fields of a config that are ids, by the old row of each new one."""
-    ids = {}
-    for name in ("start_token_id", "pad_token_id", "end_token_id"):
-        found = np.flatnonzero(rows == getattr(config, name))
-        if not len(found):
-            raise InputError(f"rows: they lack {name}, {getattr(config, name)}; add it")
-        ids[name] = int(found[0])
-    if ids["pad_token_id"] != config.pad_token_id:
-        raise InputError(
-            f"rows: pad_token_id {config.pad_token_id} must stay where it is, since positions are "
-            "counted from it"
-        )
-    return ids
+def _check_weights(changes, source):
+    """Raises an InputError if a config is changed to one of other weights."""
+    for name in _OF_WEIGHTS:
+        own = getattr(source.config, name)
+        if changes.get(name, own) != own:
+            raise InputError(
+                f"{name}={changes[name]!r}: the weights in {source.directory} are of a model with "
+                f"{own!r}; load_weights=False starts with new ones"
+            )

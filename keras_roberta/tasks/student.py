@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from keras_roberta.errors import InputError
+from keras_roberta.models.kept_layers import with_layers
 from keras_roberta.tasks.task import RobertaTask
-from keras_roberta.training.step.distillation import layers_to_keep
+from keras_roberta.training.layers_to_keep import layers_to_keep
 
 
 def student_of(teacher: RobertaTask, num_layers: int) -> RobertaTask:
@@ -39,17 +38,9 @@ def student_of(teacher: RobertaTask, num_layers: int) -> RobertaTask:
             f"num_layers: the teacher has {of_layers} layers, and a student at least 1 and fewer "
             f"than that; got {num_layers!r}"
         )
-    weights = teacher.backbone.weights_by_name()  # refuses what is quantised
     if any("lora" in weight.path for weight in teacher.backbone.weights):
         raise InputError("the teacher has adapters: merge them before it teaches")
-    kept = dict(enumerate(layers_to_keep(num_layers, of_layers)))
-    backbone = type(teacher.backbone)(
-        teacher.backbone.config.replace(num_layers=num_layers),
-        teacher.backbone.optional_inputs,
-        dtype=teacher.backbone.dtype_policy,
-    )
-    for name, weight in backbone.weights_by_name().items():
-        weight.assign(weights[_of_teacher(name, kept)])
+    backbone = with_layers(teacher.backbone, layers_to_keep(num_layers, of_layers))
     settings = teacher.get_config()
     for name in ("backbone", "preprocessor", "name"):
         del settings[name]
@@ -58,7 +49,3 @@ def student_of(teacher: RobertaTask, num_layers: int) -> RobertaTask:
     for name, weight in student.head_weights_by_name().items():
         weight.assign(of_head[name])
     return student
-
-
-def _of_teacher(name, kept):
-    return re.sub(r"(?<=^encoder/block_)\d+", lambda number: str(kept[int(number[0])]), name)

@@ -10,7 +10,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.jobs.pretrain.checks import check_size_and_budget
 from keras_roberta.jobs.pretrain.device_memory import DeviceMemory, device_memory
 from keras_roberta.jobs.pretrain.options import recipe
-from keras_roberta.jobs.pretrain.plan import Plan, encoder_parameters
+from keras_roberta.jobs.pretrain.plan import Plan
 
 SHARDS = types.SimpleNamespace(tokenizer=types.SimpleNamespace(vocabulary_size=50_265))
 
@@ -23,7 +23,7 @@ def plan(**options):
 def test_parameters_are_those_of_the_model(objectives):
     config = RobertaConfig(300, 2, 4, 32, 64, 40)
     backbone = kr.RobertaBackbone(config)
-    assert encoder_parameters(config) == backbone.count_params()
+    assert config.encoder_parameters == backbone.count_params()
     model = kr.RobertaPretrainer(backbone, objectives)
     options = recipe("roberta-base", objectives=objectives, steps=1)
     assert Plan(config, options).parameters == model.count_params()

@@ -13,8 +13,9 @@ import keras_roberta.config
 from keras_roberta.data.corpus.shards import open_shards
 from keras_roberta.data.pretraining.cooccurrence import token_vectors
 from keras_roberta.errors import InputError
+from keras_roberta.jobs.pretrain.plan import Plan
 from keras_roberta.jobs.pretrain.run import pretrain
-from keras_roberta.jobs.pretrain.start_model import start_from_cooccurrence
+from keras_roberta.jobs.pretrain.start_model import start_from_cooccurrence, start_model
 
 pytestmark = pytest.mark.usefixtures("tinier")
 
@@ -114,7 +115,23 @@ def test_a_run_by_the_clock(english_shards, tmp_path, monkeypatch):
 
 
 def test_packed_documents_make_a_preset_for_single_ones(english_shards, tmp_path):
-    pretrain(english_shards, tmp_path, options(steps=2, packing="block-diagonal", remat=True))
-    task = kr.RobertaMaskedLM.from_preset(tmp_path)
-    assert task.backbone.optional_inputs == () and task.backbone.config.remat
+    of_model = dict(num_layers=3, parameter_sharing="all", embedding_dim=8, norm_first=True)
+    packed = options(steps=2, packing="block-diagonal", remat=True, **of_model)
+    pretrain(english_shards, tmp_path / "one", packed)
+    task = kr.RobertaMaskedLM.from_preset(tmp_path / "one")
+    config = task.backbone.config
+    assert task.backbone.optional_inputs == () and config.remat
+    assert {name: getattr(config, name) for name in of_model} == of_model
     assert np.isfinite(task.predict(["the<mask>"], verbose=0)).all()
+
+    # Another run goes on with some of the layers.
+    shards, preset = open_shards(english_shards), {"size": None, "preset": tmp_path / "one"}
+    chosen = options(**preset, num_layers=2)
+    model = start_model(chosen, shards)
+    assert model.backbone.config.num_layers == 2
+    found, expected = model.backbone.weights_by_name(), task.backbone.weights_by_name()
+    for name, weight in found.items():
+        np.testing.assert_array_equal(weight, expected[name.replace("block_1", "block_2")])
+    assert Plan.of(chosen, shards).parameters == model.count_params()
+    with pytest.raises(InputError, match="num_layers 4: the preset has 3 layers"):
+        Plan.of(options(**preset, num_layers=4), shards)

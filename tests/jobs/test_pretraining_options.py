@@ -68,6 +68,10 @@ def test_ramps_make_stages():
             dict(initializer="zeros"),
             "initializer 'zeros': expected one of normal, truncated_normal, glorot",
         ),
+        (dict(preset="x", norm_first=True), "norm_first True: a preset has its own weights"),
+        (dict(sharing_groups=2), "sharing_groups must be 1 where parameter_sharing is 'none'"),
+        (dict(embedding_dim=900), "embedding_dim must be .* less than hidden_dim=768"),
+        (dict(num_layers=0), "num_layers must be a whole number from 1; got 0"),
         (dict(size="huge"), "size 'huge': expected one of tiny, mini"),
         (dict(dropout=1.0), "dropout"),
         (dict(dtype="float8"), "dtype 'float8': expected one of"),
@@ -109,7 +113,7 @@ def test_a_record_of_a_run_reads_as_it_did():
     values = recipe("roberta-base", steps=10, batch_ramp=((0.0, 64),)).to_dict()
     assert values["batches"]["objectives"] == ["mlm"] and values["batch_ramp"] == [[0.0, 64]]
     assert set(values) == set(
-        "size preset initializer initial_embeddings batches loss_weights steps tokens hours "
+        "size preset model initializer initial_embeddings batches loss_weights steps tokens hours "
         "micro_batch_size batch_ramp length_ramp learning_rate warmup decay_power weight_decay "
         "epsilon clip_norm dropout dtype remat check_memory seed save_every keep_states log_every "
         "evaluate_every evaluation_batches".split()

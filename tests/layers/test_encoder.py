@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_roberta.config import INITIALIZERS
 from keras_roberta.layers import RobertaEncoder, RobertaSelfAttention, attention_bias
 from keras_roberta.layers.encoder import RobertaEncoderBlock
 
@@ -192,7 +193,7 @@ def test_hidden_states_end_in_the_output(config):
     np.testing.assert_allclose(states[-1], encoder(x, np.ones((1, 4), int)))
 
 
-@pytest.mark.parametrize("initializer", ["normal", "truncated_normal", "glorot_uniform"])
+@pytest.mark.parametrize("initializer", INITIALIZERS)
 def test_initialisers_are_seeded_and_differ_between_weights(config, initializer):
     config = config.replace(initializer=initializer)
 
@@ -210,6 +211,17 @@ def test_initialisers_are_seeded_and_differ_between_weights(config, initializer)
     assert not any(np.array_equal(a, b) for a, b in zip(first[:half], first[half:], strict=True))
     if initializer != "glorot_uniform":
         assert np.std(first[0]) == pytest.approx(0.02, rel=0.15)
+
+
+def test_what_is_added_to_the_residual_starts_smaller(config):
+    """By the root of the number of such parts, in GPT-2's way."""
+    encoder = RobertaEncoder(config.replace(num_layers=8, initializer="depth_scaled"))
+    encoder.build((None, None, config.hidden_dim))
+    block = encoder.blocks[7]
+    for layer in (block.attention.output_dense, block.output_dense):
+        assert np.std(layer.kernel) == pytest.approx(0.02 / 4, rel=0.1)
+    for layer in (block.attention.query_key_value, block.intermediate_dense):
+        assert np.std(layer.kernel) == pytest.approx(0.02, rel=0.1)
 
 
 def test_dropout_follows_the_training_flag(config):

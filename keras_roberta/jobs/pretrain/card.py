@@ -49,7 +49,8 @@ def write_card(
     )
     start = f"a random start ({options.initializer})"
     if options.preset:
-        start = f"the weights of {options.preset}"
+        what = "weights" if options.model.num_layers is None else f"{config.num_layers} layers"
+        start = f"the {what} of {options.preset}"
     elif options.initial_embeddings == "cooccurrence":
         start += " with token embeddings by cooccurrence"
     # Other objectives leave no head that fills in a mask.

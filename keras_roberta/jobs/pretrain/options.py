@@ -8,6 +8,7 @@ from keras_roberta.config import INITIALIZERS, SIZES, RobertaConfig
 from keras_roberta.data.pretraining.batch_options import BatchOptions
 from keras_roberta.errors import InputError
 from keras_roberta.jobs.options.finetune import DTYPES
+from keras_roberta.jobs.pretrain.model_options import ModelOptions
 from keras_roberta.options import OptionError, Options, nested, option
 
 REPORTING = ("save_every", "keep_states", "log_every", "evaluate_every", "evaluation_batches")
@@ -69,6 +70,7 @@ class PretrainingOptions(Options):
         choices=INITIAL_EMBEDDINGS,
         group="Model",
     )
+    model: ModelOptions = nested(ModelOptions)
     batches: BatchOptions = nested(
         BatchOptions,
         batch_size=8192,
@@ -179,10 +181,11 @@ class PretrainingOptions(Options):
         if (self.size is None) == (self.preset is None):
             raise OptionError(("size", "preset"), ": give one of them; a preset has its own size")
         if self.size is not None:
-            RobertaConfig.named(self.size, dropout=self.dropout)
+            RobertaConfig.named(self.size, dropout=self.dropout, **self.model.fields())
         else:
             # A trailing slash makes no other preset.
             object.__setattr__(self, "preset", without_trailing_slash(self.preset))
+        self.model.check_start(self.preset)
         for name, choices in _STARTS.items():
             value = getattr(self, name)
             if self.preset is not None and value != choices[0]:
@@ -299,7 +302,7 @@ def recipe(name: str, **changes: Any) -> PretrainingOptions:
 
     Args:
         name: one of these.
-        **changes: fields of `PretrainingOptions` or of its `BatchOptions`; None leaves one be.
+        **changes: fields of `PretrainingOptions` or of the records in it; None leaves one be.
             `steps`, `tokens` or `hours` take the place of the recipe's, a `preset` that of its
             size.
     """

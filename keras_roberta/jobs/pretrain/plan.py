@@ -43,10 +43,11 @@ class Plan:
             InputError: the preset cannot be opened.
         """
         if options.preset is not None:
-            config = open_checkpoint(options.preset).config
+            config = options.model.of_preset(open_checkpoint(options.preset).config)
         else:
             config = RobertaConfig.named(
                 options.size,
+                **options.model.fields(),
                 vocabulary_size=shards.tokenizer.vocabulary_size,
                 max_sequence_length=options.longest_sequence,
             )
@@ -55,12 +56,12 @@ class Plan:
     @property
     def parameters(self) -> int:
         """Of the encoder and the heads of the objectives."""
-        h, objectives = self.config.hidden_dim, self.options.batches.objectives
-        heads = sum(
-            h * h + 3 * h + self.config.vocabulary_size if name == "mlm" else h * h + 3 * h + 2
-            for name in objectives
-        )
-        return encoder_parameters(self.config) + heads
+        config, objectives = self.config, self.options.batches.objectives
+        h, e = config.hidden_dim, config.embedding_width
+        matrix = 0 if config.tie_word_embeddings else config.vocabulary_size * e
+        of_vocabulary = h * e + 3 * e + config.vocabulary_size + matrix
+        heads = sum(of_vocabulary if name == "mlm" else h * h + 3 * h + 2 for name in objectives)
+        return self.config.encoder_parameters + heads
 
     @property
     def tokens(self) -> int | None:
@@ -156,16 +157,3 @@ class Plan:
                     return size
             size //= 2
         return None
-
-
-def encoder_parameters(config: RobertaConfig) -> int:
-    """The weights of an encoder.
-
-    >>> encoder_parameters(RobertaConfig())  # roberta-base, without its pooler
-    124055040
-    """
-    h, i = config.hidden_dim, config.intermediate_dim
-    positions = config.max_sequence_length + config.pad_token_id + 1
-    rows = config.vocabulary_size + positions + config.num_token_types
-    block = 4 * (h * h + h) + (h * i + i) + (i * h + h) + 4 * h
-    return rows * h + 2 * h + config.num_layers * block

@@ -10,8 +10,10 @@ from keras_roberta.data.corpus.shards import Shards
 from keras_roberta.data.pretraining.cooccurrence import check_vectors, token_vectors
 from keras_roberta.errors import InputError
 from keras_roberta.jobs.pretrain.options import PretrainingOptions
+from keras_roberta.models.kept_layers import with_layers
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.tasks.pretrainer import RobertaPretrainer
+from keras_roberta.training.layers_to_keep import layers_to_keep
 from keras_roberta.training.optimizer.pretraining import pretraining_optimizer
 from keras_roberta.training.runs.budget import BudgetSchedule
 from keras_roberta.training.runs.progress import waiting
@@ -52,6 +54,7 @@ def start_model(options: PretrainingOptions, shards: Shards) -> RobertaPretraine
     if options.preset is None:
         config = RobertaConfig.named(
             options.size,
+            **options.model.fields(),
             initializer=options.initializer,
             vocabulary_size=tokenizer.vocabulary_size,
             max_sequence_length=options.longest_sequence,
@@ -61,12 +64,15 @@ def start_model(options: PretrainingOptions, shards: Shards) -> RobertaPretraine
             **training,
         )
         if options.initial_embeddings == "cooccurrence":
-            check_vectors(config.vocabulary_size, config.hidden_dim)
+            check_vectors(config.vocabulary_size, config.embedding_width)
         return RobertaPretrainer(RobertaBackbone(config, **of_backbone), **of_task)
     source = open_checkpoint(options.preset)
     _check(source, shards, options)
     backbone = RobertaBackbone(source.config.replace(**training), **of_backbone)
     source.load_backbone_weights(backbone)
+    if options.model.num_layers is not None:
+        kept = layers_to_keep(options.model.num_layers, source.config.num_layers)
+        backbone = with_layers(backbone, kept)
     return RobertaPretrainer.from_preset(options.preset, backbone=backbone, **of_task)
 
 
