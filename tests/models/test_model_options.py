@@ -3,6 +3,7 @@
 import json
 import pathlib
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -124,20 +125,15 @@ def test_what_is_done_to_a_model_with_all_of_them(config, tmp_path):
 
 
 def test_fit_and_answers(config):
-    """Compiled by XLA and not, in a task whose output matrix is its own."""
+    """Compiled by XLA, in a task whose output matrix is its own."""
     rows = np.repeat(IDS, 4, axis=0)
     features = {"token_ids": rows, "mask_positions": np.tile([[2, 1]], (8, 1))}
-    config = config.replace(
-        tie_word_embeddings=False, remat=True, initializer="depth_scaled", **ALL
-    )
-    losses = []
-    for jit_compile in (True, False):
-        task = kr.RobertaMaskedLM(kr.RobertaBackbone(config))
-        task.compile(kr.finetuning_optimizer(1e-2), jit_compile=jit_compile)
-        history = task.fit(features, rows[:, [2, 1]], batch_size=8, epochs=3, verbose=0)
-        losses.append(history.history["loss"])
-    assert losses[0][-1] < losses[0][0]
-    np.testing.assert_allclose(losses[0][0], losses[1][0], rtol=0.2)  # dropout differs
+    own = dict(num_layers=2, sharing_groups=1, tie_word_embeddings=False, remat=True)
+    config = config.replace(**{**ALL, **own})
+    task = kr.RobertaMaskedLM(kr.RobertaBackbone(config))
+    task.compile(keras.optimizers.Adam(1e-2), jit_compile=True)
+    history = task.fit(features, rows[:, [2, 1]], batch_size=8, epochs=3, verbose=0)
+    assert history.history["loss"][-1] < history.history["loss"][0]
     logits = task.predict({**features, "padding_mask": (rows != 1).astype("int32")}, verbose=0)
     assert logits.shape == (8, 2, 50) and np.isfinite(logits).all()
 
