@@ -101,5 +101,9 @@ def _check_options(schema, texts):
     pairs = isinstance(texts, tuple) and bool(texts[1]) and not given
     if pairs and schema.takes_options:
         raise InputError("--text-pair: the model chooses of options; give each as --option")
+    if pairs and not schema.takes_pairs:
+        raise InputError(
+            f"--text-pair: the model gives {schema.name}, of single texts; leave it out"
+        )
     if schema.needs_pairs and texts and all(isinstance(text, str) for text in texts):
         raise InputError("the model reads two texts: give --text-pair, or a table as --data")

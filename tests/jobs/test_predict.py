@@ -12,7 +12,7 @@ from keras_roberta.jobs import predict as job
 from keras_roberta.jobs import prediction_formats
 from keras_roberta.jobs.options.evaluate import PredictOptions
 from keras_roberta.jobs.predict import predict
-from keras_roberta.schemas import AnswerSpan, MultipleChoice, OneLabel
+from keras_roberta.schemas import AnswerSpan, Entities, MultipleChoice, OneLabel
 
 
 class Lengths:
@@ -183,6 +183,7 @@ def test_json_of_two_rows_with_one_id(tmp_path):
     ("schema", "texts", "message"),
     [
         (MultipleChoice(), (["a"], ["b"]), "--text-pair: the model chooses of options"),
+        (Entities(3), (["a"], ["b"]), "--text-pair: the model gives entities, of single texts"),
         (AnswerSpan(), ["a"], "the model reads two texts: give --text-pair"),
     ],
 )
