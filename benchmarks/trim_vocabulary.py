@@ -5,9 +5,9 @@
 
 The first trims a classifier to the tokens of SST-2's training sentences, and asks it and its int8
 and int4 files for the labels of the dev sentences. The second trims XLM-R's layout to every other
-sentence of some languages, and compares the vectors of these and of the other sentences, by Keras
-and by an int4 file that takes token ids, with those of the full model; DIR of `--xlmr` is what
-`make_checkpoint.py` of the data folder writes.
+sentence of some languages, and to the lines of further texts (`--texts`), and compares the vectors
+of these and of the other sentences, by Keras and by an int4 file that takes token ids, with those
+of the full model; DIR of `--xlmr` is what `make_checkpoint.py` of the data folder writes.
 """
 
 import argparse
@@ -103,7 +103,7 @@ def vectors(task, texts):
     return found / np.linalg.norm(found, axis=-1, keepdims=True)
 
 
-def languages(xlmr, sentences, names, directory):
+def languages(xlmr, sentences, names, corpus, directory):
     full = kr.RobertaTextEmbedder.from_preset(
         xlmr, pooling="mean", prefix="query: ", sequence_length=128
     )
@@ -115,8 +115,8 @@ def languages(xlmr, sentences, names, directory):
         seen += lines[::2]
         unseen[name] = lines[1::2]
     expected = {name: vectors(full, texts) for name, texts in (("seen", seen), *unseen.items())}
-    for characters in ("all", "used"):
-        small, report = trimmed(directory / "full", seen, directory, characters=characters)
+    for characters in ("used",) if corpus else ("all", "used"):
+        small, report = trimmed(directory / "full", seen + corpus, directory, characters=characters)
         print(f"{','.join(names)}, characters {characters}: {sizes(report)}", flush=True)
         runner, megabytes = exported(small, directory, "int4", "tokens")
         print(f"  int4 file: {megabytes:.1f} MB", flush=True)
@@ -143,6 +143,7 @@ def main():
     parser.add_argument("--xlmr", help="a checkpoint of an encoder")
     parser.add_argument("--sentences", help="directory with a file of sentences a language")
     parser.add_argument("--languages", default="en,es,de")
+    parser.add_argument("--texts", nargs="+", default=[], help="files of further text for --xlmr")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         directory = pathlib.Path(directory)
@@ -151,7 +152,13 @@ def main():
             sentiment(options.sentiment, options.sst2, counts, options.keep, directory)
         if options.xlmr:
             names = options.languages.split(",")
-            languages(options.xlmr, options.sentences, names, directory)
+            lines = [
+                line.strip()
+                for path in options.texts
+                for line in pathlib.Path(path).read_text("utf-8").splitlines()
+            ]
+            corpus = [line for line in lines if line]
+            languages(options.xlmr, options.sentences, names, corpus, directory)
 
 
 if __name__ == "__main__":

@@ -219,15 +219,21 @@ def _write(out, run, search, measure):
     """Writes what there is to see, and the file if one is chosen.
 
     Returns:
-        the search, with the times of that file's signatures.
+        the search, with the times of that file's signatures and operations.
     """
+    from keras_roberta.export.operator_times import operator_times
     from keras_roberta.reports.signature_times import signature_times
 
     chosen = search.chosen
     if chosen is not None:
         path = _file_of(run, chosen.name)
         with load(path, measure.tokenizer, measure.threads) as runner:
-            search = dataclasses.replace(search, signatures=signature_times(runner))
+            times = operator_times(path, runner.max_length, threads=measure.threads)
+            search = dataclasses.replace(
+                search,
+                signatures=signature_times(runner),
+                operators=[dataclasses.asdict(one) for one in times],
+            )
     replaces = [MODEL_NAME, JSON_NAME, PICTURE_NAME, PAGE_NAME]
     with atomic_directory(out, last=JSON_NAME, replaces=replaces) as directory:
         if chosen is not None:

@@ -118,6 +118,7 @@ class Search:
         variants: in the order in which they were tried.
         budget: what they may cost.
         signatures: milliseconds by the signatures of the chosen file.
+        operators: an `OperatorTime` as a dict for each kind of operation of its longest signature.
         facts: more for the report, as JSON can hold it.
     """
 
@@ -128,6 +129,7 @@ class Search:
     variants: Sequence[Variant]
     budget: Budget
     signatures: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    operators: Sequence[Mapping[str, Any]] = ()
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
@@ -193,6 +195,7 @@ class Search:
             "variants": [one.to_dict() for one in self.variants],
             "frontier": [one.name for one in self.frontier],
             "signatures": dict(self.signatures),
+            "operators": list(self.operators),
             **self.facts,
         }
 

@@ -21,10 +21,11 @@ tr.chosen { background: #f6e3e2; font-weight: 600; }
 img { max-width: 100%; }
 """
 _PROFILER = (
-    "The times are those of whole signatures: LiteRT's interpreter in Python gives none of "
-    "single operations. Google's <code>benchmark_model</code> does, on the phone too: "
-    "<code>benchmark_model --graph=model.tflite --enable_op_profiling=true</code>"
+    "Of the longest encoder. Each operation was run by itself, on random numbers; those that are "
+    "computed together with the one in front take less in the file. On the phone itself Google's "
+    "tool tells: <code>benchmark_model --graph=model.tflite --enable_op_profiling=true</code>"
 )
+_SHOWN = 12  # operations; the others follow in one line
 
 
 def write_search(directory: str | Path, search: Search) -> None:
@@ -61,8 +62,9 @@ def page(search: Search, picture: bytes) -> str:
         parts += [
             "<h2>The parts of the chosen file</h2>",
             _table(("signature", "ms"), times),
-            f"<p>{_PROFILER}</p>",
         ]
+    if search.operators:
+        parts += ["<h2>Its operations</h2>", _operators(search), f"<p>{_PROFILER}</p>"]
     facts = [(name.replace("_", " "), str(value)) for name, value in search.facts.items()]
     parts += ["<h2>How it was measured</h2>", _table((), facts)]
     title = escape(search.title)
@@ -77,6 +79,30 @@ def _variants(search):
     chosen = search.chosen
     marked = 1 + search.variants.index(chosen) if chosen else None
     return _table(heads, list(zip(*columns, strict=True)), marked)
+
+
+def _operators(search):
+    total = sum(one["milliseconds"] or 0.0 for one in search.operators) or 1.0
+    first, rest = search.operators[:_SHOWN], search.operators[_SHOWN:]
+    rows = [
+        (one["name"], " × ".join(map(str, one["shape"])), one["count"], one["milliseconds"])
+        for one in first
+    ]
+    if rest:
+        others = sum(one["milliseconds"] or 0.0 for one in rest)
+        rows.append(("others", "", sum(one["count"] for one in rest), others))
+    return _table(
+        ("operation", "result", "number", "ms of all", "share"),
+        [
+            (
+                name,
+                shape,
+                str(count),
+                *(("", "") if ms is None else (f"{ms:.2f}", f"{ms / total:.0%}")),
+            )
+            for name, shape, count, ms in rows
+        ],
+    )
 
 
 def _summaries(search):

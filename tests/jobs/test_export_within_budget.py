@@ -84,6 +84,7 @@ def test_no_file_then_one_with_other_limits(directory, tried, tmp_path):
     report = json.loads((out / "report.json").read_text())
     assert report["chosen"] == "int8"
     assert set(report["signatures"]) == {"tokenize_16", "tokens_16"}
+    assert {"FULLY_CONNECTED", "BATCH_MATMUL"} <= {one["name"] for one in report["operators"]}
     with pytest.raises(InputError, match="exists and is not empty"):
         search(directory, out, max_drop=1)
 

@@ -24,12 +24,17 @@ EIGHT = variant("int8", 0.4, 31.0, 8.0)
 HALF = variant("float16", 0.0, 60.0, 20.0)
 NO_FILE = Variant("odd", "cannot be written", refused="needs <more> texts")
 
+OPERATORS = [
+    {"name": "ADD", "shape": [1, i], "count": 2, "milliseconds": ms}
+    for i, ms in enumerate([5.0, *[0.25] * 19, None])
+]
+
 
 def search(variants=(FOUR, NO_FILE, EIGHT, HALF), **limits):
     reference = Row("Keras", {"accuracy": 0.9}, megabytes=120.0)
     return Search(
         "run on dev.tsv", "accuracy", 100.0, reference, list(variants), Budget(**limits),
-        signatures={"tokens_32": 3.25}, facts={"rows": 100},
+        signatures={"tokens_32": 3.25}, operators=OPERATORS, facts={"rows": 100},
     )  # fmt: skip
 
 
@@ -134,6 +139,7 @@ def test_the_page():
         "needs <more> texts",
         "tokens_32",
         "3.25",
+        *("1 × 0", "51%", "others", "18", "2.00"),
     ):
         assert part in text
     assert "int8" in seen.chosen and "0.40" in seen.chosen and "chosen" in seen.chosen

@@ -1,0 +1,144 @@
+"""How long the operations of a `.tflite` file take, each by itself.
+
+LiteRT's interpreter in Python has no profiler. So each kind of operation of the encoder, with its
+shapes and weights, becomes a model of its own, and that is timed.
+"""
+
+import copy
+import dataclasses
+import time
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from keras_roberta.export.packed_model import packed
+from keras_roberta.export.signature_names import ENCODE
+
+_NO_TENSOR = -1  # of an operation's optional input that is not there
+
+
+@dataclasses.dataclass(frozen=True)
+class OperatorTime:
+    """One kind of operation.
+
+    Attributes:
+        name: as TFLite calls it, such as FULLY_CONNECTED.
+        shape: of its result.
+        count: how many there are of this name and shape.
+        milliseconds: of all of them, the sum of medians; None where LiteRT does not run it alone.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    count: int
+    milliseconds: float | None
+
+
+def operator_times(path, length, *, threads=1, repeats=20):
+    """Times of the operations of an encoder, those that take longest first.
+
+    Every operation is run on random numbers, in an interpreter with XNNPACK as the whole file is.
+    XNNPACK computes some operations together with those in front of them, so that the sum may be
+    more than the whole takes.
+
+    Args:
+        path: a `.tflite` file of this package.
+        length: one of its lengths in tokens.
+        threads: of the interpreter.
+        repeats: timed calls of each.
+
+    Returns:
+        list of `OperatorTime`
+    """
+    model = schema.ModelT.InitFromPackedBuf(np.memmap(path, np.uint8, "r"))
+    name = f"{ENCODE}_{length}".encode()
+    (number,) = (s.subgraphIndex for s in model.signatureDefs if s.signatureKey == name)
+    graph = model.subgraphs[number]
+    kinds = {}  # those that do the same have the same time
+    for operation in graph.operators:
+        kinds.setdefault(_kind(model, graph, operation), []).append(operation)
+    found = {}
+    for kind, operations in kinds.items():
+        took = _timed(_alone(model, graph, operations[0]), threads, repeats)
+        key = kind[0], tuple(map(int, graph.tensors[operations[0].outputs[0]].shape))
+        count, before = found.get(key, (0, 0.0))
+        total = None if took is None or before is None else before + took * len(operations)
+        found[key] = count + len(operations), total
+    times = [OperatorTime(*key, *value) for key, value in found.items()]
+    return sorted(times, key=lambda one: -(one.milliseconds or 0.0))
+
+
+def _kind(model, graph, operation):
+    """What decides how long an operation takes: its name, and its tensors but for their numbers."""
+    tensors = tuple(_looks(model, graph, i) for i in (*operation.inputs, *operation.outputs))
+    return _name(model, operation), tensors
+
+
+def _looks(model, graph, number):
+    if number == _NO_TENSOR:
+        return None
+    tensor = graph.tensors[number]
+    return tuple(tensor.shape), tensor.type, _is_constant(model, tensor)
+
+
+def _name(model, operation):
+    code = model.operatorCodes[operation.opcodeIndex].builtinCode
+    names = vars(schema.BuiltinOperator).items()
+    return next(name for name, value in names if value == code)
+
+
+def _is_constant(model, tensor):
+    data = model.buffers[tensor.buffer].data
+    return data is not None and len(data) > 0
+
+
+def _alone(model, graph, operation):
+    """The bytes of a model of one operation."""
+    alone, of_graph = schema.ModelT(), schema.SubGraphT()
+    alone.version, alone.subgraphs = model.version, [of_graph]
+    alone.operatorCodes = [model.operatorCodes[operation.opcodeIndex]]
+    alone.buffers, of_graph.tensors, places = [schema.BufferT()], [], {}
+    for number in (*operation.inputs, *operation.outputs):
+        if number == _NO_TENSOR or number in places:
+            continue
+        tensor = copy.copy(graph.tensors[number])
+        constant = _is_constant(model, tensor)
+        places[number] = len(of_graph.tensors)
+        of_graph.tensors.append(tensor)
+        if constant:
+            alone.buffers.append(model.buffers[tensor.buffer])
+        tensor.buffer = len(alone.buffers) - 1 if constant else 0
+    only = copy.copy(operation)
+    only.opcodeIndex = 0
+    only.inputs = [places.get(number, _NO_TENSOR) for number in operation.inputs]
+    only.outputs = [places[number] for number in operation.outputs]
+    of_graph.operators, of_graph.outputs = [only], only.outputs
+    of_graph.inputs = [
+        place for place in dict.fromkeys(only.inputs)
+        if place != _NO_TENSOR and not of_graph.tensors[place].buffer
+    ]  # fmt: skip
+    return packed(alone)
+
+
+def _timed(content, threads, repeats):
+    """Median milliseconds of a model; None where it does not run."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    random = np.random.default_rng(0)
+    try:
+        interpreter = Interpreter(model_content=content, num_threads=threads)
+        interpreter.allocate_tensors()
+        for one in interpreter.get_input_details():
+            values = random.normal(size=one["shape"])
+            if not np.issubdtype(one["dtype"], np.floating):
+                values = np.abs(values) % 2  # places, if that is what they are, that are there
+            interpreter.set_tensor(one["index"], values.astype(one["dtype"]))
+        interpreter.invoke()
+    except (RuntimeError, ValueError):
+        return None
+    seconds = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        interpreter.invoke()
+        seconds.append(time.perf_counter() - begin)
+    return 1e3 * float(np.median(seconds))
