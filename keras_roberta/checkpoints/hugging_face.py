@@ -44,7 +44,6 @@ from keras_roberta.tokenizers import open_tokenizer
 from keras_roberta.tokenizers.tokenizer_files import MODEL_FILES
 
 MODEL_TYPES = ("roberta", "xlm-roberta", "camembert")
-_WHOLE = "tokenizer.json"  # which holds all of a tokenizer, its ids too
 
 
 def read_config(directory: str | os.PathLike) -> dict:
@@ -170,22 +169,7 @@ class HuggingFaceCheckpoint(Checkpoint):
         return [] if self._uses_pooler else self._pooler
 
     def tokenizer(self):
-        self._check_numbering()
         return open_tokenizer(self.directory)
-
-    def _check_numbering(self):
-        """Raises an InputError for CamemBERT's sentencepiece model alone.
-
-        `open_tokenizer` gives its pieces XLM-R's ids, and CamemBERT's are three more.
-        """
-        if self._values["model_type"] != "camembert" or (self.directory / _WHOLE).exists():
-            return
-        models = (self.directory / name for name in MODEL_FILES)
-        for model in filter(pathlib.Path.exists, models):
-            raise InputError(
-                f"{model}: CamemBERT's ids cannot be read from this file alone; save the "
-                f"checkpoint with its {_WHOLE} (Transformers' AutoTokenizer makes one)"
-            )
 
     # Which head it is
 
@@ -293,7 +277,7 @@ class HuggingFaceFormat(CheckpointFormat):
 
     name = "hugging-face"
     summary = "a Hugging Face checkpoint, whose config.json has a model_type"
-    files = ("*.json", "*.txt", "*.safetensors", "pytorch_model*.bin")
+    files = ("*.json", "*.txt", "*.safetensors", "pytorch_model*.bin", *MODEL_FILES)
     parts = frozenset(sentence_transformers.FILES)
 
     def detect(self, directory):

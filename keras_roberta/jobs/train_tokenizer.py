@@ -10,8 +10,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.files.hold_output import hold_directory
 from keras_roberta.files.room import check_room
 from keras_roberta.jobs.options.train_tokenizer import TrainTokenizerOptions
-from keras_roberta.tokenizers import Tokenizer
-from keras_roberta.tokenizers.training import train_byte_level_bpe
+from keras_roberta.tokenizers import Tokenizer, training
 
 
 def train_tokenizer(
@@ -22,7 +21,7 @@ def train_tokenizer(
     overwrite: bool = False,
     progress: bool = False,
 ) -> tuple[Tokenizer, dict[str, float]]:
-    """Learns a byte-level BPE from a corpus and saves it.
+    """Learns a tokenizer from a corpus and saves it.
 
     Args:
         corpus: a file or a directory; see `data/corpus/corpora.py`.
@@ -55,7 +54,15 @@ def _learn(corpus, options, progress):
     total = min(sum(sizes.values()), options.sample_mb * 10**6)
     times = {language: shares[language] * total / size for language, size in sizes.items()}
     texts = _sampled(_documents(units, options.corpus), times)
-    return train_byte_level_bpe(texts, options.vocabulary_size, progress=progress), shares
+    learnt = training.train_tokenizer(
+        texts,
+        options.kind,
+        vocabulary_size=options.vocabulary_size,
+        min_frequency=options.min_frequency,
+        lowercase=options.lowercase,
+        progress=progress,
+    )
+    return learnt, shares
 
 
 def _documents(units, options):

@@ -15,10 +15,9 @@ from keras_roberta.errors import InputError
 from keras_roberta.files.json_file import read_json_object
 from keras_roberta.tokenizers.file_kinds import VOCABULARY
 from keras_roberta.tokenizers.line_files import read_lines
+from keras_roberta.tokenizers.special_token_names import FRONT_TOKENS, MASK_TOKEN
 from keras_roberta.tokenizers.spelling import byte_alphabet
 
-SPECIALS = ("<s>", "<pad>", "</s>", "<unk>")
-MASK = "<mask>"
 _FILLER = re.compile(r"madeupword\d{4,}")
 _OVERWRITE = " #fairseq:overwrite"
 
@@ -31,7 +30,7 @@ def read_symbols(path: Path) -> list[str]:
             without `#fairseq:overwrite`, by which the symbol means the later id.
     """
     symbols: list[str] = []
-    known = {symbol: None for symbol in SPECIALS}
+    known = {symbol: None for symbol in FRONT_TOKENS}
     for number, line in enumerate(read_lines(path), 1):
         overwrites = line.endswith(_OVERWRITE)
         symbol, _, count = line.removesuffix(_OVERWRITE).rstrip().rpartition(" ")
@@ -68,7 +67,7 @@ def read_vocabulary(directory: Path) -> dict[str, int]:
         directory / "encoder.json", VOCABULARY, hint="it belongs to the files beside it"
     )
     tokens = {str(index): token for token, index in encoder.items()}
-    vocabulary = {token: index for index, token in enumerate(SPECIALS)}
+    vocabulary = {token: index for index, token in enumerate(FRONT_TOKENS)}
     symbols = read_symbols(path)
     for number, symbol in enumerate(symbols, 1):
         if symbol.isdecimal() and symbol not in tokens:
@@ -86,7 +85,7 @@ def read_vocabulary(directory: Path) -> dict[str, int]:
             f"{path}: skips {len(skipped)} of the ids in encoder.json, the first {first} "
             f"({tokens[first]!r:.40}); the two are not of one model, or lines are missing"
         )
-    vocabulary.setdefault(MASK, len(vocabulary))
+    vocabulary.setdefault(MASK_TOKEN, len(vocabulary))
     return vocabulary
 
 
@@ -97,7 +96,7 @@ def num_ids(path: Path) -> int:
         InputError: see `read_symbols`.
     """
     symbols = read_symbols(path)
-    return len(SPECIALS) + len(symbols) + (MASK not in symbols)
+    return len(FRONT_TOKENS) + len(symbols) + (MASK_TOKEN not in symbols)
 
 
 def dictionary_text(symbols: Iterable[str]) -> str:
@@ -108,7 +107,7 @@ def dictionary_text(symbols: Iterable[str]) -> str:
     """
     symbols = list(symbols)
     for symbol in symbols:
-        if symbol in SPECIALS or symbol != symbol.strip() or "\n" in symbol or not symbol:
+        if symbol in FRONT_TOKENS or symbol != symbol.strip() or "\n" in symbol or not symbol:
             raise InputError(f"{symbol!r:.60} cannot stand in a dictionary of fairseq; rename it")
     return "".join(f"{symbol} {int(not _FILLER.fullmatch(symbol))}\n" for symbol in symbols)
 
@@ -137,7 +136,7 @@ def byte_level_files(
         InputError: the ids do not leave `<s>`, `<pad>`, `</s>` and `<unk>` those that fairseq gives
             them, or there are more of them than rows.
     """
-    for index, (token, usual) in enumerate(zip(specials, SPECIALS, strict=True)):
+    for index, (token, usual) in enumerate(zip(specials, FRONT_TOKENS, strict=True)):
         if vocabulary[token] != index:
             raise InputError(
                 f"fairseq gives {usual} the id {index}; in this tokenizer it is {vocabulary[token]}"
@@ -164,7 +163,7 @@ def piece_dictionary(tokens: Sequence[str | None]) -> str:
         tokens: of each row of the model's embedding; None for those without.
     """
     found = [token or f"madeupword{index:04}" for index, token in enumerate(tokens)]
-    return dictionary_text(_without_last_mask(found[len(SPECIALS) :]))
+    return dictionary_text(_without_last_mask(found[len(FRONT_TOKENS) :]))
 
 
 def check_pieces(path: Path, tokens: Sequence[str | None]) -> None:
@@ -175,7 +174,7 @@ def check_pieces(path: Path, tokens: Sequence[str | None]) -> None:
         tokens: those of the model by id.
     """
     for number, symbol in enumerate(read_symbols(path), 1):
-        index = len(SPECIALS) + number - 1
+        index = len(FRONT_TOKENS) + number - 1
         token = tokens[index] if index < len(tokens) else None
         if token is not None and symbol != token:
             raise InputError(
@@ -186,12 +185,12 @@ def check_pieces(path: Path, tokens: Sequence[str | None]) -> None:
 
 def _without_last_mask(symbols: list[str]) -> list[str]:
     """Every task adds `<mask>` behind the last by itself."""
-    return symbols[:-1] if symbols[-1:] == [MASK] else symbols
+    return symbols[:-1] if symbols[-1:] == [MASK_TOKEN] else symbols
 
 
 def _symbol(token: str | None, index: int, encoder: Mapping[str, int], mask: str) -> str:
     if token is None:
         return f"madeupword{index:04}"
     if token == mask:
-        return MASK
+        return MASK_TOKEN
     return str(encoder[token]) if token in encoder else token

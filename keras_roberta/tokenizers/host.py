@@ -108,7 +108,7 @@ class HostTokenizer(HuggingFaceNames, Tokenizer):
         Raises:
             InputError: names the file and what is wrong with it.
         """
-        names = SpecialTokenNames.from_files(files)
+        names = SpecialTokenNames.from_settings(files.config, files.special_tokens_map)
         rust = read_rust(files, names, decoder=kind.decoder)
         try:
             with library_errors("not a tokenizer"):

@@ -8,9 +8,9 @@ from keras_roberta.files.json_kinds import TRUTH, Record
 from keras_roberta.tokenizers import RobertaTokenizer, open_tokenizer
 from keras_roberta.tokenizers.protocol import Tokenizer
 from keras_roberta.tokenizers.sentencepiece_tokenizer import SentencePieceTokenizer
+from keras_roberta.tokenizers.special_token_names import SPECIAL_TOKENS
 
 _SETTINGS = Record({}, {"config": Record({}, {"add_prefix_space": TRUTH})})
-_USUAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 
 
 def read_tokenizer(directory: pathlib.Path) -> Tokenizer:
@@ -46,12 +46,12 @@ def keras_hub_tokenizer(tokenizer: Tokenizer):
             f"KerasHub's RoBERTa has no {tokenizer.kind_name} tokenizer; convert the encoder "
             "without it"
         )
-    if tuple(tokenizer.special_tokens) != _USUAL:
+    if tuple(tokenizer.special_tokens) != SPECIAL_TOKENS:
         raise InputError(
-            f"KerasHub's RoBERTa calls its special tokens {' '.join(_USUAL)}; the tokenizer's are "
-            f"{' '.join(tokenizer.special_tokens)}"
+            f"KerasHub's RoBERTa calls its special tokens {' '.join(SPECIAL_TOKENS)}; the "
+            f"tokenizer's are {' '.join(tokenizer.special_tokens)}"
         )
-    added = [t.content for t in tokenizer.added_tokens if t.content not in _USUAL]
+    added = [t.content for t in tokenizer.added_tokens if t.content not in SPECIAL_TOKENS]
     if added:
         raise InputError(f"KerasHub's RoBERTa has no added tokens; the tokenizer has {added[0]!r}")
     if isinstance(tokenizer, SentencePieceTokenizer):

@@ -6,6 +6,11 @@ import numpy as np
 
 from keras_roberta.tokenizers.texts import without_surrogates
 
+# The property White_Space of Unicode. Python's `isspace` counts four control characters among it.
+_WHITE_SPACE = "".join(
+    c for c in map(chr, range(0x3001)) if c.isspace() and not "\x1c" <= c <= "\x1f"
+)
+
 
 def without_front_space(text: str, begin: int, end: int) -> tuple[int, int]:
     """A place without the white space at its front; white space alone stays.
@@ -17,6 +22,18 @@ def without_front_space(text: str, begin: int, end: int) -> tuple[int, int]:
         if not text[place].isspace():
             return place, end
     return begin, end
+
+
+def without_spaces_around(text: str, begin: int, end: int) -> tuple[int, int]:
+    """A place without white space at its front and its end; one of white space alone stays.
+
+    >>> without_spaces_around(" a day ", 0, 7)
+    (1, 6)
+    """
+    found = text[begin:end].lstrip(_WHITE_SPACE)
+    if not found:
+        return begin, end
+    return end - len(found), end - len(found) + len(found.rstrip(_WHITE_SPACE))
 
 
 def places_in_bytes(text: str, places: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from keras_roberta.tokenizers.protocol import Tokenizer
 from keras_roberta.tokenizers.roberta_tokenizer import RobertaTokenizer
 from keras_roberta.tokenizers.sentencepiece_tokenizer import SentencePieceTokenizer
 from keras_roberta.tokenizers.tokenizer_files import find_tokenizer_files
+from keras_roberta.tokenizers.word_level_tokenizer import WordLevelTokenizer
 
 # Each kind and the class that carries it. The first that holds a file reads it, so that the more
 # particular ones stand before the others.
@@ -20,8 +21,8 @@ KINDS = (
     (BYTE_LEVEL_BPE, RobertaTokenizer),
     (SENTENCEPIECE, SentencePieceTokenizer),
     (UNIGRAM, HostTokenizer),
-    (CHARACTERS, HostTokenizer),
-    (WORDS, HostTokenizer),
+    (CHARACTERS, WordLevelTokenizer),
+    (WORDS, WordLevelTokenizer),
 )
 
 

@@ -134,7 +134,7 @@ class RobertaTokenizer(HostTokenizer):
     def from_files(cls, files: TokenizerFiles, kind=BYTE_LEVEL_BPE) -> RobertaTokenizer:
         """As `from_preset`, from files that were found already."""
         found = read_vocabulary(files)
-        names = SpecialTokenNames.from_files(files)
+        names = SpecialTokenNames.from_settings(files.config, files.special_tokens_map)
         added = read_added_tokens(files, names, found.vocabulary)
         try:
             made = cls(

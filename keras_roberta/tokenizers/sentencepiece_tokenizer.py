@@ -22,9 +22,7 @@ from keras_roberta.tokenizers.special_token_layout import SpecialTokenLayout
 from keras_roberta.tokenizers.texts import as_batch, without_surrogates
 from keras_roberta.tokenizers.tokenizer_files import TokenizerFiles
 from keras_roberta.tokenizers.unigram.stretches import StretchFinder
-from keras_roberta.tokenizers.unigram.unigram_model import UnigramModel
-
-_SPACE = "\u2581"
+from keras_roberta.tokenizers.unigram.unigram_model import META_SPACE, UnigramModel
 
 
 class SentencePieceTokenizer(HostTokenizer):
@@ -120,7 +118,7 @@ class SentencePieceTokenizer(HostTokenizer):
                 continue
             ids += found["ids"]
             places += _places(found["pieces"], normalized, begin + np.array(origins))
-            words = [piece.startswith(_SPACE) for piece in found["pieces"]]
+            words = [piece.startswith(META_SPACE) for piece in found["pieces"]]
             begins_word += [True, *words[1:]]
         return ids, places, begins_word
 
@@ -210,7 +208,7 @@ def _places(pieces: list[str], normalized: str, origins: np.ndarray) -> list[tup
     """
     ends = np.cumsum([len(piece) for piece in pieces])
     begins = ends - [len(piece) for piece in pieces]
-    begins = begins + [piece.startswith(_SPACE) for piece in pieces]
+    begins = begins + [piece.startswith(META_SPACE) for piece in pieces]
     last = np.maximum(ends - 1, begins)
     # A character of the text may have become several, which have the same origin.
     behind = np.minimum(np.searchsorted(origins, origins, side="right"), len(origins) - 1)

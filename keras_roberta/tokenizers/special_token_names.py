@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from keras_roberta.errors import InputError
 from keras_roberta.tokenizers.kinds.kind import as_object
-from keras_roberta.tokenizers.tokenizer_files import TokenizerFiles
 
 _FIELDS = {
     "start": ("cls_token", "bos_token"),
@@ -28,15 +28,12 @@ class SpecialTokenNames(NamedTuple):
     mask: str = "<mask>"
 
     @classmethod
-    def from_files(cls, files: TokenizerFiles) -> SpecialTokenNames:
-        """As `tokenizer_config.json` has them, or `special_tokens_map.json`, where these do."""
+    def from_settings(cls, *contents: Mapping[str, Any]) -> SpecialTokenNames:
+        """As the contents of a `tokenizer_config.json` and a `special_tokens_map.json` have them;
+        the first that names a token counts."""
         names = {}
         for role, fields in _FIELDS.items():
-            values = [
-                settings.get(field)
-                for settings in (files.config, files.special_tokens_map)
-                for field in fields
-            ]
+            values = [settings.get(field) for settings in contents for field in fields]
             values = [as_object(value).get("content", value) for value in values]
             found = [value for value in values if isinstance(value, str)]
             if found:
@@ -47,6 +44,11 @@ class SpecialTokenNames(NamedTuple):
         """The entries of a `tokenizer_config.json`."""
         return {field: name for name, fields in zip(self, _FIELDS.values(), strict=True)
                 for field in fields}  # fmt: skip
+
+
+SPECIAL_TOKENS = tuple(SpecialTokenNames())
+# fairseq numbers four of them from 0 on, and puts the last one behind the vocabulary.
+FRONT_TOKENS, MASK_TOKEN = SPECIAL_TOKENS[:4], SPECIAL_TOKENS[4]
 
 
 def check_special_tokens(vocabulary, special_tokens) -> None:

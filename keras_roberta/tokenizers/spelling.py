@@ -1,10 +1,6 @@
-"""How a byte-level BPE spells its tokens: RoBERTa's special ones, and GPT-2's letters for bytes."""
+"""How a byte-level BPE spells its tokens: GPT-2's letters for bytes."""
 
 import functools
-
-from keras_roberta.tokenizers.special_token_names import SpecialTokenNames
-
-SPECIAL_TOKENS = tuple(SpecialTokenNames())
 
 
 def byte_alphabet():

@@ -9,8 +9,9 @@ from typing import Any
 from keras_roberta.errors import InputError
 from keras_roberta.files.hub import local_directory
 from keras_roberta.files.json_file import read_json_object
+from keras_roberta.files.json_kinds import Kind
 from keras_roberta.tokenizers.file_kinds import SETTINGS, TOKENIZER
-from keras_roberta.tokenizers.unigram.model_file import read_model_file
+from keras_roberta.tokenizers.unigram.model_file import CAMEMBERT, XLM_R, read_model_file
 
 # sentencepiece's own file, as fairseq and Hugging Face call it, and KerasHub.
 MODEL_FILES = ("sentencepiece.bpe.model", "sentencepiece.model", "vocabulary.spm")
@@ -36,6 +37,7 @@ _SETTINGS = {
     "special_tokens_map.json": SETTINGS,
     "added_tokens.json": None,
 }
+_MODEL_CONFIG = "config.json"  # names the family of models
 _HINT = "it belongs to the files beside it"
 
 
@@ -78,21 +80,15 @@ def find_tokenizer_files(source: str | Path) -> TokenizerFiles:
         InputError: there are none, or one is not JSON.
     """
     patterns = [*TOKENIZER_FILES, *(f"assets/tokenizer/{name}" for name in TOKENIZER_FILES)]
+    patterns.append(_MODEL_CONFIG)
     directory = local_directory(source, patterns)
     for place in (directory, directory / "assets" / "tokenizer"):
         found = [place / name for name in _MAIN_FILES if (place / name).exists()]
         if found:
             path = found[0]
+            settings = [_read_if_there(place / name, kind) for name, kind in _SETTINGS.items()]
             return TokenizerFiles(
-                place,
-                path,
-                _read_whole_tokenizer(path),
-                *(
-                    read_json_object(place / name, kind, hint=_HINT)
-                    if (place / name).exists()
-                    else {}
-                    for name, kind in _SETTINGS.items()
-                ),
+                place, path, _read_whole_tokenizer(path, tokenizer_config=settings[0]), *settings
             )
     raise InputError(
         f"{directory}: no tokenizer here; expected tokenizer.json, vocab.json and "
@@ -100,10 +96,17 @@ def find_tokenizer_files(source: str | Path) -> TokenizerFiles:
     )
 
 
-def _read_whole_tokenizer(path: Path) -> dict[str, Any] | None:
+def _read_whole_tokenizer(path: Path, tokenizer_config: dict) -> dict[str, Any] | None:
     """A file that holds all of a tokenizer, as the content of a `tokenizer.json`; else None."""
     if path.name in MODEL_FILES:
-        return read_model_file(path)
+        # The file does not say whose ids its pieces have; those beside it do.
+        config = _read_if_there(path.parent / _MODEL_CONFIG)
+        named = f"{config.get('model_type')} {tokenizer_config.get('tokenizer_class')}"
+        return read_model_file(path, CAMEMBERT if "camembert" in named.lower() else XLM_R)
     if path.name == "tokenizer.json":
         return read_json_object(path, TOKENIZER, hint=_HINT)
     return None
+
+
+def _read_if_there(path: Path, kind: Kind | None = None) -> dict[str, Any]:
+    return read_json_object(path, kind, hint=_HINT) if path.exists() else {}

@@ -216,17 +216,16 @@ def test_reads_a_config(tmp_path, model_type):
     assert hugging_face.read_config(tmp_path) == {"model_type": model_type, "x": 1}
 
 
-def test_camemberts_own_numbering(tmp_path):
-    """Its pieces have other ids than XLM-R's, and nothing in the file says so."""
-    write_checkpoint(tmp_path, {}, model_type="camembert")
+def test_the_tokenizer_is_numbered_as_the_models_family_has_it(tmp_path):
+    """CamemBERT's pieces have other ids than XLM-R's, and nothing in their file says so."""
     directory, tokenizer = trained_tokenizer(tmp_path)
-    name = "sentencepiece.bpe.model"
-    shutil.copy(directory / name, tmp_path / name)
-    with pytest.raises(InputError, match=f"{name}: CamemBERT's ids cannot .* tokenizer.json"):
-        open_checkpoint(tmp_path).tokenizer()
-    tokenizer.save(tmp_path)
-    assert open_checkpoint(tmp_path).tokenizer() == tokenizer
-    (tmp_path / "tokenizer.json").unlink()
-    shutil.copy(directory / name, tmp_path / name)
+    shutil.copy(directory / "sentencepiece.bpe.model", tmp_path)
+    write_checkpoint(tmp_path, {}, model_type="camembert")
+    assert open_checkpoint(tmp_path).tokenizer().special_token_ids[:3] == (5, 1, 6)
     write_checkpoint(tmp_path, {}, model_type="xlm-roberta")
     assert open_checkpoint(tmp_path).tokenizer() == tokenizer
+
+
+def test_sentencepiece_files_are_fetched_from_the_hub():
+    files = {*hugging_face.HuggingFaceFormat.files}
+    assert {"sentencepiece.bpe.model", "sentencepiece.model"} <= files

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from keras_roberta.tokenizers import open_tokenizer
 from keras_roberta.tokenizers.in_graph import BatchedTokenizer
-from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS
+from keras_roberta.tokenizers.special_token_names import SPECIAL_TOKENS
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -12,7 +12,8 @@ from tokenizers import pre_tokenizers
 from keras_roberta.tokenizers.in_graph import BatchedTokenizer
 from keras_roberta.tokenizers.in_graph.merge_table import MergeTable
 from keras_roberta.tokenizers.in_graph.unicode_classes import SPACE, code_point_classes
-from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS, byte_alphabet
+from keras_roberta.tokenizers.special_token_names import SPECIAL_TOKENS
+from keras_roberta.tokenizers.spelling import byte_alphabet
 
 
 def test_merge_table(vocabulary_and_merges):

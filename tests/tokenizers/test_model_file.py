@@ -137,3 +137,33 @@ def test_the_file_comes_back(tmp_path):
         "</s>",
         first.id_to_piece(3),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.json", '{"model_type": "camembert"}'),
+        ("tokenizer_config.json", '{"tokenizer_class": "CamembertTokenizer"}'),
+    ],
+)
+def test_camemberts_ids_are_the_numbers_of_its_pieces_and_four(tmp_path, name, content):
+    (tmp_path / "sentencepiece.bpe.model").write_bytes(trained_model(tmp_path))
+    (tmp_path / name).write_text(content)
+    tokenizer = open_tokenizer(tmp_path)
+    own = sentencepiece.SentencePieceProcessor(str(tmp_path / "sentencepiece.bpe.model"))
+    last = len(own) + 4
+    assert (
+        tokenizer.special_token_ids == (5, 1, 6, 3, last) and tokenizer.vocabulary_size == last + 1
+    )
+    for text in TEXTS:
+        # Number 0 is what no piece has, which is `<unk>`.
+        ids = [i + 4 if i else 3 for i in own.encode(text)]
+        assert tokenizer(text) == [5, *ids, 6]
+    first, second = tokenizer(["a <mask>", "b"], add_special_tokens=False)
+    assert first[-1] == last and tokenizer("a <mask>", "b") == [5, *first, 6, 6, *second, 6]
+    # Those are RoBERTa's rows with other numbers, which graphs make, and so is the saved file.
+    assert tokenizer.static_in_graph() is not None
+    tokenizer.save(tmp_path / "saved")
+    assert open_tokenizer(tmp_path / "saved") == tokenizer
+    with pytest.raises(InputError, match="its ids are not those that fairseq gives pieces"):
+        tokenizer.model_file()

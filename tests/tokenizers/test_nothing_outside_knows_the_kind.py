@@ -29,7 +29,6 @@ KNOWS = re.compile(
 )
 ALLOWED = {
     "keras_roberta/__init__.py": {"RobertaTokenizer"},  # the list of public names
-    "keras_roberta/jobs/train_tokenizer.py": {"train_byte_level_bpe"},  # what it does
 }
 
 

@@ -19,7 +19,8 @@ from keras_roberta.errors import InputError
 from keras_roberta.tokenizers import RobertaTokenizer, open_tokenizer
 from keras_roberta.tokenizers.host import HostTokenizer
 from keras_roberta.tokenizers.kinds.unigram import UNIGRAM
-from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS, byte_alphabet
+from keras_roberta.tokenizers.special_token_names import SPECIAL_TOKENS
+from keras_roberta.tokenizers.spelling import byte_alphabet
 from keras_roberta.tokenizers.training import train_byte_level_bpe
 
 quick = hypothesis.settings(deadline=None, max_examples=40)

@@ -2,7 +2,7 @@
 
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
 
-from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS
+from keras_roberta.tokenizers.special_token_names import SPECIAL_TOKENS
 
 
 def decoded(text):

@@ -5,7 +5,7 @@ import random
 import hypothesis
 from hypothesis import strategies as st
 
-from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS
+from keras_roberta.tokenizers.special_token_names import SPECIAL_TOKENS
 
 TRAINING_TEXTS = [
     "The quick brown fox jumps over the lazy dog, and the dog doesn't mind. aaaaaaaa ababab",

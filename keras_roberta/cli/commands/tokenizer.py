@@ -27,7 +27,7 @@ def train(
     options: TrainTokenizerOptions,
     overwrite: Overwrite = False,
 ):
-    """Learn a byte-level BPE from your own text.
+    """Learn a tokenizer from your own text.
 
     Example: keras-roberta tokenizer train --corpus text/ --vocab-size 32000 --out tok/
     """

@@ -5,6 +5,7 @@ import dataclasses
 from keras_roberta.data.corpus.corpora import CorpusOptions
 from keras_roberta.data.language_alpha import LANGUAGE_ALPHA
 from keras_roberta.options import Options, nested, option
+from keras_roberta.tokenizers.training import KINDS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -18,7 +19,12 @@ class TrainTokenizerOptions(Options):
 
     group = "Tokenizer"
 
-    vocabulary_size: int = option(50_265, "Ids in all.", at_least=261, flag="--vocab-size")
+    kind: str = option(KINDS[0], "What its tokens are.", choices=KINDS)
+    vocabulary_size: int = option(50_265, "Ids in all.", at_least=6, flag="--vocab-size")
+    min_frequency: int | None = option(
+        None, "Tokens occur so often, by default twice, in kinds that count.", at_least=1
+    )
+    lowercase: bool = option(False, "Read capitals as small letters, in kinds that can.")
     corpus: CorpusOptions = nested(CorpusOptions, without=("labels_field",))
     language_alpha: float = option(
         LANGUAGE_ALPHA,

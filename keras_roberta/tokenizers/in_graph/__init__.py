@@ -7,11 +7,17 @@ from keras_roberta.tokenizers.in_graph.unigram_tokenizers import (
     BatchedUnigramTokenizer,
     StaticUnigramTokenizer,
 )
+from keras_roberta.tokenizers.in_graph.word_level_tokenizers import (
+    BatchedWordLevelTokenizer,
+    StaticWordLevelTokenizer,
+)
 
 __all__ = [
     "UNICODE_VERSION",
     "BatchedTokenizer",
     "BatchedUnigramTokenizer",
+    "BatchedWordLevelTokenizer",
     "StaticTokenizer",
     "StaticUnigramTokenizer",
+    "StaticWordLevelTokenizer",
 ]

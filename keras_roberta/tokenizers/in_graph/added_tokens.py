@@ -43,6 +43,7 @@ class AddedTokens(tf.Module):
         name: name of the module.
 
     Attributes:
+        tokens: the tokens in the order of their numbers, which count from 1.
         token_ids: int32 [1 + tokens], their ids; 0 in front.
         lengths: int32 [1 + tokens], in bytes; 0 in front.
         reads_words: whether one of them is a `single_word`.
@@ -56,6 +57,7 @@ class AddedTokens(tf.Module):
         _check(tokens)
         # The longest last: of those that begin at a byte it has the highest number.
         tokens = sorted(tokens, key=lambda token: len(token.content.encode()))
+        self.tokens = tuple(tokens)
         self.reads_words = any(token.single_word for token in tokens)
         self.passes = [
             _Pass(tokens, normalized)

@@ -1,13 +1,12 @@
 """Batches of strings as rows of ids, whatever the kind of the tokenizer."""
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from keras_roberta.tokenizers.in_graph.row_layout import PAD, TOKENS, layout
-from keras_roberta.tokenizers.in_graph.tokens import Tokens
+from keras_roberta.tokenizers.in_graph.tokens import ToTokens
 from keras_roberta.tokenizers.in_graph.vectors import following, repeat_index
 
 
@@ -25,9 +24,7 @@ class BatchedRows(tf.Module):
         name: name of the module.
     """
 
-    def __init__(
-        self, to_tokens: Callable[..., Tokens], start_id: int, pad_id: int, end_id: int, name: str
-    ):
+    def __init__(self, to_tokens: ToTokens, start_id: int, pad_id: int, end_id: int, name: str):
         super().__init__(name=name)
         self.to_tokens = to_tokens
         self.start_id, self.pad_id, self.end_id = start_id, pad_id, end_id

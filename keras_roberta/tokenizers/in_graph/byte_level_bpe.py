@@ -7,17 +7,12 @@ import tensorflow as tf
 
 from keras_roberta.errors import InputError
 from keras_roberta.tokenizers.added_tokens import AddedToken
-from keras_roberta.tokenizers.in_graph.added_tokens import AddedTokens
 from keras_roberta.tokenizers.in_graph.byte_pair_merges import merge_bytes
+from keras_roberta.tokenizers.in_graph.character_reader import CharacterReader
 from keras_roberta.tokenizers.in_graph.merge_table import MergeTable
 from keras_roberta.tokenizers.in_graph.pre_tokenization import spread, word_starts
 from keras_roberta.tokenizers.in_graph.tokens import Tokens
-from keras_roberta.tokenizers.in_graph.unicode_classes import (
-    SPACE,
-    CodePointTable,
-    code_point_classes,
-    word_characters,
-)
+from keras_roberta.tokenizers.in_graph.unicode_classes import SPACE
 from keras_roberta.tokenizers.in_graph.utf8 import REPLACEMENT, characters
 from keras_roberta.tokenizers.in_graph.vectors import (
     covered,
@@ -69,10 +64,9 @@ class ByteLevelBPE(tf.Module):
             raise InputError("the ids of the vocabulary must be distinct and not negative")
 
         self.add_prefix_space = add_prefix_space
-        self.classes = CodePointTable(code_point_classes())
+        self.reader = CharacterReader(added_tokens)
+        self.added = self.reader.added
         self.table = MergeTable(vocabulary, merges)
-        self.added = AddedTokens(added_tokens)
-        self.words = CodePointTable(word_characters()) if self.added.reads_words else None
         # Of each id: its symbols, and the spaces at its front and its end.
         lengths, fronts, ends = np.zeros((3, max(vocabulary.values()) + 1), np.int32)
         for token, index in vocabulary.items():
@@ -96,17 +90,9 @@ class ByteLevelBPE(tf.Module):
         size: int | None = None,
         with_spans: bool = False,
     ) -> Tokens:
-        """Tokenizes a vector of bytes.
-
-        Args:
-            utf8: int32 [n], bytes.
-            texts: int32 [n], the number of each byte's text, from 1, ascending. It is 0 at the
-                barriers, of which there is one behind every text, and at padding.
-            size: n if it is static, else None.
-            with_spans: whether to return begins and ends as well.
-        """
+        """Tokenizes a vector of bytes; see `tokens.ToTokens`."""
         code_points, bad, width = characters(utf8)
-        classes = spread(self.classes(code_points), width)  # (n,)
+        classes = self.reader.classes(code_points, width)  # (n,)
 
         def as_written():
             place = tf.range(tf.size(utf8))
@@ -115,8 +101,7 @@ class ByteLevelBPE(tf.Module):
             return utf8, token_ids, texts, spaced, texts == 0, place, place + 1
 
         def rewritten():
-            word = self.words and spread(self.words(code_points), width) > 0  # (n,)
-            found = self.added.find(utf8, texts > 0, classes == SPACE, word, size)
+            found = self.reader.find_added(utf8, texts, classes, code_points, width, size)
             return self._rewrite(utf8, texts, classes, found, bad, width, size)
 
         if size is None and not self.add_prefix_space:  # most texts need no rewriting

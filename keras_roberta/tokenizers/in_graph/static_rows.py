@@ -1,13 +1,13 @@
 """Buffers of bytes as rows of ids, with static shapes and only TFLite's built-in operations."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from keras_roberta.tokenizers import byte_buffer
 from keras_roberta.tokenizers.in_graph.row_layout import PAD, TOKENS, layout
-from keras_roberta.tokenizers.in_graph.tokens import Tokens
+from keras_roberta.tokenizers.in_graph.tokens import ToTokens
 
 
 class StaticRows(tf.Module):
@@ -28,7 +28,7 @@ class StaticRows(tf.Module):
 
     def __init__(
         self,
-        to_tokens: Callable[..., Tokens],
+        to_tokens: ToTokens,
         spelt: Sequence[bytes],
         start_id: int,
         pad_id: int,

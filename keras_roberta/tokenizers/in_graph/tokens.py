@@ -1,6 +1,6 @@
 """What the middle part of a tokenizer, from bytes to ids, gives to the parts that make rows."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import tensorflow as tf
 
@@ -25,3 +25,24 @@ class Tokens(NamedTuple):
     begins: tf.Tensor | None = None
     ends: tf.Tensor | None = None
     first_cut: tf.Tensor | None = None
+
+
+class ToTokens(Protocol):
+    """From bytes to tokens, as each kind does it: a `ByteLevelBPE`, a `Unigram`, a `WordLevel`."""
+
+    def __call__(
+        self,
+        utf8: tf.Tensor,
+        texts: tf.Tensor,
+        size: int | None = None,
+        with_spans: bool = False,
+    ) -> Tokens:
+        """Tokenizes a vector of bytes.
+
+        Args:
+            utf8: int32 [n], bytes.
+            texts: int32 [n], the number of each byte's text, from 1, ascending. It is 0 at the
+                barriers, of which there is one behind every text, and at padding.
+            size: n if it is static, else None.
+            with_spans: whether to return begins and ends as well.
+        """

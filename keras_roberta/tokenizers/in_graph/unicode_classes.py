@@ -92,7 +92,7 @@ class CodePointTable(tf.Module):
         value = blocks[index[code_point // BLOCK] + code_point % BLOCK]
 
     Args:
-        values: (0x110000,), whole numbers from 0.
+        values: (0x110000,), whole numbers.
         block: size of the blocks.
 
     Attributes:
@@ -102,8 +102,11 @@ class CodePointTable(tf.Module):
     def __init__(self, values: np.ndarray, block: int = BLOCK, name: str = "code_point_table"):
         super().__init__(name=name)
         self.block = block
-        blocks, index = np.unique(values.reshape(-1, block), axis=0, return_inverse=True)
-        blocks, index = narrow(blocks.reshape(-1)), index.reshape(-1).astype(np.int32) * block
+        known = {}  # each block and its number; quicker than `np.unique` of rows
+        rows = np.ascontiguousarray(values).reshape(-1, block)
+        index = [known.setdefault(row.tobytes(), len(known)) for row in rows]
+        index = np.array(index, np.int32) * block
+        blocks = narrow(np.frombuffer(b"".join(known), values.dtype))
         with tf.init_scope(), tf.device("CPU"):
             self.blocks = tf.constant(blocks)  # (different * block,)
             self.index = tf.constant(index)  # (0x110000 // block,)

@@ -1,6 +1,6 @@
 """A sentencepiece Unigram model from bytes to token ids, in plain TensorFlow ops.
 
-1. Added tokens are found in the bytes, and bytes become characters (`added_tokens`, `utf8`). Before
+1. Added tokens are found in the bytes, and bytes become characters (`character_reader`). Before
    and behind each stretch of text between them stands a *barrier*, a character of no text.
 2. Long texts are cut into parts (`text_parts`).
 3. Characters are normalized, a space is put in front of each stretch, and runs of spaces are cut to
@@ -15,21 +15,16 @@ ids these are.
 
 from collections.abc import Sequence
 
-import numpy as np
 import tensorflow as tf
 
 from keras_roberta.tokenizers.added_tokens import AddedToken
-from keras_roberta.tokenizers.in_graph import unicode_classes
-from keras_roberta.tokenizers.in_graph.added_tokens import AddedTokens
 from keras_roberta.tokenizers.in_graph.character_map import CharacterMap, without_extra_spaces
-from keras_roberta.tokenizers.in_graph.pre_tokenization import spread
+from keras_roberta.tokenizers.in_graph.character_reader import CharacterReader
 from keras_roberta.tokenizers.in_graph.text_parts import cut_long_texts
 from keras_roberta.tokenizers.in_graph.tokens import Tokens
-from keras_roberta.tokenizers.in_graph.unicode_classes import CodePointTable
 from keras_roberta.tokenizers.in_graph.unigram_path import best_path
 from keras_roberta.tokenizers.in_graph.unigram_pieces import Pieces
-from keras_roberta.tokenizers.in_graph.utf8 import characters
-from keras_roberta.tokenizers.in_graph.vectors import covered, keep_where, look_up, previous
+from keras_roberta.tokenizers.in_graph.vectors import keep_where, look_up, previous
 from keras_roberta.tokenizers.unigram.long_texts import BLOCK
 from keras_roberta.tokenizers.unigram.tables import SPACE, tables_of
 from keras_roberta.tokenizers.unigram.unigram_model import UnigramModel
@@ -57,19 +52,7 @@ class Unigram(tf.Module):
         super().__init__(name=name)
         tables = tables_of(model)
         self.character_map, self.pieces = CharacterMap(tables), Pieces(tables)
-        self.classes = CodePointTable(unicode_classes.code_point_classes())
-        self.added = AddedTokens(added_tokens)
-        self.words = None
-        if self.added.reads_words:
-            self.words = CodePointTable(unicode_classes.word_characters())
-        self.base = 1 + len(added_tokens)  # numbers of added tokens are below it
-        ordered = sorted(added_tokens, key=lambda token: len(token.content.encode()))  # as theirs
-        begins = [len(t.content.encode()) - len(t.content.lstrip().encode()) for t in ordered]
-        ends = [len(t.content.rstrip().encode()) for t in ordered]
-        with tf.init_scope(), tf.device("CPU"):
-            # (base,), by number: an added token without white space at its front and its end.
-            self.added_begins = tf.constant(np.array([0, *begins], np.int32))
-            self.added_ends = tf.constant(np.array([0, *ends], np.int32))
+        self.reader = CharacterReader(added_tokens)
 
     def __call__(
         self,
@@ -78,26 +61,18 @@ class Unigram(tf.Module):
         size: int | None = None,
         with_spans: bool = False,
     ) -> Tokens:
-        """Tokenizes a vector of bytes.
-
-        Args:
-            utf8: int32 [n], bytes.
-            texts: int32 [n], the number of each byte's text, from 1, ascending. It is 0 at the
-                barriers, of which there is one behind every text, and at padding.
-            size: n if it is static, else None.
-            with_spans: whether to return begins and ends as well.
-        """
+        """Tokenizes a vector of bytes; see `tokens.ToTokens`."""
         behind = 0
         if size is not None:
             behind, size = ROOM, 1 + size + ROOM
         utf8, texts = tf.pad(utf8, [[1, behind]]), tf.pad(texts, [[1, behind]])
-        code_points, texts, origins = self._characters(utf8, texts, size)
+        code_points, texts, origins, _ = self.reader.read(utf8, texts, size)
         breaks, first_cut = None, None
         if size is None:  # no buffer is as long
             texts, breaks = _parts(code_points, texts)
             # The spaces at which parts begin have become barriers.
             code_points = tf.where(texts == 0, tf.minimum(code_points, 0), code_points)
-        owners = tf.where(code_points < 0, -code_points // self.base, texts)
+        owners = tf.where(code_points < 0, self.reader.number_and_text(code_points)[1], texts)
         code_points, texts, source = self.character_map(code_points, texts, breaks, size)
         if size is not None:
             first_cut = _first_cut(owners, tf.reduce_max(source), size)
@@ -111,51 +86,21 @@ class Unigram(tf.Module):
         tokens = self._tokens(path, found, code_points, texts, spans, size)
         return tokens._replace(first_cut=first_cut)
 
-    def _characters(self, utf8, texts, size):
-        """Bytes as characters, and added tokens as barriers.
-
-        Returns the columns [characters]: code points, 0 at barriers, and at those that are added
-        tokens minus (number of the token + base * number of the text); texts; and the first byte.
-        """
-        code_points, _, width = characters(utf8)
-
-        def find():
-            spaces = spread(self.classes(code_points), width) == unicode_classes.SPACE
-            word = self.words and spread(self.words(code_points), width) > 0  # (n,)
-            return tuple(self.added.find(utf8, texts > 0, spaces, word, size))
-
-        def none():
-            nowhere = tf.zeros_like(texts, tf.bool)
-            return tf.zeros_like(texts), nowhere, nowhere
-
-        if size is None:  # few texts have any
-            number, inside, stripped = tf.cond(self.added.any_in(utf8, texts > 0), find, none)
-        else:
-            number, inside, stripped = find()
-        is_added = number > 0
-        mark = -(number + self.base * texts)
-        texts = tf.where(is_added | stripped, 0, texts)
-        code_points = tf.where(is_added, mark, tf.where(texts > 0, code_points, 0))
-        # Of barriers side by side that stand for nothing the first is enough.
-        plain = (texts == 0) & ~is_added & ~inside
-        keep = ~inside & ~(plain & previous(plain, fill=False)) & ~covered(width, 4)
-        place = tf.range(tf.size(utf8) if size is None else size)
-        return keep_where(keep, code_points, texts, place, size=size)
-
     def _tokens(self, path, found, code_points, texts, spans, size):
         """The tokens of a path, and the added tokens between them."""
         place = tf.range(tf.size(texts) if size is None else size)
-        added = previous(tf.maximum(-code_points, 0))  # at the boundary behind an added token
-        ends, lengths, added = keep_where((path > 0) | (added > 0), place, path, added, size=size)
-        is_added = added > 0
-        row = added // self.base
-        number = added - row * self.base
+        before = previous(code_points)  # an added token, at the boundary behind it
+        ends, lengths, before = keep_where(
+            (path > 0) | (before < 0), place, path, before, size=size
+        )
+        number, row = self.reader.number_and_text(before)
+        is_added = number > 0
         pieces = look_up(found.numbers, found.slots(ends, lengths))
         begins = ends - tf.where(is_added, 1, lengths)
         last = tf.maximum(ends - 1, 0)
         rows = tf.where(is_added, row, look_up(texts, last))
         ids = tf.where(
-            is_added, look_up(self.added.token_ids, number), look_up(self.pieces.ids, pieces)
+            is_added, look_up(self.reader.added.token_ids, number), look_up(self.pieces.ids, pieces)
         )
         # Unknown characters side by side are one token.
         unknown = ~is_added & (pieces == 0) & (rows > 0)
@@ -173,9 +118,9 @@ class Unigram(tf.Module):
         last = tf.maximum(last, first)
         first = tf.minimum(first, place[-1])
         origin, last = look_up(origins, first), tf.minimum(last, place[-1])
-        begin = origin + look_up(self.added_begins, number)
+        begin = origin + look_up(self.reader.added_begins, number)
         end = tf.where(
-            is_added, origin + look_up(self.added_ends, number), look_up(next_origins, last)
+            is_added, origin + look_up(self.reader.added_ends, number), look_up(next_origins, last)
         )
         # The byte of a barrier in front was added here.
         return Tokens(*keep_where(keep, ids, rows, begin - 1, end - 1, size=size))

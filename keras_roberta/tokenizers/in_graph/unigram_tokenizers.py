@@ -5,15 +5,13 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from keras_roberta.tokenizers.added_tokens import AddedToken
-from keras_roberta.tokenizers.in_graph.batched_rows import BatchedRows
 from keras_roberta.tokenizers.in_graph.static_rows import StaticRows
 from keras_roberta.tokenizers.in_graph.unigram import Unigram
-from keras_roberta.tokenizers.unigram.unigram_model import UnigramModel
+from keras_roberta.tokenizers.in_graph.vocabulary_rows import BatchedVocabularyRows
+from keras_roberta.tokenizers.unigram.unigram_model import META_SPACE, UnigramModel
 
-META_SPACE = "\u2581"
 
-
-class BatchedUnigramTokenizer(BatchedRows):
+class BatchedUnigramTokenizer(BatchedVocabularyRows):
     """XLM-R's tokenizer on tf.string tensors; see `BatchedRows`.
 
     Args:
@@ -36,15 +34,8 @@ class BatchedUnigramTokenizer(BatchedRows):
         end_id: int = 2,
         name: str = "batched_unigram_tokenizer",
     ):
-        super().__init__(Unigram(model, added_tokens), start_id, pad_id, end_id, name)
-        known = [token is not None for token in tokens]
-        special = {token.id for token in added_tokens if token.special}
-        plain = [is_known and i not in special for i, is_known in enumerate(known)]
-        with tf.init_scope(), tf.device("CPU"):
-            # Of each id, and at the end of all other ids.
-            self.tokens = tf.constant([*((token or "").encode() for token in tokens), b""])
-            self.is_known = tf.constant([*known, False])
-            self.is_plain = tf.constant([*plain, False])
+        unigram = Unigram(model, added_tokens)
+        super().__init__(unigram, tokens, added_tokens, start_id, pad_id, end_id, name)
 
     def detokenize(
         self, token_ids: tf.Tensor | tf.RaggedTensor, skip_special_tokens: bool = True
@@ -60,13 +51,7 @@ class BatchedUnigramTokenizer(BatchedRows):
             tf.string [batch]
         """
         with tf.device("CPU"):
-            beyond = tf.size(self.tokens) - 1
-            if isinstance(token_ids, tf.RaggedTensor):
-                token_ids = tf.cast(token_ids, tf.int32).to_tensor(beyond)
-            token_ids = tf.minimum(tf.cast(token_ids, tf.int32), beyond)
-            counts = tf.gather(self.is_plain if skip_special_tokens else self.is_known, token_ids)
-            tokens = tf.where(counts, tf.gather(self.tokens, token_ids), "")
-            is_first = counts & (tf.cumsum(tf.cast(counts, tf.int32), axis=-1) == 1)
+            tokens, is_first = self.tokens_of(token_ids, skip_special_tokens)
             without = tf.strings.regex_replace(tokens, META_SPACE, "")
             spaced = tf.strings.regex_replace(tokens, META_SPACE, " ")
             return tf.strings.reduce_join(tf.where(is_first, without, spaced), axis=-1)
@@ -74,8 +59,7 @@ class BatchedUnigramTokenizer(BatchedRows):
     def spell(self, token_ids: tf.Tensor) -> tf.Tensor:
         """The text of each token, a space in front of words: tf.string, like the ids."""
         with tf.device("CPU"):
-            tokens = tf.gather(self.tokens, tf.minimum(token_ids, tf.size(self.tokens) - 1))
-            return tf.strings.regex_replace(tokens, META_SPACE, " ")
+            return tf.strings.regex_replace(super().spell(token_ids), META_SPACE, " ")
 
 
 class StaticUnigramTokenizer(StaticRows):

@@ -1,12 +1,14 @@
 """Single characters: a table of them, white space among them, and one id for all others."""
 
+from keras_roberta.tokenizers.kinds import splitting
 from keras_roberta.tokenizers.kinds.kind import Kind, as_object, model_type
 
 
 def _holds(content):
     if model_type(content) != "WordLevel":
         return False
-    if as_object(content.get("pre_tokenizer")).get("type") != "Split":
+    found = as_object(content.get("pre_tokenizer"))
+    if found.get("type") != "Split" or found == splitting.WORDS:
         return False
     added = {as_object(token).get("content") for token in content.get("added_tokens") or []}
     vocabulary = as_object(as_object(content.get("model")).get("vocab"))

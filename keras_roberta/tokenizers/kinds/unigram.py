@@ -7,9 +7,12 @@ such files are a kind of their own, which sentencepiece itself reads.
 import re
 
 from keras_roberta.tokenizers.kinds.kind import Kind, model_type
-from keras_roberta.tokenizers.unigram.unigram_model import normalizers_of, pre_tokenizers_of
+from keras_roberta.tokenizers.unigram.unigram_model import (
+    META_SPACE,
+    normalizers_of,
+    pre_tokenizers_of,
+)
 
-_SPACE = "▁"  # U+2581
 _BYTE = re.compile("<0x[0-9A-F]{2}>")
 
 
@@ -43,15 +46,18 @@ def _is_sentencepiece(content):
 
 
 def _joins_spaces(replace):
-    return replace.get("pattern") == {"Regex": " {2,}"} and replace.get("content") in (" ", _SPACE)
+    return replace.get("pattern") == {"Regex": " {2,}"} and replace.get("content") in (
+        " ",
+        META_SPACE,
+    )
 
 
 def _starts_word(token):
-    return token.startswith(_SPACE)
+    return token.startswith(META_SPACE)
 
 
 def _text_of(token):
-    return token.replace(_SPACE, " ")
+    return token.replace(META_SPACE, " ")
 
 
 def _needs(model, tokens, characters):
@@ -72,7 +78,7 @@ def _needs(model, tokens, characters):
     return needed
 
 
-_DECODER = {"type": "Metaspace", "replacement": _SPACE}
+_DECODER = {"type": "Metaspace", "replacement": META_SPACE}
 
 UNIGRAM = Kind("Unigram", _holds, _starts_word, _text_of, decoder=_DECODER, needs=_needs)
 SENTENCEPIECE = Kind(

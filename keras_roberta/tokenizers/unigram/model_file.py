@@ -1,8 +1,10 @@
 """Reads `sentencepiece.bpe.model`, sentencepiece's own file, as XLM-R's checkpoints carry it.
 
 It is a `ModelProto` (sentencepiece_model.proto): pieces with scores, how the model was trained, and
-how it normalizes texts. Ids are fairseq's: `<s>`, `<pad>`, `</s>` and `<unk>` stand in front, then
-come the file's pieces behind its first three, which are its own special ones, and then `<mask>`.
+how it normalizes texts. Ids are fairseq's: some special tokens stand in front, then come the file's
+pieces behind its first three, which are its own special ones, and then `<mask>`. Which ones stand
+in front is not in the file: XLM-R's are `<s>`, `<pad>`, `</s>` and `<unk>`. CamemBERT's dictionary
+held the file's own three as well, so that its `<s>` and `</s>` are 5 and 6.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import base64
 import math
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +23,31 @@ from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.files.json_file import LARGEST
 from keras_roberta.files.json_kinds import short
 from keras_roberta.files.regular_file import read_regular
-from keras_roberta.tokenizers.unigram.unigram_model import FRONT, MASK
+from keras_roberta.tokenizers.special_token_names import (
+    FRONT_TOKENS,
+    MASK_TOKEN,
+    SPECIAL_TOKENS,
+    SpecialTokenNames,
+)
+from keras_roberta.tokenizers.unigram.unigram_model import META_SPACE
 from keras_roberta.tokenizers.unigram.wire_format import WireError, field, fields
 
 _TYPES = {1: "NORMAL", 2: "UNKNOWN", 3: "CONTROL", 4: "USER_DEFINED", 5: "UNUSED", 6: "BYTE"}
 _OWN = ("UNKNOWN", "CONTROL", "CONTROL")  # of the first three pieces: <unk>, <s>, </s>
+# What stands in front of the pieces, as Transformers writes it in a `tokenizer.json`.
+XLM_R = FRONT_TOKENS
+CAMEMBERT = (
+    *("<s>NOTUSED", "<pad>", "</s>NOTUSED", "<unk>", "<unk>NOTUSED"),
+    *("<s>", "</s>"),
+)
 _MODEL_TYPES = {1: "Unigram", 2: "BPE", 3: "Word", 4: "Char"}
 
 
-def read_model_file(path: Path) -> dict[str, Any]:
+def read_model_file(path: Path, front: Sequence[str] = XLM_R) -> dict[str, Any]:
     """The content of the `tokenizer.json` that says the same, as Transformers writes it.
+
+    Args:
+        front: the tokens in front of the pieces, `XLM_R` or `CAMEMBERT`.
 
     Raises:
         InputError: names the file, the field and what is wrong with it.
@@ -49,7 +67,7 @@ def read_model_file(path: Path) -> dict[str, Any]:
     if not pieces:
         raise InputError(f"{path}: not a sentencepiece model (it has no pieces)")
     _check_settings(trainer, normalizer, path)
-    return _tokenizer_json(_vocabulary(pieces, path), _character_map(rules, path))
+    return _tokenizer_json(_vocabulary(pieces, front, path), _character_map(rules, path))
 
 
 def _check_settings(trainer: dict, normalizer: dict, path: Path) -> None:
@@ -72,10 +90,10 @@ def _check_settings(trainer: dict, normalizer: dict, path: Path) -> None:
                              "read, as XLM-R's is")  # fmt: skip
 
 
-def _vocabulary(pieces: list[dict], path: Path) -> list[list]:
+def _vocabulary(pieces: list[dict], front: Sequence[str], path: Path) -> list[list]:
     """[text, score] of each id."""
-    found = [[token, 0.0] for token in FRONT]
-    known = {*FRONT, MASK}
+    found = [[token, 0.0] for token in front]
+    known = {*front, MASK_TOKEN}
     for i, piece in enumerate(pieces):
         kind = _TYPES.get(piece.get(3, 1), piece.get(3))
         if i < len(_OWN):
@@ -100,22 +118,24 @@ def _vocabulary(pieces: list[dict], path: Path) -> list[list]:
                              "complete?")  # fmt: skip
         known.add(text)
         found.append([text, score])
-    return [*found, [MASK, 0.0]]
+    return [*found, [MASK_TOKEN, 0.0]]
 
 
 def _tokenizer_json(vocabulary: list[list], character_map: bytes) -> dict[str, Any]:
     metaspace = {
         "type": "Metaspace",
-        "replacement": "\u2581",
+        "replacement": META_SPACE,
         "prepend_scheme": "always",
         "split": True,
     }
-    added = [*enumerate(FRONT), (len(vocabulary) - 1, MASK)]
+    ids = {token: index for index, (token, _) in enumerate(vocabulary)}
+    ids = {token: ids[token] for token in SPECIAL_TOKENS}
+    names = SpecialTokenNames()
     flags = {"single_word": False, "rstrip": False, "normalized": False, "special": True}
     start, a, end, b = (
-        {"SpecialToken": {"id": "<s>", "type_id": 0}},
+        {"SpecialToken": {"id": names.start, "type_id": 0}},
         {"Sequence": {"id": "A", "type_id": 0}},
-        {"SpecialToken": {"id": "</s>", "type_id": 0}},
+        {"SpecialToken": {"id": names.end, "type_id": 0}},
         {"Sequence": {"id": "B", "type_id": 0}},
     )
     return {
@@ -124,7 +144,8 @@ def _tokenizer_json(vocabulary: list[list], character_map: bytes) -> dict[str, A
         "padding": None,
         # `<mask>` takes white space in front along, as Transformers has it for XLM-R.
         "added_tokens": [
-            {"id": i, "content": token, "lstrip": token == MASK, **flags} for i, token in added
+            {"id": index, "content": token, "lstrip": token == names.mask, **flags}
+            for token, index in sorted(ids.items(), key=lambda item: item[1])
         ],
         "normalizer": {
             "type": "Precompiled",
@@ -139,12 +160,17 @@ def _tokenizer_json(vocabulary: list[list], character_map: bytes) -> dict[str, A
             "single": [start, a, end],
             "pair": [start, a, end, end, b, end],
             "special_tokens": {
-                token: {"id": token, "ids": [FRONT.index(token)], "tokens": [token]}
-                for token in ("<s>", "</s>")
+                token: {"id": token, "ids": [ids[token]], "tokens": [token]}
+                for token in (names.start, names.end)
             },
         },
         "decoder": metaspace,
-        "model": {"type": "Unigram", "unk_id": 3, "vocab": vocabulary, "byte_fallback": False},
+        "model": {
+            "type": "Unigram",
+            "unk_id": ids[names.unk],
+            "vocab": vocabulary,
+            "byte_fallback": False,
+        },
     }
 
 

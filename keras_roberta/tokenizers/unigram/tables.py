@@ -14,10 +14,10 @@ import numpy as np
 
 from keras_roberta.errors import InputError
 from keras_roberta.tokenizers.unigram.character_map import automaton_of, rules_of
-from keras_roberta.tokenizers.unigram.trie_tables import packed, trie_of
-from keras_roberta.tokenizers.unigram.unigram_model import UnigramModel
+from keras_roberta.tokenizers.unigram.trie_tables import packed, string_table
+from keras_roberta.tokenizers.unigram.unigram_model import META_SPACE, UnigramModel
 
-SPACE, META_SPACE = 0x20, 0x2581
+SPACE = 0x20
 NO_PIECE = np.float32(-1e30)  # the score of none
 _VERSION = 1  # of what the tables mean: change it with them
 _LARGE = 20_000  # pieces or bytes of rules from which the tables are kept on the disk
@@ -95,7 +95,7 @@ def tables_of(model: UnigramModel) -> UnigramTables:
 
 def _made(model: UnigramModel) -> UnigramTables:
     rules = rules_of(model.character_map)
-    if rules.get(chr(META_SPACE)) != " " or any(" " in text for text in rules):
+    if rules.get(META_SPACE) != " " or any(" " in text for text in rules):
         raise InputError(
             "the tokenizer cannot go into a graph: its character map does not turn U+2581 into a "
             "space, or reads spaces; export with inputs='tokens'"
@@ -126,22 +126,10 @@ def _of_rules(rules):
 def _of_pieces(model):
     ids = np.flatnonzero(model.in_texts).astype(np.int32)
     pieces = [model.pieces[i] for i in ids]
-    trie = trie_of(pieces)
-    num_nodes = 1 + len(trie.keys)
-    # Pieces in the order of their ids, then the other beginnings of pieces.
-    numbers = np.empty(len(trie.keys), np.int32)
-    is_piece = trie.keys >= 0
-    numbers[is_piece] = 1 + trie.keys[is_piece]
-    numbers[~is_piece] = np.arange(1 + len(pieces), num_nodes)
-    sources = np.where(trie.parents < 0, 0, numbers[trie.parents])
-    characters, columns = np.unique(trie.code_points, return_inverse=True)
-    columns = columns.astype(np.int32) + 1
-    edges = packed(sources, columns, numbers, num_nodes)
-    has_piece = np.zeros(len(characters) + 1, bool)
-    has_piece[columns[is_piece & (trie.parents < 0)]] = True
+    edges, characters, has_piece = string_table(pieces)
     if SPACE in characters:
         raise InputError("model.vocab: a piece holds a space; pieces hold U+2581 instead")
-    characters[characters == META_SPACE] = SPACE  # no rule leaves a U+2581
+    characters[characters == ord(META_SPACE)] = SPACE  # no rule leaves a U+2581
     return {
         "shifts": edges.shifts,
         "owners": edges.owners,

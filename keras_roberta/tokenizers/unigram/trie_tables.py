@@ -44,6 +44,38 @@ class Edges(NamedTuple):
     targets: np.ndarray
 
 
+class StringTable(NamedTuple):
+    """A set of strings as edges.
+
+    Attributes:
+        edges: those of a trie. Its root is node 0; the nodes of whole strings come next, in the
+            order of the strings, and then those of other beginnings.
+        characters: int32 (characters,), the code points in the strings, ascending. The first has
+            the column 1, each further one the next.
+        is_string: bool (characters + 1,), by column, whether a character alone is a string.
+    """
+
+    edges: Edges
+    characters: np.ndarray
+    is_string: np.ndarray
+
+
+def string_table(strings: list[str]) -> StringTable:
+    """The table of some strings, none empty and no two alike."""
+    trie = trie_of(strings)
+    num_nodes = 1 + len(trie.keys)
+    numbers = np.empty(len(trie.keys), np.int32)
+    is_whole = trie.keys >= 0
+    numbers[is_whole] = 1 + trie.keys[is_whole]
+    numbers[~is_whole] = np.arange(1 + len(strings), num_nodes)
+    sources = np.where(trie.parents < 0, 0, numbers[trie.parents])
+    characters, columns = np.unique(trie.code_points, return_inverse=True)
+    columns = columns.astype(np.int32) + 1
+    is_string = np.zeros(len(characters) + 1, bool)
+    is_string[columns[is_whole & (trie.parents < 0)]] = True
+    return StringTable(packed(sources, columns, numbers, num_nodes), characters, is_string)
+
+
 def trie_of(strings: list[str]) -> Trie:
     """The trie of some strings, none empty and no two alike."""
     order = sorted(range(len(strings)), key=strings.__getitem__)

@@ -13,15 +13,18 @@ import numpy as np
 
 from keras_roberta.errors import InputError
 from keras_roberta.tokenizers.kinds.kind import as_object
+from keras_roberta.tokenizers.special_token_names import (
+    FRONT_TOKENS,
+    MASK_TOKEN,
+    SpecialTokenNames,
+)
 from keras_roberta.tokenizers.unigram.wire_format import field, float_field, number_field
 
 UNKNOWN_PENALTY = np.float32(10)  # how far below the worst piece: sentencepiece's kUnkPenalty
 # CamemBERT's vocabulary holds the places of tokens that fairseq numbers anew.
 _NOT_USED = re.compile("<.*>NOTUSED")
 _NORMAL, _UNKNOWN, _CONTROL = 1, 2, 3  # types of pieces
-# The tokens in front of the pieces, and the one behind them, as fairseq numbers them.
-FRONT = ("<s>", "<pad>", "</s>", "<unk>")
-MASK = "<mask>"
+META_SPACE = "\u2581"  # "▁", which pieces hold for a space
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,14 +90,16 @@ class UnigramModel:
         Raises:
             InputError: the ids are others.
         """
-        end = len(self.pieces) - (self.pieces[-1] == MASK)
-        if tuple(self.pieces[: len(FRONT)]) != FRONT or not self.in_texts[len(FRONT) : end].all():
+        end = len(self.pieces) - (self.pieces[-1] == MASK_TOKEN)
+        front = len(FRONT_TOKENS)
+        if tuple(self.pieces[:front]) != FRONT_TOKENS or not self.in_texts[front:end].all():
             raise InputError(
-                f"its ids are not those that fairseq gives pieces: {', '.join(FRONT)}, the pieces "
-                f"and {MASK}"
+                "its ids are not those that fairseq gives pieces: "
+                f"{', '.join(FRONT_TOKENS)}, the pieces and {MASK_TOKEN}"
             )
-        own = [("<unk>", 0.0, _UNKNOWN), ("<s>", 0.0, _CONTROL), ("</s>", 0.0, _CONTROL)]
-        pieces, scores = self.pieces[len(FRONT) : end], self.scores[len(FRONT) : end].tolist()
+        names = SpecialTokenNames()
+        own = [(names.unk, 0.0, _UNKNOWN), (names.start, 0.0, _CONTROL), (names.end, 0.0, _CONTROL)]
+        pieces, scores = self.pieces[front:end], self.scores[front:end].tolist()
         rows = ((piece, score, _NORMAL) for piece, score in zip(pieces, scores, strict=True))
         return self._proto([*own, *rows])
 

@@ -1,17 +1,19 @@
-"""Trains a byte-level BPE on your own text."""
+"""Learns a byte-level BPE."""
 
 import json
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from keras_roberta.errors import InputError
 from keras_roberta.options import OptionError
 from keras_roberta.tokenizers.roberta_tokenizer import RobertaTokenizer
-from keras_roberta.tokenizers.spelling import SPECIAL_TOKENS
+from keras_roberta.tokenizers.special_token_names import (
+    FRONT_TOKENS,
+    MASK_TOKEN,
+    SPECIAL_TOKENS,
+)
+from keras_roberta.tokenizers.training.stretches import stretches
 
-_SPECIAL = re.compile("|".join(map(re.escape, SPECIAL_TOKENS)))
 _SMALLEST = 256 + len(SPECIAL_TOKENS)
 
 
@@ -40,33 +42,15 @@ def train_byte_level_bpe(
             "vocabulary_size",
             f"{vocabulary_size}: the bytes and special tokens alone take {_SMALLEST}; give more",
         )
-    if isinstance(texts, (str, bytes)):
-        raise InputError("texts: expected many strings, found a single one")
-    *front, mask = SPECIAL_TOKENS
     rust = Tokenizer(models.BPE())
     rust.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary_size - 1,
         min_frequency=min_frequency,
-        special_tokens=front,
+        special_tokens=list(FRONT_TOKENS),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=progress,
     )
-    rust.train_from_iterator(_pieces(texts), trainer)
+    rust.train_from_iterator(stretches(texts), trainer)
     model = json.loads(rust.to_str())["model"]  # The library offers no other way to the merges.
-    return RobertaTokenizer(model["vocab"] | {mask: len(model["vocab"])}, model["merges"])
-
-
-def _pieces(texts: Iterable[str]) -> Iterator[str]:
-    """The texts without special tokens, which encoding cuts out before it looks for merges.
-
-    Left in, frequent ones would be learnt as merges and clash with the special tokens' ids.
-    """
-    empty = True
-    for text in texts:
-        if not isinstance(text, str):
-            raise InputError(f"texts: expected strings, found {text!r:.80}")
-        empty = empty and not text
-        yield from _SPECIAL.split(text) if "<" in text else (text,)
-    if empty:
-        raise InputError("texts: there is no text to learn from")
+    return RobertaTokenizer(model["vocab"] | {MASK_TOKEN: len(model["vocab"])}, model["merges"])
