@@ -1,7 +1,7 @@
 """Converts presets to Hugging Face's layout and compares with what Transformers makes of them.
 
     make peers
-    python benchmarks/convert_parity.py [--preset DIR] [--peers-python PYTHON]
+    python benchmarks/convert_parity.py [--preset DIR] [--max-shard-size 100KB]
 
 Without a preset, on a random classifier, language model and encoder of each kind. The tokenizer is
 compared too. Both sides run the same padded batch in float32 on the CPU.
@@ -46,6 +46,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--preset", help="one of ours")
     parser.add_argument("--peers-python", default=str(ROOT / ".peers-venv" / "bin" / "python"))
+    parser.add_argument("--max-shard-size", help="write shards, such as 100KB")
     options = parser.parse_args()
 
     print("| model | largest difference | largest value | same ids | loading |")
@@ -54,7 +55,12 @@ def main():
         directory = pathlib.Path(directory)
         presets = [options.preset] if options.preset else random_presets(directory)
         for number, preset in enumerate(presets):
-            compare(preset, directory / f"converted-{number}", options.peers_python)
+            compare(
+                preset,
+                directory / f"converted-{number}",
+                options.peers_python,
+                options.max_shard_size,
+            )
 
 
 def random_presets(directory):
@@ -85,12 +91,14 @@ def random_presets(directory):
         yield directory / name
 
 
-def compare(preset, converted, python):
+def compare(preset, converted, python, max_shard_size):
     import keras_roberta as kr
     from keras_roberta.jobs.convert import convert
     from keras_roberta.jobs.options.convert import ConvertOptions
 
-    name = convert(preset, converted, ConvertOptions(drop_heads=True))
+    name = convert(
+        preset, converted, ConvertOptions(drop_heads=True, max_shard_size=max_shard_size)
+    )
     task = getattr(kr, name).from_preset(preset)
     tokenizer = task.preprocessor.tokenizer
     features = kr.RobertaPreprocessor(tokenizer, 32)(TEXTS)

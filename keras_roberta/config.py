@@ -19,9 +19,11 @@ ATTENTION = ("auto", "plain", "blocks", "compiled", "fused")
 ACTIVATIONS = tuple(ACTIVATION_NAMES)
 
 # tiny, mini and small have the sizes of the compact BERTs (Turc et al., 2019, table 1), base and
-# large those of RoBERTa (Liu et al., 2019, section 4), xlm-* those of XLM-R (Conneau et al., 2020,
-# section 3). Models narrower than base start with larger weights, by the square root of
-# 768 / hidden_dim, so that a layer's output is as large as in base.
+# large those of RoBERTa (Liu et al., 2019, section 4), xlm-base and xlm-large those of XLM-R
+# (Conneau et al., 2020, section 3), xlm-xl and xlm-xxl those of its larger versions (Goyal et al.,
+# 2021, table 1, with the rows of the released embeddings), whose layer norms stand in front. Models
+# narrower than base start with larger weights, by the square root of 768 / hidden_dim, so that a
+# layer's output is as large as in base.
 _NAMED = {
     "tiny": dict(
         num_layers=2, num_heads=2, hidden_dim=128, intermediate_dim=512, initializer_range=0.05
@@ -37,6 +39,9 @@ _NAMED = {
 }
 _NAMED["xlm-base"] = {**_NAMED["base"], "vocabulary_size": 250_002}
 _NAMED["xlm-large"] = {**_NAMED["large"], "vocabulary_size": 250_002}
+_XL = dict(vocabulary_size=250_880, num_heads=32, norm_first=True)
+_NAMED["xlm-xl"] = {**_XL, "num_layers": 36, "hidden_dim": 2560, "intermediate_dim": 10_240}
+_NAMED["xlm-xxl"] = {**_XL, "num_layers": 48, "hidden_dim": 4096, "intermediate_dim": 16_384}
 SIZES = tuple(_NAMED)  # what `RobertaConfig.named` knows
 
 # More than any model has: a number beyond is a mistake, and would take all memory, or for ever.
@@ -256,7 +261,8 @@ class RobertaConfig:
 
     @classmethod
     def named(cls, name: str, **changes: Any) -> RobertaConfig:
-        """The config of a known size: tiny, mini, small, base, large, xlm-base or xlm-large.
+        """The config of a known size: tiny, mini, small, base, large, xlm-base, xlm-large, xlm-xl
+        or xlm-xxl, which has ten billion parameters.
 
         Args:
             name: of the size.

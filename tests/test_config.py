@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 
 from keras_roberta import RobertaConfig
+from keras_roberta.config import SIZES
 from keras_roberta.errors import InputError
 
 
@@ -64,24 +65,56 @@ def test_is_frozen():
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters_of_encoder"),
+    ("name", "layers", "width", "head_dim", "vocabulary_size"),
     [
-        ("tiny", (2, 128)),
-        ("mini", (4, 256)),
-        ("small", (4, 512)),
-        ("base", (12, 768)),
-        ("large", (24, 1024)),
-        ("xlm-base", (12, 768)),
-        ("xlm-large", (24, 1024)),
+        ("tiny", 2, 128, 64, 50_265),
+        ("mini", 4, 256, 64, 50_265),
+        ("small", 4, 512, 64, 50_265),
+        ("base", 12, 768, 64, 50_265),
+        ("large", 24, 1024, 64, 50_265),
+        ("xlm-base", 12, 768, 64, 250_002),
+        ("xlm-large", 24, 1024, 64, 250_002),
+        ("xlm-xl", 36, 2560, 80, 250_880),
+        ("xlm-xxl", 48, 4096, 128, 250_880),
     ],
 )
-def test_named_sizes(name, parameters_of_encoder):
+def test_named_sizes(name, layers, width, head_dim, vocabulary_size):
     config = RobertaConfig.named(name)
-    assert (config.num_layers, config.hidden_dim) == parameters_of_encoder
-    assert config.head_dim == 64
+    assert (config.num_layers, config.hidden_dim, config.head_dim) == (layers, width, head_dim)
+    assert config.intermediate_dim == 4 * width
     by_width = 0.02 * max(1, 768 / config.hidden_dim) ** 0.5
     assert config.initializer_range == pytest.approx(by_width, rel=0.03)
-    assert config.vocabulary_size == (250_002 if name.startswith("xlm") else 50_265)
+    assert config.vocabulary_size == vocabulary_size
+    assert config.norm_first == (name in ("xlm-xl", "xlm-xxl"))
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        # What Transformers' encoders have without their poolers.
+        ("base", 124_055_040),
+        ("large", 354_310_144),
+        ("xlm-base", 277_453_056),
+        ("xlm-large", 558_840_832),
+    ],
+)
+def test_parameters_of_released_models(name, parameters):
+    config = RobertaConfig.named(name)
+    assert config.encoder_parameters == parameters
+
+
+@pytest.mark.parametrize(("name", "billions"), [("xlm-xl", 3.5), ("xlm-xxl", 10.7)])
+def test_parameters_of_the_largest(name, billions):
+    """Goyal et al., 2021, table 1."""
+    assert round(RobertaConfig.named(name).encoder_parameters / 1e9, 1) == billions
+
+
+def test_the_command_that_lists_them(run):
+    code, stdout, _ = run("sizes")
+    assert code == 0 and [line.split()[0] for line in stdout.splitlines()[1:]] == list(SIZES)
+    assert stdout.splitlines()[-1].split()[-3:] == ["10,696", "M", "42.78"]
+    code, stdout, _ = run("sizes", "--vocabulary-size", 8000)
+    assert code == 0 and all(line.split()[5] == "8,000" for line in stdout.splitlines()[1:])
 
 
 def test_unknown_name_and_field():

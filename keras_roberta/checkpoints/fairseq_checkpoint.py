@@ -10,7 +10,6 @@ import numpy as np
 
 from keras_roberta.checkpoints import fairseq_names as names
 from keras_roberta.checkpoints import fairseq_settings
-from keras_roberta.checkpoints.assign_weights import assign_weights
 from keras_roberta.checkpoints.protocol import Checkpoint, CheckpointFormat, naming
 from keras_roberta.checkpoints.tensor_files import StateDict, named_views
 from keras_roberta.checkpoints.torch_pickle import read_torch_file
@@ -18,7 +17,7 @@ from keras_roberta.checkpoints.weight_table import (
     check_shapes,
     find_sources,
     listed,
-    load_weights,
+    load_into,
     zeros_like,
 )
 from keras_roberta.errors import InputError
@@ -118,7 +117,7 @@ class FairseqCheckpoint(Checkpoint):
         with naming(self.path):
             sources = self._encoder_sources()
             table = names.encoder_table(self.config, self._front)
-            assign_weights(backbone.weights_by_name(), load_weights(self.tensors, table, sources))
+            load_into(backbone.weights_by_name(), self.tensors, table, sources)
 
     def _encoder_sources(self):
         """The name of each tensor that the encoder is made of; none is read."""
@@ -253,7 +252,7 @@ class FairseqCheckpoint(Checkpoint):
     def load_head(self, task):
         with naming(self.path):
             table, sources = self._head_sources(task.hugging_face)
-            assign_weights(task.head_weights_by_name(), load_weights(self.tensors, table, sources))
+            load_into(task.head_weights_by_name(), self.tensors, table, sources)
 
     def heads_unread_by(self, cls):
         read = None if cls is None else self._head.name

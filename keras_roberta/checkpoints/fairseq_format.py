@@ -21,8 +21,9 @@ from keras_roberta.checkpoints.hugging_face_labels import classifier_dropout, la
 from keras_roberta.checkpoints.hugging_face_names import HuggingFaceHead
 from keras_roberta.checkpoints.protocol import CheckpointFormat, head_layers
 from keras_roberta.checkpoints.torch_archive import write_torch_file
+from keras_roberta.checkpoints.variable_arrays import as_arrays
 from keras_roberta.checkpoints.weight_table import stored_weights
-from keras_roberta.checkpoints.without_token_types import as_arrays, without_token_types
+from keras_roberta.checkpoints.without_token_types import without_token_types
 from keras_roberta.config import RobertaConfig
 from keras_roberta.files.atomic_write import atomic_directory
 from keras_roberta.tokenizers.fairseq_dictionary import dictionary_text

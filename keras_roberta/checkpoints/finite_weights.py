@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_roberta.checkpoints.variable_arrays import array_of
 from keras_roberta.errors import InputError
 
 
@@ -32,4 +33,4 @@ def check_finite_variables(variables: Iterable[Any]) -> None:
     """The same for the variables of a model, of which those of whole numbers are passed over."""
     for variable in variables:
         if "float" in str(variable.dtype):
-            check_finite(f"weight {variable.path}", np.array(variable))
+            check_finite(f"weight {variable.path}", array_of(variable))

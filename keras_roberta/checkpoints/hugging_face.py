@@ -8,7 +8,6 @@ import pathlib
 import numpy as np
 
 from keras_roberta.checkpoints import sentence_transformers
-from keras_roberta.checkpoints.assign_weights import assign_weights
 from keras_roberta.checkpoints.hugging_face_labels import id2label, label_names
 from keras_roberta.checkpoints.hugging_face_names import (
     HEAD_TENSORS,
@@ -21,8 +20,8 @@ from keras_roberta.checkpoints.hugging_face_weights import (
     check_encoder,
     has_own_output_matrix,
     head_and_pooler,
-    load_encoder_weights,
-    load_head,
+    load_encoder_into,
+    load_head_into,
     to_hugging_face,
     unwrapped,
     zeros_of_head,
@@ -34,7 +33,9 @@ from keras_roberta.checkpoints.protocol import (
     logger,
     naming,
 )
-from keras_roberta.checkpoints.tensor_files import open_state_dict, write_safetensors
+from keras_roberta.checkpoints.safetensors_files import MAX_SHARD_SIZE, WEIGHT_FILES, write_shards
+from keras_roberta.checkpoints.tensor_files import open_state_dict
+from keras_roberta.checkpoints.variable_arrays import array_of
 from keras_roberta.checkpoints.weight_table import listed
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
@@ -122,8 +123,7 @@ class HuggingFaceCheckpoint(Checkpoint):
     def load_backbone_weights(self, backbone):
         tensors = self.tensors
         with naming(self.directory):
-            arrays = load_encoder_weights(tensors, self.config)
-            assign_weights(backbone.weights_by_name(), arrays)
+            load_encoder_into(backbone.weights_by_name(), tensors, self.config)
 
     @property
     def head_name(self):
@@ -154,8 +154,7 @@ class HuggingFaceCheckpoint(Checkpoint):
     def load_head(self, task):
         tensors = self.tensors
         with naming(self.directory):
-            arrays = load_head(tensors, task.hugging_face, self.config)
-            assign_weights(task.head_weights_by_name(), arrays)
+            load_head_into(task.head_weights_by_name(), tensors, task.hugging_face, self.config)
 
     def heads_unread_by(self, cls):
         read = cls.hugging_face.tensor_names() if cls is not None else set()
@@ -278,7 +277,8 @@ class HuggingFaceFormat(CheckpointFormat):
     name = "hugging-face"
     summary = "a Hugging Face checkpoint, whose config.json has a model_type"
     files = ("*.json", "*.txt", "*.safetensors", "pytorch_model*.bin", *MODEL_FILES)
-    parts = frozenset(sentence_transformers.FILES)
+    parts = frozenset({*sentence_transformers.FILES, *WEIGHT_FILES})
+    shards = True
 
     def detect(self, directory):
         path = directory / "config.json"
@@ -291,19 +291,20 @@ class HuggingFaceFormat(CheckpointFormat):
         head = model.hugging_face
         return head_layers(model, {} if head is None else model.head_weights_by_name())
 
-    def write(self, model, directory, *, tokenizer=None):
-        """See `CheckpointFormat`. `config.json`, and `model.safetensors` in float32."""
+    def write(self, model, directory, *, tokenizer=None, max_shard_size=MAX_SHARD_SIZE):
+        """See `CheckpointFormat`. `config.json`, and the weights in the dtype of the variables."""
         backbone = getattr(model, "backbone", model)
         config, weights = backbone.config, _arrays(backbone.weights_by_name())
         if not config.num_token_types:  # Transformers always adds one; nothing is a row of zeros.
             config = config.replace(num_token_types=1)
-            weights["embeddings/token_type"] = np.zeros((1, config.hidden_dim), np.float32)
+            of_rows = weights["embeddings/token"].dtype
+            weights["embeddings/token_type"] = np.zeros((1, config.hidden_dim), of_rows)
         head = model.hugging_face
         head_weights = {} if head is None else _arrays(model.head_weights_by_name())
         values = {
             "architectures": [head.architecture if head_weights else "RobertaModel"],
             **config.to_hugging_face(),
-            "dtype": "float32",
+            "dtype": str(weights["embeddings/token"].dtype),
         }
         if head_weights:
             if head.problem_type is not None:
@@ -317,11 +318,10 @@ class HuggingFaceFormat(CheckpointFormat):
             text = json.dumps(content, indent=2) + "\n"
             (directory / name).write_text(text, encoding="utf-8")
         table = head.weights_of(config) if head_weights else []
-        tensors = to_hugging_face(weights, table, head_weights)
-        write_safetensors(directory / "model.safetensors", tensors)
+        write_shards(directory, to_hugging_face(weights, table, head_weights), max_shard_size)
         if tokenizer is not None:
             tokenizer.save(directory, model_max_length=config.max_sequence_length)
 
 
 def _arrays(variables):
-    return {name: np.asarray(variable, "float32") for name, variable in variables.items()}
+    return {name: array_of(variable) for name, variable in variables.items()}

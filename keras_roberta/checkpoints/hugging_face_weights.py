@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from keras_roberta.checkpoints.weight_table import (
     check_shapes,
     find_sources,
     listed,
+    load_into,
     load_weights,
     stored_weights,
     zeros_like,
@@ -75,6 +77,32 @@ def load_encoder_weights(
     """
     names = check_encoder(state, config)
     return load_weights(state, encoder_weights(config), names)
+
+
+def load_encoder_into(
+    variables: Mapping[str, Any], state: Mapping[str, np.ndarray], config: RobertaConfig
+) -> None:
+    """Assigns the encoder's weights to variables by our names, one after the other.
+
+    Raises:
+        InputError: see `load_encoder_weights` and `load_into`.
+    """
+    load_into(variables, state, encoder_weights(config), check_encoder(state, config))
+
+
+def load_head_into(
+    variables: Mapping[str, Any],
+    state: Mapping[str, np.ndarray],
+    head: HuggingFaceHead,
+    config: RobertaConfig,
+) -> None:
+    """The same for a head.
+
+    Raises:
+        InputError: see `load_head` and `load_into`.
+    """
+    weights = head.weights_of(config)
+    load_into(variables, state, weights, _check_head(state, weights, config))
 
 
 def load_head(
@@ -148,7 +176,7 @@ def to_hugging_face(
         head_weights: these, by our names.
 
     Returns:
-        Tensors by name, the encoder's with `roberta.` in front, ready for `write_safetensors`.
+        Tensors by name, the encoder's with `roberta.` in front: views of the weights.
     """
     encoder = stored_weights(weights, _all_encoder(weights), {})
     state = {PREFIX + name: array for name, array in encoder}

@@ -9,7 +9,8 @@ from keras_roberta.checkpoints.hugging_face_labels import classifier_dropout
 from keras_roberta.checkpoints.keras_hub_checkpoint import KerasHubPreset
 from keras_roberta.checkpoints.preset_kinds import KERAS_HUB
 from keras_roberta.checkpoints.protocol import CheckpointFormat, head_layers
-from keras_roberta.checkpoints.without_token_types import as_arrays, without_token_types
+from keras_roberta.checkpoints.variable_arrays import as_arrays
+from keras_roberta.checkpoints.without_token_types import without_token_types
 from keras_roberta.files.json_file import read_json_object
 from keras_roberta.tokenizers.keras_hub_files import keras_hub_tokenizer
 

@@ -1,5 +1,6 @@
 """What `save_to_preset` writes: KerasHub's layout, with the tokenizer in Hugging Face's files."""
 
+import math
 import pathlib
 
 from keras_roberta.checkpoints.hdf5_weights import count_stored_numbers
@@ -16,9 +17,11 @@ from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.files.json_file import read_json_object
 from keras_roberta.files.replacing import files_within
+from keras_roberta.options import OptionError
 from keras_roberta.tokenizers import open_tokenizer
 
 _HINT = "is this a model's directory?"
+GIGABYTE = 1 << 30  # what Keras calls GB
 _PACKED = 4  # numbers that a quantised model may hold in one that is stored
 
 
@@ -169,6 +172,7 @@ class KerasPresetFormat(CheckpointFormat):
             "assets/tokenizer/*",
         }
     )
+    shards = True
 
     def detect(self, directory):
         path = directory / "config.json"
@@ -180,17 +184,21 @@ class KerasPresetFormat(CheckpointFormat):
     def open(self, directory):
         return KerasPreset(self, directory)
 
-    def write(self, model, directory, *, tokenizer=None, max_shard_size=10):
+    def write(self, model, directory, *, tokenizer=None, max_shard_size=10 * GIGABYTE):
         """See `CheckpointFormat`.
 
-        Args:
-            max_shard_size: GB a weight file may have.
+        Raises:
+            OptionError: a weight is larger than a file may be.
         """
+        largest = max(math.prod(weight.shape) for weight in model.weights) * 4
+        if largest > max_shard_size:
+            problem = f": the largest weight takes {largest:,} bytes, and Keras does not divide it"
+            raise OptionError("max_shard_size", problem)
         import keras_hub
 
         is_task = isinstance(model, keras_hub.models.Task)
         base = keras_hub.models.Task if is_task else keras_hub.models.Backbone
-        base.save_to_preset(model, str(directory), max_shard_size=max_shard_size)
+        base.save_to_preset(model, str(directory), max_shard_size=max_shard_size / GIGABYTE)
         if tokenizer is not None and getattr(model, "preprocessor", None) is None:
             backbone = model.backbone if is_task else model
             length = backbone.config.max_sequence_length

@@ -5,6 +5,8 @@ from typing import Any
 
 from keras_roberta.checkpoints.formats import format_named
 from keras_roberta.checkpoints.hugging_face_names import HuggingFaceHead
+from keras_roberta.checkpoints.keras_preset import GIGABYTE
+from keras_roberta.options.sizes import bytes_of_text
 from keras_roberta.unknown_arguments import named_arguments
 
 
@@ -31,25 +33,36 @@ class PresetMixin:
         Raises:
             InputError: there is no room for it.
         """
-        format_named("keras").save(self, expanded(preset_dir), max_shard_size=max_shard_size)
+        size = round(max_shard_size * GIGABYTE)
+        format_named("keras").save(self, expanded(preset_dir), max_shard_size=size)
 
     @named_arguments
     def save_to_hugging_face(
-        self, directory: str | os.PathLike, *, drop_heads: bool = False
+        self,
+        directory: str | os.PathLike,
+        *,
+        drop_heads: bool = False,
+        max_shard_size: int | str = "5GB",
     ) -> None:
         """Writes a directory that Transformers loads with `from_pretrained`.
 
-        `config.json`, `model.safetensors` in float32, and where the model has a tokenizer its
-        files. They are written beside `directory` and moved into it when all are there.
+        `config.json`, `model.safetensors` in the dtype of the weights, and where the model has a
+        tokenizer its files. They are written beside `directory` and moved into it when all are
+        there.
 
         Args:
             directory: path of the directory; other files in it stay.
             drop_heads: leave out heads that Transformers has no place for.
+            max_shard_size: bytes of weights in a file, or text such as "500MB". What is more is
+                spread over several files, with `model.safetensors.index.json` beside them.
 
         Raises:
-            InputError: names such a head, or there is no room.
+            InputError: names such a head, `max_shard_size` is no size, or there is no room.
         """
-        format_named("hugging-face").save(self, expanded(directory), drop_heads=drop_heads)
+        size = bytes_of_text("max_shard_size", max_shard_size)
+        format_named("hugging-face").save(
+            self, expanded(directory), drop_heads=drop_heads, max_shard_size=size
+        )
 
     # Keras takes "~" for a name like any other.
 

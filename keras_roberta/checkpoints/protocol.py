@@ -103,6 +103,7 @@ class CheckpointFormat(abc.ABC):
         parts: files that not every checkpoint of the format has, with `*` and `?`. One that is
             left of a checkpoint that was saved over would be read as a part of the new one, so it
             is removed.
+        shards: whether `write` takes `max_shard_size`, bytes that a file of weights may have.
     """
 
     name: ClassVar[str]
@@ -110,6 +111,7 @@ class CheckpointFormat(abc.ABC):
     files: ClassVar[tuple[str, ...]]
     parts: ClassVar[frozenset[str]] = frozenset()
     of_roberta_alone: ClassVar[bool] = True
+    shards: ClassVar[bool] = False
 
     @abc.abstractmethod
     def detect(self, directory: pathlib.Path) -> bool:

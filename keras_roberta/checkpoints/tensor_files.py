@@ -17,15 +17,15 @@ from collections.abc import Iterator, Mapping, Sequence
 import ml_dtypes
 import numpy as np
 
-from keras_roberta.checkpoints.torch_pickle import MOST_AXES, TensorView, read_torch_file
+from keras_roberta.checkpoints.tensor_view import MOST_AXES, TensorView
+from keras_roberta.checkpoints.torch_pickle import read_torch_file
 from keras_roberta.errors import InputError
-from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.files.json_file import JsonError, parse_json, read_json_object
 from keras_roberta.files.json_kinds import TEXT, ListOf, MapOf, Record, Whole
 from keras_roberta.files.regular_file import check_regular, is_file_name, open_regular
 
-_DTYPES = {
+DTYPES = {
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),
     "F16": np.dtype("<f2"),
@@ -37,7 +37,7 @@ _DTYPES = {
     "U8": np.dtype("u1"),
     "BOOL": np.dtype("?"),
 }
-_FLOATS = {_DTYPES[name] for name in ("F64", "F32", "F16", "BF16")}
+_FLOATS = {DTYPES[name] for name in ("F64", "F32", "F16", "BF16")}
 _CONVERT = "load it in Transformers 4 with {}=True, and save_pretrained writes model.safetensors"
 _ORIGINAL = "get the model.safetensors that it was made from"
 # Weights that are not read -> what to do.
@@ -73,9 +73,12 @@ class StateDict(Mapping[str, np.ndarray]):
         self._views = dict(views)
 
     def __getitem__(self, name: str) -> np.ndarray:
+        return self.read(name, np.dtype(np.float32))
+
+    def read(self, name: str, dtype: np.dtype) -> np.ndarray:
+        """A tensor, whose numbers become a dtype if they are floating-point ones."""
         view = self._views[name]
-        array = view.read()
-        return array.astype(np.float32, copy=False) if view.dtype in _FLOATS else array
+        return view.read(dtype if view.dtype in _FLOATS else None)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._views)
@@ -193,11 +196,11 @@ def _safetensors_view(path, name, entry, data_start, size) -> TensorView:
     if problem := _ENTRY.problem(entry):
         raise InputError(f"{path}: the header's entry for {name:.200} is mangled ({problem})")
     shape, (begin, end) = tuple(entry["shape"]), entry["data_offsets"]
-    if entry["dtype"] not in _DTYPES:
+    if entry["dtype"] not in DTYPES:
         raise InputError(
             f"{path}: {name:.200} is stored as {entry['dtype']:.20}, which is not supported"
         )
-    dtype = _DTYPES[entry["dtype"]]
+    dtype = DTYPES[entry["dtype"]]
     if end - begin != math.prod(shape) * dtype.itemsize:
         raise InputError(
             f"{path}: {name:.200} has {end - begin} bytes, which is not its shape {shape}"
@@ -268,13 +271,3 @@ def _read_shards(index: pathlib.Path, read) -> dict[str, TensorView]:
             )
         views[tensor] = shards[name][tensor]
     return views
-
-
-def write_safetensors(path: str | os.PathLike, tensors: Mapping[str, np.ndarray]) -> None:
-    """Writes tensors by name to a file that appears whole or not at all."""
-    from safetensors.numpy import save_file
-
-    # The library writes the buffer as it lies, so a transposed view would come out wrong.
-    tensors = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    with atomic_file(path) as temporary:
-        save_file(tensors, temporary, metadata={"format": "pt"})  # Transformers asks for "pt"

@@ -16,7 +16,6 @@ Two layouts (torch/serialization.py):
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import io
 import math
@@ -32,6 +31,7 @@ from typing import Any, BinaryIO, NamedTuple
 import ml_dtypes
 import numpy as np
 
+from keras_roberta.checkpoints.tensor_view import MOST_AXES, TensorView, span
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.files.regular_file import open_regular
@@ -51,72 +51,7 @@ _STORAGES = {
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
 _ZIP_ERRORS = (zipfile.BadZipFile, NotImplementedError, struct.error, LookupError)
-MOST_AXES = 32  # of a tensor
 _LONGEST_PICKLE = 1 << 24  # bytes; that of a state dict takes a hundred for each tensor
-
-
-@dataclasses.dataclass(frozen=True)
-class TensorView:
-    """Where a tensor lies in a file, and `read` to fetch it.
-
-    Attributes:
-        path, start: the file, and the byte in it where the tensor's first element lies.
-        dtype, shape: as stored.
-        strides: in elements; None for rows one after the other.
-        name: for the error message.
-    """
-
-    path: pathlib.Path
-    start: int
-    dtype: np.dtype
-    shape: tuple[int, ...]
-    strides: tuple[int, ...] | None = None
-    name: str = "a tensor"
-
-    @property
-    def num_bytes(self) -> int:
-        """What its elements take."""
-        return math.prod(self.shape) * self.dtype.itemsize
-
-    def rows(self, first: int, count: int, name: str) -> TensorView:
-        """Some of its rows under a name of their own."""
-        strides = row_strides(self.shape) if self.strides is None else self.strides
-        start = self.start + first * strides[0] * self.dtype.itemsize
-        shape = (count, *self.shape[1:])
-        return dataclasses.replace(self, start=start, shape=shape, name=name)
-
-    def read(self) -> np.ndarray:
-        """The tensor as an array of its own, in rows; only its bytes are read."""
-        strides = row_strides(self.shape) if self.strides is None else self.strides
-        size = _span(self.shape, strides)
-        try:
-            flat = np.fromfile(self.path, self.dtype, size, offset=self.start)
-            if flat.size != size:
-                raise InputError(f"{self.path}: cut short within {self.name}; download it again")
-            if strides == row_strides(self.shape):
-                return flat.reshape(self.shape)
-            in_bytes = [stride * self.dtype.itemsize for stride in strides]
-            return np.lib.stride_tricks.as_strided(flat, self.shape, in_bytes).copy(order="C")
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot be read ({reason_of(error)})") from None
-        except OverflowError:
-            raise InputError(f"{self.path}: {self.name} has an impossible shape") from None
-
-
-def row_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Strides, in elements, of an array in rows.
-
-    >>> row_strides((2, 3, 4))
-    (12, 4, 1)
-    """
-    return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
-
-
-def _span(shape, strides) -> int:
-    """How many elements lie from a tensor's first to its last, both counted."""
-    if 0 in shape:
-        return 0
-    return 1 + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
 
 
 def read_torch_file(path: str | os.PathLike) -> Any:
@@ -349,7 +284,7 @@ def _rebuild_tensor(storage, offset, shape, strides, *_) -> _Tensor:
         raise ValueError("a tensor without a proper shape")
     if not all(type(n) is int and 0 <= n < 2**48 for n in (offset, *shape, *strides)):
         raise ValueError("a tensor without a proper shape")
-    if offset + _span(shape, strides) > storage.size:
+    if offset + span(shape, strides) > storage.size:
         raise ValueError(f"a tensor of shape {shape} reaches beyond its storage")
     if math.prod(shape) > storage.size:  # Strides of 0 make terabytes of one number.
         raise ValueError(f"a tensor of shape {shape} repeats its storage")

@@ -6,9 +6,11 @@ checked and written by a table is the same for all.
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
+from keras_roberta.checkpoints.assign_weights import assign_weights
 from keras_roberta.checkpoints.finite_weights import check_finite
 from keras_roberta.checkpoints.tensor_files import StateDict
 from keras_roberta.errors import InputError
@@ -38,9 +40,10 @@ class Weight:
         return np.ascontiguousarray(np.concatenate(arrays, axis=-1) if arrays[1:] else arrays[0])
 
     def to_sources(self, array: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+        """Views of the array, which need not lie in rows."""
         arrays = np.split(array, len(self.sources), axis=-1) if self.sources[1:] else [array]
         for source, part in zip(self.sources, arrays, strict=True):
-            yield source, np.ascontiguousarray(part.T if self.name.endswith("/kernel") else part)
+            yield source, part.T if self.name.endswith("/kernel") else part
 
 
 def find_sources(
@@ -99,39 +102,69 @@ def load_weights(
     Raises:
         InputError: a tensor is of whole numbers, or not finite.
     """
-    loaded = {}
-    for weight in weights:
-        arrays = []
-        for source in weight.sources:
-            array = state[names[source]]
-            if array.dtype.kind != "f":
-                raise InputError(
-                    f"{names[source]} is stored as {array.dtype}; weights are floating-point "
-                    "numbers"
-                )
-            check_finite(names[source], array)
-            arrays.append(array)
-        loaded[weight.name] = weight.from_sources(arrays)
-    return loaded
+    return {weight.name: _load(state, weight, names, np.dtype(np.float32)) for weight in weights}
+
+
+def load_into(
+    variables: Mapping[str, Any],
+    state: Mapping[str, np.ndarray],
+    weights: Iterable[Weight],
+    names: Mapping[str, str],
+) -> None:
+    """Assigns the weights of a table to variables by our names, one after the other.
+
+    Each is read in its variable's own dtype, so that a model of 16 bits is never there in 32.
+
+    Args:
+        names: see `find_sources`.
+
+    Raises:
+        InputError: a tensor is of whole numbers, or not finite, or a variable is missing or has
+            another shape.
+    """
+    table = {weight.name: weight for weight in weights}
+    for name, variable in variables.items():
+        dtype = np.dtype(str(variable.dtype))
+        arrays = {name: _load(state, table[name], names, dtype)} if name in table else {}
+        assign_weights({name: variable}, arrays)
+
+
+def _load(state, weight: Weight, names: Mapping[str, str], dtype: np.dtype) -> np.ndarray:
+    arrays = []
+    for source in weight.sources:
+        name = names[source]
+        array = state.read(name, dtype) if isinstance(state, StateDict) else state[name]
+        if array.dtype.kind != "f" and array.dtype != dtype:
+            raise InputError(
+                f"{name} is stored as {array.dtype}; weights are floating-point numbers"
+            )
+        check_finite(name, array)
+        arrays.append(array)
+    return weight.from_sources(arrays)
 
 
 def zeros_like(
     state: Mapping[str, np.ndarray], weights: Iterable[Weight], names: Mapping[str, str]
 ) -> dict[str, np.ndarray]:
-    """Zeros in the shapes of `load_weights`; no tensor is read."""
-    zero = np.float32(0)
-    return {
-        weight.name: weight.from_sources(
-            [np.broadcast_to(zero, _shape(state, names[source])) for source in weight.sources]
-        )
-        for weight in weights
-    }
+    """Zeros in the shapes of `load_weights`; no tensor is read, and no memory taken."""
+    zeros = {}
+    for weight in weights:
+        shapes = [_shape(state, names[source]) for source in weight.sources]
+        if weight.name.endswith("/kernel"):
+            shapes = [shape[::-1] for shape in shapes]
+        shape = shapes[0]
+        if shapes[1:]:
+            shape = (*shape[:-1], sum(shape[-1] for shape in shapes))
+        zeros[weight.name] = np.broadcast_to(np.float32(0), shape)
+    return zeros
 
 
 def stored_weights(
     arrays: Mapping[str, np.ndarray], weights: Iterable[Weight], sizes: Mapping[str, int]
 ) -> Iterator[tuple[str, np.ndarray]]:
     """The tensors of a table by their names there: the inverse of `load_weights`.
+
+    They are views of the arrays, which take no memory of their own.
 
     Args:
         arrays: ours by name, all of the table and no others.

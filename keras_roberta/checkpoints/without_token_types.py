@@ -1,9 +1,8 @@
 """An encoder's weights for models that have no token types."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
+from keras_roberta.checkpoints.variable_arrays import as_arrays
 from keras_roberta.errors import InputError
 
 
@@ -25,8 +24,3 @@ def without_token_types(backbone) -> dict[str, np.ndarray]:
     if types is not None:
         weights["embeddings/position"] = weights["embeddings/position"] + types[0]
     return weights
-
-
-def as_arrays(variables: Mapping) -> dict[str, np.ndarray]:
-    """The float32 values of variables by name."""
-    return {name: np.asarray(variable, "float32") for name, variable in variables.items()}

@@ -24,6 +24,7 @@ from keras_roberta.cli.commands import (
     prepare,
     pretrain,
     report,
+    sizes,
     tokenizer,
 )
 from keras_roberta.cli.derived import derived_command
@@ -72,6 +73,7 @@ app.add_typer(compress.app, name="compress")
 app.command()(derived_command(export.export))
 app.command()(derived_command(report.report))
 app.command()(derived_command(convert.convert))
+app.command()(derived_command(sizes.sizes))
 
 
 def main(arguments=None):

@@ -1,4 +1,4 @@
-"""From any checkpoint format to any other."""
+"""From any checkpoint format to any other, also with more positions."""
 
 import logging
 import os
@@ -8,6 +8,7 @@ from keras_roberta.checkpoints.protocol import Checkpoint
 from keras_roberta.errors import InputError
 from keras_roberta.files.hold_output import hold_directory
 from keras_roberta.jobs.options.convert import ConvertOptions
+from keras_roberta.options import OptionError
 from keras_roberta.tasks.registry import task_class_of
 from keras_roberta.unknown_arguments import named_arguments
 
@@ -27,17 +28,22 @@ def convert(
     Args:
         model: a checkpoint's directory, or hf://org/name.
         out: directory to write.
-        options: the format, and whether to leave out heads that no task here reads or that the
-            format has no place for; None for Transformers' format and all heads.
+        options: the format, how large its files may be, how many positions the model gets, and
+            whether to leave out heads that no task here reads or that the format has no place for;
+            None for Transformers' format and all heads.
         overwrite: replace files in `out`.
 
     Returns:
         the name of the class that opens what was written.
 
     Raises:
-        InputError: there is no model, `out` is in use, or a head would be left out.
+        InputError: there is no model, `out` is in use, a head would be left out, or the format has
+            no shards.
     """
     options = options or ConvertOptions()
+    if options.max_shard_size is not None and not format_named(options.to).shards:
+        problem = f": {options.to} keeps all weights in one file; leave it out"
+        raise OptionError("max_shard_size", problem)
     with hold_directory(out, overwrite):
         return _convert(model, out, options)
 
@@ -62,9 +68,17 @@ def _convert(model, out, options):
         logger.warning(
             "%s: %s left out, which no model here has", source.directory, ", ".join(unused)
         )
-    converted = (cls or RobertaBackbone).from_preset(model)
+    positions = {}
+    if options.max_sequence_length is not None:
+        positions = {
+            "max_sequence_length": options.max_sequence_length,
+            "extend_positions": options.extend_positions,
+        }
+    converted = (cls or RobertaBackbone).from_preset(model, **positions)
     tokenizer = source.tokenizer() if cls is None else None
-    target.save(converted, out, tokenizer=tokenizer, drop_heads=drop_heads)
+    size = options.max_shard_size
+    of_format = {} if size is None else {"max_shard_size": size}
+    target.save(converted, out, tokenizer=tokenizer, drop_heads=drop_heads, **of_format)
     return (_task_of(open_checkpoint(out)) or RobertaBackbone).__name__
 
 

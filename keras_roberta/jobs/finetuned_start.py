@@ -63,6 +63,7 @@ def open_to_train(
         task = data.entry.load().from_preset(
             preset,
             sequence_length=options.sequence_length,
+            max_sequence_length=options.max_sequence_length,
             dtype=options.dtype,
             remat=options.remat or None,
             encoder_dropout=options.dropout,

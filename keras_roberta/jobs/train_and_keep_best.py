@@ -211,6 +211,7 @@ def new_task(
             load_head=False,
             **{**data.schema.task_settings(), **data.settings},
             sequence_length=options.sequence_length,
+            max_sequence_length=options.max_sequence_length,
             dtype=options.dtype,
             remat=options.remat or None,  # without the option, what the preset says
             encoder_dropout=options.dropout,

@@ -19,6 +19,7 @@ from keras_roberta.layers.attention import attention_bias
 from keras_roberta.layers.gather import FIRST, first_token, rotated_to_first_token
 from keras_roberta.layers.tensor import Tensor
 from keras_roberta.models.extended_positions import extended_positions
+from keras_roberta.models.first_values import built_without_values, valued_when_assigned
 from keras_roberta.models.kept_layers import check_layers, with_layers
 from keras_roberta.models.named_weights import check_not_quantized, layer_weights
 from keras_roberta.models.resized_vocabulary import checked_rows, copy_weights, special_tokens
@@ -336,8 +337,9 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
             return cls(config, **arguments)
         _check_weights(changes, source)
         source.check_backbone()
-        backbone = cls(config, **arguments)
-        source.load_backbone_weights(backbone)
+        backbone = cls.without_weights(config, **arguments)
+        with valued_when_assigned(backbone):
+            source.load_backbone_weights(backbone)
         if unused := source.unused_weights():
             logger.warning(
                 "%s: no model here has %s; they are left out", source.directory, ", ".join(unused)
@@ -346,8 +348,8 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
             backbone = with_layers(backbone, layers_to_keep(num_layers, config.num_layers))
         if max_sequence_length is None:
             return backbone
-        config = backbone.config
-        longer = cls(config.replace(max_sequence_length=max_sequence_length), **arguments)
+        config = backbone.config.replace(max_sequence_length=max_sequence_length)
+        longer = cls.without_weights(config, **arguments)
         weights = backbone.weights_by_name()
         table = extended_positions(
             weights.pop("embeddings/position"),
@@ -355,9 +357,27 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
             config.pad_token_id + 1,
             extend_positions,
         )
-        for name, weight in longer.weights_by_name().items():
-            weight.assign(weights.get(name, table))
+        with valued_when_assigned(longer):
+            for name, weight in longer.weights_by_name().items():
+                weight.assign(weights.get(name, table))
         return longer
+
+    @classmethod
+    def without_weights(cls, *args, **kwargs) -> Self:
+        """A model whose weights have shapes and dtypes, but no values and no memory.
+
+        It can be counted (`count_params`), summarised and called on symbolic tensors, of any size;
+        it cannot compute.
+
+        Args:
+            *args, **kwargs: of the constructor.
+
+        >>> config = RobertaConfig.named("base")
+        >>> RobertaBackbone.without_weights(config).count_params()
+        124055040
+        """
+        with built_without_values():
+            return cls(*args, **kwargs)
 
 
 def _config(config, fields) -> RobertaConfig:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
+from keras.src.backend.common.global_state import get_global_attribute, set_global_attribute
 from keras.src.backend.common.stateless_scope import get_stateless_scope
 
 # === Models ===
@@ -69,6 +70,42 @@ def settle_quantized_policies(model: keras.Model) -> None:
         if isinstance(policies, keras.dtype_policies.DTypePolicyMap):
             if layer.quantization_mode is not None:
                 layer._dtype_policy = policies[layer.path]
+
+
+# === Variables ===
+
+
+@contextlib.contextmanager
+def variables_without_values() -> Iterator[None]:
+    """A context in which new variables have a shape and a dtype, but no values and no memory.
+
+    They get their values by `initialize`. Keras makes such variables itself while it traces, and
+    keeps a list of them to initialise at the end of a scope; these are taken off it.
+    """
+    outer = get_global_attribute("uninitialized_variables", [])
+    set_global_attribute("uninitialized_variables", [])
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        set_global_attribute("uninitialized_variables", outer)
+
+
+def has_value(variable: keras.Variable) -> bool:
+    """Whether a variable has been initialised."""
+    return variable._value is not None
+
+
+def initialize(variable: keras.Variable, value: Any = None) -> None:
+    """Gives a variable its first value.
+
+    Args:
+        variable: one without a value.
+        value: a tensor of its shape and dtype; None for what its initializer makes.
+    """
+    if value is not None:
+        variable._initializer = lambda shape, dtype: value
+    variable._deferred_initialize()
 
 
 # === Optimizers ===

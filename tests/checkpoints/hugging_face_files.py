@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from keras_roberta.checkpoints.tensor_files import write_safetensors
+from keras_roberta.checkpoints.safetensors_files import write_safetensors
 from keras_roberta.config import RobertaConfig
 
 CONFIG = RobertaConfig(

@@ -9,7 +9,7 @@ import pytest
 from hugging_face_files import SHAPES, random_state, write_checkpoint
 
 import keras_roberta as kr
-from keras_roberta.checkpoints.tensor_files import write_safetensors
+from keras_roberta.checkpoints.safetensors_files import write_safetensors
 from keras_roberta.errors import InputError
 
 QUERY = "roberta.encoder.layer.1.attention.self.query.weight"

@@ -15,8 +15,9 @@ from sentencepiece_models import trained_tokenizer
 
 import keras_roberta as kr
 from keras_roberta.checkpoints.formats import format_named, open_checkpoint
+from keras_roberta.checkpoints.tensor_view import TensorView
 from keras_roberta.checkpoints.torch_archive import write_torch_file
-from keras_roberta.checkpoints.torch_pickle import TensorView, read_torch_file
+from keras_roberta.checkpoints.torch_pickle import read_torch_file
 from keras_roberta.errors import InputError
 from keras_roberta.jobs.convert import convert
 from keras_roberta.jobs.options.convert import ConvertOptions

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import keras_roberta as kr
-from keras_roberta.checkpoints.tensor_files import open_state_dict, write_safetensors
+from keras_roberta.checkpoints.safetensors_files import write_safetensors
+from keras_roberta.checkpoints.tensor_files import open_state_dict
 
 FAMILIES = pathlib.Path(__file__).resolve().parents[1] / "golden" / "families"
 

@@ -25,7 +25,7 @@ from keras_roberta.checkpoints.hugging_face import HuggingFaceHead, label_names
 from keras_roberta.checkpoints.hugging_face_names import linear_head_weights
 from keras_roberta.checkpoints.protocol import CheckpointFormat
 from keras_roberta.checkpoints.tensor_files import StateDict
-from keras_roberta.checkpoints.torch_pickle import TensorView
+from keras_roberta.checkpoints.tensor_view import TensorView
 from keras_roberta.errors import InputError
 from keras_roberta.tasks.text_regressor import RobertaTextRegressor
 

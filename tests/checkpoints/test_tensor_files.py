@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from keras_roberta.checkpoints.tensor_files import open_state_dict, write_safetensors
+from keras_roberta.checkpoints.safetensors_files import write_safetensors
+from keras_roberta.checkpoints.tensor_files import open_state_dict
 from keras_roberta.errors import InputError
 
 WEIGHTS = {

@@ -10,8 +10,9 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
+from keras_roberta.checkpoints.tensor_view import TensorView
 from keras_roberta.checkpoints.torch_archive import write_torch_file
-from keras_roberta.checkpoints.torch_pickle import TensorView, read_torch_file
+from keras_roberta.checkpoints.torch_pickle import read_torch_file
 
 
 @pytest.fixture

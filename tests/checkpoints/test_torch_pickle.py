@@ -24,7 +24,8 @@ import numpy as np
 import pytest
 
 from keras_roberta.checkpoints.tensor_files import open_state_dict
-from keras_roberta.checkpoints.torch_pickle import TensorView, read_torch_file
+from keras_roberta.checkpoints.tensor_view import TensorView
+from keras_roberta.checkpoints.torch_pickle import read_torch_file
 from keras_roberta.errors import InputError
 
 STORAGES = {

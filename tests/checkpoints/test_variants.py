@@ -14,7 +14,8 @@ from hugging_face_files import CLASSIFIER, MASKED_LM, POOLER, write_checkpoint
 
 import keras_roberta as kr
 from keras_roberta.checkpoints.formats import open_checkpoint
-from keras_roberta.checkpoints.tensor_files import open_state_dict, write_safetensors
+from keras_roberta.checkpoints.safetensors_files import write_safetensors
+from keras_roberta.checkpoints.tensor_files import open_state_dict
 from keras_roberta.config import ACTIVATIONS
 from keras_roberta.errors import InputError
 

@@ -24,6 +24,7 @@ COMMANDS = (
     "export",
     "report",
     "convert",
+    "sizes",
 )
 
 

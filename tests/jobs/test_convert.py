@@ -10,7 +10,8 @@ import pytest
 
 import keras_roberta as kr
 from keras_roberta.checkpoints import format_names, formats
-from keras_roberta.checkpoints.tensor_files import open_state_dict, write_safetensors
+from keras_roberta.checkpoints.safetensors_files import write_safetensors
+from keras_roberta.checkpoints.tensor_files import open_state_dict
 from keras_roberta.errors import InputError
 from keras_roberta.jobs import convert as job
 from keras_roberta.jobs.options.convert import ConvertOptions
@@ -201,6 +202,38 @@ def test_the_command(golden, run):
     assert code == 2 and "rank.weight" in stderr and "--drop-heads" in stderr
     code, stdout, _ = run(*arguments, "--drop-heads")
     assert code == 0 and "RobertaBackbone" in stdout
+
+
+def test_shards_and_positions(golden, run):
+    """The outputs of texts that were short enough before stay exactly as they were."""
+    source, out = golden / "tiny-roberta", golden / "long"
+    sizes = ("--max-shard-size", "10KB", "--max-sequence-length", 96)
+    code, _, stderr = run("convert", "--model", source, "--out", out, *sizes)
+    assert code == 0, stderr
+    assert (out / "model.safetensors.index.json").exists()
+    before, after = (kr.RobertaTextClassifier.from_preset(d) for d in (source, out))
+    assert after.backbone.config.max_sequence_length == 96
+    assert after.preprocessor.sequence_length == 96
+    length = before.backbone.config.max_sequence_length
+    ids = np.random.default_rng(0).integers(5, 250, (3, length), dtype="int32")
+    np.testing.assert_array_equal(after(ids), before(ids))
+    assert np.isfinite(np.asarray(after(np.tile(ids, 3)[:, :96]))).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--to", "fairseq", "--max-shard-size", "5GB"), "--max-shard-size: fairseq keeps all"),
+        (("--max-shard-size", "5 apples"), "--max-shard-size '5 apples': give bytes"),
+        (("--max-sequence-length", "16"), "the model has"),
+        (("--max-sequence-length", "96", "--extend-positions", "guess"), "expected one of copy"),
+    ],
+)
+def test_shards_and_positions_that_do_not_fit(golden, run, options, message):
+    arguments = ("--model", golden / "tiny-roberta", "--out", golden / "out")
+    code, _, stderr = run("convert", *arguments, *options)
+    assert code == 2 and message in stderr and len(stderr.splitlines()) == 1
+    assert not (golden / "out").exists()
 
 
 def test_the_how_to_is_true(config, tokenizer, tmp_path, monkeypatch):

@@ -12,7 +12,8 @@ import tensorflow as tf
 from task_cases import CONFIG, QUESTIONS
 
 import keras_roberta as kr
-from keras_roberta.checkpoints.tensor_files import open_state_dict, write_safetensors
+from keras_roberta.checkpoints.safetensors_files import write_safetensors
+from keras_roberta.checkpoints.tensor_files import open_state_dict
 from keras_roberta.errors import InputError
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden/tiny-roberta-choice"

@@ -93,6 +93,20 @@ def test_a_method_that_keras_calls_to_build_in_fit():
     assert calls == [True]
 
 
+def test_variables_without_values():
+    with internals.variables_without_values():
+        layer = keras.layers.Dense(2, bias_initializer="ones")
+        layer.build((None, 3))
+    with keras.StatelessScope():  # at its end Keras initialises what it has a list of
+        pass
+    kernel, bias = layer.weights
+    assert not internals.has_value(kernel) and not internals.has_value(bias)
+    internals.initialize(kernel, tf.fill((3, 2), 5.0))
+    internals.initialize(bias)
+    np.testing.assert_array_equal(layer(np.ones((1, 3))), [[16, 16]])
+    assert internals.has_value(kernel) and internals.has_value(bias)
+
+
 def test_inner_optimizer():
     optimizer = keras.optimizers.SGD(0.1)
     assert internals.inner_optimizer(optimizer) is optimizer

@@ -1,9 +1,12 @@
 """What a model is converted to."""
 
 import dataclasses
+import functools
 
 from keras_roberta.checkpoints.format_names import names
+from keras_roberta.models.extended_positions import EXTENSIONS
 from keras_roberta.options import Options, option
+from keras_roberta.options.sizes import bytes_of_text
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -17,3 +20,23 @@ class ConvertOptions(Options):
         choices=names,
     )
     drop_heads: bool = option(False, "Leave out heads that cannot be kept.")
+    max_shard_size: int | None = option(
+        None,
+        "Weights that a file may have, such as 500MB; what is more goes into further files.",
+        parse=functools.partial(bytes_of_text, "max_shard_size"),
+        at_least=1,
+        shown_default="5GB, and 10GB in presets",
+    )
+    max_sequence_length: int | None = option(
+        None,
+        "Positions that the model gets, if it is to read longer texts; train it on them before you "
+        "rely on it.",
+        at_least=1,
+        shown_default="as many as it has",
+    )
+    extend_positions: str = option(
+        "copy",
+        "Where further positions come from: copy repeats the known ones, so that texts which were "
+        "short enough before are read as before; interpolate stretches them.",
+        choices=EXTENSIONS,
+    )

@@ -92,6 +92,12 @@ class FinetuneOptions(TrainingColumns):
         at_least=3,
         shown_default="what the model has positions for",
     )
+    max_sequence_length: int | None = option(
+        None,
+        "Positions that the model gets, copied from those it has, to learn from longer texts.",
+        at_least=3,
+        shown_default="as many as it has",
+    )
     seed: int = option(0, "Seeds head, order and dropout.", at_least=0, at_most=2**32 - 1)
     dtype: str = option("float32", "Precision.", choices=DTYPES)
     remat: bool = option(False, "Less memory for more time: gradient checkpointing.")

@@ -10,6 +10,7 @@ from keras_roberta.data.corpus.shards import Shards
 from keras_roberta.data.pretraining.cooccurrence import check_vectors, token_vectors
 from keras_roberta.errors import InputError
 from keras_roberta.jobs.pretrain.options import PretrainingOptions
+from keras_roberta.models.first_values import valued_when_assigned
 from keras_roberta.models.kept_layers import with_layers
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.tasks.pretrainer import RobertaPretrainer
@@ -68,8 +69,10 @@ def start_model(options: PretrainingOptions, shards: Shards) -> RobertaPretraine
         return RobertaPretrainer(RobertaBackbone(config, **of_backbone), **of_task)
     source = open_checkpoint(options.preset)
     _check(source, shards, options)
-    backbone = RobertaBackbone(source.config.replace(**training), **of_backbone)
-    source.load_backbone_weights(backbone)
+    config = source.config.replace(**training)
+    backbone = RobertaBackbone.without_weights(config, **of_backbone)
+    with valued_when_assigned(backbone):
+        source.load_backbone_weights(backbone)
     if options.model.num_layers is not None:
         kept = layers_to_keep(options.model.num_layers, source.config.num_layers)
         backbone = with_layers(backbone, kept)
@@ -124,5 +127,6 @@ def _check(source, shards, options):
     if options.longest_sequence > positions:
         raise InputError(
             f"{options.preset}: has positions for {positions} tokens, fewer than a sequence_length "
-            f"of {options.longest_sequence}; give at most {positions}"
+            f"of {options.longest_sequence}; give at most {positions}, or more positions by "
+            "convert --max-sequence-length"
         )
