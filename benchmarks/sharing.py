@@ -49,6 +49,10 @@ def main():
     )
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    import keras_roberta  # noqa: F401, before TensorFlow, which it turns oneDNN's products on for
+
+    # isort: split
+    import keras  # noqa: F401, first: after TensorFlow its layer norm finds no backend.config
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
