@@ -25,6 +25,10 @@ _PUBLIC = {
     "register_task": "tasks.registry",
     "student_of": "tasks.student",
     "Distillation": "training.step.distillation",
+    "RDrop": "training.step.r_drop",
+    "ConfidencePenalty": "training.step.confidence_penalty",
+    "FastGradientMethod": "training.step.fast_gradient_method",
+    "Mixout": "training.step.mixout",
     **{entry.class_name: entry.module.removeprefix("keras_roberta.") for entry in TASKS},
 }
 __all__ = sorted(_PUBLIC)

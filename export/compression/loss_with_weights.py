@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 import keras
 import tensorflow as tf
 
-from keras_roberta.training.keras_internals import nested_scope
 from keras_roberta.training.step.batch import BatchLoss, LossFunction
+from keras_roberta.training.step.with_values import with_values
 
 
 class LossWithWeights:
@@ -33,18 +33,8 @@ class LossWithWeights:
 
     def __call__(self, loss_fn: LossFunction) -> LossFunction:
         def with_weights(model, batch) -> BatchLoss:
-            scope = nested_scope(
-                [(weight, self._value(name, weight)) for name, weight in self._weights.items()]
-            )
-            states = model.non_trainable_variables + model.metrics_variables
-            before = [scope.get_current_value(state) for state in states]
-            with scope:
-                result = loss_fn(model, batch)
-            for state, old in zip(states, before, strict=True):  # as seeds of dropout
-                new = scope.get_current_value(state)
-                if new is not old:
-                    state.assign(new)
-            return result
+            values = [(weight, self._value(name, weight)) for name, weight in self._weights.items()]
+            return with_values(model, values, lambda: loss_fn(model, batch))
 
         return with_weights
 

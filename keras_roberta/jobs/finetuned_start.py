@@ -58,6 +58,8 @@ def open_to_train(
     """The preset's task, and the data as its schema reads them; see `train_and_keep_best.Start`."""
     import keras
 
+    from keras_roberta.jobs.regularization import encoder_settings
+
     keras.utils.set_random_seed(options.seed)
     with strategy.scope():
         task = data.entry.load().from_preset(
@@ -66,6 +68,6 @@ def open_to_train(
             max_sequence_length=options.max_sequence_length,
             dtype=options.dtype,
             remat=options.remat or None,
-            encoder_dropout=options.dropout,
+            **encoder_settings(options),
         )
     return task, data.read_as(task.schema, options)

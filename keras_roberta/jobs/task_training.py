@@ -9,10 +9,12 @@ from typing import Any
 import keras
 
 from keras_roberta.checkpoints.formats import format_named
+from keras_roberta.jobs import regularization
 from keras_roberta.jobs.options.finetune import FinetuneOptions
 from keras_roberta.reports.contents import Report
 from keras_roberta.reports.write import write_report
 from keras_roberta.tasks.task import RobertaTask
+from keras_roberta.training.optimizer.averaged_weights import ValidateAverages
 from keras_roberta.training.optimizer.roberta_adamw import finetuning_optimizer
 from keras_roberta.training.runs.epoch_rows import EpochRows
 from keras_roberta.training.runs.progress import ProgressBar
@@ -38,10 +40,17 @@ def compile_task(
             loss = model.default_loss(label_smoothing=options.label_smoothing)
         model.compile(
             finetuning_optimizer(
-                options.learning_rate, warmup=options.warmup, weight_decay=options.weight_decay
+                options.learning_rate,
+                warmup=options.warmup,
+                weight_decay=options.weight_decay,
+                **regularization.optimizer_settings(model, options),
             ),
             loss,
-            loss_transforms=loss_transforms,
+            loss_transforms=[
+                *loss_transforms,
+                *regularization.loss_transforms(model, options, options.seed),
+            ],
+            gradient_transforms=regularization.gradient_transforms(options),
         )
         model.optimizer.build(model.trainable_variables)
 
@@ -75,6 +84,8 @@ def fit(
     """
     rows = EpochRows() if rows is None else rows
     bar = ProgressBar("fine-tuning")
+    if options.ema_momentum is not None:
+        measuring = [ValidateAverages(), *measuring]
     try:
         model.fit(
             texts,

@@ -18,12 +18,14 @@ from keras_roberta.data.examples.label_names import shortened
 from keras_roberta.files.json_kinds import ListOf, MapOf, Maybe, Number, Record, Whole
 from keras_roberta.files.room import bytes_of, check_room
 from keras_roberta.jobs.options.finetune import FinetuneOptions
+from keras_roberta.jobs.regularization import encoder_settings
 from keras_roberta.jobs.task_training import compile_task, fit, save
 from keras_roberta.reports.evaluation import Evaluation, write_evaluation
 from keras_roberta.reports.training_curves import finetuning_report
 from keras_roberta.schemas.calibration import Reliability
 from keras_roberta.schemas.metrics import Details
 from keras_roberta.tasks.task import RobertaTask
+from keras_roberta.training.optimizer.averaged_weights import averaged_weights
 from keras_roberta.training.runs.best_epoch import BestEpoch
 from keras_roberta.training.runs.epoch_rows import EpochRows
 from keras_roberta.training.runs.progress import console
@@ -143,7 +145,9 @@ def train_and_keep_best(
             patience=options.patience,
             exchange=exchange,
             first_epoch=begun.first_epoch,
+            weights_as=averaged_weights,  # which are the weights where no averages are asked for
         )
+    averaged = options.ema_momentum is not None
     rows, seconds = _restore(states, task, best, exchange)
     if is_chief:
         needed = bytes_of(task.weights)
@@ -160,8 +164,9 @@ def train_and_keep_best(
             "rows": [_with_nulls(row) for row in rows.rows],
             "best": best and best.state(),
         },
-        # If the last epoch is the best, the state already holds its weights.
-        tensors=lambda: best.weights if best and best.epoch < len(rows.rows) else {},
+        # If the last epoch is the best, the state already holds its weights, unless they are
+        # averages.
+        tensors=lambda: best.weights if best and (averaged or best.epoch < len(rows.rows)) else {},
         before=begin,
     )
     fit(
@@ -214,7 +219,7 @@ def new_task(
             max_sequence_length=options.max_sequence_length,
             dtype=options.dtype,
             remat=options.remat or None,  # without the option, what the preset says
-            encoder_dropout=options.dropout,
+            **encoder_settings(options),
         )
     return Start(task, data)
 

@@ -9,7 +9,7 @@ from keras_roberta.config import PARTS, RobertaConfig
 from keras_roberta.layers.activations import activate
 from keras_roberta.layers.attention import RobertaSelfAttention, attention_bias
 from keras_roberta.layers.configured import ConfiguredLayer
-from keras_roberta.layers.dropout import RobertaDropout
+from keras_roberta.layers.dropout import RobertaDropout, dropout
 from keras_roberta.layers.gather import gather_tokens
 from keras_roberta.layers.initializers import make_initializer
 from keras_roberta.layers.rematerialization import rematerialized
@@ -191,7 +191,11 @@ class RobertaEncoder(ConfiguredLayer):
             if self.config.remat and training:
                 run = functools.partial(rematerialized, block)
             y = run(x, bias, positions=wanted, training=training)
-            x = y if kept is None else ops.where(kept[i], y, gather_tokens(x, wanted))
+            x = (
+                y
+                if kept is None
+                else ops.where(kept[i], y, gather_tokens(ops.cast(x, y.dtype), wanted))
+            )
             hidden_states.append(x)
         if self.norm is not None:
             hidden_states[-1] = x = self.norm(x)
@@ -199,8 +203,9 @@ class RobertaEncoder(ConfiguredLayer):
 
     def _kept(self):
         """Which blocks a step keeps: bool (num_layers,)."""
-        drawn = keras.random.uniform((len(self.blocks),), seed=self.layer_seeds)
-        return drawn >= self.config.layer_drop
+        # By `dropout`, so that they are the same within an XLA program and outside.
+        ones = ops.ones((len(self.blocks),), "float32")
+        return dropout(ones, self.config.layer_drop, self.layer_seeds.next()) > 0
 
     def compute_output_spec(self, x, padding_mask, segment_ids=None, positions=None, **kwargs):
         # Keras would find the shape by tracing the encoder. That takes long, and TensorFlow would

@@ -49,6 +49,7 @@ class AnswerSpan(Schema):
     ragged_outputs: ClassVar[tuple[str, ...]] = _PER_TOKEN
     needs_pairs: ClassVar[bool] = True
     has_prediction_files: ClassVar[bool] = True
+    training_options: ClassVar[frozenset[str]] = frozenset({"r_drop", "confidence_penalty"})
 
     def __post_init__(self):
         if self.null_threshold is not None:

@@ -54,6 +54,7 @@ class ManyLabels(Schema):
 
     name: ClassVar[str] = "many-labels"
     main_score: ClassVar[str] = "micro_f1"
+    training_options: ClassVar[frozenset[str]] = frozenset({"r_drop", "confidence_penalty"})
 
     def __post_init__(self):
         object.__setattr__(self, "labels", checked_names(self.labels, self.num_classes))

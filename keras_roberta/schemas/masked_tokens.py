@@ -35,6 +35,7 @@ class MaskedTokens(Schema):
     name: ClassVar[str] = "masked-tokens"
     takes_pairs: ClassVar[bool] = False
     has_targets: ClassVar[bool] = False
+    training_options: ClassVar[frozenset[str]] = frozenset({"r_drop", "confidence_penalty"})
 
     def targets(self, labels):
         raise InputError("masked language modelling learns from texts alone; leave out labels")

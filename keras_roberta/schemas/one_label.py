@@ -56,7 +56,7 @@ class OneLabel(Schema):
     name: ClassVar[str] = "one-label"
     main_score: ClassVar[str] = "accuracy"
     training_options: ClassVar[frozenset[str]] = frozenset(
-        {"label_smoothing", "class_weight", "calibrate"}
+        {"label_smoothing", "class_weight", "calibrate", "r_drop", "confidence_penalty"}
     )
 
     def __post_init__(self):

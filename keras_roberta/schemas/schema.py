@@ -62,7 +62,7 @@ class Schema:
         stride: where texts that are longer than a row are read in windows: how many tokens a window
             shares with the one before, see `data.examples.windows`. None where texts are cut.
         training_options: those of the options of training that not every task has, and this one
-            has: `label_smoothing`, `class_weight`, `calibrate`.
+            has: `label_smoothing`, `class_weight`, `calibrate`, `r_drop`, `confidence_penalty`.
     """
 
     name: ClassVar[str]

@@ -19,6 +19,7 @@ class Value(Schema):
 
     name: ClassVar[str] = "value"
     main_score: ClassVar[str] = "pearson"
+    training_options: ClassVar[frozenset[str]] = frozenset({"r_drop"})
 
     @classmethod
     def from_table(cls, table, columns, *, num_classes=None):

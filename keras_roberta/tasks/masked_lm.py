@@ -14,6 +14,7 @@ from keras_roberta.data.examples.text_forms import holds_strings, texts_and_pair
 from keras_roberta.errors import InputError
 from keras_roberta.layers import MaskedLMHead
 from keras_roberta.layers.cross_entropy import VocabularyCrossEntropy
+from keras_roberta.layers.output_distributions import Categorical
 from keras_roberta.models.named_weights import layer_weights
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.options import OptionError
@@ -64,6 +65,7 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
     backbone_cls = RobertaBackbone
     preprocessor_cls = RobertaMaskedLMPreprocessor
     schema_cls = MaskedTokens
+    output_distribution = Categorical()
     # Candidates for each mask, and how many masks of a text are answered (None: all). The defaults
     # are those of a file of fixed sizes.
     export_options = {"top_k": 5, "max_masks": 8}

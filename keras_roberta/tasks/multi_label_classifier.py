@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from keras_roberta.errors import InputError
+from keras_roberta.layers.output_distributions import Bernoulli
 from keras_roberta.schemas import ManyLabels
 from keras_roberta.tasks.class_losses import is_cross_entropy
 from keras_roberta.tasks.number_arguments import check_numbers
@@ -94,6 +95,10 @@ class RobertaMultiLabelClassifier(RobertaSequenceTask):
 
     def default_loss(self):
         return keras.losses.BinaryCrossentropy(from_logits=self.outputs_are_logits)
+
+    @property
+    def output_distribution(self):
+        return Bernoulli(from_logits=self.outputs_are_logits)
 
     def default_metrics(self):
         threshold = 0.0 if self.outputs_are_logits else 0.5

@@ -17,6 +17,7 @@ from keras_roberta.data.examples.multiple_choice_preprocessor import (
 from keras_roberta.errors import InputError
 from keras_roberta.layers import OptionScores, PooledHead, RowsOfExamples
 from keras_roberta.layers.gather import FIRST
+from keras_roberta.layers.output_distributions import Categorical
 from keras_roberta.models.named_weights import layer_weights
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.schemas import MultipleChoice
@@ -56,6 +57,7 @@ class RobertaMultipleChoice(RobertaTask, keras_hub.models.Task):
     backbone_cls = RobertaBackbone
     preprocessor_cls = RobertaMultipleChoicePreprocessor
     schema_cls = MultipleChoice
+    output_distribution = Categorical()
 
     def __init__(self, backbone, preprocessor=None, dropout=None, **kwargs):
         # === Layers ===

@@ -15,6 +15,7 @@ from keras_roberta.data.examples.named_columns import SAMPLE_WEIGHT, named_colum
 from keras_roberta.data.examples.question_forms import questions_and_contexts
 from keras_roberta.errors import InputError
 from keras_roberta.layers import SpanHead
+from keras_roberta.layers.output_distributions import Categorical
 from keras_roberta.models.named_weights import layer_weights
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.schemas import AnswerSpan
@@ -67,6 +68,7 @@ class RobertaQuestionAnswerer(RobertaTask, keras_hub.models.Task):
 
     backbone_cls = RobertaBackbone
     schema_cls = AnswerSpan
+    output_distribution = Categorical(axis=1)
     hugging_face = HuggingFaceHead(
         "RobertaForQuestionAnswering",
         functools.partial(linear_head_weights, "qa_outputs"),

@@ -41,12 +41,15 @@ class RobertaTask(ComposedTrainStep, FitOnTexts, TaskFromPreset, TokenInputs):
     Attributes:
         export_options: further options of `exported_head`, with their defaults in a file of fixed
             sizes (`.tflite`); a SavedModel takes those of `exported_head`.
+        output_distribution: what the outputs say, as one of `layers.output_distributions`; None
+            where they are no probabilities. `RDrop` and `ConfidencePenalty` ask it.
     """
 
     preprocessor_cls = RobertaPreprocessor
     schema_cls = None
     export_options: dict = {}
     outputs_are_logits = True  # not probabilities, which losses read in another way
+    output_distribution = None
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.errors import InputError
+from keras_roberta.layers.output_distributions import Categorical
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.schemas import OneLabel
 from keras_roberta.tasks.class_losses import (
@@ -126,6 +127,10 @@ class RobertaTextClassifier(RobertaSequenceTask):
                 from_logits=self.outputs_are_logits, label_smoothing=label_smoothing
             )
         return keras.losses.SparseCategoricalCrossentropy(from_logits=self.outputs_are_logits)
+
+    @property
+    def output_distribution(self):
+        return Categorical(from_logits=self.outputs_are_logits)
 
     def default_metrics(self):
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from keras_roberta.checkpoints.hugging_face_labels import classifier_dropout
+from keras_roberta.layers.output_distributions import Normal
 from keras_roberta.schemas import Value
 from keras_roberta.tasks.sequence_task import RobertaSequenceTask, SequenceHead, sequence_head
 
@@ -29,6 +30,7 @@ class RobertaTextRegressor(RobertaSequenceTask):
     """
 
     schema_cls = Value
+    output_distribution = Normal()
     hugging_face = sequence_head("regression")
 
     def __init__(self, backbone, preprocessor=None, dropout=None, hidden_dim=None, **kwargs):

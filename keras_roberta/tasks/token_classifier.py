@@ -22,6 +22,7 @@ from keras_roberta.data.examples.word_tokens import token_labels
 from keras_roberta.data.examples.words import places_in_characters
 from keras_roberta.errors import InputError
 from keras_roberta.layers import TokenClassificationHead
+from keras_roberta.layers.output_distributions import Categorical
 from keras_roberta.models.named_weights import layer_weights
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.schemas import Entities
@@ -66,6 +67,7 @@ class RobertaTokenClassifier(RobertaTask, keras_hub.models.Task):
     backbone_cls = RobertaBackbone
     preprocessor_cls = RobertaTokenPreprocessor
     schema_cls = Entities
+    output_distribution = Categorical()
     hugging_face = HuggingFaceHead(
         "RobertaForTokenClassification",
         lambda: linear_head_weights("classifier"),

@@ -84,6 +84,8 @@ def test_a_column_whose_name_has_a_comma(tmp_path):
         ("regress", {"label_smoothing": 0.1}, "label_smoothing: the task regress does not have it"),
         ("regress", {"class_weight": "balanced"}, "class_weight: the task regress"),
         ("regress", {"calibrate": True}, "calibrate: the task regress"),
+        ("regress", {"confidence_penalty": 0.1}, "confidence_penalty: the task regress does not"),
+        ("embed", {"r_drop": 1.0}, "r_drop: the task embed does not have it; leave it out"),
         ("classify", {"calibrate": True}, "calibrate: is decided by dev data; give a dev file"),
         ("classify", {"patience": 2}, "patience: is decided by dev data"),
     ],

@@ -28,6 +28,9 @@ class CompressOptions(FinetuneOptions):
         super().check()
         if self.lora_rank is not None:
             raise OptionError("lora_rank", ": cannot be combined with compression; leave it out")
+        for name in ("mixout", "ema_momentum"):  # neither keeps zeros, nor values that are shared
+            if getattr(self, name) is not None:
+                raise OptionError(name, ": cannot be combined with compression; leave it out")
 
     @property
     def measured_scheme(self) -> str:

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any, Self
 
+from keras_roberta.jobs.options.regularization import RegularizationOptions
 from keras_roberta.jobs.options.tables import TrainingColumns
 from keras_roberta.options import OptionError, option
 from keras_roberta.schemas import SCHEMAS, Schema
@@ -12,12 +13,15 @@ from keras_roberta.unknown_arguments import nearest
 
 _SUMMARIES = "; ".join(f"{e.command}, {e.summary}" for e in registry.TASKS if e.command)
 # Options that a schema's `training_options` have to name.
-OF_SOME_TASKS = ("label_smoothing", "class_weight", "calibrate")
+OF_SOME_TASKS = (
+    *("label_smoothing", "class_weight", "calibrate"),
+    *("r_drop", "confidence_penalty"),
+)
 DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FinetuneOptions(TrainingColumns):
+class FinetuneOptions(RegularizationOptions, TrainingColumns):
     """Of `keras_roberta.jobs.finetune.finetune` and `keras-roberta finetune`."""
 
     group = "Training"
@@ -101,17 +105,6 @@ class FinetuneOptions(TrainingColumns):
     seed: int = option(0, "Seeds head, order and dropout.", at_least=0, at_most=2**32 - 1)
     dtype: str = option("float32", "Precision.", choices=DTYPES)
     remat: bool = option(False, "Less memory for more time: gradient checkpointing.")
-    dropout: float | None = option(
-        None,
-        "Dropout rate of the encoder. A model pre-trained without dropout needs some; few texts "
-        "need more.",
-        at_least=0,
-        below=1,
-        shown_default="the preset's",
-    )
-    label_smoothing: float = option(
-        0.0, "Share of each label that is spread over all classes.", at_least=0, below=1
-    )
     class_weight: str | None = option(
         None,
         "balanced: errors on a class weigh the more the fewer texts it has.",
@@ -125,6 +118,15 @@ class FinetuneOptions(TrainingColumns):
     lora_rank: int | None = option(
         None, "Train only adapters of this rank, and the head.", at_least=1
     )
+
+    def check(self):
+        super().check()
+        for name in ("fgm", "mixout"):
+            if self.lora_rank is not None and getattr(self, name) is not None:
+                raise OptionError(
+                    (name, "lora_rank"),
+                    ": adapters leave the weights as they are; give one of both",
+                )
 
     def settings_of(self, schema: type[Schema]) -> dict[str, Any]:
         """Those that only some tasks have, where they were given.

@@ -1,5 +1,6 @@
 """The best epoch of a fine-tuning: found by a score on the dev data, its weights kept."""
 
+import contextlib
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -27,6 +28,8 @@ class BestEpoch(keras.callbacks.Callback):
         exchange: between the workers.
         first_epoch: the number, from 1, of the first epoch that may be the best; those before are
             measured and no more.
+        weights_as: function of the model, makes a context in which it has the weights that are
+            measured and kept, such as `averaged_weights`; by default those that are trained.
 
     Attributes:
         epoch: the best one's number, from 1; 0 before there is one.
@@ -43,16 +46,22 @@ class BestEpoch(keras.callbacks.Callback):
         patience: int | None = None,
         exchange: Exchange,
         first_epoch: int = 1,
+        weights_as: Callable[
+            [keras.Model], contextlib.AbstractContextManager
+        ] = contextlib.nullcontext,
     ):
         super().__init__()
         self._measure, self._main_score = measure, main_score
         self._patience, self._exchange = patience, exchange
-        self._first_epoch = first_epoch
+        self._first_epoch, self._weights_as = first_epoch, weights_as
         self.epoch, self.scores, self.weights = 0, {}, {}
         self.score = -math.inf
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        logs = {} if logs is None else logs
+        with self._weights_as(self.model):
+            self._measure_and_keep(epoch, {} if logs is None else logs)
+
+    def _measure_and_keep(self, epoch, logs):
         scores = self._measure() if self._exchange.rank.is_chief else {}
         scores = {k: float(v) if _is_finite(v) else None for k, v in scores.items()}
         scores = json.loads(self._exchange.bytes_of_chief(json.dumps(scores).encode()))

@@ -73,7 +73,7 @@ class _CompiledGradients:
 
     def _constants(self, model):
         """The variables that are only read."""
-        return self._other_variables + _loss_scale(model)
+        return [*self._other_variables, model.optimizer.iterations, *_loss_scale(model)]
 
     def _run(self, model, weights, values, constants, batch):
         states = _states(model)
