@@ -128,7 +128,7 @@ def test_spelling_of_tokens(tokenizer, batched):
 
 def test_tflite():
     """The static tokenizer for pairs, of built-in operations alone; characters are exported in
-    `tests/jobs/test_kinds_from_text.py`."""
+    `tests/export/test_tokenizers_in_models.py`."""
     tokenizer = learnt_small_words()
     static = tokenizer.static_in_graph()
     signature = [tf.TensorSpec((1, NUM_BYTES), tf.uint8, n) for n in ("utf8", "utf8_pair")]

@@ -146,9 +146,10 @@ def test_every_kind_refuses(kind, arguments, message):
     ("kind", "settings", "message"),
     [
         ("bytes", {}, "kind 'bytes': expected one of bpe, unigram, word, char"),
-        ("bpe", dict(lowercase=True), "lowercase a tokenizer of the kind bpe takes"),
-        ("unigram", dict(min_frequency=2), "min_frequency a tokenizer of the kind unigram takes"),
+        ("bpe", dict(lowercase=True), "lowercase means nothing to the kind bpe, which takes"),
+        ("unigram", dict(min_frequency=2), "min_frequency means nothing to the kind unigram"),
         ("unigram", dict(vocabulary_size=12), "the characters .* alone take \\d+; give more"),
+        ("word", dict(min_frequency=0), "min_frequency 0: expected 1 or more"),
         ("word", dict(min_frequency=100), "no token occurs 100 times"),
     ],
 )

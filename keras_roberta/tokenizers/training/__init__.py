@@ -51,7 +51,9 @@ def train_tokenizer(texts: Iterable[str], kind: str = "bpe", **settings: Any) ->
     taken = [name for name in inspect.signature(train).parameters if name != "texts"]
     for name in settings:
         if name not in taken:
-            raise OptionError(name, f"a tokenizer of the kind {kind} takes {', '.join(taken)}")
+            raise OptionError(
+                name, f"means nothing to the kind {kind}, which takes {', '.join(taken)}"
+            )
     return train(texts, **settings)
 
 

@@ -94,6 +94,8 @@ def _train(
             "vocabulary_size",
             f"{vocabulary_size}: the special tokens alone take {smallest - 1}; give more",
         )
+    if min_frequency < 1:
+        raise OptionError("min_frequency", f"{min_frequency}: expected 1 or more")
     names = SpecialTokenNames()
     content = json.loads(Tokenizer(models.WordLevel({}, unk_token=names.unk)).to_str())
     content |= {

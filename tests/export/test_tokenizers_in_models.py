@@ -1,5 +1,5 @@
-"""Models with XLM-R's kind of tokenizer, exported from text: the exporter compares ids, places and
-answers with the task's; here, texts beyond its own."""
+"""Models with tokenizers of other kinds than RoBERTa's, exported from text: the exporter compares
+ids, places and answers with the task's; here, texts beyond its own."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,19 @@ from sentencepiece_models import TEXTS, generated_texts, trained_tokenizer
 
 import keras_roberta as kr
 from keras_roberta import export
+from keras_roberta.tokenizers.training import train_characters, train_words
 
 
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory):
-    return trained_tokenizer(tmp_path_factory.mktemp("trained"))[1]
+def sentencepiece_model(tmp_path):
+    return trained_tokenizer(tmp_path)[1]
+
+
+def words(tmp_path):
+    return train_words(TEXTS, lowercase=True, min_frequency=1)
+
+
+def characters(tmp_path):
+    return train_characters(TEXTS, min_frequency=1)
 
 
 def config(tokenizer):
@@ -31,8 +39,10 @@ def entities(answers):
     return [[tuple(e[key] for key in keys) for e in answer["entities"]] for answer in answers]
 
 
-def test_tflite_from_text(tokenizer, tmp_path):
+@pytest.mark.parametrize("make", [sentencepiece_model, words, characters])
+def test_tflite_from_text(make, tmp_path):
     """Labels of words, with places of tokens, and texts longer than the file reads at a time."""
+    tokenizer = make(tmp_path)
     preprocessor = kr.RobertaTokenPreprocessor(tokenizer, 24, labels=("O", "B-A", "I-A"))
     backbone = kr.RobertaBackbone(config(tokenizer))
     task = kr.RobertaTokenClassifier(backbone, preprocessor=preprocessor)
@@ -50,7 +60,9 @@ def test_tflite_from_text(tokenizer, tmp_path):
         assert ids.tolist() == tokenizer(text, add_special_tokens=False)
 
 
-def test_saved_model_of_pairs_from_text(tokenizer, tmp_path):
+@pytest.mark.parametrize("make", [sentencepiece_model, pytest.param(words, marks=pytest.mark.slow)])
+def test_saved_model_of_pairs_from_text(make, tmp_path):
+    tokenizer = make(tmp_path)
     backbone = kr.RobertaBackbone(config(tokenizer))
     task = kr.RobertaTextClassifier(backbone, 2, preprocessor=kr.RobertaPreprocessor(tokenizer, 48))
     options = {"warmup_batch_sizes": (1,), "warmup_lengths": (8,)}
