@@ -43,7 +43,7 @@ def test_from_text_to_phone(kind, tmp_path):
             weight.assign(4 * np.array(weight))
     task.fit(TEXTS[:4], [0, 1, 0, 1], epochs=1, batch_size=4, verbose=0)
     # Each is compared with the task before it appears.
-    export.to_tflite(task, tmp_path / "task.tflite", quantization="none", sequence_lengths=(24,))
+    export.to_tflite(task, tmp_path / "task.tflite", quantization="none", sequence_lengths=(32,))
     files = [tmp_path / "task.tflite"]
     if kind == "word":
         files.append(tmp_path / "saved-model")
