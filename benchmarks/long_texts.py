@@ -114,7 +114,7 @@ def loss(task, batch, where=slice(None)):
     for first in range(0, len(labels), 4):
         part = slice(first, first + 4)
         logits = np.asarray(task({name: x[part] for name, x in inputs.items()}))
-        logits -= logits.max(-1, keepdims=True)
+        logits = logits - logits.max(-1, keepdims=True)
         of_label = np.take_along_axis(logits, labels[part, :, None], -1)[..., 0]
         losses = np.log(np.exp(logits).sum(-1)) - of_label
         position = inputs["mask_positions"][part]
