@@ -14,6 +14,7 @@ import keras_roberta as kr
 from keras_roberta.cli import app
 from keras_roberta.cli.derived import Given, derived_command
 from keras_roberta.cli.paths import Model, expand_home
+from keras_roberta.config import SIZES
 from keras_roberta.data.corpus.prepare_options import PrepareOptions
 from keras_roberta.errors import InputError
 from keras_roberta.jobs.options.compress import ClusterOptions, PruneOptions, QatOptions
@@ -201,4 +202,4 @@ def test_defaults_are_shown_as_they_are_given():
     assert "[default: int8; none in a SavedModel]" in shown and "[default: 32,64,128]" in shown
     assert "([" not in shown and "(int8" not in shown
     assert "[keras|hugging-face|fairseq|keras-hub]" in help_of(app, "convert")
-    assert "--size [tiny|mini|small|base|large|xlm-base|xlm-large]" in help_of(app, "pretrain")
+    assert f"--size [{'|'.join(SIZES)}]" in help_of(app, "pretrain")

@@ -3,6 +3,7 @@ import pathlib
 
 import pytest
 
+from keras_roberta.config import SIZES, RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.jobs.pretrain.options import RECIPES, PretrainingOptions, recipe
 
@@ -118,6 +119,14 @@ def test_a_record_of_a_run_reads_as_it_did():
         "epsilon clip_norm dropout dtype remat check_memory seed save_every keep_states log_every "
         "evaluate_every evaluation_batches".split()
     )
+
+
+def test_a_size_keeps_its_own_where_nothing_is_said():
+    sizes = {name: recipe("roberta-base", size=name).model.fields() for name in SIZES}
+    for name, fields in sizes.items():
+        assert RobertaConfig.named(name, **fields) == RobertaConfig.named(name)
+    untied = recipe("roberta-base", tie_word_embeddings=False, num_layers=3).model.fields()
+    assert untied == {"tie_word_embeddings": False, "num_layers": 3}
 
 
 def test_a_presets_trailing_slash_makes_no_other_run():

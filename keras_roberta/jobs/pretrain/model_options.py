@@ -40,11 +40,8 @@ class ModelOptions(Options):
     )
 
     def fields(self) -> dict[str, Any]:
-        """Those of the config of a new model."""
-        fields = self.to_dict()
-        if self.num_layers is None:  # the size's
-            del fields["num_layers"]
-        return fields
+        """Those of the config of a new model that are not its size's."""
+        return self.changed()
 
     def of_preset(self, config: RobertaConfig) -> RobertaConfig:
         """The config of a model that goes on from a preset with this one.
