@@ -84,8 +84,8 @@ def test_files(tokenizer, kind, tmp_path):
     assert again(TEXTS) == tokenizer(TEXTS)
     # What Transformers makes of the file.
     library = Library.from_file(str(tmp_path / "saved" / "tokenizer.json"))
-    bare = [encoding.ids for encoding in library.encode_batch(TEXTS, add_special_tokens=False)]
-    assert bare == tokenizer(TEXTS, add_special_tokens=False)
+    assert [encoding.ids for encoding in library.encode_batch(TEXTS)] == tokenizer(TEXTS)
+    assert library.encode("a dog", "the fox").ids == tokenizer("a dog", "the fox")
     config = json.loads((tmp_path / "saved" / "tokenizer_config.json").read_text())
     assert config["mask_token"] == "<mask>"
     again.add_tokens(["lazy dog"])

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from tokenizers import AddedToken, Tokenizer, models, trainers
+from tokenizers import AddedToken, Tokenizer, models, processors, trainers
 
 from keras_roberta.errors import InputError
 from keras_roberta.options import OptionError
@@ -117,5 +117,12 @@ def _train(
     rust.model = models.WordLevel(vocabulary | {MASK_TOKEN: len(vocabulary)}, unk_token=names.unk)
     rust.add_special_tokens(
         [AddedToken(t, lstrip=t == MASK_TOKEN, normalized=False) for t in SPECIAL_TOKENS]
+    )
+    # For Transformers, which makes the rows that the file says.
+    start, end = names.start, names.end
+    rust.post_processor = processors.TemplateProcessing(
+        single=f"{start} $A {end}",
+        pair=f"{start} $A {end} {end} $B {end}",
+        special_tokens=[(token, FRONT_TOKENS.index(token)) for token in (start, end)],
     )
     return WordLevelTokenizer(rust, kind=kind)
