@@ -43,8 +43,6 @@ from keras_roberta.options import OptionError
 from keras_roberta.tokenizers import byte_buffer
 from keras_roberta.unknown_arguments import refuse_misspelt
 
-# Room for the UTF-8 of a text that fills a signature: English has four to five bytes a token.
-BYTES_PER_TOKEN = 8
 # More texts change little about what is calibrated, and each is computed without XNNPACK.
 MOST_SAMPLES = 1000
 
@@ -76,9 +74,10 @@ def to_tflite(
     With `inputs="text"` the tokenizer is in the file, as two signatures more for each length.
     `tokenize_32` takes
 
-    - input `utf8`, uint8 (1, 8 * length): the text in UTF-8, filled up with zeros. A text that is
-      too long is cut at the end of a character; `keras_roberta.tokenizers.byte_buffer.fill` does
-      both. With `pairs` there is an input `utf8_pair` too.
+    - input `utf8`, uint8 (1, the tokenizer's `bytes_per_token` * length): the text in UTF-8, filled
+      up with zeros. A text that is too long is cut at the end of a character;
+      `keras_roberta.tokenizers.byte_buffer.fill` does both. With `pairs` there is an input
+      `utf8_pair` too.
 
     and gives `token_ids` and `padding_mask`, as `tokens_32` takes them, and
 
@@ -148,7 +147,7 @@ def to_tflite(
         sequence_lengths=lengths,
         inputs=inputs,
         pairs=pairs,
-        num_bytes=[BYTES_PER_TOKEN * n for n in lengths] if inputs == "text" else None,
+        num_bytes=[module.num_bytes(n) for n in lengths] if inputs == "text" else None,
         ids_output=module.graph.head.ids_name if inputs == "text" else None,
         license=license,
     )
@@ -196,6 +195,10 @@ class PhoneModule(tf.Module):
         of_texts = task.preprocessor.sequence_length if inputs == "text" else None
         self.lengths = lengths_of_file(sequence_lengths, longest, of_texts)
         self.graph.encoder.keep_positions(self.lengths[-1])
+
+    def num_bytes(self, length):
+        """The size of the buffer for a text that fills a signature."""
+        return self.preprocessor.tokenizer.bytes_per_token * length
 
     def functions(self):
         """The concrete functions of the signatures by name; see `text_signatures` for the rest."""
@@ -254,7 +257,7 @@ class PhoneModule(tf.Module):
                 utf8, **of_pair, sequence_length=length, with_offsets=with_offsets
             )
 
-        shape = (1, BYTES_PER_TOKEN * length)
+        shape = (1, self.num_bytes(length))
         return tf.function(run, autograph=False).get_concrete_function(
             **{
                 name: tf.TensorSpec(shape, tf.uint8, name)

@@ -14,9 +14,9 @@ from keras_roberta.export.signature_names import ENCODE, OF_TOKENIZER, TEXT, TOK
 from keras_roberta.export.whole_texts import tokens_of_text
 from keras_roberta.tokenizers import byte_buffer
 
-# A text goes first to the signature that holds it at this many bytes a token, as English has, and
-# on to a longer one where it turns out to have more tokens.
-LIKELY_BYTES_PER_TOKEN = 4
+# A text goes first to the signature of whose buffer it fills so much, as English does that has as
+# many tokens, and on to a longer one where it turns out to have more tokens.
+LIKELY_SHARE = 1 / 2
 
 
 class TFLiteRunner(Runner):
@@ -80,7 +80,7 @@ class TFLiteRunner(Runner):
         size = sum(len(byte_buffer.encode(text)) for text in sides.values())
         kind = TOKENIZE if self.takes_token_ids else TEXT
         for length, num_bytes in zip(self.lengths, self.metadata["num_bytes"], strict=True):
-            if size > LIKELY_BYTES_PER_TOKEN * length and length < self.max_length:
+            if size > LIKELY_SHARE * num_bytes and length < self.max_length:
                 continue
             utf8 = {name: byte_buffer.fill([text], num_bytes) for name, text in sides.items()}
             row = self.run(f"{kind}_{length}", **utf8)

@@ -73,7 +73,7 @@ class HostTokenizer(HuggingFaceNames, Tokenizer):
         vocabulary: dict[str, int] | None = None,
         model_max_length: int | None = None,
     ):
-        self.kind = kind
+        self.kind, self.bytes_per_token = kind, kind.bytes_per_token
         self.model_max_length = model_max_length
         self.special_tokens = SpecialTokenNames(*special_tokens)
         self._rust = rust

@@ -80,6 +80,8 @@ class Tokenizer(Protocol):
         special_token_ids: these five, then other ids that never stand for text.
         added_tokens: all tokens that a text is searched for before it is split, `AddedToken`s.
         special_token_layout: which ids stand around texts, a `SpecialTokenLayout`.
+        bytes_per_token: bytes of UTF-8 that a buffer needs for each token, so that nearly every
+            text that fills a row is in it whole.
         model_max_length: the longest row that the tokenizer's model takes, None if not known.
         fingerprint: SHA-256, in hex, of all that decides the ids: two tokenizers that share it
             agree on every text.
@@ -93,6 +95,7 @@ class Tokenizer(Protocol):
     end_token_id: int
     unk_token_id: int
     mask_token_id: int
+    bytes_per_token: int
     model_max_length: int | None
 
     @property

@@ -99,9 +99,9 @@ def find_tokenizer_files(source: str | Path) -> TokenizerFiles:
 def _read_whole_tokenizer(path: Path, tokenizer_config: dict) -> dict[str, Any] | None:
     """A file that holds all of a tokenizer, as the content of a `tokenizer.json`; else None."""
     if path.name in MODEL_FILES:
-        # The file does not say whose ids its pieces have; those beside it do.
+        # The file does not say whose ids its pieces have; those beside it do, its own first.
         config = _read_if_there(path.parent / _MODEL_CONFIG)
-        named = f"{config.get('model_type')} {tokenizer_config.get('tokenizer_class')}"
+        named = str(tokenizer_config.get("tokenizer_class") or config.get("model_type"))
         return read_model_file(path, CAMEMBERT if "camembert" in named.lower() else XLM_R)
     if path.name == "tokenizer.json":
         return read_json_object(path, TOKENIZER, hint=_HINT)

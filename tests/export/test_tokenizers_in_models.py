@@ -7,6 +7,7 @@ from sentencepiece_models import TEXTS, generated_texts, trained_tokenizer
 
 import keras_roberta as kr
 from keras_roberta import export
+from keras_roberta.tokenizers import byte_buffer
 from keras_roberta.tokenizers.training import train_characters, train_words
 
 
@@ -56,6 +57,11 @@ def test_tflite_from_text(make, tmp_path):
     texts = [*TEXTS, *generated_texts(20, seed=6), " ".join(TEXTS)]
     texts = [text.rstrip("\0") for text in texts]
     assert entities(runner.answers(texts)) == entities(task.answers(texts))
+    # Its buffer has room for a text that fills a row, of letters of two bytes.
+    text = " ".join(["\u0441\u043e\u0431\u0430\u043a\u0430"] * 22)
+    buffer = byte_buffer.fill([text], runner.metadata["num_bytes"][0])
+    num_tokens = int(runner.run("tokenize_24", utf8=buffer)["num_tokens"][0])
+    assert min(num_tokens, 25) == min(len(tokenizer(text)), 25)
     for text, (ids, _) in zip(texts, runner.tokenize(texts), strict=True):
         assert ids.tolist() == tokenizer(text, add_special_tokens=False)
 

@@ -208,6 +208,24 @@ def test_what_graphs_do_not_follow_stays_on_the_host(make, tmp_path):
     assert tokenizer.batched_in_graph() is None and tokenizer.static_in_graph() is None
 
 
+def test_longer_words_than_graphs_look_up(tmp_path):
+    content = json.loads(words().to_str())
+    content["model"]["vocab"]["w" * 101] = 99
+    made = open_tokenizer(write(Tokenizer.from_str(json.dumps(content)), tmp_path))
+    with pytest.raises(InputError, match="a word of 101 characters, w{20}.*: .* up to 100"):
+        made.batched_in_graph()
+
+
+def test_added_tokens_of_white_space():
+    """They are whole; of others the white space at both ends is no part."""
+    tokenizer = train_characters(["a b", "foo"] * 2)
+    tokenizer.add_tokens(["\n", " \u3000", "\x1cfoo", " foo "])
+    texts = ["a\nb", "a \u3000b", "a\x1cfoo", "\u00e9 foo b"]
+    check(tokenizer, tokenizer.batched_in_graph(), texts)
+    places = [row[1] for _, row in tokenizer.encode_with_offsets(texts)]
+    assert places == [(1, 2), (1, 3), (1, 5), (2, 5)]
+
+
 def test_added_tokens_in_small_letters():
     tokenizer = train_words(TRAINING_TEXTS, lowercase=True)
     tokenizer.add_tokens(["DOG"])

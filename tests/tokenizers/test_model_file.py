@@ -139,6 +139,14 @@ def test_the_file_comes_back(tmp_path):
     ]
 
 
+def test_the_class_of_the_tokenizer_counts_before_the_family_of_models(tmp_path):
+    (tmp_path / "sentencepiece.bpe.model").write_bytes(trained_model(tmp_path))
+    (tmp_path / "config.json").write_text('{"model_type": "camembert"}')
+    config = '{"tokenizer_class": "XLMRobertaTokenizerFast"}'
+    (tmp_path / "tokenizer_config.json").write_text(config)
+    assert open_tokenizer(tmp_path).special_token_ids[:4] == (0, 1, 2, 3)
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [

@@ -55,6 +55,15 @@ def test_the_kind_is_found(directory_and_tokenizer, tmp_path):
         RobertaTokenizer.from_preset(directory)
 
 
+def test_added_tokens_of_white_space_are_whole(directory_and_tokenizer):
+    tokenizer = open_tokenizer(directory_and_tokenizer[0])
+    tokenizer.add_tokens(["\n", "\x1cfoo", " foo "])
+    places = tokenizer.encode_with_offsets(["a\na", "a\x1cfoo", "a foo a"])
+    assert [row[1] for row in (p for _, p in places)] == [(1, 2), (1, 5), (2, 5)]
+    graph = tokenizer.batched_in_graph()(["a\na", "a\x1cfoo", "a foo a"], with_offsets=True)
+    assert graph["offsets"][:, 2].numpy().tolist() == [[1, 2], [1, 5], [2, 5]]
+
+
 JOINING = {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}
 METASPACE = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always"}
 

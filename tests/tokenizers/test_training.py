@@ -118,6 +118,17 @@ def test_small_letters(kind):
     assert lower.encode_with_offsets(["THE fox"])[0][1][-1][1] == 7
 
 
+def test_what_is_not_unicode_is_learnt_as_it_is_read(kind):
+    tokenizer = train_tokenizer(["a \ud800 d \ud83d\ude00"] * 4, kind, vocabulary_size=300)
+    assert tokenizer("a \ud800 d") == tokenizer("a \ufffd d")
+
+
+def test_words_of_more_than_a_hundred_characters_are_unknown():
+    """Graphs take a step for each character of the longest word."""
+    texts = ["x" * 5000 + " a " + "y" * 100 + " " + "z" * 101] * 2
+    assert set(train_words(texts).vocabulary) == {*SPECIALS, "a", "y" * 100}
+
+
 def test_long_lines_are_learnt_too():
     """sentencepiece leaves lines of more than 4,192 bytes out."""
     text = "wolf " * 3_000 + "\u65e5" * 3_000

@@ -17,6 +17,7 @@ from keras_roberta.tokenizers.in_graph.unicode_classes import (
 )
 from keras_roberta.tokenizers.in_graph.utf8 import characters
 from keras_roberta.tokenizers.in_graph.vectors import covered, keep_where, previous
+from keras_roberta.tokenizers.offsets import without_spaces_around
 
 
 class Characters(NamedTuple):
@@ -48,7 +49,8 @@ class CharacterReader(tf.Module):
         added: the `AddedTokens`.
         base: int, above all numbers of added tokens, which count from 1.
         added_begins: int32 [base], by number, the bytes of white space at an added token's front.
-        added_ends: int32 [base], the byte behind its last that is no white space.
+        added_ends: int32 [base], the byte behind its last that is no white space. One of white
+            space alone is whole.
 
     Raises:
         InputError: a graph cannot look for one of the added tokens.
@@ -61,8 +63,11 @@ class CharacterReader(tf.Module):
         self._words = CodePointTable(word_characters()) if self.added.reads_words else None
         self.base = 1 + len(added_tokens)
         contents = [token.content for token in self.added.tokens]
-        begins = [len(c.encode()) - len(c.lstrip().encode()) for c in contents]
-        ends = [len(c.rstrip().encode()) for c in contents]
+        places = [without_spaces_around(c, 0, len(c)) for c in contents]
+        begins, ends = (
+            [len(c[: place[side]].encode()) for c, place in zip(contents, places, strict=True)]
+            for side in (0, 1)
+        )
         with tf.init_scope(), tf.device("CPU"):
             self.added_begins = tf.constant(np.array([0, *begins], np.int32))
             self.added_ends = tf.constant(np.array([0, *ends], np.int32))

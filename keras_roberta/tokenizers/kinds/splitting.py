@@ -34,6 +34,8 @@ WORDS = {
 RUNS = {"type": "Whitespace"}
 BETWEEN_SPACES = {"type": "WhitespaceSplit"}
 LOWERCASE = {"type": "Lowercase"}
+# In characters. Graphs look words up character by character, all at once, in as many steps.
+LONGEST_WORD = 100
 
 
 class Splitting(NamedTuple):

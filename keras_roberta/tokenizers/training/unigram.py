@@ -68,7 +68,9 @@ def train_unigram(
         needed = re.search(r"smaller than required_chars\. \d+ vs (\d+)", str(error))
         if needed is None:
             # It has no message for texts of white space alone.
-            raise InputError(f"texts: sentencepiece finds nothing to learn ({error})") from None
+            empty = re.search(r"sentences_\.empty|all_chars_count", str(error))
+            problem = "finds nothing to learn" if empty else "cannot learn from them"
+            raise InputError(f"texts: sentencepiece {problem} ({error})") from None
         raise OptionError(
             "vocabulary_size",
             f"{vocabulary_size}: the characters of the texts and the special tokens alone take "

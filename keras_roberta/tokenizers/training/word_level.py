@@ -36,7 +36,7 @@ def train_words(
     A word is a run, as long as it can be, of letters, marks, numbers of any kind, connecting signs
     such as `_`, and the joiners U+200C and U+200D. Each other character that is no white space is a
     token by itself, and white space is left out. All that is not in the vocabulary is `<unk>`.
-    Decoded, tokens have one space between them.
+    Words of more than 100 characters are not learnt. Decoded, tokens have one space between them.
 
     Args:
         texts: the corpus, read once; lines or whole documents.
@@ -111,7 +111,9 @@ def _train(
         show_progress=progress,
     )
     rust.train_from_iterator(stretches(texts), trainer)
-    vocabulary = rust.get_vocab(with_added_tokens=False)
+    learnt = rust.get_vocab(with_added_tokens=False)
+    kept = [t for t in sorted(learnt, key=learnt.get) if len(t) <= splitting.LONGEST_WORD]
+    vocabulary = {token: index for index, token in enumerate(kept)}
     if len(vocabulary) == len(FRONT_TOKENS):
         raise InputError(f"texts: no token occurs {min_frequency} times; there is nothing to learn")
     rust.model = models.WordLevel(vocabulary | {MASK_TOKEN: len(vocabulary)}, unk_token=names.unk)

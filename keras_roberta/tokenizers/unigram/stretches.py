@@ -10,6 +10,7 @@ from tokenizers import Tokenizer as RustTokenizer
 from tokenizers import models
 
 from keras_roberta.tokenizers.added_tokens import AddedToken
+from keras_roberta.tokenizers.offsets import without_spaces_around
 from keras_roberta.tokenizers.rust_tokenizer import add_to
 from keras_roberta.tokenizers.unigram.long_texts import BLOCK, part_begins
 
@@ -49,10 +50,8 @@ class StretchFinder:
             if index not in self._ids:
                 found += _parts(text, begin, end)
             else:  # an added token's white space is not its own
-                inner = text[begin:end]
-                begin += len(inner) - len(inner.lstrip())
-                end -= len(inner) - len(inner.rstrip())
-                found.append(Stretch(begin, end, self._ids[index]))
+                place = without_spaces_around(text, begin, end)
+                found.append(Stretch(*place, self._ids[index]))
         return found
 
 
