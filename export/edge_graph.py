@@ -226,7 +226,7 @@ def inference_weights(task):
     positions = weights["embeddings/position"][config.pad_token_id + 1 :]
     if config.num_token_types:
         positions = positions + weights.pop("embeddings/token_type")[0]
-    weights["embeddings/position"] = positions  # (max_sequence_length, hidden_dim)
+    weights["embeddings/position"] = positions  # (max_sequence_length, embedding_width)
 
     scale = np.float32(config.head_dim**-0.5)
     for i in range(config.num_layers):

@@ -56,6 +56,22 @@ _LARGEST = {
 }
 
 
+class FieldError(InputError):
+    """Values of a `RobertaConfig` do not fit.
+
+    Attributes:
+        names: of the fields.
+        problem: the rest of the message.
+    """
+
+    def __init__(self, names: tuple[str, ...], problem: str):
+        self.names, self.problem = names, problem
+        super().__init__(f"RobertaConfig.{' and '.join(names)} {problem}")
+
+    def __reduce__(self):  # as it comes from another process
+        return type(self), (self.names, self.problem)
+
+
 @named_arguments
 @dataclasses.dataclass(frozen=True)
 class RobertaConfig:
@@ -77,15 +93,16 @@ class RobertaConfig:
         activation_dropout: rate behind the activation of the feed-forward layers (fairseq's
             `activation_dropout`; Ott et al., 2019). RoBERTa has none.
         layer_drop: probability with which a step of training leaves out a block, each block by
-            itself, for all rows of a batch together (LayerDrop; Fan et al., 2020, section 3).
-            Nothing is scaled for it. A step takes no less time by it.
+            itself, for all rows together that a replica computes at once (LayerDrop; Fan et al.,
+            2020, section 3). Nothing is scaled for it. A step takes no less time by it.
         layer_norm_epsilon: added to the variance in layer norms.
         hidden_activation: of the feed-forward layers: "gelu" (as RoBERTa), "gelu_tanh" (its
             approximation), "quick_gelu" (x sigmoid(1.702 x)), "relu" or "silu".
         initializer: how weights start: "normal" (as RoBERTa), "truncated_normal" (as BERT),
             "glorot_uniform" (as fairseq's linear layers; embedding tables stay normal) or
-            "depth_scaled" (normal, but the two matrices of a layer that are added to its input are
-            smaller by the square root of 2 * num_layers: Radford et al., 2019, section 2.3).
+            "depth_scaled" (normal, but the two matrices of a layer whose products are added to its
+            input are smaller by the square root of 2 * num_layers: Radford et al., 2019, section
+            2.3).
         initializer_range: standard deviation of all but Glorot's, and of embedding tables.
         seed: makes the initial weights repeatable; None uses the seed of
             `keras.utils.set_random_seed`.
@@ -186,10 +203,12 @@ class RobertaConfig:
         known, groups = PARAMETER_SHARING, self.sharing_groups
         self._check("parameter_sharing", self.parameter_sharing in known, f"one of {known}")
         requirement = f"from 1 to num_layers={self.num_layers}"
-        if self.parameter_sharing == "none":
-            requirement = f"1 where parameter_sharing is 'none'; choose one of {known[1:]}"
-            self._check("sharing_groups", groups == 1, requirement)
         self._check("sharing_groups", 1 <= groups <= self.num_layers, requirement)
+        if self.parameter_sharing == "none" and groups > 1:
+            raise FieldError(
+                ("sharing_groups",),
+                f"{groups} needs a parameter_sharing of all, attention or feed_forward",
+            )
         if self.embedding_dim is not None:
             fits = 1 <= self.embedding_dim < self.hidden_dim
             requirement = f"at least 1 and less than hidden_dim={self.hidden_dim}, or left out"
@@ -197,9 +216,7 @@ class RobertaConfig:
 
     def _check(self, name: str, holds: bool, requirement: str):
         if not holds:
-            raise InputError(
-                f"RobertaConfig.{name} must be {requirement}; got {short(getattr(self, name))}"
-            )
+            raise FieldError((name,), f"must be {requirement}; got {short(getattr(self, name))}")
 
     @property
     def head_dim(self) -> int:
@@ -231,6 +248,17 @@ class RobertaConfig:
             return layer
         group = layer * self.sharing_groups // self.num_layers
         return -(-group * self.num_layers // self.sharing_groups)
+
+    def with_layers(self, num_layers: int) -> RobertaConfig:
+        """A copy with another number of layers, and no more groups of them than layers.
+
+        >>> config = RobertaConfig(parameter_sharing="all", sharing_groups=4)
+        >>> [config.with_layers(n).sharing_groups for n in (6, 3)]
+        [4, 3]
+        """
+        return self.replace(
+            num_layers=num_layers, sharing_groups=min(self.sharing_groups, num_layers)
+        )
 
     @property
     def encoder_parameters(self) -> int:

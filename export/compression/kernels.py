@@ -13,7 +13,8 @@ TOKENS = "embeddings/token"
 def kernels_of(
     task: keras.Model, *, embeddings: bool = False, head: bool = False
 ) -> dict[str, keras.Variable]:
-    """The matrices of a task by name: those of the encoder's blocks.
+    """The matrices of a task by name: those of the encoder's blocks, and the projection behind
+    embeddings that are narrower than the model.
 
     Args:
         task: a task of this library.
@@ -21,8 +22,8 @@ def kernels_of(
         head: also the matrices of the head.
 
     Returns:
-        float (inputs, outputs) each; the table is (tokens, hidden_dim). A matrix that layers share
-        has the name that it has in the first of them.
+        float (inputs, outputs) each; the table is (tokens, embedding_width). A matrix that layers
+        share has the name that it has in the first of them.
 
     Raises:
         InputError: it is no task, it is quantised, or it has adapters.

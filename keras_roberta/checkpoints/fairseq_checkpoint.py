@@ -77,7 +77,7 @@ class FairseqCheckpoint(Checkpoint):
         if f"{front}.{names.FINAL_NORM}" in state:
             raise InputError(
                 "its layer norm comes before each block (pre-LN; as in XLM-R XL, "
-                f"{place}.encoder_normalize_before), which no model here has: "
+                f"{place}.encoder_normalize_before), which is not read from fairseq's checkpoints: "
                 f"{front}.{names.FINAL_NORM}"
             )
         return front

@@ -162,7 +162,7 @@ class KerasPresetFormat(CheckpointFormat):
     """Presets of this library. Every head has a place."""
 
     name = "keras"
-    of_roberta_alone = False
+    keeps_model_options = True
     summary = "a preset of this library, whose config.json has a registered_name"
     files = ("*.json", "*.weights.h5", "assets/tokenizer/*")
     parts = frozenset(

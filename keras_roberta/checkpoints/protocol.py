@@ -103,6 +103,9 @@ class CheckpointFormat(abc.ABC):
         parts: files that not every checkpoint of the format has, with `*` and `?`. One that is
             left of a checkpoint that was saved over would be read as a part of the new one, so it
             is removed.
+        keeps_model_options: whether it keeps the whole `RobertaConfig`, so that models with any
+            options can be written. Else those that compute otherwise than RoBERTa are refused, and
+            weights that layers share are written for each layer.
         shards: whether `write` takes `max_shard_size`, bytes that a file of weights may have.
     """
 
@@ -110,7 +113,7 @@ class CheckpointFormat(abc.ABC):
     summary: ClassVar[str]
     files: ClassVar[tuple[str, ...]]
     parts: ClassVar[frozenset[str]] = frozenset()
-    of_roberta_alone: ClassVar[bool] = True
+    keeps_model_options: ClassVar[bool] = False
     shards: ClassVar[bool] = False
 
     @abc.abstractmethod
@@ -161,7 +164,7 @@ class CheckpointFormat(abc.ABC):
         """
         directory = pathlib.Path(directory)
         config = getattr(model, "backbone", model).config
-        if self.of_roberta_alone:
+        if not self.keeps_model_options:
             self._check_roberta(config, directory)
         left_out = self.heads_left_out(model)
         if left_out and not drop_heads:
@@ -177,8 +180,18 @@ class CheckpointFormat(abc.ABC):
             check_tokenizer(tokenizer, config, str(directory))
         with self.atomic_directory(directory) as temporary:
             # Beforehand: HDF5 does not report every write that fails.
-            check_room(temporary, bytes_of(model.weights) + _TOKENIZER)
+            check_room(temporary, self._bytes(model) + _TOKENIZER)
             self.write(model, temporary, tokenizer=tokenizer, **options)
+
+    def _bytes(self, model):
+        """What the weights take, those that layers share as often as they are written."""
+        backbone = getattr(model, "backbone", model)
+        num_bytes = bytes_of(model.weights)
+        if self.keeps_model_options or backbone.config.parameter_sharing == "none":
+            return num_bytes
+        written = backbone.weights_by_name().values()
+        once = {id(weight): weight for weight in written}.values()
+        return num_bytes + bytes_of(written) - bytes_of(once)
 
     def _check_roberta(self, config, directory):
         if options := config.beyond_roberta():

@@ -69,11 +69,9 @@ class RobertaEncoderBlock(ConfiguredLayer):
             self.output_dense = feed_forward_of.output_dense
             self.output_norm = feed_forward_of.output_norm
         self.dropout = RobertaDropout(self.config.dropout, dtype=self.dtype_policy, name="dropout")
-        self.activation_dropout = None  # a layer more would change the seeds of those behind it
-        if self.config.activation_dropout:
-            self.activation_dropout = RobertaDropout(
-                self.config.activation_dropout, dtype=self.dtype_policy, name="activation_dropout"
-            )
+        self.activation_dropout = RobertaDropout(
+            self.config.activation_dropout, dtype=self.dtype_policy, name="activation_dropout"
+        )
 
     def _dense(self, name, units, residual=False):
         return keras.layers.Dense(
@@ -113,8 +111,7 @@ class RobertaEncoderBlock(ConfiguredLayer):
         y = self.output_norm(x) if self.config.norm_first else x
         y = self.intermediate_dense(y)  # (batch, length, intermediate_dim)
         y = activate(y, self.config.hidden_activation, training=training)
-        if self.activation_dropout is not None:
-            y = self.activation_dropout(y, training=training)
+        y = self.activation_dropout(y, training=training)
         y = self.output_dense(y)
         x = self.dropout(y, residual=x, training=training)
         return x if self.config.norm_first else self.output_norm(x)

@@ -21,8 +21,8 @@ def make_initializer(
         weight_name: unique in the model, for example "block_3/attention/output".
         embedding: whether the weight is an embedding table. Tables start normal also where
             `initializer` is "glorot_uniform", as in fairseq: Glorot's formula is for products.
-        residual: whether the product with the weight is added to a layer's input. As many such are
-            added up as there are, 2 * num_layers, so "depth_scaled" divides by the root of that.
+        residual: whether the product with the weight is added to a layer's input. 2 * num_layers
+            such products are added up, so "depth_scaled" divides by the root of that.
     """
     seed = None
     if config.seed is not None:

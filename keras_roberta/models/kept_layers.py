@@ -1,44 +1,33 @@
 """An encoder with some of the layers of another."""
 
 import re
-from collections.abc import Sequence
+
+import keras
 
 from keras_roberta.errors import InputError
+from keras_roberta.training.layers_to_keep import layers_to_keep
 
 
-def with_layers(backbone, kept: Sequence[int]):
-    """An encoder of the same settings with copies of some layers.
+def copy_layers(source: keras.Model, target: keras.Model) -> None:
+    """Gives an encoder copies of some layers of another, those of `layers_to_keep`.
 
-    Its embeddings, and with `norm_first` its last layer norm, are copies too.
+    The embeddings, and with `norm_first` the last layer norm, are copied too.
 
     Args:
-        backbone: a `RobertaBackbone` without adapters.
-        kept: the number of the layer that each layer is a copy of.
-
-    Returns:
-        `RobertaBackbone` of `len(kept)` layers
+        source: a `RobertaBackbone` without adapters.
+        target: one of `source.config.with_layers`.
 
     Raises:
-        InputError: the weights are quantised; or layers that are to share weights would be copies
-            of layers that do not.
+        InputError: the weights are quantised.
     """
-    weights = backbone.weights_by_name()  # refuses what is quantised
-    smaller = type(backbone)(
-        backbone.config.replace(num_layers=len(kept)),
-        backbone.optional_inputs,
-        dtype=backbone.dtype_policy,
-    )
-    sources = {}  # of each weight, by its id
-    for name, weight in smaller.weights_by_name().items():
-        source = weights[_name_of_source(name, kept)]
-        if sources.setdefault(id(weight), source) is not source:
-            raise InputError(
-                f"num_layers={len(kept)}: the groups of layers that share weights would be others; "
-                f"the model has {backbone.config.num_layers} layers in "
-                f"{backbone.config.sharing_groups} groups"
-            )
-        weight.assign(source)
-    return smaller
+    weights = source.weights_by_name()  # refuses what is quantised
+    config = source.config
+    kept = layers_to_keep(target.config.num_layers, config.num_layers, config.sharing_groups)
+    assigned = set()  # ids of weights, which layers may share
+    for name, weight in target.weights_by_name().items():
+        if id(weight) not in assigned:
+            weight.assign(weights[_name_of_source(name, kept)])
+            assigned.add(id(weight))
 
 
 def check_layers(num_layers: int | None, there: int) -> None:

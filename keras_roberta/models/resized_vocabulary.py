@@ -77,7 +77,7 @@ def special_tokens(config, rows) -> dict[str, int]:
     """The fields of a config that are ids, by the old row of each new one.
 
     Raises:
-        InputError: one has no row any more, or the padding another.
+        InputError: a special token's row is missing, or the padding's moved.
     """
     ids = {}
     for name in ("start_token_id", "pad_token_id", "end_token_id"):

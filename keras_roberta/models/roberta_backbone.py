@@ -18,22 +18,20 @@ from keras_roberta.layers import RobertaEmbeddings, RobertaEncoder
 from keras_roberta.layers.attention import attention_bias
 from keras_roberta.layers.gather import FIRST, first_token, rotated_to_first_token
 from keras_roberta.layers.tensor import Tensor
+from keras_roberta.models.config_changes import check_changes
 from keras_roberta.models.extended_positions import extended_positions
 from keras_roberta.models.first_values import built_without_values, valued_when_assigned
-from keras_roberta.models.kept_layers import check_layers, with_layers
+from keras_roberta.models.kept_layers import check_layers, copy_layers
 from keras_roberta.models.named_weights import check_not_quantized, layer_weights
 from keras_roberta.models.resized_vocabulary import checked_rows, copy_weights, special_tokens
 from keras_roberta.models.token_inputs import TokenInputs, completed
 from keras_roberta.training.keras_internals import inner_layers, settle_quantized_policies
-from keras_roberta.training.layers_to_keep import layers_to_keep
 from keras_roberta.unknown_arguments import refuse_unknown
 
 logger = logging.getLogger("keras_roberta")
 
 OPTIONAL_INPUTS = ("token_type_ids", "segment_ids")
 _FIELDS = tuple(field.name for field in dataclasses.fields(RobertaConfig))
-
-
 _OF_CONSTRUCTOR = ("config", "optional_inputs", "dtype", "name", "trainable")
 # Arguments of `RobertaBackbone.from_preset` that the `from_preset` of tasks hands on to it.
 OF_BACKBONE = (
@@ -41,8 +39,6 @@ OF_BACKBONE = (
     *("attention", "remat", "num_layers"),
     *("encoder_dropout", "activation_dropout", "layer_drop"),
 )
-# Fields of a config without which weights are of another model.
-_OF_WEIGHTS = ("parameter_sharing", "sharing_groups", "embedding_dim", "norm_first")
 
 
 @keras.saving.register_keras_serializable(package="keras_roberta")
@@ -273,7 +269,9 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
             layers["encoder/layer_norm"] = self.encoder.norm
         found = {}  # by the ids of layers, which blocks may share
         for name, layer in layers.items():
-            first, weights = found.setdefault(id(layer), (name, layer_weights(name, layer)))
+            if id(layer) not in found:
+                found[id(layer)] = name, layer_weights(name, layer)
+            first, weights = found[id(layer)]
             named |= {name + n.removeprefix(first): weight for n, weight in weights.items()}
         return named
 
@@ -332,20 +330,20 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
         arguments = source.backbone_settings | given
         if not load_weights:
             length = max_sequence_length or config.max_sequence_length
-            layers = num_layers or config.num_layers
-            config = config.replace(max_sequence_length=length, num_layers=layers)
-            return cls(config, **arguments)
-        _check_weights(changes, source)
+            config = config.with_layers(num_layers or config.num_layers)
+            return cls(config.replace(max_sequence_length=length), **arguments)
+        check_changes(changes, source)
         source.check_backbone()
         backbone = cls.without_weights(config, **arguments)
         with valued_when_assigned(backbone):
             source.load_backbone_weights(backbone)
-        if unused := source.unused_weights():
-            logger.warning(
-                "%s: no model here has %s; they are left out", source.directory, ", ".join(unused)
-            )
+        if unused := ", ".join(source.unused_weights()):
+            logger.warning("%s: no model here has %s; they are left out", source.directory, unused)
         if num_layers is not None:
-            backbone = with_layers(backbone, layers_to_keep(num_layers, config.num_layers))
+            whole = backbone
+            backbone = cls.without_weights(config.with_layers(num_layers), **arguments)
+            with valued_when_assigned(backbone):
+                copy_layers(whole, backbone)
         if max_sequence_length is None:
             return backbone
         config = backbone.config.replace(max_sequence_length=max_sequence_length)
@@ -399,14 +397,3 @@ def _config(config, fields) -> RobertaConfig:
             "by name, such as vocabulary_size=…"
         )
     return config.replace(**fields) if fields else config
-
-
-def _check_weights(changes, source):
-    """Raises an InputError if a config is changed to one of other weights."""
-    for name in _OF_WEIGHTS:
-        own = getattr(source.config, name)
-        if changes.get(name, own) != own:
-            raise InputError(
-                f"{name}={changes[name]!r}: the weights in {source.directory} are of a model with "
-                f"{own!r}; load_weights=False starts with new ones"
-            )

@@ -38,7 +38,7 @@ class MaskedLMExportedHead(ExportedHead):
         selection = number[:, None, :] == tf.range(1, masks + 1)[:, None]  # (batch, masks, length)
         x = encoder.encode(token_ids, padding_mask, tf.cast(selection, tf.float32))
         x = tf.nn.gelu(encoder.dense(x, "head/dense"), approximate=False)
-        x = encoder.layer_norm(x, "head/layer_norm")  # (batch * masks, hidden_dim)
+        x = encoder.layer_norm(x, "head/layer_norm")  # (batch * masks, embedding_width)
         bias = encoder.weights["head/bias"]
         if self.no_token is not None:  # the converter makes one bias of the two
             bias = bias + tf.constant(self.no_token, tf.float32)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from keras_roberta.errors import InputError
-from keras_roberta.models.kept_layers import with_layers
+from keras_roberta.models.kept_layers import copy_layers
 from keras_roberta.tasks.task import RobertaTask
-from keras_roberta.training.layers_to_keep import layers_to_keep
 
 
 def student_of(teacher: RobertaTask, num_layers: int) -> RobertaTask:
@@ -40,7 +39,11 @@ def student_of(teacher: RobertaTask, num_layers: int) -> RobertaTask:
         )
     if any("lora" in weight.path for weight in teacher.backbone.weights):
         raise InputError("the teacher has adapters: merge them before it teaches")
-    backbone = with_layers(teacher.backbone, layers_to_keep(num_layers, of_layers))
+    whole = teacher.backbone
+    backbone = type(whole)(
+        whole.config.with_layers(num_layers), whole.optional_inputs, dtype=whole.dtype_policy
+    )
+    copy_layers(whole, backbone)
     settings = teacher.get_config()
     for name in ("backbone", "preprocessor", "name"):
         del settings[name]

@@ -46,6 +46,12 @@ def test_tokens(options, tokens):
     assert plan(**options).tokens == tokens
 
 
+def test_a_size_keeps_its_layer_norms():
+    assert plan(size="xlm-xl", steps=1).config.norm_first is True
+    assert plan(size="xlm-xl", steps=1, norm_first=False).config.norm_first is False
+    assert plan(size="base", steps=1).config.norm_first is False
+
+
 def test_memory_grows_with_what_is_on_the_device():
     small = plan(size="small", batch_size=64, micro_batch_size=8, steps=1)
     for options in (

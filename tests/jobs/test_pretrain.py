@@ -126,9 +126,10 @@ def test_packed_documents_make_a_preset_for_single_ones(english_shards, tmp_path
 
     # Another run goes on with some of the layers.
     shards, preset = open_shards(english_shards), {"size": None, "preset": tmp_path / "one"}
-    chosen = options(**preset, num_layers=2)
+    chosen = options(**preset, num_layers=2, layer_drop=0.2, activation_dropout=0.3)
     model = start_model(chosen, shards)
-    assert model.backbone.config.num_layers == 2
+    config = model.backbone.config
+    assert (config.num_layers, config.layer_drop, config.activation_dropout) == (2, 0.2, 0.3)
     found, expected = model.backbone.weights_by_name(), task.backbone.weights_by_name()
     for name, weight in found.items():
         np.testing.assert_array_equal(weight, expected[name.replace("block_1", "block_2")])

@@ -70,8 +70,8 @@ def test_ramps_make_stages():
             "initializer 'zeros': expected one of normal, truncated_normal, glorot",
         ),
         (dict(preset="x", norm_first=True), "norm_first True: a preset has its own weights"),
-        (dict(sharing_groups=2), "sharing_groups must be 1 where parameter_sharing is 'none'"),
-        (dict(embedding_dim=900), "embedding_dim must be .* less than hidden_dim=768"),
+        (dict(sharing_groups=2), "^sharing_groups 2 needs a parameter_sharing of all"),
+        (dict(embedding_dim=900), "^embedding_dim must be .* less than hidden_dim=768"),
         (dict(num_layers=0), "num_layers must be a whole number from 1; got 0"),
         (dict(size="huge"), "size 'huge': expected one of tiny, mini"),
         (dict(dropout=1.0), "dropout"),
@@ -116,8 +116,8 @@ def test_a_record_of_a_run_reads_as_it_did():
     assert set(values) == set(
         "size preset model initializer initial_embeddings batches loss_weights steps tokens hours "
         "micro_batch_size batch_ramp length_ramp learning_rate warmup decay_power weight_decay "
-        "epsilon clip_norm dropout dtype remat check_memory seed save_every keep_states log_every "
-        "evaluate_every evaluation_batches".split()
+        "epsilon clip_norm dropout activation_dropout layer_drop dtype remat check_memory seed "
+        "save_every keep_states log_every evaluate_every evaluation_batches".split()
     )
 
 

@@ -34,6 +34,7 @@ def test_a_run_from_before_an_option_was_there(shards, begun, tmp_path):
     record = json.loads((path / "run.json").read_text())
     for name in ("initializer", "initial_embeddings", "batch_ramp"):
         del record["options"][name]
+    del record["options"]["model"]["norm_first"]
     (path / "run.json").write_text(json.dumps(record))
     RunDirectory(path).open(options(), open_shards(shards))
     with pytest.raises(InputError, match="with initial_embeddings random, not cooccurrence"):
@@ -57,6 +58,7 @@ def test_a_trailing_slash_makes_no_other_run(shards, begun, tmp_path):
         (dict(objectives=("mlm", "sop")), r"objectives \['mlm'\], not \['mlm', 'sop'\]"),
         (dict(size="mini"), "a run with size tiny, not mini"),
         (dict(steps=3), "a run with steps 12, not 3"),
+        (dict(norm_first=True), "a run with norm_first None, not True"),
     ],
 )
 def test_another_run_is_not_overwritten(shards, begun, changes, message):

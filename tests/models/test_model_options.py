@@ -9,9 +9,12 @@ import pytest
 import tensorflow as tf
 
 import keras_roberta as kr
+from keras_roberta.checkpoints import protocol
 from keras_roberta.checkpoints.formats import format_named
 from keras_roberta.checkpoints.hdf5_weights import count_stored_numbers
 from keras_roberta.errors import InputError
+from keras_roberta.models.kept_layers import copy_layers
+from keras_roberta.training.layers_to_keep import layers_to_keep
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden" / "options"
 OF_GOLDEN = {
@@ -150,17 +153,47 @@ def test_layers_of_another_model(config, tmp_path):
     for name, weight in smaller.items():
         other = name.replace("block_1", "block_3")  # the first and the last
         np.testing.assert_array_equal(weight, of_all[other], err_msg=name)
+    assert opened(num_layers=2, trainable=False, name="small").trainable is False
     random = opened(num_layers=3, load_weights=False, parameter_sharing="none", sharing_groups=1)
     assert random.config.num_layers == 3
     for changes, message in [
         ({"num_layers": 5}, "num_layers: the checkpoint has 4 layers; give 1 to 4; got 5"),
-        ({"num_layers": 3}, "num_layers=3: the groups of layers that share weights would be other"),
         ({"norm_first": True}, "norm_first=True: the weights in .* are of a model with False"),
         ({"embedding_dim": 8}, "embedding_dim=8: the weights in .* are of a model with None"),
         ({"sharing_groups": 1}, "sharing_groups=1: the weights in .*; load_weights=False"),
+        ({"num_heads": 1}, "num_heads=1: the weights in .* are of a model with"),
+        ({"hidden_activation": "relu"}, "hidden_activation='relu': the weights in"),
     ]:
         with pytest.raises(InputError, match=message):
             opened(**changes)
+
+
+def test_any_number_of_layers_of_a_model_that_shares(config):
+    groups = 3
+    config = config.replace(num_layers=5, parameter_sharing="attention", sharing_groups=groups)
+    whole = kr.RobertaBackbone(config)
+    of_whole = whole.weights_by_name()
+    for num_layers in (2, 4):
+        smaller = kr.RobertaBackbone(config.with_layers(num_layers))
+        copy_layers(whole, smaller)
+        kept = layers_to_keep(num_layers, 5, groups)
+        assert kept == sorted(kept) and kept[-1] == 4
+        for name, weight in smaller.weights_by_name().items():
+            for layer, source in reversed(list(enumerate(kept))):
+                name = name.replace(f"block_{layer}/", f"of_{source}/")
+            expected = of_whole[name.replace("of_", "block_")]
+            np.testing.assert_array_equal(weight, expected, err_msg=name)
+
+
+def test_shared_weights_take_their_room_in_formats_of_others(config, tmp_path, monkeypatch):
+    shared = kr.RobertaBackbone(config.replace(parameter_sharing="all"))
+    asked = []
+    monkeypatch.setattr(protocol, "check_room", lambda path, size: asked.append(size))
+    for name in ("keras", "hugging-face"):
+        format_named(name).save(shared, tmp_path / name)
+    of_keras, of_hugging_face = asked
+    apart = kr.RobertaBackbone.without_weights(config)
+    assert of_hugging_face - of_keras == 4 * (apart.count_params() - shared.count_params())
 
 
 def test_formats_of_others(config, tmp_path, caplog):

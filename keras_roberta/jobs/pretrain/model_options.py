@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from keras_roberta.config import PARAMETER_SHARING, RobertaConfig
+from keras_roberta.config import PARAMETER_SHARING, FieldError, RobertaConfig
 from keras_roberta.options import OptionError, Options, option
 
 
@@ -34,14 +34,30 @@ class ModelOptions(Options):
     embedding_dim: int | None = option(
         None, "Width of the embeddings, if less than the model's.", at_least=1
     )
-    norm_first: bool = option(False, "Layer norms in front of layers, not behind (pre-LN).")
+    norm_first: bool | None = option(
+        None,
+        "Layer norms in front of layers, not behind (pre-LN).",
+        shown_default="the size's: of xlm-xl and xlm-xxl",
+    )
     tie_word_embeddings: bool = option(
         True, "Predict masked tokens with the matrix of the token embeddings."
     )
 
     def fields(self) -> dict[str, Any]:
-        """Those of the config of a new model that are not its size's."""
+        """Those of the config of a new model that are not as its size has them."""
         return self.changed()
+
+    def check_size(self, size: str, **more: Any) -> None:
+        """Raises an OptionError if they do not fit a size.
+
+        Args:
+            size: that `RobertaConfig.named` knows.
+            **more: further fields.
+        """
+        try:
+            RobertaConfig.named(size, **self.fields(), **more)
+        except FieldError as error:
+            raise OptionError(error.names, error.problem) from None
 
     def of_preset(self, config: RobertaConfig) -> RobertaConfig:
         """The config of a model that goes on from a preset with this one.
@@ -55,7 +71,7 @@ class ModelOptions(Options):
             raise OptionError(
                 "num_layers", f"{self.num_layers}: the preset has {config.num_layers} layers"
             )
-        return config.replace(num_layers=self.num_layers)
+        return config.with_layers(self.num_layers)
 
     def check_start(self, preset: str | None) -> None:
         """Raises an OptionError if a preset is to be another model than it is."""

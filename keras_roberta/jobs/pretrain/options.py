@@ -4,7 +4,7 @@ import dataclasses
 import os
 from typing import Any
 
-from keras_roberta.config import INITIALIZERS, SIZES, RobertaConfig
+from keras_roberta.config import INITIALIZERS, SIZES
 from keras_roberta.data.pretraining.batch_options import BatchOptions
 from keras_roberta.errors import InputError
 from keras_roberta.jobs.options.finetune import DTYPES
@@ -157,6 +157,22 @@ class PretrainingOptions(Options):
         shown_default="0.1; one-day: 0",
         group="Model",
     )
+    activation_dropout: float | None = option(
+        None,
+        "Dropout rate behind the activations of feed-forward layers.",
+        at_least=0,
+        below=1,
+        shown_default="0, or the preset's",
+        group="Model",
+    )
+    layer_drop: float | None = option(
+        None,
+        "Probability with which a step leaves out a layer (LayerDrop).",
+        at_least=0,
+        below=1,
+        shown_default="0, or the preset's",
+        group="Model",
+    )
     dtype: str = option("float32", "Precision.", choices=DTYPES, group="Device")
     remat: bool = option(
         False, "Less memory for more time: gradient checkpointing.", group="Device"
@@ -181,7 +197,7 @@ class PretrainingOptions(Options):
         if (self.size is None) == (self.preset is None):
             raise OptionError(("size", "preset"), ": give one of them; a preset has its own size")
         if self.size is not None:
-            RobertaConfig.named(self.size, dropout=self.dropout, **self.model.fields())
+            self.model.check_size(self.size, dropout=self.dropout)
         else:
             # A trailing slash makes no other preset.
             object.__setattr__(self, "preset", without_trailing_slash(self.preset))

@@ -22,11 +22,12 @@ from keras_roberta.jobs.pretrain.options import (
     without_trailing_slash,
 )
 from keras_roberta.jobs.same_run import WAY_OUT, refuse_other_options
+from keras_roberta.options.record import nested_records
 
 RECORD = "run.json"
 _RECORD = Record(
     {
-        "options": Record({"batches": OBJECT}, {"preset": Maybe(TEXT)}),
+        "options": Record({"batches": OBJECT}, {"model": OBJECT, "preset": Maybe(TEXT)}),
         "tokenizer": TEXT,
         "shards": TEXT,
     }
@@ -144,4 +145,8 @@ def _check_same(path, record):
 
 
 def _flat(options):
-    return {**options, **options["batches"], "batches": None}
+    """All options beside one another, those of the records in them too."""
+    flat = dict(options)
+    for name in nested_records(PretrainingOptions):
+        flat |= flat.pop(name, {})
+    return flat

@@ -11,10 +11,9 @@ from keras_roberta.data.pretraining.cooccurrence import check_vectors, token_vec
 from keras_roberta.errors import InputError
 from keras_roberta.jobs.pretrain.options import PretrainingOptions
 from keras_roberta.models.first_values import valued_when_assigned
-from keras_roberta.models.kept_layers import with_layers
+from keras_roberta.models.kept_layers import copy_layers
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.tasks.pretrainer import RobertaPretrainer
-from keras_roberta.training.layers_to_keep import layers_to_keep
 from keras_roberta.training.optimizer.pretraining import pretraining_optimizer
 from keras_roberta.training.runs.budget import BudgetSchedule
 from keras_roberta.training.runs.progress import waiting
@@ -52,6 +51,9 @@ def start_model(options: PretrainingOptions, shards: Shards) -> RobertaPretraine
         seed=options.seed,
         remat=options.remat,
     )
+    for name in ("activation_dropout", "layer_drop"):
+        if getattr(options, name) is not None:
+            training[name] = getattr(options, name)
     if options.preset is None:
         config = RobertaConfig.named(
             options.size,
@@ -74,8 +76,10 @@ def start_model(options: PretrainingOptions, shards: Shards) -> RobertaPretraine
     with valued_when_assigned(backbone):
         source.load_backbone_weights(backbone)
     if options.model.num_layers is not None:
-        kept = layers_to_keep(options.model.num_layers, source.config.num_layers)
-        backbone = with_layers(backbone, kept)
+        whole, config = backbone, config.with_layers(options.model.num_layers)
+        backbone = RobertaBackbone.without_weights(config, **of_backbone)
+        with valued_when_assigned(backbone):
+            copy_layers(whole, backbone)
     return RobertaPretrainer.from_preset(options.preset, backbone=backbone, **of_task)
 
 

@@ -14,6 +14,9 @@ _NAME = "learning_rate_multipliers"
 class RateMultipliers:
     """Factors of the learning rate, by the path of the weight.
 
+    A weight that layers share (`RobertaConfig.parameter_sharing`) has the path of the first of
+    them, and so its factor.
+
     Args:
         given: either a dict of regular expressions to factors, or a function from a path to a
             factor. In a dict, the first expression that is found in the path counts, and a weight

@@ -51,7 +51,8 @@ class RobertaAdamW(keras.optimizers.AdamW):
             update and in the weight decay. 0 freezes a weight. Either a dict of regular
             expressions to factors, or a function from a weight's path to its factor. In a dict,
             the first expression that is found in the path counts, and a weight without one has
-            the factor 1. A function is saved with the optimizer if it is registered with Keras.
+            the factor 1. A weight that layers share has the path of the first of them. A function
+            is saved with the optimizer if it is registered with Keras.
         *args: as in `keras.optimizers.AdamW`.
         **kwargs: as in `keras.optimizers.AdamW`. With `use_ema` every step moves the averages of
             all weights.
