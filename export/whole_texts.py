@@ -20,10 +20,11 @@ def tokens_of_text(
 ) -> Tokens:
     """The tokens of a text, none added, put together from those of its parts.
 
-    A part ends in front of a space: no token of the tokenizers in files reaches from what is no
+    A part ends in front of a space: no token of a model's own vocabulary reaches from what is no
     space over one, so that the ids are those of the whole text. A part without a space, as Chinese
     has them, shares `OVERLAP` tokens with the next one, and the two are joined where both have
-    a token begin. Only where there is no such place may the tokens differ from the whole text's.
+    a token begin. The tokens may differ from the whole text's where there is no such place, where
+    one token is longer than a part, and where an added token has a space in it.
 
     Args:
         text: of any length.
@@ -35,25 +36,30 @@ def tokens_of_text(
         ids and offsets
     """
     utf8 = byte_buffer.encode(text)
-    ids, places = np.zeros(0, np.int32), np.zeros((0, 2), np.int32)
+    done: list[Tokens] = [(np.zeros(0, np.int32), np.zeros((0, 2), np.int32))]
     begin = end = 0  # where the next part begins; up to where the tokens so far reach
     while end < len(utf8):
         part = utf8[begin : begin + most].decode(errors="ignore").encode()
-        found, found_places, count = tokenize(part)
-        found_places = found_places + begin
-        seam = _seam(utf8, places, found_places, end) if begin < end else end
-        before = np.searchsorted(places[:, 0], seam)
-        behind = np.searchsorted(found_places[:, 0], seam)
-        ids = np.concatenate([ids[:before], found[behind:]])
-        places = np.concatenate([places[:before], found_places[behind:]])
+        ids, places, count = tokenize(part)
+        places, is_cut = places + begin, len(ids) < count
+        if begin < end:  # what both have stands in the last part that is done
+            seam = _seam(utf8, done[-1][1], places, end)
+            done[-1] = _between(*done[-1], 0, seam)
+            ids, places = _between(ids, places, seam, len(utf8) + 1)
         part_end = begin + len(part)
-        if part_end == len(utf8) and len(found) == count:
+        if part_end == len(utf8) and not is_cut:
+            done.append((ids, places))
             break
-        is_cut = len(found) < count
-        begin, end = _next_part(utf8, begin, part_end, found_places, is_cut=is_cut)
-        kept = np.searchsorted(places[:, 0], end)
-        ids, places = ids[:kept], places[:kept]
+        begin, end = _next_part(utf8, begin, part_end, places, is_cut=is_cut)
+        done.append(_between(ids, places, 0, end))
+    ids, places = (np.concatenate(parts) for parts in zip(*done, strict=True))
     return ids.astype(np.int32), places.astype(np.int32)
+
+
+def _between(ids, places, low, high) -> Tokens:
+    """The tokens that begin at a byte from `low` on and before `high`."""
+    first, behind = np.searchsorted(places[:, 0], [low, high])
+    return ids[first:behind], places[first:behind]
 
 
 def _next_part(utf8, begin, part_end, places, *, is_cut) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""What the callbacks have in common under which matrices are or stay clustered."""
+"""What weight clustering and quantisation-aware training of clustered weights have in common."""
 
 from __future__ import annotations
 

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from keras_roberta.data.examples.table_files import Table
 from keras_roberta.jobs.finetune import TrainingData, finetune
 from keras_roberta.jobs.finetuned_start import open_to_train, options_of_preset
-from keras_roberta.jobs.input_table import read_input_table
 from keras_roberta.jobs.options.distill import DistillOptions
-from keras_roberta.jobs.unlabelled import with_unlabelled
+from keras_roberta.jobs.unlabelled import read_unlabelled, with_unlabelled
 from keras_roberta.options import OptionError
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def distill(
     options = dataclasses.replace(options, num_layers=num_layers)
     unlabelled = options.unlabelled
     if unlabelled is not None:
-        unlabelled = read_input_table(unlabelled, options.columns, labels=False)
+        unlabelled = read_unlabelled(unlabelled, options)
     return finetune(
         teacher,
         train,

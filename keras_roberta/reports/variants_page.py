@@ -21,9 +21,10 @@ tr.chosen { background: #f6e3e2; font-weight: 600; }
 img { max-width: 100%; }
 """
 _PROFILER = (
-    "Of the longest encoder. Each operation was run by itself, on random numbers; those that are "
-    "computed together with the one in front take less in the file. On the phone itself Google's "
-    "tool tells: <code>benchmark_model --graph=model.tflite --enable_op_profiling=true</code>"
+    "These are the operations of the longest encoder, each kind run by itself on random numbers, "
+    "without a time where LiteRT does not run it so. Some are computed together with the one in "
+    "front, and take less in the file. Google's <code>benchmark_model</code> measures them there, "
+    "on a phone too: <code>benchmark_model --graph=model.tflite --enable_op_profiling=true</code>"
 )
 _SHOWN = 12  # operations; the others follow in one line
 

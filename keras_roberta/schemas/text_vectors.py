@@ -168,7 +168,11 @@ class TextVectors(Schema):
         return [{"vector": vector} for vector in vectors.astype("float64").tolist()]
 
     def labels_of(self, answers):
-        raise InputError("vectors are no labels; put pairs without scores into the training table")
+        """Scores of pairs, from their cosines."""
+        if not all("score" in answer for answer in answers):
+            raise InputError("holds single texts; give pairs, whose cosines can be learnt")
+        least, most = self.score_range or (0.0, 1.0)
+        return [least + (most - least) * answer["score"] for answer in answers]
 
     def scores(self, outputs, targets):
         """Of pairs with scores Spearman's and Pearson's correlation with the cosines; of others how

@@ -9,9 +9,8 @@ import keras_roberta as kr
 from keras_roberta.errors import InputError
 from keras_roberta.jobs.distill import distill
 from keras_roberta.jobs.finetune import TrainingData
-from keras_roberta.jobs.input_table import read_input_table
 from keras_roberta.jobs.options.distill import DistillOptions
-from keras_roberta.jobs.unlabelled import with_unlabelled
+from keras_roberta.jobs.unlabelled import read_unlabelled, with_unlabelled
 
 
 @pytest.fixture
@@ -46,10 +45,11 @@ def test_a_student_is_trained_and_saved(teacher, tmp_path):
 @pytest.mark.parametrize("name", ["more.txt", "more.tsv"])
 def test_rows_without_labels_have_those_of_the_teacher(teacher, tmp_path, name):
     more = tmp_path / name
-    more.write_text("text\n" * (name == "more.tsv") + "warm and lovely\nrather dull\n" * 3)
+    blank = "\n" * (name == "more.txt")  # which is no row
+    more.write_text("text\n" * (not blank) + f"warm and lovely\n{blank}rather dull\n" * 3)
     task = kr.open_task(teacher)
     data = TrainingData.read(tmp_path / "t.tsv", None, DistillOptions(task="classify"))
-    table = read_input_table(more, DistillOptions().columns, labels=False)
+    table = read_unlabelled(more, DistillOptions())
     found = with_unlabelled(data, table, task, DistillOptions())
     assert found.texts == data.texts + ["warm and lovely", "rather dull"] * 3
     answers = task.predict(["warm and lovely", "rather dull"], verbose=0).argmax(axis=-1)
@@ -57,6 +57,21 @@ def test_rows_without_labels_have_those_of_the_teacher(teacher, tmp_path, name):
     options = DistillOptions(epochs=1, unlabelled=more)
     _, metrics = distill(teacher, tmp_path / "t.tsv", None, tmp_path / "student", options)
     assert metrics["unlabelled_rows"] == 6
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("text\ttext_pair\na\tb\n", "2 texts a row, and .*t.tsv has 1"),
+        ("text\nfine\n  \n", "more.tsv, line 3: has no text"),
+    ],
+)
+def test_wrong_rows_without_labels(teacher, tmp_path, content, message):
+    more = tmp_path / "more.tsv"
+    more.write_text(content)
+    with pytest.raises(InputError, match=message):
+        options = DistillOptions(unlabelled=more)
+        distill(teacher, tmp_path / "t.tsv", None, tmp_path / "student", options)
 
 
 def test_on_the_command_line(teacher, tmp_path, run):

@@ -25,6 +25,11 @@ from keras_roberta.schemas.tag_schemes import Span
         ),
         (SCHEMAS["value"](), [{"score": 0.25}, {"score": -3.0}], np.array([0.25, -3.0])),
         (
+            SCHEMAS["text-vectors"]((1.0, 5.0)),
+            [{"score": 0.5}, {"score": 1.0}],
+            np.array([3.0, 5.0]),
+        ),
+        (
             SCHEMAS["multiple-choice"](),
             [{"label": 2, "score": 0.9, "scores": [0.05, 0.05, 0.9]}],
             np.array([2]),
@@ -54,5 +59,5 @@ def test_answers_as_labels(schema, answers, expected):
 
 
 def test_vectors_are_no_labels():
-    with pytest.raises(InputError, match="vectors are no labels"):
+    with pytest.raises(InputError, match="holds single texts; give pairs"):
         SCHEMAS["text-vectors"]().labels_of([{"vector": [1.0, 0.0]}])
