@@ -6,6 +6,10 @@ shapes and weights, becomes a model of its own, and that is timed.
 
 import copy
 import dataclasses
+import json
+import logging
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -15,6 +19,8 @@ from keras_roberta.export.packed_model import packed
 from keras_roberta.export.signature_names import ENCODE
 
 _NO_TENSOR = -1  # of an operation's optional input that is not there
+
+logger = logging.getLogger("keras_roberta")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +43,8 @@ class OperatorTime:
 def operator_times(path, length, *, threads=1, repeats=20):
     """Times of the operations of an encoder, those that take longest first.
 
-    Every operation is run on random numbers, in an interpreter with XNNPACK as the whole file is.
+    Every operation is run on random numbers, in an interpreter with XNNPACK as the whole file is,
+    and in a process of its own: LiteRT trusts its models, and one that it does not like may end it.
     XNNPACK computes some operations together with those in front of them, so that the sum may be
     more than the whole takes.
 
@@ -48,8 +55,26 @@ def operator_times(path, length, *, threads=1, repeats=20):
         repeats: timed calls of each.
 
     Returns:
-        list of `OperatorTime`
+        list of `OperatorTime`; empty where the process ended early, which a warning says.
     """
+    arguments = [str(path), *map(str, (length, threads, repeats))]
+    command = [sys.executable, "-c", f"import {__name__} as m; m._print_times()", *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+    if ended.returncode:
+        last = (ended.stderr.strip().splitlines() or [""])[-1]
+        logger.warning("no times of single operations: exit status %d %s", ended.returncode, last)
+        return []
+    found = json.loads(ended.stdout)
+    return [OperatorTime(**{**one, "shape": tuple(one["shape"])}) for one in found]
+
+
+def _print_times():
+    path, *numbers = sys.argv[1:]
+    found = _operator_times(path, *map(int, numbers))
+    print(json.dumps([dataclasses.asdict(one) for one in found]))
+
+
+def _operator_times(path, length, threads, repeats):
     model = schema.ModelT.InitFromPackedBuf(np.memmap(path, np.uint8, "r"))
     name = f"{ENCODE}_{length}".encode()
     (number,) = (s.subgraphIndex for s in model.signatureDefs if s.signatureKey == name)
@@ -116,7 +141,7 @@ def _alone(model, graph, operation, unpacked):
     )
     made = {number for one in operations for number in one.outputs}
     for one in operations:
-        for number in (*one.inputs, *one.outputs):
+        for number in _tensors_of(graph, one):
             if number in places:
                 continue
             tensor = copy.copy(graph.tensors[number])
@@ -128,6 +153,12 @@ def _alone(model, graph, operation, unpacked):
             elif number not in made:
                 of_graph.inputs.append(places[number])
             tensor.buffer = len(alone.buffers) - 1 if constant else 0
+        for number in (*one.inputs, *one.outputs):
+            if (scales := _scales_of(graph, number)) is not None:
+                tensor = of_graph.tensors[places[number]]
+                tensor.quantization = copy.copy(tensor.quantization)
+                tensor.quantization.details = copy.copy(tensor.quantization.details)
+                tensor.quantization.details.scales = places[scales]
         only = copy.copy(one)
         only.opcodeIndex = len(alone.operatorCodes)
         alone.operatorCodes.append(model.operatorCodes[one.opcodeIndex])
@@ -136,6 +167,20 @@ def _alone(model, graph, operation, unpacked):
         of_graph.operators.append(only)
     of_graph.outputs = of_graph.operators[-1].outputs
     return packed(alone)
+
+
+def _tensors_of(graph, operation):
+    """An operation's tensors, and behind them those that hold the scales of blocks of weights."""
+    numbers = [*operation.inputs, *operation.outputs]
+    return numbers + [scales for i in numbers if (scales := _scales_of(graph, i)) is not None]
+
+
+def _scales_of(graph, number):
+    quantization = None if number == _NO_TENSOR else graph.tensors[number].quantization
+    in_blocks = schema.QuantizationDetails.BlockwiseQuantization
+    if quantization is None or quantization.detailsType != in_blocks:
+        return None
+    return quantization.details.scales
 
 
 def _timed(content, threads, repeats):

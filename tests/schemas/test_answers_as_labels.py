@@ -25,7 +25,7 @@ from keras_roberta.schemas.tag_schemes import Span
         ),
         (SCHEMAS["value"](), [{"score": 0.25}, {"score": -3.0}], np.array([0.25, -3.0])),
         (
-            SCHEMAS["text-vectors"]((1.0, 5.0)),
+            SCHEMAS["text-vectors"](score_range=(1.0, 5.0)),
             [{"score": 0.5}, {"score": 1.0}],
             np.array([3.0, 5.0]),
         ),
