@@ -12,7 +12,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
 
 MOST_AXES = 32  # of a tensor
-_ALIGNMENT = 64  # bytes; TensorFlow takes an array for a tensor without a copy if it begins there
+ALIGNMENT = 64  # bytes; TensorFlow takes an array for a tensor without a copy if it begins there
 _PART = 1 << 20  # elements that are converted at a time
 
 
@@ -70,7 +70,7 @@ class TensorView:
             raise InputError(f"{self.path}: {self.name} has an impossible shape") from None
 
     def _read_flat(self, size: int, dtype: np.dtype) -> np.ndarray:
-        array = _aligned(size, dtype)
+        array = aligned_empty(size, dtype)
         with open(self.path, "rb") as file:
             file.seek(self.start)
             for first in range(0, size, _PART):
@@ -100,8 +100,8 @@ def span(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:
     return 1 + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
 
 
-def _aligned(size: int, dtype: np.dtype) -> np.ndarray:
-    """An array without values that begins at a multiple of `_ALIGNMENT`."""
-    buffer = np.empty(size * dtype.itemsize + _ALIGNMENT, np.uint8)
-    start = -buffer.ctypes.data % _ALIGNMENT
+def aligned_empty(size: int, dtype: np.dtype) -> np.ndarray:
+    """A flat array without values that TensorFlow takes for a tensor without a copy."""
+    buffer = np.empty(size * dtype.itemsize + ALIGNMENT, np.uint8)
+    start = -buffer.ctypes.data % ALIGNMENT
     return buffer[start : start + size * dtype.itemsize].view(dtype)

@@ -6,12 +6,14 @@ that is loaded never has random weights beside those of its file.
 
 import contextlib
 import functools
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_roberta.checkpoints.tensor_view import ALIGNMENT, aligned_empty
 from keras_roberta.training.keras_internals import (
     has_value,
     initialize,
@@ -19,6 +21,7 @@ from keras_roberta.training.keras_internals import (
 )
 
 _SMALL = 1 << 16  # bytes; below, a copy costs nothing
+_PART = 1 << 20  # elements that are converted at a time
 
 built_without_values = variables_without_values
 
@@ -57,12 +60,28 @@ def _assign_first(variable: keras.Variable, value: Any) -> Any:
 
 
 def _tensor_of(value: Any, dtype: str) -> Any:
-    """A value as a tensor, which takes over the memory of an array where it can."""
-    if keras.backend.backend() == "tensorflow" and isinstance(value, np.ndarray):
-        value = np.ascontiguousarray(value, np.dtype(dtype))
-        if value.nbytes > _SMALL and value.dtype.kind in "fiu":
-            return _sharing(value)
-    return keras.ops.convert_to_tensor(value, dtype)
+    """A value as a tensor, which takes over the memory of an array where it can.
+
+    Args:
+        value: an array, a tensor, or a data set of an HDF5 file, as Keras's loader gives them.
+    """
+    if keras.backend.backend() != "tensorflow" or not _is_large_and_on_the_host(value):
+        return keras.ops.convert_to_tensor(value, dtype)
+    kept = np.dtype(dtype)
+    is_whole = isinstance(value, np.ndarray) and value.dtype == kept and value.flags.c_contiguous
+    if is_whole and value.ctypes.data % ALIGNMENT == 0:
+        return _sharing(value)
+    array = aligned_empty(math.prod(value.shape), kept).reshape(value.shape)
+    rows = max(1, _PART // max(1, math.prod(value.shape[1:])))
+    for first in range(0, value.shape[0], rows):
+        array[first : first + rows] = value[first : first + rows]
+    return _sharing(array)
+
+
+def _is_large_and_on_the_host(value: Any) -> bool:
+    if not isinstance(value, np.ndarray) and not hasattr(value, "read_direct"):  # h5py.Dataset
+        return False
+    return bool(value.shape) and value.nbytes > _SMALL
 
 
 def _sharing(array: np.ndarray) -> Any:
@@ -72,6 +91,7 @@ def _sharing(array: np.ndarray) -> Any:
     """
     import tensorflow as tf
 
-    if array.ctypes.data % 64:  # where TensorFlow's kernels want a tensor to begin
-        return tf.convert_to_tensor(array)
-    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+    if array.dtype.kind in "fiu":
+        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+    bits = np.dtype(f"u{array.dtype.itemsize}")  # NumPy hands on no bfloat16
+    return tf.bitcast(_sharing(array.view(bits)), array.dtype.name)
