@@ -33,12 +33,12 @@ def takes_pairs(task, inputs, pairs):
 
 
 def check_in_graph(tokenizer, in_graph):
-    """The in-graph form of a tokenizer; an InputError where its kind has none (None)."""
+    """The in-graph form of a tokenizer; an InputError where it has none (None)."""
     if in_graph is None:
         raise OptionError(
             "inputs",
-            f": a tokenizer of the kind {tokenizer.kind_name} cannot go into the model; "
-            "export with inputs='tokens'",
+            f": a tokenizer of the kind {tokenizer.kind_name} cannot go into the model, since "
+            f"graphs do not follow {tokenizer.not_in_graphs()}; export with inputs='tokens'",
         )
     return in_graph
 

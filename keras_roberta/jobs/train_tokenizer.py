@@ -44,16 +44,9 @@ def train_tokenizer(
 
 
 def _learn(corpus, options, progress):
-    units = work_units(corpus, options.corpus)
-    sizes = collections.Counter()
-    for document in _documents(units, options.corpus):
-        sizes[document.language] += len(document.text.encode())
-    if not sizes:
-        raise InputError(f"{corpus}: the corpus is empty; there is no text in its files")
-    shares = language_shares(sizes, options.language_alpha)
-    total = min(sum(sizes.values()), options.sample_mb * 10**6)
-    times = {language: shares[language] * total / size for language, size in sizes.items()}
-    texts = _sampled(_documents(units, options.corpus), times)
+    units, shares = work_units(corpus, options.corpus), {}
+    # Read only after the settings were checked.
+    texts = _texts(units, corpus, options, shares)
     learnt = training.train_tokenizer(
         texts,
         options.kind,
@@ -63,6 +56,19 @@ def _learn(corpus, options, progress):
         progress=progress,
     )
     return learnt, shares
+
+
+def _texts(units, corpus, options, shares):
+    """The texts to learn from; reads the corpus twice, and puts {language: share} into `shares`."""
+    sizes = collections.Counter()
+    for document in _documents(units, options.corpus):
+        sizes[document.language] += len(document.text.encode())
+    if not sizes:
+        raise InputError(f"{corpus}: the corpus is empty; there is no text in its files")
+    shares.update(language_shares(sizes, options.language_alpha))
+    total = min(sum(sizes.values()), options.sample_mb * 10**6)
+    times = {language: shares[language] * total / size for language, size in sizes.items()}
+    yield from _sampled(_documents(units, options.corpus), times)
 
 
 def _documents(units, options):

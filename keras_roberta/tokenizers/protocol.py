@@ -279,6 +279,10 @@ class Tokenizer(Protocol):
 
     # Other forms
 
+    def not_in_graphs(self) -> str | None:
+        """What of it graphs cannot follow, for a message; None where both forms below exist."""
+        ...
+
     def save(self, directory: str | Path, model_max_length: int | None = None) -> None:
         """Writes the files that `open_tokenizer` and Transformers' `AutoTokenizer` read back.
 
@@ -289,7 +293,7 @@ class Tokenizer(Protocol):
         ...
 
     def batched_in_graph(self) -> Any | None:
-        """This tokenizer for tf.string tensors, None where the kind has no such form.
+        """This tokenizer for tf.string tensors, None where there is `not_in_graphs`.
 
         It is called, and has `detokenize` and `spell`, as `in_graph.BatchedTokenizer`. Imports
         TensorFlow.
@@ -297,7 +301,7 @@ class Tokenizer(Protocol):
         ...
 
     def static_in_graph(self) -> Any | None:
-        """This tokenizer for buffers of bytes of fixed size, None where the kind has no such form.
+        """This tokenizer for buffers of bytes of fixed size, None where there is `not_in_graphs`.
 
         It is called, and has `spell`, as `in_graph.StaticTokenizer`. Imports TensorFlow.
         """

@@ -248,6 +248,9 @@ class RobertaTokenizer(HostTokenizer):
             content += [self.special_tokens, self.added_tokens]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
+    def not_in_graphs(self):
+        return None
+
     def batched_in_graph(self):
         from keras_roberta.tokenizers.in_graph import BatchedTokenizer  # TensorFlow
 

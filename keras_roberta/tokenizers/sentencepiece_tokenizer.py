@@ -148,25 +148,24 @@ class SentencePieceTokenizer(HostTokenizer):
 
     # Other forms
 
+    def not_in_graphs(self):
+        usual = SpecialTokenLayout.roberta(self.start_token_id, self.end_token_id)
+        same = self.special_token_layout == usual
+        return None if same else "the special tokens that it puts around texts"
+
     def batched_in_graph(self):
-        if not self._fits_graphs:
+        if self.not_in_graphs():
             return None
         from keras_roberta.tokenizers.in_graph import BatchedUnigramTokenizer  # TensorFlow
 
         return BatchedUnigramTokenizer(**self._in_graph_settings())
 
     def static_in_graph(self):
-        if not self._fits_graphs:
+        if self.not_in_graphs():
             return None
         from keras_roberta.tokenizers.in_graph import StaticUnigramTokenizer  # TensorFlow
 
         return StaticUnigramTokenizer(**self._in_graph_settings())
-
-    @property
-    def _fits_graphs(self) -> bool:
-        """Whether its rows are RoBERTa's, which graphs make."""
-        usual = SpecialTokenLayout.roberta(self.start_token_id, self.end_token_id)
-        return self.special_token_layout == usual
 
     def _in_graph_settings(self):
         return {

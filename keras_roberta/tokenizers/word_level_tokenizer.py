@@ -6,7 +6,8 @@ import json
 
 from keras_roberta.tokenizers.host import HostTokenizer
 from keras_roberta.tokenizers.kinds.characters import CHARACTERS
-from keras_roberta.tokenizers.kinds.splitting import Splitting
+from keras_roberta.tokenizers.kinds.kind import as_object
+from keras_roberta.tokenizers.kinds.splitting import LONGEST_WORD, LOWERCASE, Splitting
 from keras_roberta.tokenizers.offsets import without_spaces_around
 from keras_roberta.tokenizers.special_token_layout import SpecialTokenLayout
 from keras_roberta.tokenizers.texts import without_surrogates
@@ -16,8 +17,8 @@ class WordLevelTokenizer(HostTokenizer):
     """A `tokenizers.Tokenizer` with a `WordLevel` model, of words or of characters.
 
     What is not in its vocabulary is `<unk>`. It goes into graphs if it splits texts in one of the
-    ways in `kinds.splitting`. Read it with `open_tokenizer`; the arguments are those of
-    `HostTokenizer`.
+    ways in `kinds.splitting`; `not_in_graphs` tells what else is in the way. Read it with
+    `open_tokenizer`; the arguments are those of `HostTokenizer`.
     """
 
     def _trimmed(self, text, offsets):
@@ -25,37 +26,49 @@ class WordLevelTokenizer(HostTokenizer):
         text = without_surrogates(text)
         return [without_spaces_around(text, *place) for place in offsets]
 
+    def not_in_graphs(self):
+        content = json.loads(self._rust.to_str())
+        normalizer, splitting = content["normalizer"], Splitting.of(content)
+        usual = SpecialTokenLayout.roberta(self.start_token_id, self.end_token_id)
+        longest = max(content["model"]["vocab"], key=len)
+        in_small_letters = [t.content for t in self.added_tokens if t.normalized and normalizer]
+        if splitting is None and normalizer not in (None, LOWERCASE):
+            return f"its normalizer, {normalizer.get('type')}"
+        if splitting is None:
+            return f"its pre-tokenizer, {as_object(content['pre_tokenizer']).get('type')}"
+        if content["decoder"] != self.kind.decoder:
+            return f"its decoder, {as_object(content['decoder']).get('type')}"
+        if self.special_token_layout != usual:
+            return "the special tokens that it puts around texts"
+        if self.kind is not CHARACTERS and len(longest) > LONGEST_WORD:
+            return f"{longest[:20]!r}..., a word of more than {LONGEST_WORD} characters"
+        if in_small_letters:
+            return (
+                f"the added token {in_small_letters[0]!r} in small letters "
+                "(add it with normalized=False)"
+            )
+        return None
+
     def batched_in_graph(self):
-        settings = self._in_graph_settings()
-        if settings is None:
+        if self.not_in_graphs():
             return None
         from keras_roberta.tokenizers.in_graph import BatchedWordLevelTokenizer  # TensorFlow
 
-        return BatchedWordLevelTokenizer(**settings)
+        return BatchedWordLevelTokenizer(**self._in_graph_settings())
 
     def static_in_graph(self):
-        settings = self._in_graph_settings()
-        if settings is None:
+        if self.not_in_graphs():
             return None
         from keras_roberta.tokenizers.in_graph import StaticWordLevelTokenizer  # TensorFlow
 
-        return StaticWordLevelTokenizer(**settings)
+        return StaticWordLevelTokenizer(**self._in_graph_settings())
 
-    def _in_graph_settings(self) -> dict | None:
-        """None where graphs cannot split, join or put special tokens around texts as it does."""
+    def _in_graph_settings(self) -> dict:
         content = json.loads(self._rust.to_str())
-        splitting = Splitting.of(content)
-        usual = SpecialTokenLayout.roberta(self.start_token_id, self.end_token_id)
-        if (
-            splitting is None
-            or content["decoder"] != self.kind.decoder
-            or self.special_token_layout != usual
-        ):
-            return None
         return {
             "vocabulary": content["model"]["vocab"],
             "unk_token": content["model"]["unk_token"],
-            "splitting": splitting,
+            "splitting": Splitting.of(content),
             "separator": "" if self.kind is CHARACTERS else " ",
             "tokens": [self.id_to_token(i) for i in range(self.vocabulary_size)],
             "added_tokens": self.added_tokens,

@@ -10,6 +10,7 @@ from pretraining_runs import options
 import keras_roberta as kr
 from keras_roberta import export
 from keras_roberta.data.corpus.prepare_options import PrepareOptions
+from keras_roberta.errors import InputError
 from keras_roberta.jobs.options.train_tokenizer import TrainTokenizerOptions
 from keras_roberta.jobs.prepare.one_machine import prepare
 from keras_roberta.jobs.pretrain.run import pretrain
@@ -17,6 +18,25 @@ from keras_roberta.jobs.train_tokenizer import train_tokenizer
 
 WORDS = "the a an dog cat house runs sleeps sees small large and not today".split()
 TEXTS = ["a dog sleeps", "The house runs, not today.", "cats <mask>  large", "\u65e5 \u0130x", ""]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (dict(kind="bpe", lowercase=True), "lowercase means nothing to the kind bpe; leave it out"),
+        (dict(kind="unigram", min_frequency=3), "min_frequency means nothing to the kind unigram"),
+        (dict(kind="bpe", vocabulary_size=100), "vocabulary_size 100: .* alone take 261"),
+    ],
+)
+def test_settings_are_checked_before_the_corpus_is_read(settings, message, tmp_path):
+    (tmp_path / "corpus.txt").write_bytes(b"\xff is no UTF-8")
+    with pytest.raises(InputError, match=message):
+        train_tokenizer(
+            tmp_path / "corpus.txt", tmp_path / "out", TrainTokenizerOptions(**settings)
+        )
+    (tmp_path / "corpus.txt").write_text("\n\n")
+    with pytest.raises(InputError, match="the corpus is empty"):
+        train_tokenizer(tmp_path / "corpus.txt", tmp_path / "out")
 
 
 @pytest.mark.slow

@@ -11,9 +11,16 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from small_tokenizers import SPECIALS, words, write
 from tokenizer_texts import TEXTS, TRAINING_TEXTS, generated_texts, malformed, strings
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import (
+    AddedToken,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+)
 
-from keras_roberta.errors import InputError
 from keras_roberta.tokenizers import byte_buffer, open_tokenizer
 from keras_roberta.tokenizers.in_graph.unit_tables import _classes
 from keras_roberta.tokenizers.kinds import splitting
@@ -202,18 +209,33 @@ def other_words():
     return made
 
 
-@pytest.mark.parametrize("make", [other_decoder, other_normalizer, other_words])
-def test_what_graphs_do_not_follow_stays_on_the_host(make, tmp_path):
-    tokenizer = open_tokenizer(write(make(), tmp_path))
-    assert tokenizer.batched_in_graph() is None and tokenizer.static_in_graph() is None
-
-
-def test_longer_words_than_graphs_look_up(tmp_path):
+def longer_word():
     content = json.loads(words().to_str())
     content["model"]["vocab"]["w" * 101] = 99
-    made = open_tokenizer(write(Tokenizer.from_str(json.dumps(content)), tmp_path))
-    with pytest.raises(InputError, match="a word of 101 characters, w{20}.*: .* up to 100"):
-        made.batched_in_graph()
+    return Tokenizer.from_str(json.dumps(content))
+
+
+def other_rows():
+    made = words()
+    start = ("<s>", made.token_to_id("<s>"))
+    made.post_processor = processors.TemplateProcessing("<s> $A", "<s> $A $B", [start])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (other_decoder, "its decoder, WordPiece"),
+        (other_normalizer, "its normalizer, NFKC"),
+        (other_words, "its pre-tokenizer, BertPreTokenizer"),
+        (other_rows, "the special tokens that it puts around texts"),
+        (longer_word, "'wwwwwwwwwwwwwwwwwwww'..., a word of more than 100 characters"),
+    ],
+)
+def test_what_graphs_do_not_follow_stays_on_the_host(make, reason, tmp_path):
+    tokenizer = open_tokenizer(write(make(), tmp_path))
+    assert tokenizer.batched_in_graph() is None and tokenizer.static_in_graph() is None
+    assert tokenizer.not_in_graphs() == reason
 
 
 def test_added_tokens_of_white_space():
@@ -228,8 +250,7 @@ def test_added_tokens_of_white_space():
 
 def test_added_tokens_in_small_letters():
     tokenizer = train_words(TRAINING_TEXTS, lowercase=True)
+    assert tokenizer.not_in_graphs() is None
     tokenizer.add_tokens(["DOG"])
-    with pytest.raises(
-        InputError, match="'DOG' is looked for in small letters, .*normalized=False"
-    ):
-        tokenizer.batched_in_graph()
+    assert tokenizer.batched_in_graph() is None and tokenizer.static_in_graph() is None
+    assert "'DOG' in small letters (add it with normalized=False)" in tokenizer.not_in_graphs()

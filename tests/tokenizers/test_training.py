@@ -157,7 +157,7 @@ def test_every_kind_refuses(kind, arguments, message):
     ("kind", "settings", "message"),
     [
         ("bytes", {}, "kind 'bytes': expected one of bpe, unigram, word, char"),
-        ("bpe", dict(lowercase=True), "lowercase means nothing to the kind bpe, which takes"),
+        ("bpe", dict(lowercase=True), "lowercase means nothing to the kind bpe; leave it out"),
         ("unigram", dict(min_frequency=2), "min_frequency means nothing to the kind unigram"),
         ("unigram", dict(vocabulary_size=12), "the characters .* alone take \\d+; give more"),
         ("word", dict(min_frequency=0), "min_frequency 0: expected 1 or more"),

@@ -22,7 +22,7 @@ class TrainTokenizerOptions(Options):
     kind: str = option(KINDS[0], "What its tokens are.", choices=KINDS)
     vocabulary_size: int = option(50_265, "Ids in all.", at_least=6, flag="--vocab-size")
     min_frequency: int | None = option(
-        None, "Tokens occur so often, by default twice, in kinds that count.", at_least=1
+        None, "How often a token occurs at least, 2 by default; in kinds that count.", at_least=1
     )
     lowercase: bool = option(False, "Read capitals as small letters, in kinds that can.")
     corpus: CorpusOptions = nested(CorpusOptions, without=("labels_field",))

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_roberta.errors import InputError
 from keras_roberta.tokenizers.in_graph.edge_table import EdgeTable
 from keras_roberta.tokenizers.in_graph.unicode_classes import (
     NUMBER,
@@ -16,7 +15,7 @@ from keras_roberta.tokenizers.in_graph.unicode_classes import (
     word_characters,
 )
 from keras_roberta.tokenizers.in_graph.vectors import keep_where, look_up, previous, repeat_index
-from keras_roberta.tokenizers.kinds.splitting import BETWEEN_SPACES, LONGEST_WORD, RUNS
+from keras_roberta.tokenizers.kinds.splitting import BETWEEN_SPACES, RUNS
 from keras_roberta.tokenizers.unigram.trie_tables import string_table
 
 _SPACES, _WORDS, _SIGNS = range(3)
@@ -76,9 +75,6 @@ class WordTable(tf.Module):
         unk_id: the id of all other words.
         pre_tokenizer: how texts are split, one of `kinds.splitting`.
         name: name of the module.
-
-    Raises:
-        InputError: a word is longer than `kinds.splitting.LONGEST_WORD`.
     """
 
     def __init__(
@@ -91,11 +87,6 @@ class WordTable(tf.Module):
         super().__init__(name=name)
         words = [token for token in vocabulary if token]
         self.longest, self.num_words = max(map(len, words)), len(words)
-        if self.longest > LONGEST_WORD:
-            raise InputError(
-                f"the vocabulary has a word of {self.longest} characters, {max(words, key=len):.20}"
-                f"...: graphs look up words of up to {LONGEST_WORD}; take longer ones out"
-            )
         self.signs_alone = pre_tokenizer not in (RUNS, BETWEEN_SPACES)
         self.classes = CodePointTable(_classes(pre_tokenizer))
         edges, characters, _ = string_table(words)

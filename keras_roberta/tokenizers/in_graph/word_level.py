@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from keras_roberta.errors import InputError
 from keras_roberta.tokenizers.added_tokens import AddedToken
 from keras_roberta.tokenizers.in_graph.character_reader import CharacterReader
 from keras_roberta.tokenizers.in_graph.lower_case import LowerCase
@@ -43,12 +42,6 @@ class WordLevel(tf.Module):
         super().__init__(name=name)
         self.reader = CharacterReader(added_tokens)
         self.lower_case = LowerCase() if splitting.lowercase else None
-        normalized = [token.content for token in added_tokens if token.normalized]
-        if splitting.lowercase and normalized:
-            raise InputError(
-                f"the added token {normalized[0]!r} is looked for in small letters, which a graph "
-                "cannot do; add it with normalized=False"
-            )
         if splitting.pre_tokenizer == CHARACTERS:
             self.table = CharacterTable(vocabulary, unk_id)
         else:
