@@ -18,10 +18,11 @@ SHARED = {"parameter_sharing": "all"}
 ALL = {**SHARED, "sharing_groups": 2, "embedding_dim": 16, "norm_first": True}
 
 
-def make_task(**options):
+def make_task(tokenizer=None, **options):
     keras.utils.set_random_seed(0)
     config = kr.RobertaConfig(320, 3, 4, 32, 48, 40, initializer_range=0.2, seed=0, **options)
-    task = kr.RobertaTextClassifier(kr.RobertaBackbone(config), 3)
+    preprocessor = tokenizer and kr.RobertaPreprocessor(tokenizer, 32)
+    task = kr.RobertaTextClassifier(kr.RobertaBackbone(config), 3, preprocessor)
     random = np.random.default_rng(0)
     for weight in task.weights:  # biases start at 0 and gammas at 1: a lost one would not show
         weight.assign(weight + random.normal(0, 0.05, weight.shape))
@@ -52,6 +53,32 @@ def test_a_tflite_file_holds_one_copy(task, tmp_path):
     numbers = sum(len(b.data) for b in model.buffers if b.data is not None and len(b.data) > 32)
     left_out = 16 * (40 - 32 + 2 + 1)  # positions that no signature has; the token type
     assert numbers / 4 == pytest.approx(task.count_params() - left_out, rel=0.01)
+
+
+@pytest.mark.parametrize("quantization", ["int8", "int8-static"])
+def test_a_file_in_eight_bits_holds_one_copy(tokenizer, tmp_path, quantization):
+    """A matrix for each of the two groups that three layers are in; and the task's answers."""
+    task = make_task(tokenizer, **ALL)
+    texts = [f"the film was {word} good" for word in "very so too not most less as no".split()] * 2
+    calibration = texts if quantization == "int8-static" else None
+    path = tmp_path / "m.tflite"
+    export.to_tflite(
+        task, path, quantization, "tokens", sequence_lengths=(16, 32), calibration=calibration
+    )
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes())
+    tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
+    for shape in ([48, 32], [32, 48]):
+        of_shape = {t.buffer for t in tensors if list(t.shape) == shape and is_constant(model, t)}
+        assert len(of_shape) == 2
+    features = task.preprocessor(texts[:8])
+    found = export.load(path).predict(features)["logits"]
+    expected = np.asarray(task(features))
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.99
+
+
+def is_constant(model, tensor):
+    data = model.buffers[tensor.buffer].data
+    return tensor.type == schema.TensorType.INT8 and data is not None and len(data) > 0
 
 
 def test_a_matrix_is_compressed_once(task):
