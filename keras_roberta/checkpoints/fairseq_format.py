@@ -36,6 +36,7 @@ class FairseqFormat(CheckpointFormat):
 
     name = "fairseq"
     summary = "fairseq's model.pt"
+    only_float32 = True
     files = (*FILES[:2], DICTIONARY, LABELS, *FAIRSEQ_FILES)
     # Other files of tokenizers, and a config.json, would be read before these. The checkpoints of a
     # training stay: `model.pt` is read before them.

@@ -22,10 +22,12 @@ def check_finite(name: str, array: np.ndarray) -> None:
     finite = np.isfinite(array)
     if not finite.all():
         place = tuple(map(int, np.argwhere(~finite)[0]))
+        reason = "the run that made them diverged, or the file is damaged"
+        if array.dtype == np.float16 and np.isinf(array[place]):
+            reason = f"if they are too large for float16, open the model in bfloat16; else {reason}"
         raise InputError(
             f"{name:.200}: {np.size(array) - int(finite.sum())} of its numbers are not finite, the "
-            f"first, {array[place]}, at {list(place)}; the run that made them diverged, or the "
-            "file is damaged"
+            f"first, {array[place]}, at {list(place)}; {reason}"
         )
 
 

@@ -20,6 +20,7 @@ class KerasHubFormat(CheckpointFormat):
 
     name = "keras-hub"
     summary = "a preset of KerasHub's RoBERTa or XLM-R"
+    only_float32 = True
     files = ("*.json", "*.weights.h5", "assets/tokenizer/*")
     parts = frozenset(
         {

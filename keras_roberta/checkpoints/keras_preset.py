@@ -1,6 +1,5 @@
 """What `save_to_preset` writes: KerasHub's layout, with the tokenizer in Hugging Face's files."""
 
-import math
 import pathlib
 
 from keras_roberta.checkpoints.hdf5_weights import count_stored_numbers
@@ -17,11 +16,12 @@ from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.files.json_file import read_json_object
 from keras_roberta.files.replacing import files_within
+from keras_roberta.files.room import bytes_of
 from keras_roberta.options import OptionError
+from keras_roberta.options.sizes import GIGABYTE
 from keras_roberta.tokenizers import open_tokenizer
 
 _HINT = "is this a model's directory?"
-GIGABYTE = 1 << 30  # what Keras calls GB
 _PACKED = 4  # numbers that a quantised model may hold in one that is stored
 
 
@@ -185,24 +185,36 @@ class KerasPresetFormat(CheckpointFormat):
         return KerasPreset(self, directory)
 
     def write(self, model, directory, *, tokenizer=None, max_shard_size=10 * GIGABYTE):
-        """See `CheckpointFormat`.
+        """See `CheckpointFormat`. Heads are in one file, however large.
+
+        Args:
+            max_shard_size: None for one file of any size.
 
         Raises:
-            OptionError: a weight is larger than a file may be.
+            OptionError: a weight of the encoder is larger than a file may be.
         """
-        largest = max(math.prod(weight.shape) for weight in model.weights) * 4
-        if largest > max_shard_size:
-            problem = f": the largest weight takes {largest:,} bytes, and Keras does not divide it"
-            raise OptionError("max_shard_size", problem)
+        gigabytes = None
+        if max_shard_size is not None:
+            _check_largest(getattr(model, "backbone", model), max_shard_size)
+            gigabytes = max_shard_size / GIGABYTE
         import keras_hub
 
         is_task = isinstance(model, keras_hub.models.Task)
         base = keras_hub.models.Task if is_task else keras_hub.models.Backbone
-        base.save_to_preset(model, str(directory), max_shard_size=max_shard_size / GIGABYTE)
+        base.save_to_preset(model, str(directory), max_shard_size=gigabytes)
         if tokenizer is not None and getattr(model, "preprocessor", None) is None:
             backbone = model.backbone if is_task else model
             length = backbone.config.max_sequence_length
             tokenizer.save(directory / "assets" / "tokenizer", model_max_length=length)
+
+
+def _check_largest(backbone, max_shard_size):
+    """Raises an OptionError if the files are to be smaller than a weight. A model that fits into
+    one file is written into one."""
+    largest = max(bytes_of([weight]) for weight in backbone.weights)
+    if largest > max_shard_size:
+        problem = f": the largest weight takes {largest:,} bytes, and Keras does not divide it"
+        raise OptionError("max_shard_size", problem)
 
 
 def remove_preset(directory: pathlib.Path) -> None:

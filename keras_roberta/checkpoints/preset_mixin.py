@@ -5,8 +5,7 @@ from typing import Any
 
 from keras_roberta.checkpoints.formats import format_named
 from keras_roberta.checkpoints.hugging_face_names import HuggingFaceHead
-from keras_roberta.checkpoints.keras_preset import GIGABYTE
-from keras_roberta.options.sizes import bytes_of_text
+from keras_roberta.options.sizes import bytes_of_gigabytes, bytes_of_text
 from keras_roberta.unknown_arguments import named_arguments
 
 
@@ -21,19 +20,23 @@ class PresetMixin:
     hugging_face: HuggingFaceHead | None = None
 
     @named_arguments
-    def save_to_preset(self, preset_dir: str | os.PathLike, max_shard_size: float = 10) -> None:
+    def save_to_preset(
+        self, preset_dir: str | os.PathLike, max_shard_size: float | str | None = 10
+    ) -> None:
         """Writes a preset directory that `from_preset` reads.
 
         The files are written beside `preset_dir` and moved into it when all are there.
 
         Args:
             preset_dir: path of the directory; other files in it stay.
-            max_shard_size: GB a weight file may have.
+            max_shard_size: GB that a file of the encoder's weights may have, or text such as
+                "500MB". What is more is spread over several files. None for one file of any size.
 
         Raises:
-            InputError: there is no room for it.
+            InputError: `max_shard_size` is no size, or less than the largest weight; or there is
+                no room.
         """
-        size = round(max_shard_size * GIGABYTE)
+        size = bytes_of_gigabytes("max_shard_size", max_shard_size)
         format_named("keras").save(self, expanded(preset_dir), max_shard_size=size)
 
     @named_arguments

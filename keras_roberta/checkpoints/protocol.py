@@ -14,7 +14,7 @@ from keras_roberta.checkpoints.matching_tokenizer import check_tokenizer
 from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_directory
-from keras_roberta.files.room import bytes_of, check_room
+from keras_roberta.files.room import bytes_in_float32, bytes_of, check_room
 
 logger = logging.getLogger("keras_roberta")
 
@@ -106,6 +106,7 @@ class CheckpointFormat(abc.ABC):
         keeps_model_options: whether it keeps the whole `RobertaConfig`, so that models with any
             options can be written. Else those that compute otherwise than RoBERTa are refused, and
             weights that layers share are written for each layer.
+        only_float32: whether weights of 16 bits are written in 32.
         shards: whether `write` takes `max_shard_size`, bytes that a file of weights may have.
     """
 
@@ -114,6 +115,7 @@ class CheckpointFormat(abc.ABC):
     files: ClassVar[tuple[str, ...]]
     parts: ClassVar[frozenset[str]] = frozenset()
     keeps_model_options: ClassVar[bool] = False
+    only_float32: ClassVar[bool] = False
     shards: ClassVar[bool] = False
 
     @abc.abstractmethod
@@ -186,12 +188,13 @@ class CheckpointFormat(abc.ABC):
     def _bytes(self, model):
         """What the weights take, those that layers share as often as they are written."""
         backbone = getattr(model, "backbone", model)
-        num_bytes = bytes_of(model.weights)
+        size = bytes_in_float32 if self.only_float32 else bytes_of
+        num_bytes = size(model.weights)
         if self.keeps_model_options or backbone.config.parameter_sharing == "none":
             return num_bytes
         written = backbone.weights_by_name().values()
         once = {id(weight): weight for weight in written}.values()
-        return num_bytes + bytes_of(written) - bytes_of(once)
+        return num_bytes + size(written) - size(once)
 
     def _check_roberta(self, config, directory):
         if options := config.beyond_roberta():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -51,23 +52,28 @@ class TensorView:
 
         Args:
             dtype: what its elements become; None for what is stored. A part is converted at a time,
-                so that a large tensor is never there in both.
+                so that a large tensor is never there in both. Numbers that are too large for it
+                become infinite.
         """
         strides = row_strides(self.shape) if self.strides is None else self.strides
         dtype = self.dtype if dtype is None else np.dtype(dtype)
         try:
-            if strides == row_strides(self.shape):
-                return self._read_flat(math.prod(self.shape), dtype).reshape(self.shape)
-            flat = self._read_flat(span(self.shape, strides), self.dtype)
-            in_bytes = [stride * self.dtype.itemsize for stride in strides]
-            view = np.lib.stride_tricks.as_strided(flat, self.shape, in_bytes)
-            return view.astype(dtype, order="C", copy=True)
+            with np.errstate(over="ignore"):
+                return self._read(strides, dtype)
         except InputError:
             raise
         except OSError as error:
             raise InputError(f"{self.path}: cannot be read ({reason_of(error)})") from None
         except (OverflowError, ValueError):
             raise InputError(f"{self.path}: {self.name} has an impossible shape") from None
+
+    def _read(self, strides: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        if strides == row_strides(self.shape):
+            return self._read_flat(math.prod(self.shape), dtype).reshape(self.shape)
+        flat = self._read_flat(span(self.shape, strides), self.dtype)
+        in_bytes = [stride * self.dtype.itemsize for stride in strides]
+        view = np.lib.stride_tricks.as_strided(flat, self.shape, in_bytes)
+        return view.astype(dtype, order="C", copy=True)
 
     def _read_flat(self, size: int, dtype: np.dtype) -> np.ndarray:
         array = aligned_empty(size, dtype)
@@ -100,8 +106,28 @@ def span(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:
     return 1 + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
 
 
+class _Memory(np.ndarray):
+    """The bytes below an array of `aligned_empty`, which tell it from arrays of others."""
+
+    given_away = False
+
+
 def aligned_empty(size: int, dtype: np.dtype) -> np.ndarray:
     """A flat array without values that TensorFlow takes for a tensor without a copy."""
-    buffer = np.empty(size * dtype.itemsize + ALIGNMENT, np.uint8)
-    start = -buffer.ctypes.data % ALIGNMENT
-    return buffer[start : start + size * dtype.itemsize].view(dtype)
+    memory = np.empty(size * dtype.itemsize + ALIGNMENT, np.uint8).view(_Memory)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size * dtype.itemsize].view(np.ndarray).view(dtype)
+
+
+def gives_away_memory(array: np.ndarray) -> bool:
+    """Whether a whole array of `aligned_empty` may become a tensor; at most once for each.
+
+    Arrays of others may be written to later, or be a file that is mapped into memory.
+    """
+    memory: Any = array
+    while memory is not None and not isinstance(memory, _Memory):
+        memory = getattr(memory, "base", None)
+    if memory is None or memory.given_away or array.nbytes != memory.nbytes:
+        return False
+    memory.given_away = True
+    return True

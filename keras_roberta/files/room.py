@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes  # noqa: F401 - gives NumPy bfloat16
+import numpy as np
+
 from keras_roberta.errors import OutputError
 from keras_roberta.files.output_errors import output_errors
 
@@ -38,5 +41,10 @@ def check_room(out: str | os.PathLike, num_bytes: float = 0, replaced: int = 0) 
 
 
 def bytes_of(variables: Iterable[Any]) -> int:
-    """What variables take on the disk in float32."""
+    """What variables take in their own dtypes."""
+    return sum(math.prod(v.shape) * np.dtype(str(v.dtype)).itemsize for v in variables)
+
+
+def bytes_in_float32(variables: Iterable[Any]) -> int:
+    """What variables take in files whose numbers are float32 in any case."""
     return 4 * sum(math.prod(variable.shape) for variable in variables)

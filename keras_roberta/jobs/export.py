@@ -21,7 +21,7 @@ from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.export.signature_lengths import best_lengths
 from keras_roberta.files.hold_output import hold_output
 from keras_roberta.files.output_checks import check_writable, is_empty
-from keras_roberta.files.room import bytes_of, check_room
+from keras_roberta.files.room import bytes_in_float32, check_room
 from keras_roberta.jobs.finetuned_task import open_finetuned_task
 from keras_roberta.jobs.input_table import read_input_table
 from keras_roberta.jobs.options.export import AUTO, ExportOptions
@@ -127,7 +127,7 @@ def _export(preset, out, options, columns, overwrite):
         if scheme is not None:
             check_number_of_texts(scheme, len(texts[0] if options.pairs else texts))
     task = open_finetuned_task(preset)
-    check_room(out, bytes_of(task.weights))
+    check_room(out, bytes_in_float32(task.weights))
     arguments = data.arguments(task, options)
 
     from keras_roberta.export.saved_model import to_saved_model

@@ -21,7 +21,7 @@ from keras_roberta.export.runtime import load
 from keras_roberta.files.atomic_write import atomic_directory
 from keras_roberta.files.json_file import read_json_object
 from keras_roberta.files.json_kinds import OBJECT, TEXT, ListOf, Maybe, Number, Record
-from keras_roberta.files.room import bytes_of, check_room
+from keras_roberta.files.room import bytes_in_float32, check_room
 from keras_roberta.jobs.export import ExportData
 from keras_roberta.jobs.finetuned_task import open_finetuned_task
 from keras_roberta.jobs.input_table import read_input_table
@@ -126,7 +126,7 @@ def export_within_budget(
         measure = FileMeasure(task, preset, table, tables.columns, budget.threads or 1)
         measure.check_pairs(takes_pairs(task, options.inputs, options.pairs), options.inputs)
         of_files = sum(scheme.bits for scheme in SCHEMES.values()) / 32 + _BESIDES
-        check_room(out, of_files * bytes_of(task.weights))
+        check_room(out, of_files * bytes_in_float32(task.weights))
         run.begin()
         search = _search(task, measure, data, options, budget, run, progress)
         search = _write(Path(out).expanduser(), run, search, measure)

@@ -1,7 +1,7 @@
 """Models that are built without memory, whose weights get it with the values that are assigned.
 
-A model of ten billion parameters is described, counted and traced so in a second's memory; and one
-that is loaded never has random weights beside those of its file.
+A model of ten billion parameters is described, counted and traced so in a second, without memory
+for its weights; and one that is loaded never has random weights beside those of its file.
 """
 
 import contextlib
@@ -13,17 +13,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_roberta.checkpoints.tensor_view import ALIGNMENT, aligned_empty
+from keras_roberta.checkpoints.tensor_view import aligned_empty, gives_away_memory
 from keras_roberta.training.keras_internals import (
     has_value,
     initialize,
-    variables_without_values,
 )
 
 _SMALL = 1 << 16  # bytes; below, a copy costs nothing
 _PART = 1 << 20  # elements that are converted at a time
-
-built_without_values = variables_without_values
 
 
 @contextlib.contextmanager
@@ -34,7 +31,7 @@ def valued_when_assigned(model: keras.Model) -> Iterator[None]:
     the states of dropout.
 
     Args:
-        model: built within `built_without_values`.
+        model: built within `variables_without_values`.
     """
     empty = [variable for variable in model.variables if not has_value(variable)]
     for variable in empty:
@@ -60,28 +57,27 @@ def _assign_first(variable: keras.Variable, value: Any) -> Any:
 
 
 def _tensor_of(value: Any, dtype: str) -> Any:
-    """A value as a tensor, which takes over the memory of an array where it can.
+    """A value as a tensor, which takes over the memory of an array that was read for it, and
+    copies those of others.
 
     Args:
-        value: an array, a tensor, or a data set of an HDF5 file, as Keras's loader gives them.
+        value: an array or a tensor.
     """
     if keras.backend.backend() != "tensorflow" or not _is_large_and_on_the_host(value):
         return keras.ops.convert_to_tensor(value, dtype)
     kept = np.dtype(dtype)
-    is_whole = isinstance(value, np.ndarray) and value.dtype == kept and value.flags.c_contiguous
-    if is_whole and value.ctypes.data % ALIGNMENT == 0:
+    if value.dtype == kept and value.flags.c_contiguous and gives_away_memory(value):
         return _sharing(value)
     array = aligned_empty(math.prod(value.shape), kept).reshape(value.shape)
     rows = max(1, _PART // max(1, math.prod(value.shape[1:])))
-    for first in range(0, value.shape[0], rows):
-        array[first : first + rows] = value[first : first + rows]
+    with np.errstate(over="ignore"):  # `check_finite_variables` names such a weight
+        for first in range(0, value.shape[0], rows):
+            array[first : first + rows] = value[first : first + rows]
     return _sharing(array)
 
 
 def _is_large_and_on_the_host(value: Any) -> bool:
-    if not isinstance(value, np.ndarray) and not hasattr(value, "read_direct"):  # h5py.Dataset
-        return False
-    return bool(value.shape) and value.nbytes > _SMALL
+    return isinstance(value, np.ndarray) and bool(value.shape) and value.nbytes > _SMALL
 
 
 def _sharing(array: np.ndarray) -> Any:

@@ -20,12 +20,16 @@ from keras_roberta.layers.gather import FIRST, first_token, rotated_to_first_tok
 from keras_roberta.layers.tensor import Tensor
 from keras_roberta.models.config_changes import check_changes
 from keras_roberta.models.extended_positions import extended_positions
-from keras_roberta.models.first_values import built_without_values, valued_when_assigned
+from keras_roberta.models.first_values import valued_when_assigned
 from keras_roberta.models.kept_layers import check_layers, copy_layers
 from keras_roberta.models.named_weights import check_not_quantized, layer_weights
 from keras_roberta.models.resized_vocabulary import checked_rows, copy_weights, special_tokens
 from keras_roberta.models.token_inputs import TokenInputs, completed
-from keras_roberta.training.keras_internals import inner_layers, settle_quantized_policies
+from keras_roberta.training.keras_internals import (
+    inner_layers,
+    settle_quantized_policies,
+    variables_without_values,
+)
 from keras_roberta.unknown_arguments import refuse_unknown
 
 logger = logging.getLogger("keras_roberta")
@@ -374,7 +378,7 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
         >>> RobertaBackbone.without_weights(config).count_params()
         124055040
         """
-        with built_without_values():
+        with variables_without_values():
             return cls(*args, **kwargs)
 
 

@@ -32,6 +32,16 @@ def test_numbers_that_are_not_finite(number, dtype, tmp_path):
     assert f"{number}, at [2, 3]" in str(caught.value) and str(tmp_path) in str(caught.value)
 
 
+@pytest.mark.filterwarnings("error")
+def test_numbers_too_large_for_float16(tmp_path):
+    write_checkpoint(tmp_path, {})
+    state = random_state(SHAPES)
+    state[QUERY][2, 3] = 70_000
+    write_safetensors(tmp_path / "model.safetensors", state)
+    with pytest.raises(InputError, match="too large for float16, open the model in bfloat16"):
+        kr.RobertaBackbone.from_preset(tmp_path, dtype="float16")
+
+
 def test_large_finite_numbers_are_no_error(tmp_path):
     write_checkpoint(tmp_path, {})
     state = random_state(SHAPES)

@@ -1,6 +1,7 @@
 """Weights in several files: which goes where, the index, and what is read back."""
 
 import json
+from types import SimpleNamespace
 
 import ml_dtypes
 import numpy as np
@@ -12,8 +13,9 @@ from safetensors.numpy import load_file
 import keras_roberta as kr
 from keras_roberta.checkpoints.safetensors_files import write_safetensors, write_shards
 from keras_roberta.checkpoints.tensor_files import open_state_dict
+from keras_roberta.files.room import bytes_in_float32, bytes_of
 from keras_roberta.options import OptionError
-from keras_roberta.options.sizes import bytes_of_text
+from keras_roberta.options.sizes import bytes_of_gigabytes, bytes_of_text
 
 
 def arrays_of(sizes):
@@ -104,6 +106,13 @@ def test_a_preset_in_shards(tmp_path, config):
     with pytest.raises(OptionError, match="max_shard_size: the largest weight takes 38,400 bytes"):
         backbone.save_to_preset(tmp_path / "none", max_shard_size=30_000 / 2**30)
     assert not (tmp_path / "none").exists()
+    for size in (None, "1GB"):
+        backbone.save_to_preset(tmp_path, max_shard_size=size)
+        assert [path.name for path in tmp_path.glob("model*")] == ["model.weights.h5"]
+    # Its weights take half, so that each fits, and they are not counted as float32.
+    half = kr.RobertaBackbone(config, dtype="bfloat16")
+    half.save_to_preset(tmp_path, max_shard_size="30KB")
+    assert_same_weights(kr.RobertaBackbone.from_preset(tmp_path, dtype="bfloat16"), half)
 
 
 def assert_same_weights(first, second):
@@ -126,3 +135,20 @@ def test_sizes(size, num_bytes):
 def test_what_is_no_size(size):
     with pytest.raises(OptionError, match="max_shard_size"):
         bytes_of_text("max_shard_size", size)
+
+
+def test_sizes_in_gigabytes():
+    sizes = {0.5: 2**29, 10: 10 * 2**30, np.float32(2): 2**31, "2GB": 2 * 10**9, None: None}
+    assert {size: bytes_of_gigabytes("max_shard_size", size) for size in sizes} == sizes
+
+
+@pytest.mark.parametrize("size", [0, -1, 1e-12, float("nan"), float("inf"), True, [], "2 pounds"])
+def test_what_is_no_size_in_gigabytes(size):
+    with pytest.raises(OptionError, match="max_shard_size"):
+        bytes_of_gigabytes("max_shard_size", size)
+
+
+def test_what_weights_take_on_the_disk():
+    weights = [SimpleNamespace(shape=(3, 5), dtype=d) for d in ("bfloat16", "float32", "int8")]
+    assert bytes_of(weights) == 15 * (2 + 4 + 1)
+    assert bytes_in_float32(weights) == 15 * 3 * 4

@@ -5,7 +5,11 @@ import numpy as np
 import pytest
 
 import keras_roberta as kr
-from keras_roberta.checkpoints.tensor_view import TensorView
+from keras_roberta.checkpoints.tensor_view import (
+    TensorView,
+    aligned_empty,
+    gives_away_memory,
+)
 from keras_roberta.models.first_values import valued_when_assigned
 from keras_roberta.training.keras_internals import has_value
 
@@ -48,6 +52,46 @@ def test_values_come_with_the_first_assignment(config):
         if name != "embeddings/token":
             np.testing.assert_array_equal(weight, source.weights_by_name()[name], err_msg=name)
     assert "assign" not in vars(embedding)
+
+
+def test_only_what_was_read_for_it_becomes_a_tensor_and_only_once(tmp_path):
+    numbers = np.random.default_rng(0).normal(size=(200, 100)).astype("float32")
+    path = tmp_path / "numbers"
+    numbers.tofile(path)
+
+    def array():
+        return TensorView(path, 0, numbers.dtype, numbers.shape).read()
+
+    read = array()
+    assert not gives_away_memory(read[:100])
+    assert gives_away_memory(np.ascontiguousarray(read))
+    assert not gives_away_memory(read) and not gives_away_memory(read.reshape(-1))
+    assert gives_away_memory(array())
+    assert not gives_away_memory(aligned_empty(20_000, numbers.dtype) + 0)
+    for mode in ("r", "r+"):
+        assert not gives_away_memory(np.memmap(path, "float32", mode, shape=numbers.shape))
+
+
+def test_arrays_of_others_are_copied(config, tmp_path):
+    """Also those that begin where TensorFlow would share them, and files in memory."""
+    config = config.replace(vocabulary_size=2000)
+    start = np.random.default_rng(0).normal(size=(2000, 32)).astype("float32")
+    buffer = np.empty(start.nbytes + 64, np.uint8)
+    aligned = buffer[-buffer.ctypes.data % 64 :][: start.nbytes].view("float32").reshape(2000, 32)
+    aligned[:] = start
+    np.save(tmp_path / "table.npy", start)
+    for array in (
+        aligned,
+        np.load(tmp_path / "table.npy", mmap_mode="r"),
+        np.load(tmp_path / "table.npy", mmap_mode="r+"),
+    ):
+        model = kr.RobertaBackbone.without_weights(config)
+        embedding = model.weights_by_name()["embeddings/token"]
+        with valued_when_assigned(model):
+            embedding.assign(array)
+        if array.flags.writeable:
+            array[:] = 0
+        np.testing.assert_array_equal(embedding, start)
 
 
 def test_a_shape_that_does_not_fit_is_kerass_to_name(config):
