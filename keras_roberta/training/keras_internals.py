@@ -116,6 +116,15 @@ def inner_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.O
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
+def step_counter(optimizer: keras.optimizers.Optimizer) -> keras.Variable:
+    """The variable that counts the steps.
+
+    `optimizer.iterations` is a tensor, made from it, where Keras accumulates the gradients of
+    several steps (`gradient_accumulation_steps`).
+    """
+    return inner_optimizer(optimizer)._iterations
+
+
 def learning_rate_schedule(optimizer: keras.optimizers.Optimizer) -> Any:
     """The schedule, variable or function; `optimizer.learning_rate` is only its current value."""
     return getattr(inner_optimizer(optimizer), "_learning_rate", None)

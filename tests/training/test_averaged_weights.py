@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import keras_roberta as kr
 from keras_roberta.errors import InputError
+from keras_roberta.training.fit_changes import changes_undone
 from keras_roberta.training.optimizer import RobertaAdamW, ValidateAverages, layerwise_decay
 from keras_roberta.training.optimizer.averaged_weights import averaged_weights
 from keras_roberta.training.optimizer.rate_multipliers import RateMultipliers
@@ -64,6 +65,23 @@ def test_the_weights_are_put_back_to_the_last_bit(model):
         assert np.array(model.weights[0]) != before
         raise ZeroDivisionError
     np.testing.assert_array_equal(model.weights[0], before)
+
+
+def test_the_weights_are_put_back_where_validation_stops(model):
+    averages, trained = ValidateAverages(), []
+
+    def note(batch, logs):
+        trained.append(np.array(model.weights[0]))
+
+    def stop(batch, logs):
+        assert np.array(model.weights[0]) != trained[-1]
+        raise KeyboardInterrupt
+
+    watching = keras.callbacks.LambdaCallback(on_train_batch_end=note, on_test_batch_end=stop)
+    callbacks = [averages, watching]
+    with pytest.raises(KeyboardInterrupt), changes_undone(callbacks):
+        model.fit(X, Y, batch_size=1, verbose=0, validation_data=(X, Y), callbacks=callbacks)
+    np.testing.assert_array_equal(model.weights[0], trained[-1])
 
 
 def test_rates_fall_from_layer_to_layer(config):

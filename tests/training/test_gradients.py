@@ -104,6 +104,30 @@ def test_many_shapes_are_named_once(known_when, monkeypatch, caplog):
     assert "5×3, 6×3, 7×3;" in warning and "jit_compile=False" in warning
 
 
+@pytest.mark.parametrize("settings", [{}, {"gradient_accumulation_steps": 2}], ids=["", "parts"])
+def test_transforms_read_the_number_of_the_step(settings):
+    """Also where Keras's optimizer makes it from another variable."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    model.compile(keras.optimizers.SGD(0.0, **settings), loss="mse")
+    x, y = tf.ones((2, 1)), tf.zeros((2, 1))
+
+    def numbered(loss_fn):
+        def with_number(model, batch):
+            step = tf.cast(tf.convert_to_tensor(model.optimizer.iterations), "float32")
+            result = loss_fn(model, batch)
+            return result._replace(loss=step * tf.reduce_sum(result.outputs))
+
+        return with_number
+
+    gradient_fn = compiled_gradients.compiled()(gradients_of(numbered(model_loss)))
+    step, found = tf.function(lambda: gradient_fn(model, Batch(x, y))), []
+    for _ in range(4):
+        (gradient,) = step()
+        found.append(float(gradient[0, 0]) / 2)
+        model.optimizer.apply([gradient], model.trainable_variables)
+    assert found == ([0, 0, 1, 1] if settings else [0, 1, 2, 3])
+
+
 def saved_and_loaded(task, path):
     task.save(path)
     return keras.models.load_model(path)

@@ -114,6 +114,19 @@ def test_inner_optimizer():
     assert internals.inner_optimizer(wrapped) is optimizer
 
 
+def test_step_counter():
+    """With Keras's accumulation it counts the parts, and `iterations` is no variable."""
+    optimizer = keras.optimizers.SGD(0.1)
+    assert internals.step_counter(optimizer) is optimizer.iterations
+    optimizer = keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
+    weight = keras.Variable(np.ones(2, "float32"))
+    for _ in range(3):
+        optimizer.apply([tf.ones(2)], [weight])
+    wrapped = keras.optimizers.LossScaleOptimizer(optimizer)
+    assert int(np.array(internals.step_counter(wrapped))) == 3
+    assert int(optimizer.iterations) == 1
+
+
 def test_learning_rate_schedule():
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
     optimizer = keras.optimizers.SGD(schedule)

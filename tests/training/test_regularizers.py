@@ -196,7 +196,7 @@ def mixed():
 
     return types.SimpleNamespace(
         step=step, start=start, moved=moved, factors=factors, kernel=kernel, transform=transform,
-        others=(np.array(table), np.array(head)),
+        task=task, others=(np.array(table), np.array(head)),
     )  # fmt: skip
 
 
@@ -222,6 +222,25 @@ def test_mixout_takes_others_in_each_step(mixed):
     assert (np.abs(means - mixed.moved) < spread + 1e-5).mean() > 0.999
 
 
+@pytest.mark.parametrize("seed", [2**32 - 1, -7, 2**40, np.int64(3)])
+def test_mixout_takes_any_integer_as_its_seed(mixed, seed):
+    """Of the last 32 bits; `seed` and `seed + 1` are those of two matrices."""
+    masks = []
+    for one in (seed, int(seed) % 2**32, int(seed) + 1):
+        mixed.transform.seed = kr.Mixout(mixed.task, 0.3, one).seed
+        masks.append(mixed.step(1)[0] == mixed.start)
+    assert 0.2 < masks[0].mean() < 0.4
+    np.testing.assert_array_equal(masks[0], masks[1])
+    assert (masks[0] != masks[2]).any()
+
+
+def test_mixout_refuses_matrices_with_adapters(config):
+    backbone = kr.RobertaBackbone(config)
+    backbone.enable_lora(2)
+    with pytest.raises(InputError, match="matrices are frozen"):
+        kr.Mixout(types.SimpleNamespace(backbone=backbone))
+
+
 def test_what_mixout_refuses():
     frozen = keras.Variable(np.ones((2, 2)), trainable=False)
     backbone = types.SimpleNamespace(weights_by_name=lambda: {"encoder/a/kernel": frozen})
@@ -230,3 +249,6 @@ def test_what_mixout_refuses():
     for rate in (0, 1, 1.5, True):
         with pytest.raises(InputError, match="rate must be above 0 and below 1"):
             kr.Mixout(types.SimpleNamespace(backbone=backbone), rate)
+    for seed in (0.5, "1", None, True):
+        with pytest.raises(InputError, match="seed must be an integer"):
+            kr.Mixout(types.SimpleNamespace(backbone=backbone), seed=seed)

@@ -3,6 +3,8 @@
 Toy transforms, and what they must give written out by hand with a tape.
 """
 
+import subprocess
+import sys
 import types
 
 import keras
@@ -279,11 +281,33 @@ def test_transforms_in_a_keras_file(config, tmp_path, caplog):
     assert loss == pytest.approx(3 * before, rel=1e-4)
     assert again.gradient_accumulation_steps == 2
 
-    task.compile("sgd", loss_transforms=[two_passes])
+    assert not caplog.records
+
+    task.compile("sgd", loss_transforms=[two_passes, Scaled(2.0)])
     task.save(tmp_path / "task.keras")
-    assert "loss_transforms: functions are not saved" in caplog.text
+    assert "loss_transforms: the file does not contain two_passes; compile" in caplog.text
     again = keras.models.load_model(tmp_path / "task.keras")
-    assert again.train_on_batch(*data, return_dict=True)["loss"] == pytest.approx(before, rel=1e-4)
+    loss = again.train_on_batch(*data, return_dict=True)["loss"]
+    assert loss == pytest.approx(2 * before, rel=1e-4)
+
+
+def test_a_new_process_knows_the_transforms_in_a_keras_file(config, tmp_path):
+    task = kr.RobertaTextClassifier(kr.RobertaBackbone(small(config)), num_classes=2)
+    task.compile(
+        loss_transforms=[kr.RDrop(0.5), kr.ConfidencePenalty(0.5)],
+        gradient_transforms=[kr.FastGradientMethod(0.5)],
+    )
+    task.save(tmp_path / "task.keras")
+    script = (
+        "import sys, keras, keras_roberta as kr\n"
+        "kr.RobertaTextClassifier, kr.RobertaBackbone\n"
+        "config = keras.models.load_model(sys.argv[1]).get_compile_config()\n"
+        "for name in ('loss_transforms', 'gradient_transforms'):\n"
+        "    print(*(t['class_name'] for t in config[name]))"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "task.keras")]
+    found = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert found.split() == ["RDrop", "ConfidencePenalty", "FastGradientMethod"]
 
 
 @pytest.mark.parametrize("steps", [0, -1, 1.5, True])

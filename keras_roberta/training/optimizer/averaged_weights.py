@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from keras_roberta.training.fit_changes import FitChange
 from keras_roberta.training.keras_internals import (
     built_variables,
     inner_optimizer,
@@ -43,8 +44,12 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
                 variable.assign(value)
 
 
-class ValidateAverages(keras.callbacks.Callback):
-    """Lets `fit` validate a model with the moving averages of its weights (`use_ema`)."""
+class ValidateAverages(FitChange):
+    """Lets `fit` validate a model with the moving averages of its weights (`use_ema`).
+
+    The model has the averages only while it is validated. Callbacks that keep weights, such as
+    `EarlyStopping(restore_best_weights=True)` and `ModelCheckpoint`, keep the weights themselves.
+    """
 
     def __init__(self):
         super().__init__()
@@ -54,4 +59,7 @@ class ValidateAverages(keras.callbacks.Callback):
         self._testing.enter_context(averaged_weights(self.model))
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        self.undo()
+
+    def undo(self) -> None:
         self._testing.close()

@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from keras_roberta.layers.compiled import one_program
-from keras_roberta.training.keras_internals import build_from_batch
+from keras_roberta.training.keras_internals import build_from_batch, step_counter
 from keras_roberta.training.step.batch import Batch, Gradients, GradientTransform
 from keras_roberta.training.step.loss import counts_metrics
 
@@ -73,7 +73,7 @@ class _CompiledGradients:
 
     def _constants(self, model):
         """The variables that are only read."""
-        return [*self._other_variables, model.optimizer.iterations, *_loss_scale(model)]
+        return [*self._other_variables, *_of_optimizer(model.optimizer)]
 
     def _run(self, model, weights, values, constants, batch):
         states = _states(model)
@@ -114,9 +114,10 @@ def _states(model):
     return model.non_trainable_variables + model.metrics_variables
 
 
-def _loss_scale(model):
-    """A list with the variable of the loss scale in float16; otherwise an empty list."""
-    optimizer = model.optimizer
+def _of_optimizer(optimizer):
+    """The variables of an optimizer that a step reads: its counter, in float16 the loss scale."""
+    if optimizer is None:
+        return []
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) and optimizer.built:
-        return [optimizer.dynamic_scale]
-    return []
+        return [step_counter(optimizer), optimizer.dynamic_scale]
+    return [step_counter(optimizer)]

@@ -1,5 +1,6 @@
 """`compile` and `train_step` for a Keras model whose step is built from functions."""
 
+import importlib
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,6 +18,8 @@ from keras_roberta.training.needs_tensorflow import needs_tensorflow
 logger = logging.getLogger("keras_roberta")
 
 _TRANSFORMS = ("loss_transforms", "gradient_transforms")
+# The modules of this package with transforms that a `.keras` file can contain.
+_REGISTERED = ("confidence_penalty", "fast_gradient_method", "r_drop")
 
 
 class ComposedTrainStep:
@@ -198,13 +201,14 @@ class ComposedTrainStep:
             config["jit_compile"] = True  # `compile` gave Keras False
         config["gradient_accumulation_steps"] = self.gradient_accumulation_steps
         for name, transforms in self._transforms.items():
-            if all(hasattr(transform, "from_config") for transform in transforms):
-                config[name] = [keras.saving.serialize_keras_object(t) for t in transforms]
-            else:
+            saved = [t for t in transforms if hasattr(t, "from_config")]
+            config[name] = [keras.saving.serialize_keras_object(t) for t in saved]
+            if left_out := [t for t in transforms if not hasattr(t, "from_config")]:
                 logger.warning(
-                    "%s: functions are not saved; compile the model again after loading it, or "
-                    "give registered objects with get_config and from_config",
+                    "%s: the file does not contain %s; compile the model again after loading it, "
+                    "or give registered objects with get_config and from_config",
                     name,
+                    ", ".join(getattr(t, "__name__", type(t).__name__) for t in left_out),
                 )
         return config
 
@@ -212,7 +216,14 @@ class ComposedTrainStep:
         """Compiles with the settings of a `.keras` file.
 
         Keras's own method does nothing for a model that overrides `compile`.
+
+        Raises:
+            InputError: there are transforms, and the backend is not TensorFlow.
         """
+        if any(config.get(name) for name in _TRANSFORMS):
+            needs_tensorflow(" and ".join(_TRANSFORMS), "load the file with compile=False")
+            for module in _REGISTERED:  # Keras finds classes only once they are imported
+                importlib.import_module(f"{__package__}.{module}")
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 

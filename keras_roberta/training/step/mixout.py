@@ -31,18 +31,24 @@ class Mixout:
         task: with the weights to go back to. Under a strategy, to be called in its scope.
         rate: the share, in (0, 1); 0.7 to 0.9 in the paper.
         seed: int, of which weights they are; a step with the same number takes the same ones, so
-            that a run that goes on needs nothing to be saved.
+            that a run that goes on needs nothing to be saved. Of large numbers the last 32 bits
+            count.
 
     Raises:
-        InputError: the rate is out of bounds, or the matrices are frozen, as with adapters.
+        InputError: the rate is out of bounds, the seed is no integer, or the matrices are frozen,
+            as with adapters.
     """
 
     def __init__(self, task: Any, rate: float = 0.7, seed: int = 0):
-        self.rate, self.seed = checked_positive("Mixout: rate", rate, below=1), seed
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+            raise InputError(f"Mixout: seed must be an integer; got {seed!r}")
+        self.rate, self.seed = checked_positive("Mixout: rate", rate, below=1), int(seed)
         kernels = {
             id(weight): weight  # once, also where layers share it
             for name, weight in task.backbone.weights_by_name().items()
-            if name.startswith("encoder/") and name.endswith("/kernel") and weight.trainable
+            if name.startswith("encoder/") and name.endswith("/kernel")
+            # With an adapter it is a tensor, made from a frozen matrix.
+            if isinstance(weight, keras.Variable) and weight.trainable
         }
         if not kernels:
             raise InputError("Mixout: the encoder's matrices are frozen; leave it out")
@@ -54,14 +60,18 @@ class Mixout:
 
     def __call__(self, loss_fn: LossFunction) -> LossFunction:
         def mixed(model, batch) -> BatchLoss:
-            step = tf.cast(model.optimizer.iterations.value, "int32")
+            step = tf.cast(tf.convert_to_tensor(model.optimizer.iterations), "int32")
             values = [
-                (kernel, self._mixed(kernel, start, tf.stack([self.seed + i, step])))
+                (kernel, self._mixed(kernel, start, tf.stack([self._seed_of(i), step])))
                 for i, (kernel, start) in enumerate(zip(self._kernels, self.variables, strict=True))
             ]
             return with_values(model, values, lambda: loss_fn(model, batch))
 
         return mixed
+
+    def _seed_of(self, i):
+        """The bits of the seed of a matrix, as `dropout` takes them."""
+        return np.array((self.seed + i) % 2**32, "uint32").view("int32")
 
     def _mixed(self, kernel, start, seed):
         start = tf.convert_to_tensor(start.value)
