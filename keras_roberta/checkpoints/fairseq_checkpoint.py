@@ -105,7 +105,7 @@ class FairseqCheckpoint(Checkpoint):
         embedding = f"{self._front}.{names.TOKEN_EMBEDDING}"
         if matrix not in self.tensors or self.tensors.at_one_place(matrix, embedding):
             return False
-        return not np.array_equal(self.tensors[matrix], self.tensors[embedding])
+        return not self.tensors.same_numbers(matrix, embedding)
 
     # The encoder
 

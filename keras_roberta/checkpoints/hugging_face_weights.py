@@ -146,9 +146,11 @@ def has_own_output_matrix(state: Mapping[str, np.ndarray]) -> bool:
     embedding = next((n for n in state if n.removeprefix(PREFIX) == TOKEN_EMBEDDING), None)
     if name not in state or embedding is None:
         return False
-    if isinstance(state, StateDict) and state.at_one_place(name, embedding):
+    if not isinstance(state, StateDict):
+        return not np.array_equal(state[embedding], state[name])
+    if state.at_one_place(name, embedding):
         return False  # as PyTorch saves a tensor that two layers share
-    return not np.array_equal(state[embedding], state[name])
+    return not state.same_numbers(embedding, name)
 
 
 def head_and_pooler(state: Mapping[str, np.ndarray]) -> tuple[list[str], list[str]]:

@@ -36,6 +36,7 @@ class PresetMixin:
             InputError: `max_shard_size` is no size, or less than the largest weight; or there is
                 no room.
         """
+        self.check_values()
         size = bytes_of_gigabytes("max_shard_size", max_shard_size)
         format_named("keras").save(self, expanded(preset_dir), max_shard_size=size)
 
@@ -62,20 +63,28 @@ class PresetMixin:
         Raises:
             InputError: names such a head, `max_shard_size` is no size, or there is no room.
         """
+        self.check_values()
         size = bytes_of_text("max_shard_size", max_shard_size)
         format_named("hugging-face").save(
             self, expanded(directory), drop_heads=drop_heads, max_shard_size=size
         )
 
+    def check_values(self) -> None:
+        """Raises an InputError if the model has weights without values; it is called before it is
+        saved."""
+
     # Keras takes "~" for a name like any other.
 
     def save(self, filepath, *args, **kwargs):
+        self.check_values()
         return super().save(expanded(filepath), *args, **kwargs)
 
     def export(self, filepath, *args, **kwargs):
+        self.check_values()
         return super().export(expanded(filepath), *args, **kwargs)
 
     def save_weights(self, filepath, *args, **kwargs):
+        self.check_values()
         return super().save_weights(expanded(filepath), *args, **kwargs)
 
     def load_weights(self, filepath, *args, **kwargs):

@@ -52,6 +52,7 @@ _OTHER_WEIGHTS = {
     "*.ckpt*": "save the model in it with Transformers' save_pretrained",
 }
 _LONGEST_HEADER = 1 << 26  # bytes; the safetensors library takes 100 MB, RoBERTa some kB
+_PART = 1 << 20  # numbers of a tensor that are compared at a time
 _ENTRY = Record(
     {
         "dtype": TEXT,
@@ -128,6 +129,22 @@ class StateDict(Mapping[str, np.ndarray]):
         views = (self._views[name], self._views[other])
         first, second = (dataclasses.replace(view, name="") for view in views)
         return first == second
+
+    def same_numbers(self, name: str, other: str) -> bool:
+        """Whether two tensors have the same shape and the same numbers, of which a part of each is
+        read at a time, up to the first that differs."""
+        first, second = self._views[name], self._views[other]
+        if first.shape != second.shape:
+            return False
+        if not first.shape:
+            return np.array_equal(self[name], self[other])
+        rows = max(1, _PART // max(1, math.prod(first.shape[1:])))
+        for start in range(0, first.shape[0], rows):
+            count = min(rows, first.shape[0] - start)
+            parts = StateDict({n: self._views[n].rows(start, count, n) for n in (name, other)})
+            if not np.array_equal(parts[name], parts[other]):
+                return False
+        return True
 
 
 def open_state_dict(directory: str | os.PathLike) -> StateDict:

@@ -28,9 +28,9 @@ def convert(
     Args:
         model: a checkpoint's directory, or hf://org/name.
         out: directory to write.
-        options: the format, how large its files may be, how many positions the model gets, and
-            whether to leave out heads that no task here reads or that the format has no place for;
-            None for Transformers' format and all heads.
+        options: the format, how large its files may be, how many positions and which precision
+            the model gets, and whether to leave out heads that no task here reads or that the
+            format has no place for; None for Transformers' format and all heads.
         overwrite: replace files in `out`.
 
     Returns:
@@ -38,12 +38,14 @@ def convert(
 
     Raises:
         InputError: there is no model, `out` is in use, a head would be left out, or the format has
-            no shards.
+            no shards or no such precision.
     """
     options = options or ConvertOptions()
     if options.max_shard_size is not None and not format_named(options.to).shards:
         problem = f": {options.to} keeps all weights in one file; leave it out"
         raise OptionError("max_shard_size", problem)
+    if options.dtype not in (None, "float32") and format_named(options.to).only_float32:
+        raise OptionError("dtype", f": {options.to} keeps weights in float32; leave it out")
     with hold_directory(out, overwrite):
         return _convert(model, out, options)
 
@@ -68,13 +70,9 @@ def _convert(model, out, options):
         logger.warning(
             "%s: %s left out, which no model here has", source.directory, ", ".join(unused)
         )
-    positions = {}
-    if options.max_sequence_length is not None:
-        positions = {
-            "max_sequence_length": options.max_sequence_length,
-            "extend_positions": options.extend_positions,
-        }
-    converted = (cls or RobertaBackbone).from_preset(model, **positions)
+    names = ("max_sequence_length", "extend_positions", "dtype")
+    changes = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    converted = (cls or RobertaBackbone).from_preset(model, **changes)
     tokenizer = source.tokenizer() if cls is None else None
     size = options.max_shard_size
     of_format = {} if size is None else {"max_shard_size": size}

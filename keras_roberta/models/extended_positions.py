@@ -35,16 +35,10 @@ def extended_positions(
     Raises:
         InputError: an argument does not fit.
     """
-    if how not in EXTENSIONS:
-        raise InputError(f"extend_positions must be one of {EXTENSIONS}; got {how!r}")
     table = np.asarray(table)
     start, positions = table[:reserved], table[reserved:]
     known = len(positions)
-    if max_sequence_length < known:
-        raise InputError(
-            f"max_sequence_length={max_sequence_length}: the model has {known} positions; give "
-            "more to extend them, and sequence_length to cut texts"
-        )
+    check_extension(known, max_sequence_length, how)
     if how == "copy":
         rows = positions[np.arange(max_sequence_length) % known]
     else:
@@ -54,3 +48,14 @@ def extended_positions(
         share = (place - below)[:, None].astype(table.dtype)
         rows = positions[below] * (1 - share) + positions[above] * share
     return np.concatenate([start, rows])
+
+
+def check_extension(known: int, max_sequence_length: int, how: str) -> None:
+    """Raises an InputError if so many positions cannot be made of those that are known."""
+    if how not in EXTENSIONS:
+        raise InputError(f"extend_positions must be one of {EXTENSIONS}; got {how!r}")
+    if max_sequence_length < known:
+        raise InputError(
+            f"max_sequence_length={max_sequence_length}: the model has {known} positions, and none "
+            f"are taken away; give {known} or more"
+        )

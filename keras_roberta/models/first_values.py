@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from keras_roberta.checkpoints.tensor_view import aligned_empty, gives_away_memory
+from keras_roberta.errors import InputError
 from keras_roberta.training.keras_internals import (
     has_value,
     initialize,
@@ -44,6 +45,17 @@ def valued_when_assigned(model: keras.Model) -> Iterator[None]:
     for variable in empty:
         if not has_value(variable):
             initialize(variable)
+
+
+def check_values(model: keras.Model) -> None:
+    """Raises an InputError if a model has weights without values, of which Keras would save what
+    their initializers make anew."""
+    empty = sum(not has_value(variable) for variable in model.variables)
+    if empty:
+        raise InputError(
+            f"{type(model).__name__}: {empty} of its weights have no values (without_weights makes "
+            "such a model), so it cannot be saved; load it with from_preset, or build it as usual"
+        )
 
 
 def _assign_first(variable: keras.Variable, value: Any) -> Any:

@@ -19,8 +19,8 @@ from keras_roberta.layers.attention import attention_bias
 from keras_roberta.layers.gather import FIRST, first_token, rotated_to_first_token
 from keras_roberta.layers.tensor import Tensor
 from keras_roberta.models.config_changes import check_changes
-from keras_roberta.models.extended_positions import extended_positions
-from keras_roberta.models.first_values import valued_when_assigned
+from keras_roberta.models.extended_positions import check_extension, extended_positions
+from keras_roberta.models.first_values import check_values, valued_when_assigned
 from keras_roberta.models.kept_layers import check_layers, copy_layers
 from keras_roberta.models.named_weights import check_not_quantized, layer_weights
 from keras_roberta.models.resized_vocabulary import checked_rows, copy_weights, special_tokens
@@ -337,6 +337,9 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
             config = config.with_layers(num_layers or config.num_layers)
             return cls(config.replace(max_sequence_length=length), **arguments)
         check_changes(changes, source)
+        if max_sequence_length is not None:  # before the weights are read
+            wanted = config.replace(max_sequence_length=max_sequence_length).max_sequence_length
+            check_extension(config.max_sequence_length, wanted, extend_positions)
         source.check_backbone()
         backbone = cls.without_weights(config, **arguments)
         with valued_when_assigned(backbone):
@@ -369,7 +372,7 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
         """A model whose weights have shapes and dtypes, but no values and no memory.
 
         It can be counted (`count_params`), summarised and called on symbolic tensors, of any size;
-        it cannot compute.
+        it cannot compute, and is not saved.
 
         Args:
             *args, **kwargs: of the constructor.
@@ -380,6 +383,9 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
         """
         with variables_without_values():
             return cls(*args, **kwargs)
+
+    def check_values(self):
+        check_values(self)
 
 
 def _config(config, fields) -> RobertaConfig:

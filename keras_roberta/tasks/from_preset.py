@@ -9,6 +9,7 @@ from keras_roberta.checkpoints.matching_tokenizer import check_tokenizer
 from keras_roberta.checkpoints.preset_mixin import PresetMixin
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
+from keras_roberta.models.first_values import check_values
 from keras_roberta.models.matching_preprocessor import check_preprocessor
 from keras_roberta.models.roberta_backbone import OF_BACKBONE, RobertaBackbone
 from keras_roberta.tasks.number_arguments import check_numbers
@@ -97,6 +98,9 @@ class TaskFromPreset(PresetMixin):
                 "%s: the head starts random (%s); train it before use", source.directory, missing
             )
         return task
+
+    def check_values(self):
+        check_values(self)
 
     @classmethod
     def _check_arguments(cls, kwargs):

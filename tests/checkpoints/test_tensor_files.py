@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from keras_roberta.checkpoints import tensor_files
 from keras_roberta.checkpoints.safetensors_files import write_safetensors
 from keras_roberta.checkpoints.tensor_files import open_state_dict
+from keras_roberta.checkpoints.tensor_view import TensorView
 from keras_roberta.errors import InputError
 
 WEIGHTS = {
@@ -123,3 +125,27 @@ def test_a_mangled_index_is_named(tmp_path, index, message):
 def test_no_weights(tmp_path):
     with pytest.raises(InputError, match="no weights here"):
         open_state_dict(tmp_path)
+
+
+def test_tensors_are_compared_a_part_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(tensor_files, "_PART", 20)
+    a = np.arange(100, dtype=np.float32).reshape(25, 4)
+    last = a.copy()
+    last[-1, -1] = 0
+    tensors = {"a": a, "half": a.astype(np.float16), "last": last, "first": 1 - a}
+    tensors |= {"flat": a.reshape(-1), "one": np.array(2.5), "other": np.array(3.5)}
+    save_file(tensors, tmp_path / "model.safetensors")
+    state = open_state_dict(tmp_path)
+    read, sizes = TensorView.read, []
+
+    def watched(view, dtype=None):
+        sizes.append(view.shape)
+        return read(view, dtype)
+
+    monkeypatch.setattr(TensorView, "read", watched)
+    assert state.same_numbers("a", "half")
+    assert sizes == 10 * [(5, 4)]
+    assert not state.same_numbers("a", "last") and not state.same_numbers("a", "flat")
+    sizes.clear()
+    assert not state.same_numbers("a", "first") and sizes == 2 * [(5, 4)]
+    assert state.same_numbers("one", "one") and not state.same_numbers("one", "other")

@@ -5,6 +5,7 @@ import pathlib
 import re
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
@@ -220,12 +221,26 @@ def test_shards_and_positions(golden, run):
     assert np.isfinite(np.asarray(after(np.tile(ids, 3)[:, :96]))).all()
 
 
+def test_precision(golden):
+    source, half, back = golden / "tiny-roberta", golden / "half", golden / "back"
+    job.convert(source, half, ConvertOptions(dtype="bfloat16"))
+    assert json.loads((half / "config.json").read_text())["dtype"] == "bfloat16"
+    before, after = (kr.RobertaTextClassifier.from_preset(d) for d in (source, half))
+    for name, weight in before.backbone.weights_by_name().items():
+        expected = keras.ops.cast(keras.ops.cast(weight, "bfloat16"), "float32")
+        np.testing.assert_array_equal(after.backbone.weights_by_name()[name], expected)
+    job.convert(half, back, ConvertOptions())
+    assert json.loads((back / "config.json").read_text())["dtype"] == "float32"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (("--to", "fairseq", "--max-shard-size", "5GB"), "--max-shard-size: fairseq keeps all"),
         (("--max-shard-size", "5 apples"), "--max-shard-size '5 apples': give bytes"),
         (("--max-sequence-length", "16"), "the model has"),
+        (("--extend-positions", "copy"), "--extend-positions: there are no positions to make"),
+        (("--to", "fairseq", "--dtype", "bfloat16"), "--dtype: fairseq keeps weights in float32"),
         (("--max-sequence-length", "96", "--extend-positions", "guess"), "expected one of copy"),
     ],
 )

@@ -62,6 +62,10 @@ def test_the_help_lists_them(run):
         (["--seed", "1", "--seeds", "1,2"], "--seeds and --seed: give one of the two"),
         (["--seeds", "1,1"], "--seeds: 1 is named twice"),
         (["--patience", "0"], "--patience must be a whole number from 1; got 0"),
+        (
+            ["--max-sequence-length", "1024", "--lora-rank", "4"],
+            "--max-sequence-length and --lora-rank: adapters leave positions as they are",
+        ),
         (["--recipe", "rte", "--label-smoothing", "1"], "--label-smoothing must be in"),
     ],
 )

@@ -10,6 +10,7 @@ from keras_roberta.checkpoints.tensor_view import (
     aligned_empty,
     gives_away_memory,
 )
+from keras_roberta.errors import InputError
 from keras_roberta.models.first_values import valued_when_assigned
 from keras_roberta.training.keras_internals import has_value
 
@@ -27,6 +28,17 @@ def test_a_model_without_weights_is_counted_and_called_on_symbols(config):
     with keras.StatelessScope():
         pass
     assert not any(has_value(variable) for variable in model.variables)
+
+
+@pytest.mark.parametrize(
+    "save", ["save", "save_weights", "export", "save_to_preset", "save_to_hugging_face"]
+)
+def test_a_model_without_weights_is_not_saved(config, tmp_path, save):
+    backbone = kr.RobertaBackbone.without_weights(config)
+    for model in (backbone, kr.RobertaTextClassifier(backbone, 2)):
+        with pytest.raises(InputError, match="of its weights have no values"):
+            getattr(model, save)(tmp_path / "model.keras")
+    assert not list(tmp_path.iterdir())
 
 
 def test_ten_billion_parameters_are_built_and_counted():

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 import keras_roberta as kr
+from keras_roberta.checkpoints.keras_preset import KerasPreset
 from keras_roberta.errors import InputError
 from keras_roberta.models.extended_positions import extended_positions
 
@@ -120,3 +121,12 @@ def test_packed_rows_of_2048_tokens(config):
         expected = alone({"token_ids": ids[:, part], "padding_mask": ones[:, part]})
         np.testing.assert_allclose(np.asarray(out)[:, part], expected, atol=1e-5)
     assert tf.reduce_all(tf.math.is_finite(out))
+
+
+def test_too_few_positions_are_named_before_weights_are_read(preset, monkeypatch):
+    def opened(checkpoint, backbone):
+        raise AssertionError("weights are read")
+
+    monkeypatch.setattr(KerasPreset, "load_backbone_weights", opened)
+    with pytest.raises(InputError, match="has 32 positions, and none are taken away"):
+        kr.RobertaBackbone.from_preset(preset, max_sequence_length=16)

@@ -5,8 +5,10 @@ import functools
 
 from keras_roberta.checkpoints.format_names import names
 from keras_roberta.models.extended_positions import EXTENSIONS
-from keras_roberta.options import Options, option
+from keras_roberta.options import OptionError, Options, option
 from keras_roberta.options.sizes import bytes_of_text
+
+DTYPES = ("float32", "bfloat16", "float16")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,9 +36,21 @@ class ConvertOptions(Options):
         at_least=1,
         shown_default="as many as it has",
     )
-    extend_positions: str = option(
-        "copy",
+    extend_positions: str | None = option(
+        None,
         "Where further positions come from: copy repeats the known ones, so that texts which were "
         "short enough before are read as before; interpolate stretches them.",
         choices=EXTENSIONS,
+        shown_default="copy",
     )
+    dtype: str | None = option(
+        None,
+        "Precision of the weights that are written, also where the checkpoint has another.",
+        choices=DTYPES,
+        shown_default="float32",
+    )
+
+    def check(self):
+        if self.extend_positions is not None and self.max_sequence_length is None:
+            problem = ": there are no positions to make; give --max-sequence-length too"
+            raise OptionError("extend_positions", problem)

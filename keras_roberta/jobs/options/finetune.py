@@ -128,6 +128,13 @@ class FinetuneOptions(RegularizationOptions, TrainingColumns):
                     ": adapters leave the weights as they are; give one of both",
                 )
 
+        if self.lora_rank is not None and self.max_sequence_length is not None:
+            raise OptionError(
+                ("max_sequence_length", "lora_rank"),
+                ": adapters leave positions as they are, so that new ones would not be learnt; "
+                "leave one out",
+            )
+
     def settings_of(self, schema: type[Schema]) -> dict[str, Any]:
         """Those that only some tasks have, where they were given.
 
