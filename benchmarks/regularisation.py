@@ -26,6 +26,7 @@ WAYS = {
     "none": {},
     "no dropout": {"dropout": 0.0},
     "dropout 0.2": {"dropout": 0.2},
+    "attention dropout 0.2": {"attention_dropout": 0.2},
     "activation dropout 0.1": {"activation_dropout": 0.1},
     "layer drop 0.1": {"layer_drop": 0.1},
     "layer decay 0.9": {"layer_decay": 0.9},

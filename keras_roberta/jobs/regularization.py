@@ -16,6 +16,7 @@ def encoder_settings(options: RegularizationOptions) -> dict[str, float | None]:
     """Arguments of `RobertaBackbone.from_preset`."""
     return {
         "encoder_dropout": options.dropout,
+        "attention_dropout": options.attention_dropout,
         "activation_dropout": options.activation_dropout,
         "layer_drop": options.layer_drop,
     }

@@ -188,11 +188,9 @@ class RobertaEncoder(ConfiguredLayer):
             if self.config.remat and training:
                 run = functools.partial(rematerialized, block)
             y = run(x, bias, positions=wanted, training=training)
-            x = (
-                y
-                if kept is None
-                else ops.where(kept[i], y, gather_tokens(ops.cast(x, y.dtype), wanted))
-            )
+            if kept is not None:
+                y = ops.where(kept[i], y, gather_tokens(ops.cast(x, y.dtype), wanted))
+            x = y
             hidden_states.append(x)
         if self.norm is not None:
             hidden_states[-1] = x = self.norm(x)

@@ -41,7 +41,7 @@ _OF_CONSTRUCTOR = ("config", "optional_inputs", "dtype", "name", "trainable")
 OF_BACKBONE = (
     *("dtype", "max_sequence_length", "extend_positions"),
     *("attention", "remat", "num_layers"),
-    *("encoder_dropout", "activation_dropout", "layer_drop"),
+    *("encoder_dropout", "attention_dropout", "activation_dropout", "layer_drop"),
 )
 
 
@@ -289,6 +289,7 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
         attention: str | None = None,
         remat: bool | None = None,
         encoder_dropout: float | None = None,
+        attention_dropout: float | None = None,
         activation_dropout: float | None = None,
         layer_drop: float | None = None,
         num_layers: int | None = None,
@@ -307,6 +308,7 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
             remat: as in `RobertaConfig`; None for the checkpoint's setting.
             encoder_dropout: dropout rate on hidden states and attention probabilities; None for
                 the checkpoint's, which is 0 if it was pre-trained without.
+            attention_dropout: that on attention probabilities alone; None for `encoder_dropout`.
             activation_dropout, layer_drop: as in `RobertaConfig`; None for the checkpoint's.
             num_layers: so many of the checkpoint's layers, evenly spaced, see `layers_to_keep`;
                 None for all.
@@ -322,7 +324,9 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
             "attention": attention,
             "remat": remat,
             "dropout": encoder_dropout,
-            "attention_dropout": encoder_dropout,
+            "attention_dropout": (
+                encoder_dropout if attention_dropout is None else attention_dropout
+            ),
             "activation_dropout": activation_dropout,
             "layer_drop": layer_drop,
         }

@@ -45,9 +45,9 @@ class TaskFromPreset(PresetMixin):
             **kwargs: constructor arguments of the task, of its preprocessor (`sequence_length`,
                 `labels`), and of `RobertaBackbone.from_preset`: `dtype`, `max_sequence_length`,
                 `extend_positions`, `attention`, `remat`, `num_layers`, `encoder_dropout`,
-                `activation_dropout`, `layer_drop`. `num_classes` asks for a new head, as do
-                `labels` of another number; a `sequence_length` beyond the model's positions is cut
-                to them.
+                `attention_dropout`, `activation_dropout`, `layer_drop`. `num_classes` asks for a
+                new head, as do `labels` of another number; a `sequence_length` beyond the model's
+                positions is cut to them.
 
         Raises:
             InputError: names the file, tensor, field or argument that is wrong.

@@ -89,6 +89,11 @@ def test_settings_of_a_preset_can_be_changed(preset):
     task = kr.RobertaTextClassifier.from_preset(preset, encoder_dropout=0.3, num_classes=2)
     config = task.backbone.config
     assert (config.dropout, config.attention_dropout, task.dropout) == (0.3, 0.3, None)
+    for rates, expected in (({}, (0.1, 0.2)), ({"encoder_dropout": 0.3}, (0.3, 0.2))):
+        rates["attention_dropout"] = 0.2
+        task = kr.RobertaTextClassifier.from_preset(preset, False, num_classes=2, **rates)
+        config = task.backbone.config
+        assert (config.dropout, config.attention_dropout) == expected
     assert kr.RobertaBackbone.from_preset(preset).config.remat is False
 
 

@@ -9,7 +9,7 @@ from task_cases import CONFIG
 
 import keras_roberta as kr
 from keras_roberta.errors import InputError
-from keras_roberta.jobs.options.compress import PruneOptions
+from keras_roberta.jobs.options.compress import ClusterOptions, PruneOptions
 from keras_roberta.jobs.options.finetune import FinetuneOptions
 from keras_roberta.jobs.task_training import compile_task
 
@@ -108,6 +108,8 @@ def test_a_compiled_step_is_the_same():
         (FinetuneOptions, {"mixout": 0.5, "lora_rank": 2}, "mixout and lora_rank: adapters leave"),
         (PruneOptions, {"mixout": 0.5}, "mixout: cannot be combined with compression"),
         (PruneOptions, {"ema_momentum": 0.5}, "ema_momentum: cannot be combined"),
+        (ClusterOptions, {"embeddings": True, "fgm": 1.0}, "embeddings and fgm: clustered"),
+        (FinetuneOptions, {"attention_dropout": 1.0}, "attention_dropout must be"),
     ],
 )
 def test_options_that_do_not_go_together(record, options, problem):

@@ -35,14 +35,17 @@ def backbone(dtype, **changes):
 
 
 def classify(strategy, jit_compile, dtype="float32", compiling=None, optimizer=None, **changes):
-    """The rate is halved on the way."""
+    """The rate is halved on the way.
+
+    `compiling` are arguments of `compile`, or a function of the task that gives them.
+    """
     keras.utils.set_random_seed(1)
     with strategy.scope():
         task = kr.RobertaTextClassifier(backbone(dtype, **changes), num_classes=2)
         task.compile(
             finetuning_optimizer(1e-2, **(optimizer or {})),
             jit_compile=jit_compile,
-            **(compiling or {}),
+            **(compiling(task) if callable(compiling) else compiling or {}),
         )
     features, random = make_features()
     labels = random.integers(0, 2, STEPS * BATCH_SIZE).astype("int32")
@@ -118,6 +121,10 @@ class Taught:
         return with_teacher
 
 
+def regularized(task):
+    return dict(loss_transforms=[kr.ConfidencePenalty(0.2), kr.Mixout(task, 0.5)])
+
+
 def taught(strategy, jit_compile):
     keras.utils.set_random_seed(2)
     with strategy.scope():
@@ -175,6 +182,8 @@ def main():
         "one, averaged": classify(one, False, **averaged),
         "two, averaged": classify(two, False, **averaged),
         "two, composed": classify(two, False, **composed),
+        "one, regularized": classify(one, False, compiling=regularized),
+        "two, XLA, regularized": classify(two, True, compiling=regularized),
         "one, taught": taught(one, False),
         "two, XLA, taught": taught(two, True),
         "two, XLA, float16, composed": classify(two, True, "mixed_float16", **composed),

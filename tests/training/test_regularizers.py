@@ -83,6 +83,9 @@ def test_what_does_not_fit_is_refused():
             transform(passes())(vectors, batch)
     with pytest.raises(InputError, match="no probabilities"):
         kr.ConfidencePenalty()(passes())(model_with(distribution=Normal()), batch)
+    for reduction in (None, "none"):
+        with pytest.raises(InputError, match="its loss has reduction=.*; give it reduction="):
+            kr.ConfidencePenalty()(passes((1.0, FIRST)))(model_with(reduction), batch)
     with pytest.raises(InputError, match="the model has none; give it some"):
         kr.RDrop()(passes())(model_with(non_trainable_variables=[]), batch)
     for make in (kr.RDrop, kr.ConfidencePenalty, kr.FastGradientMethod):

@@ -24,6 +24,7 @@ def runs():
         ("two, Adam", "one, Adam", 1e-5),
         ("two, averaged", "one, averaged", 1e-5),
         ("two, XLA, taught", "one, taught", 1e-5),
+        ("two, XLA, regularized", "one, regularized", 1e-5),
         ("two, XLA, float16, composed", "two, composed", 3e-2),
         ("two, XLA, bfloat16", "one", 3e-2),
         ("two, dropout, remat", "two, dropout", 1e-5),

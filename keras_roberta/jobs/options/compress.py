@@ -97,6 +97,15 @@ class ClusterOptions(CompressOptions):
     clusters: int = option(16, "Values that each matrix has.", at_least=2, at_most=256)
     embeddings: bool = option(False, "Cluster the embeddings of tokens, too.")
 
+    def check(self):
+        super().check()
+        if self.embeddings and self.fgm is not None:
+            raise OptionError(
+                ("embeddings", "fgm"),
+                ": clustered embeddings have the values of their clusters, wherever they are moved "
+                "to; give one of both",
+            )
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class QatOptions(CompressOptions):

@@ -1,4 +1,7 @@
-"""What keeps a fine-tuning from learning its texts by heart. All of it is off by default."""
+"""What keeps a fine-tuning from learning its texts by heart.
+
+By default dropout rates and layer drop are the preset's, and the rest is off.
+"""
 
 import dataclasses
 
@@ -7,7 +10,11 @@ from keras_roberta.options import Options, option
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RegularizationOptions(Options):
-    """The part of `FinetuneOptions` that says so; None is off, or for a rate the preset's."""
+    """The part of `FinetuneOptions` that says so.
+
+    None is off, or the preset's for dropout rates and layer drop, which 0 turns off. What is given
+    for these is kept in the resulting preset.
+    """
 
     group = "Regularisation"
 
@@ -18,6 +25,13 @@ class RegularizationOptions(Options):
         at_least=0,
         below=1,
         shown_default="the preset's",
+    )
+    attention_dropout: float | None = option(
+        None,
+        "Dropout rate on attention probabilities, if it is to be another than --dropout.",
+        at_least=0,
+        below=1,
+        shown_default="as --dropout, or the preset's",
     )
     activation_dropout: float | None = option(
         None,
@@ -35,7 +49,7 @@ class RegularizationOptions(Options):
     )
     layer_decay: float | None = option(
         None,
-        "What each layer's learning rate is of that of the layer above it, such as 0.9.",
+        "Factor of the learning rate from each layer to the one below it, such as 0.9.",
         above=0,
         below=1,
         shown_default="one rate for all",
@@ -58,8 +72,8 @@ class RegularizationOptions(Options):
     )
     fgm: float | None = option(
         None,
-        "How far embeddings are moved the worst way, to learn from that too, such as 1; twice the "
-        "time (fast gradient method).",
+        "Size of the step by which embeddings are moved to raise the loss, such as 1; training "
+        "learns from both, in twice the time (fast gradient method).",
         above=0,
         shown_default="none",
     )
@@ -72,7 +86,8 @@ class RegularizationOptions(Options):
     )
     ema_momentum: float | None = option(
         None,
-        "Keep the moving average of the weights, such as 0.99: what it keeps of itself in a step.",
+        "Keep a moving average of the weights; a step keeps this share of the old average, such as "
+        "0.99.",
         above=0,
         below=1,
         shown_default="the weights themselves",

@@ -1,6 +1,6 @@
 """Lower learning rates for lower layers."""
 
-from keras_roberta.errors import InputError
+from keras_roberta.training.checked_number import checked_positive
 
 
 def layerwise_decay(num_layers: int, decay: float) -> dict[str, float]:
@@ -25,7 +25,6 @@ def layerwise_decay(num_layers: int, decay: float) -> dict[str, float]:
     >>> layerwise_decay(2, 0.5)
     {'(^|/)block_0/': 0.25, '(^|/)block_1/': 0.5, '(^|/)embeddings/': 0.125}
     """
-    if isinstance(decay, bool) or not isinstance(decay, (int, float)) or not 0 < decay < 1:
-        raise InputError(f"decay must be above 0 and below 1; got {decay!r}")
+    decay = checked_positive("decay", decay, below=1)
     factors = {f"(^|/)block_{i}/": decay ** (num_layers - i) for i in range(num_layers)}
     return {**factors, "(^|/)embeddings/": decay ** (num_layers + 1)}

@@ -4,8 +4,8 @@ from typing import Any
 
 import keras
 
+from keras_roberta.training.checked_number import checked_positive
 from keras_roberta.training.step.batch import BatchLoss, LossFunction
-from keras_roberta.training.step.checked_number import checked_positive
 from keras_roberta.training.step.output_terms import distribution_of, reduced_as_the_loss
 
 

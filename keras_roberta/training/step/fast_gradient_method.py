@@ -1,4 +1,4 @@
-"""A gradient transform that also learns from embeddings which are moved the worst way."""
+"""A gradient transform that also learns from embeddings moved to raise the loss."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ import keras
 import tensorflow as tf
 
 from keras_roberta.errors import InputError
+from keras_roberta.training.checked_number import checked_positive
 from keras_roberta.training.optimizer.adamw_update import global_norm, merge_rows
 from keras_roberta.training.step.batch import GradientFunction, Gradients
-from keras_roberta.training.step.checked_number import checked_positive
 from keras_roberta.training.step.loss import without_metrics
 from keras_roberta.training.step.with_values import with_values
 

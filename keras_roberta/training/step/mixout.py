@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from keras_roberta.errors import InputError
 from keras_roberta.layers.dropout import dropout
+from keras_roberta.training.checked_number import checked_positive
 from keras_roberta.training.step.batch import BatchLoss, LossFunction
-from keras_roberta.training.step.checked_number import checked_positive
 from keras_roberta.training.step.with_values import with_values
 
 

@@ -31,6 +31,7 @@ def distribution_of(model: keras.Model, term: str, method: str) -> Any:
 def reduced_as_the_loss(model: keras.Model, batch: Batch, values: tf.Tensor) -> tf.Tensor:
     """A value for each row or token as one number: weighted, added up and divided as the model's
     loss is. So it goes with gradient accumulation, class weights and replicas in the same way.
+    `compile`'s `loss_weights` scales the loss and not this number.
 
     Args:
         model: a compiled task of one output.
@@ -39,9 +40,17 @@ def reduced_as_the_loss(model: keras.Model, batch: Batch, values: tf.Tensor) -> 
 
     Returns:
         float32 scalar; of a replica its share, as in `BatchLoss`.
+
+    Raises:
+        InputError: the model's loss is not added up.
     """
     (loss,) = keras.tree.flatten(model.loss)
     reduction = getattr(loss, "reduction", "sum_over_batch_size")
+    if reduction in (None, "none"):
+        raise InputError(
+            f"{type(model).__name__}: its loss has reduction={reduction!r}, and a term can be "
+            'added only to one number; give it reduction="sum_over_batch_size"'
+        )
     return GivenValues(reduction=reduction)(values, values, batch.sample_weight)
 
 

@@ -1,12 +1,12 @@
-"""A loss transform by which a task answers alike, whatever dropout takes away."""
+"""A loss transform that makes a task's answers under two dropout masks alike."""
 
 from typing import Any
 
 import keras
 
 from keras_roberta.errors import InputError
+from keras_roberta.training.checked_number import checked_positive
 from keras_roberta.training.step.batch import BatchLoss, LossFunction
-from keras_roberta.training.step.checked_number import checked_positive
 from keras_roberta.training.step.output_terms import distribution_of, reduced_as_the_loss
 
 

@@ -1,4 +1,4 @@
-"""Checks of the numbers that parts of a step are made with."""
+"""Checks of the numbers that parts of a training are made with."""
 
 import math
 from typing import Any
