@@ -28,7 +28,7 @@ def add_text_signatures(model, lengths, ids_name):
     """
     signatures = {s.signatureKey.decode(): s for s in model.signatureDefs}
     encoders = [signatures[f"{ENCODE}_{length}"].subgraphIndex for length in lengths]
-    _put_first(model, encoders)  # a file's main subgraph is the first
+    put_first(model, encoders)  # a file's main subgraph is the first
     for length in lengths:
         tokenize, encode = signatures[f"{TOKENIZE}_{length}"], signatures[f"{ENCODE}_{length}"]
         number = _add_copy(model, tokenize.subgraphIndex)
@@ -50,7 +50,7 @@ def add_text_signatures(model, lengths, ids_name):
         graph.name = NOT_DELEGATED + (graph.name or b"")
 
 
-def _put_first(model, chosen):
+def put_first(model, chosen):
     """Changes the order of a model's subgraphs: those with the chosen numbers stand first."""
     order = chosen + [i for i in range(len(model.subgraphs)) if i not in chosen]
     model.subgraphs = [model.subgraphs[i] for i in order]

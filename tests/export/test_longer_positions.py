@@ -42,3 +42,15 @@ def test_its_files_give_the_tasks_answers(task, tmp_path, form):
     found = export.load(path).predict(features)
     expected = task.predict([SHORT, LONG], verbose=0)
     np.testing.assert_allclose(found["logits"], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_file_of_short_and_long_rows(task, tmp_path):
+    """Which the converter writes as operations in two orders."""
+    path = tmp_path / "model.tflite"
+    export.to_tflite(task, path, "int8", "tokens", sequence_lengths=[32, POSITIONS])
+    with export.load(path) as runner:
+        assert list(runner.lengths) == [32, POSITIONS]
+        features = task.preprocessor([SHORT, LONG])
+        found = runner.predict(features)["probabilities"]
+    expected = task.named_outputs([SHORT, LONG])["probabilities"]
+    np.testing.assert_allclose(found, expected, atol=0.1)
