@@ -267,7 +267,7 @@ class RobertaConfig:
         >>> RobertaConfig().encoder_parameters  # roberta-base, without its pooler
         124055040
         >>> RobertaConfig(parameter_sharing="all", embedding_dim=128).encoder_parameters
-        13688064
+        13687040
         """
         h, i, e = self.hidden_dim, self.intermediate_dim, self.embedding_width
         tables = (self.vocabulary_size + self.num_positions + self.num_token_types) * e + 2 * e
