@@ -28,6 +28,7 @@ from keras_roberta.export.compression import (
     WeightClustering,
     measure_weights,
 )
+from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.reports.latency import latencies
 from keras_roberta.training.optimizer import finetuning_optimizer
 
@@ -35,14 +36,17 @@ LENGTH = 64
 # Name, scheme of the file, what `fit` gets; whether it begins with the result of the one before.
 WAYS = (
     ("as it is", "int8", None, False),
+    ("as it is", "int8-static", None, False),
     ("as it is", "int4", None, False),
     ("trained on", "int8", [], False),
+    ("trained on", "int8-static", [], True),
     ("trained on", "int4", [], True),
     ("pruned to 50%", "int8", [lambda: MagnitudePruning(0.5)], False),
     ("pruned to 70%", "int8", [lambda: MagnitudePruning(0.7)], False),
     ("pruned 2:4", "int8", [lambda: MagnitudePruning(structure="2:4")], False),
     ("16 clusters", "int8", [lambda: WeightClustering(16)], False),
     ("QAT", "int8", [lambda: QuantizationAwareTraining("int8")], False),
+    ("QAT", "int8-static", [], True),
     ("QAT", "int4", [lambda: QuantizationAwareTraining("int4")], False),
     ("50%, embeddings too", "int8", [lambda: MagnitudePruning(0.5, embeddings=True)], False),
     ("… and 16 clusters", "int8", [lambda: WeightClustering(16, embeddings=True)], True),
@@ -77,7 +81,14 @@ def main():
                 )
             path = pathlib.Path(directory) / f"{number}.tflite"
             try:
-                export.to_tflite(task, path, scheme, "tokens", sequence_lengths=[LENGTH])
+                export.to_tflite(
+                    task,
+                    path,
+                    scheme,
+                    "tokens",
+                    sequence_lengths=[LENGTH],
+                    calibration=texts if SCHEMES[scheme].needs_calibration else None,
+                )
             except export.ExportMismatch as error:
                 print(f"| {name} | {scheme} | {error} |", flush=True)
                 continue

@@ -113,6 +113,8 @@ def print_table(directory, found):
     print(f"\n| | MB | {' | '.join(heads)} |")
     print("|---|---|" + "---|---|" * len(found))
     sizes = json.loads((directory / "sizes.json").read_text())
+    for path in (directory / "hugging-face").glob("*.onnx"):  # written by a contestant
+        sizes[f"ONNX Runtime, {path.stem}"] = path.stat().st_size / 1e6
     for name in next(iter(found.values())):
         precision = name.rpartition(", ")[2]
         cells = []

@@ -19,6 +19,7 @@ from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.schemas import schema_from_dict
 from keras_roberta.tokenizers.offsets import tokens_in_bytes
 from keras_roberta.tokenizers.special_token_layout import SpecialTokenLayout
+from keras_roberta.unknown_arguments import refuse_unknown
 
 
 class Runner(abc.ABC):
@@ -112,7 +113,7 @@ class Runner(abc.ABC):
             opened = self._opened = self._reopened()
         return opened.run(signature, inputs)
 
-    def predict(self, x):
+    def predict(self, x, **asked):
         """The outputs for each row.
 
         Args:
@@ -122,19 +123,22 @@ class Runner(abc.ABC):
                 that are not the padding's count. A row that is too long for the model is cut; the
                 final `</s>` stays. Of tasks whose answers are parts of texts long texts are read
                 in windows instead.
+            **asked: what the task's `named_outputs` may be asked for besides, by the schema's
+                `asked_besides`: of answers to questions `n_best`, how many parts to give.
 
         Returns:
             dict of arrays (rows, ...) by the names of the task's outputs. A classifier has
             `logits`, `probabilities`, `label` and `score`. Outputs for each token are lists, with
             one array for each row.
         """
+        refuse_unknown("predict", asked, self.schema.asked_besides)
         if self.schema.takes_options:
             return predict_options(self.predict_rows, self.schema, x)
-        outputs = self.predict_rows(x)
+        outputs = self.predict_rows(x, **asked)
         is_text = not (isinstance(x, dict) and "token_ids" in x)
         return self.schema.with_texts(outputs, x) if is_text else outputs
 
-    def predict_rows(self, x):
+    def predict_rows(self, x, **asked):
         """The outputs of rows as the file gives them; see `predict`."""
         if isinstance(x, dict) and "token_ids" in x:
             if not self.takes_token_ids:
@@ -142,20 +146,20 @@ class Runner(abc.ABC):
             return self.finish(self._run_if_any(self._rows_of_features(x)))
         texts, text_pairs = self.schema.texts_of(x)
         if self.schema.stride is not None:
-            outputs = self._run_windows(*self._checked(texts, text_pairs))
+            outputs = self._run_windows(*self._checked(texts, text_pairs), **asked)
         elif self.takes_text:
             outputs = self.run_texts(*self._checked(texts, text_pairs))
         else:
             outputs = self._run_if_any(self._tokenize(texts, text_pairs))
         return self.finish(outputs)
 
-    def answers(self, x):
+    def answers(self, x, **asked):
         """The answers for people: a list with a dict of plain values for each row.
 
         Args:
-            x: see `predict`.
+            x, **asked: see `predict`.
         """
-        outputs = self.predict(x)
+        outputs = self.predict(x, **asked)
         self.schema.check_answered(x, outputs)
         return self.schema.answers(outputs)
 
@@ -175,7 +179,7 @@ class Runner(abc.ABC):
             raise InputError(f"{self.path}: was exported for {wanted}")
         return texts, text_pairs
 
-    def _run_windows(self, texts, text_pairs=None):
+    def _run_windows(self, texts, text_pairs=None, **asked):
         """The outputs of texts, or of pairs whose second text may be long, of any length."""
         fronts = None if text_pairs is None else [ids for ids, _ in self._all_tokens(texts)]
         tokens = self._all_tokens(texts if text_pairs is None else text_pairs)
@@ -191,7 +195,7 @@ class Runner(abc.ABC):
         outputs = self._run_if_any(rows)
         outputs = {name: outputs[name] for name in self.schema.ragged_outputs if name in outputs}
         outputs["offsets"] = [offsets.row(i) for i in range(len(windows))]
-        return self.schema.join_windows(outputs, windows)
+        return self.schema.join_windows(outputs, windows, **asked)
 
     def _all_tokens(self, texts):
         """The ids of each text, none added, and where they lie in its UTF-8; see `whole_texts`."""

@@ -14,6 +14,7 @@ from keras_roberta.jobs.input_table import read_input_table
 from keras_roberta.jobs.options.evaluate import PredictOptions
 from keras_roberta.jobs.prediction_formats import FORMATS, ID, NO_IDS, format_of
 from keras_roberta.jobs.predictor import open_predictor
+from keras_roberta.options import OptionError
 
 
 def predict(
@@ -73,7 +74,7 @@ def _rows(model, texts, options, data, format):
         texts = texts[: options.limit]
     if table is None:
         _check_options(schema, texts)
-    outputs = predictor.outputs(texts)
+    outputs = predictor.outputs(texts, **_asked_besides(schema, options))
     try:
         schema.check_answered(texts, outputs)
     except InputError as error:
@@ -88,6 +89,15 @@ def _rows(model, texts, options, data, format):
         for row, number in zip(rows, table.column(ID), strict=True):
             row[ID] = number
     return [{**row, **shown} for row, shown in zip(rows, schema.shown_inputs(texts), strict=True)]
+
+
+def _asked_besides(schema, options):
+    """Arguments for what a model is asked for besides; see `Schema.asked_besides`."""
+    if options.n_best is None:
+        return {}
+    if "n_best" not in schema.asked_besides:
+        raise OptionError("n_best", ": the model gives one answer to a text; leave it out")
+    return {"n_best": options.n_best}
 
 
 def _check_options(schema, texts):

@@ -50,6 +50,7 @@ class AnswerSpan(Schema):
     needs_pairs: ClassVar[bool] = True
     has_prediction_files: ClassVar[bool] = True
     training_options: ClassVar[frozenset[str]] = frozenset({"r_drop", "confidence_penalty"})
+    asked_besides: ClassVar[frozenset[str]] = frozenset({"n_best"})
 
     def __post_init__(self):
         if self.null_threshold is not None:
@@ -157,7 +158,7 @@ class AnswerSpan(Schema):
         besides = ("start_byte", "end_byte", "answer", "offsets")
         return {k: v for k, v in super().finish(outputs).items() if k not in besides}
 
-    def join_windows(self, outputs, windows):
+    def join_windows(self, outputs, windows, *, n_best=1):
         """See `of_windows`, of an exported model's rows; places are bytes of the contexts."""
         columns = (*(outputs[name] for name in _PER_TOKEN), outputs["offsets"])
         rows = [
@@ -166,7 +167,8 @@ class AnswerSpan(Schema):
         ]
         last = np.cumsum(windows.rows_per_text)
         first = last - windows.rows_per_text
-        return self.of_windows([rows[i:j] for i, j in zip(first, last, strict=True)])
+        windows = [rows[i:j] for i, j in zip(first, last, strict=True)]
+        return self.of_windows(windows, checked("n_best", int, Option("", at_least=1), n_best))
 
     def with_texts(self, outputs, asked):
         """Places in bytes of the contexts as places in characters, and `context`, which answers are
@@ -174,14 +176,13 @@ class AnswerSpan(Schema):
         if isinstance(asked, Mapping) and "token_ids" in asked:
             return outputs
         _, contexts = questions_and_contexts(asked)
-        start, end = (np.array(outputs[name]) for name in ("start", "end"))
-        for row, context in enumerate(contexts):
-            utf8 = byte_buffer.encode(context)
-            start[row] = len(utf8[: start[row]].decode(errors="ignore"))
-            # A token may end within a character, which then counts.
-            bytes_before = np.frombuffer(utf8[: end[row]], np.uint8)
-            end[row] = np.count_nonzero(bytes_before & 0xC0 != 0x80)
-        return {**outputs, "start": start, "end": end, "context": as_objects(contexts)}
+        outputs = {**outputs, "context": as_objects(contexts)}
+        for names in (("start", "end"), ("starts", "ends")):  # the latter with `n_best`
+            if names[0] in outputs:
+                places = zip(*(outputs[name] for name in names), contexts, strict=True)
+                found = np.array([_in_characters(*of_row) for of_row in places], "int32")
+                outputs |= {name: found[:, i] for i, name in enumerate(names)}
+        return outputs
 
     def answers(self, outputs):
         rows = []
@@ -274,6 +275,15 @@ def as_objects(values) -> np.ndarray:
 
 def _usual(table, name, other):
     return other if name not in table.columns and other in table.columns else name
+
+
+def _in_characters(starts, ends, context):
+    """Places in the UTF-8 of a text as places in its characters: starts and ends, of any shape."""
+    utf8 = np.frombuffer(byte_buffer.encode(context), np.uint8)
+    first = np.flatnonzero(utf8 & 0xC0 != 0x80)  # the bytes with which characters begin
+    behind = np.append(first, len(utf8))[1:]
+    # A token may begin or end within a character, which then counts.
+    return np.searchsorted(behind, starts, side="right"), np.searchsorted(first, ends)
 
 
 def _part(outputs, row, start, end, score):

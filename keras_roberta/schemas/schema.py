@@ -63,6 +63,8 @@ class Schema:
             shares with the one before, see `data.examples.windows`. None where texts are cut.
         training_options: those of the options of training that not every task has, and this one
             has: `label_smoothing`, `class_weight`, `calibrate`, `r_drop`, `confidence_penalty`.
+        asked_besides: what `predict` may be asked for besides, in Keras and of exported files, such
+            as `n_best`.
     """
 
     name: ClassVar[str]
@@ -80,6 +82,7 @@ class Schema:
     has_prediction_files: ClassVar[bool] = False
     stride = None  # without a type: in subclasses it may be a field behind others
     training_options: ClassVar[frozenset[str]] = frozenset()
+    asked_besides: ClassVar[frozenset[str]] = frozenset()
 
     # From tables and Python data
 
@@ -257,12 +260,15 @@ class Schema:
         """
         return outputs
 
-    def join_windows(self, outputs: dict[str, Any], windows: Windows) -> dict[str, Any]:
+    def join_windows(
+        self, outputs: dict[str, Any], windows: Windows, **asked: Any
+    ) -> dict[str, Any]:
         """The outputs of texts, from those of the rows that they were cut into.
 
         Args:
             outputs: named outputs, each a list with an array for each row.
             windows: which row holds which tokens of which text.
+            **asked: see `asked_besides`.
         """
         return {name: windows.joined(rows) for name, rows in outputs.items()}
 

@@ -13,6 +13,7 @@ from keras_roberta.jobs import prediction_formats
 from keras_roberta.jobs.options.evaluate import PredictOptions
 from keras_roberta.jobs.predict import predict
 from keras_roberta.schemas import AnswerSpan, Entities, MultipleChoice, OneLabel
+from keras_roberta.schemas.best_spans import Window
 
 
 class Lengths:
@@ -191,3 +192,26 @@ def test_second_texts_fit_the_model(monkeypatch, schema, texts, message):
     monkeypatch.setattr(Lengths, "schema", schema)
     with pytest.raises(InputError, match=message):
         predict("m", texts)
+
+
+class Questions:
+    """Answers with the first and the second letter of a context."""
+
+    schema = AnswerSpan()
+
+    def outputs(self, texts, n_best=1):
+        logits = np.array([[0, 0], [9, 9], [5, 5]], "float32")
+        windows = [[Window(logits, np.array([(0, 0), (0, 1), (1, 2)]))] for _ in texts[0]]
+        found = self.schema.of_windows(windows, n_best)
+        return {**found, "context": np.array(texts[1], object)}
+
+
+def test_the_next_best_answers(monkeypatch):
+    monkeypatch.setattr(job, "open_predictor", lambda *_: Questions())
+    asked = ["who?"], ["ab"]
+    (answer,) = predict("m", asked, PredictOptions(n_best=2))
+    assert answer["text"] == "a" and [part["text"] for part in answer["n_best"]][0] == "a"
+    assert len(answer["n_best"]) == 2 and "n_best" not in predict("m", asked)[0]
+    monkeypatch.setattr(job, "open_predictor", lambda *_: Lengths())
+    with pytest.raises(InputError, match="n_best: the model gives one answer to a text"):
+        predict("m", ["a"], PredictOptions(n_best=2))

@@ -101,6 +101,8 @@ def test_windows_of_an_exported_file_are_joined():
     assert (found["start"].tolist(), found["end"].tolist()) == ([11], [14])
     (answer,) = schema.answers(schema.with_texts(found, (["Where?"], [CONTEXT])))
     assert (answer["text"], answer["start"], answer["end"]) == ("far", 10, 13)
+    found = schema.with_texts(schema.join_windows(outputs, windows, n_best=2), (["?"], [CONTEXT]))
+    assert [part["text"] for part in schema.answers(found)[0]["n_best"]] == ["far", "Ü"]
 
 
 def test_a_file_that_ends_within_a_character():

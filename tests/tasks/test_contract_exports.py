@@ -41,9 +41,13 @@ def assert_answers_as(runner, task, case):
     # What a file may pad with is cut off: as many masks as the rows have.
     for output in set(found) & set(expected):
         assert_same_values(*(plain_rows(outputs[output]) for outputs in (found, expected)))
-    for answer, other in zip(runner.answers(case.asked), task.answers(case.asked), strict=True):
+    more = dict.fromkeys(task.schema.asked_besides, 2)
+    answers = runner.answers(case.asked, **more), task.answers(case.asked, **more)
+    for answer, other in zip(*answers, strict=True):
         assert set(answer) <= set(other)
         assert_same_values(answer, {key: other[key] for key in answer})
+    with pytest.raises(InputError, match="no argument 'no_such'"):
+        runner.answers(case.asked, no_such=1)
 
 
 EXPORTS = {

@@ -40,6 +40,9 @@ class PredictOptions(RunningOptions, TextColumns):
     group = "Answers"
 
     all_scores: bool = option(False, "Give the probability of every label.")
+    n_best: int | None = option(
+        None, "Give so many parts of each context, the best first.", at_least=1
+    )
     format: str | None = option(
         None,
         "What to write.",
