@@ -195,7 +195,7 @@ SCHEMES: dict[str, QuantizationScheme] = {
         QuantizationScheme(
             name="int4",
             summary="weights in 4 bits, in blocks with a scale each; products in 8 bits with "
-            "activations scaled as they come",
+            "activations scaled as they come; small, on many CPUs slower than float32",
             bound=_FOUR_BITS,
             bits=4,
             rewrites=(look_up_by_rows,),
@@ -204,7 +204,8 @@ SCHEMES: dict[str, QuantizationScheme] = {
         ),
         QuantizationScheme(
             name="mixed",
-            summary="int4 with 8 bits for the products that move the answers to sample texts most",
+            summary="int4 with 8 bits for the products that move the answers to sample texts most; "
+            "small, on many CPUs slower than float32",
             bound=_FOUR_BITS,
             bits=5,
             rewrites=(look_up_by_rows,),

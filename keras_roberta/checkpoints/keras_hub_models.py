@@ -4,6 +4,7 @@ KerasHub itself builds them, loads and saves them; here it is said which of its 
 of our weights. It has no token types, and its position table begins with the first token.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,6 +35,9 @@ _BLOCK = {
     "output": "feedforward_output_dense",
     "output_layer_norm": "feedforward_layer_norm",
 }
+
+logger = logging.getLogger("keras_roberta")
+
 # Our names in a head -> the paths of its variables.
 HEADS = {
     CLASSIFIER: {
@@ -62,6 +66,15 @@ def backbone_of(family: str, config: RobertaConfig):
             raise InputError(
                 f"{name} is {getattr(config, name)!r}; KerasHub's RoBERTa has {value!r}"
             )
+    read = {"attention_dropout": config.dropout, "activation_dropout": 0.0, "layer_drop": 0.0}
+    lost = [f"{k}={getattr(config, k):g}" for k, rate in read.items() if getattr(config, k) != rate]
+    if lost:
+        logger.warning(
+            "KerasHub's RoBERTa has one rate of dropout, here %g; it loses %s, which only training "
+            "uses",
+            config.dropout,
+            ", ".join(lost),
+        )
     return class_named(f"{family}Backbone")(
         vocabulary_size=config.vocabulary_size,
         num_layers=config.num_layers,

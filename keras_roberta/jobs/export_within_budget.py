@@ -211,7 +211,10 @@ def _try(task, scheme, path, arguments, calibration, measure, to_tflite) -> Vari
         logger.warning("%s: no file; %s", scheme.name, error)
         return Variant(scheme.name, scheme.summary, refused=str(error))
     found = measure(scheme, path)
-    logger.info("%s: %.2f points lost, %.2f MB", scheme.name, found.drop or 0, found.row.megabytes)
+    if found.row is None:
+        logger.warning("%s: not chosen; %s", scheme.name, found.refused)
+    else:
+        logger.info("%s: %.2f points lost, %.2f MB", scheme.name, found.drop, found.row.megabytes)
     return found
 
 

@@ -232,11 +232,14 @@ def test_heads_without_a_place(presets, tmp_path):
             format_named("keras-hub").save(task, tmp_path / "out")
 
 
-def test_a_config_and_a_tokenizer_that_it_does_not_have(presets, tokenizer, tmp_path):
+def test_a_config_and_a_tokenizer_that_it_does_not_have(presets, tokenizer, tmp_path, caplog):
     backbone = kr.RobertaBackbone.from_preset(presets / "xlm")
     other = kr.RobertaBackbone(backbone.config.replace(layer_norm_epsilon=1e-6, num_layers=1))
     with pytest.raises(InputError, match="layer_norm_epsilon is 1e-06; KerasHub's RoBERTa has"):
         format_named("keras-hub").save(other, tmp_path / "out")
+    fast = kr.RobertaBackbone(backbone.config.replace(attention_dropout=0.0, num_layers=1))
+    format_named("keras-hub").save(fast, tmp_path / "fast")
+    assert "one rate of dropout, here 0.1; it loses attention_dropout=0" in caplog.text
     added = kr.RobertaTokenizer(tokenizer.vocabulary, tokenizer.merges)
     added.add_tokens(["<ent>"])
     fitting = kr.RobertaBackbone(other.config.replace(vocabulary_size=added.vocabulary_size))

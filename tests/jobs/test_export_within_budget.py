@@ -129,6 +129,22 @@ def test_a_scheme_that_misses_its_bound_is_passed_over(directory, tried, monkeyp
     assert found.chosen.name == "none" and found.signatures
 
 
+def test_a_file_whose_score_is_no_number_is_passed_over(directory, tried, monkeypatch, tmp_path):
+    """As a correlation of answers that are all the same."""
+    measured, calls = measured_file.quality, []
+
+    def without_the_second(*arguments):  # the first is that of the task
+        calls.append(1)
+        found = measured(*arguments)
+        return {**found, "scores": {"accuracy": None}} if len(calls) == 2 else found
+
+    monkeypatch.setattr(measured_file, "quality", without_the_second)
+    found = search(directory, tmp_path / "phone", max_drop=100)
+    assert [one.name for one in found.variants] == ["int8", "none"]
+    assert found.variants[0].refused == "its accuracy on the dev data is no number"
+    assert found.chosen.name == "none"
+
+
 def test_a_full_disk_is_no_fault_of_a_scheme(directory, monkeypatch, tmp_path):
     def full(task, path, *_, **__):
         raise OutputError(path, "the disk is full", "make room")
