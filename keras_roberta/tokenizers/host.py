@@ -22,7 +22,11 @@ from keras_roberta.tokenizers.added_tokens import (
 )
 from keras_roberta.tokenizers.hugging_face_names import HuggingFaceNames
 from keras_roberta.tokenizers.kinds.kind import Kind
-from keras_roberta.tokenizers.offsets import places_in_bytes, without_front_space
+from keras_roberta.tokenizers.offsets import (
+    WHITE_SPACE,
+    places_in_bytes,
+    without_front_space,
+)
 from keras_roberta.tokenizers.protocol import (
     PlacedTokens,
     PlainTokens,
@@ -270,7 +274,8 @@ class HostTokenizer(HuggingFaceNames, Tokenizer):
             starts[index] = self.kind.starts_word(token)
         for token in self._added_tokens:
             if not token.special:
-                starts[token.id] |= token.lstrip or token.single_word or token.content[0].isspace()
+                begins = token.content.startswith(tuple(WHITE_SPACE))
+                starts[token.id] |= token.lstrip or token.single_word or begins
         return starts
 
     def token_texts(self) -> list[str | None]:

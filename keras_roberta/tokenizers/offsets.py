@@ -7,7 +7,7 @@ import numpy as np
 from keras_roberta.tokenizers.texts import without_surrogates
 
 # The property White_Space of Unicode. Python's `isspace` counts four control characters among it.
-_WHITE_SPACE = "".join(
+WHITE_SPACE = "".join(
     c for c in map(chr, range(0x3001)) if c.isspace() and not "\x1c" <= c <= "\x1f"
 )
 
@@ -18,10 +18,8 @@ def without_front_space(text: str, begin: int, end: int) -> tuple[int, int]:
     >>> without_front_space("a day", 1, 5)
     (2, 5)
     """
-    for place in range(begin, end):
-        if not text[place].isspace():
-            return place, end
-    return begin, end
+    found = text[begin:end].lstrip(WHITE_SPACE)
+    return (end - len(found) if found else begin), end
 
 
 def without_spaces_around(text: str, begin: int, end: int) -> tuple[int, int]:
@@ -30,10 +28,10 @@ def without_spaces_around(text: str, begin: int, end: int) -> tuple[int, int]:
     >>> without_spaces_around(" a day ", 0, 7)
     (1, 6)
     """
-    found = text[begin:end].lstrip(_WHITE_SPACE)
+    found = text[begin:end].lstrip(WHITE_SPACE)
     if not found:
         return begin, end
-    return end - len(found), end - len(found) + len(found.rstrip(_WHITE_SPACE))
+    return end - len(found), end - len(found) + len(found.rstrip(WHITE_SPACE))
 
 
 def places_in_bytes(text: str, places: np.ndarray) -> np.ndarray:

@@ -140,6 +140,22 @@ def test_any_flags(seed, prefix, tmp_path):
         assert other.encode_batch(texts) == host.encode_batch(texts)
 
 
+@pytest.mark.parametrize("prefix", [False, True])
+def test_white_space_within_added_tokens(prefix, tmp_path):
+    """Unicode's, which U+001C to U+001F are not among; and the letter that stands for a space."""
+    contents = ("\x1cx", "y\x1f", "\x1d", "\x85z", " w ", "\u0120q", "\u3000k", "\u200bm", "\x85")
+    made = library({content: {} for content in contents}, prefix)
+    host = open_tokenizer(save(made, tmp_path))
+    texts = [text for content in contents for text in (f"a{content}b", f"{content}b")]
+    outputs = host.batched_in_graph()(texts, max_length=None, with_offsets=True)
+    lengths = outputs["padding_mask"].numpy().sum(1)
+    expected = made.encode_batch(texts, add_special_tokens=False)
+    for i, (text, encoding) in enumerate(zip(texts, expected, strict=True)):
+        row = slice(1, lengths[i] - 1)
+        assert outputs["token_ids"][i, row].numpy().tolist() == encoding.ids, text
+        assert spans(text, outputs["offsets"][i, row].numpy()) == encoding.offsets, text
+
+
 def test_in_tflite(tmp_path):
     flags = {"<mask>": {"rstrip": True, "special": True}, "cat": {"single_word": True}}
     flags |= {"catalog": {"lstrip": True, "normalized": True}, "tee": {}, "eet": {}}

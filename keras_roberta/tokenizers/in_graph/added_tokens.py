@@ -17,6 +17,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.tokenizers.added_tokens import AddedToken
 from keras_roberta.tokenizers.in_graph.utf8 import REPLACEMENT
 from keras_roberta.tokenizers.in_graph.vectors import covered, following, look_up, previous
+from keras_roberta.tokenizers.offsets import WHITE_SPACE
 
 _NO_BYTE = -2  # equal to no byte of a token, and to no filler behind one
 
@@ -224,7 +225,7 @@ def can_overlap(contents: Sequence[bytes]) -> bool:
 def _check(tokens: Sequence[AddedToken]) -> None:
     any_rstrip = any(token.rstrip for token in tokens)
     for token in tokens:
-        if any_rstrip and token.content[:1].isspace():
+        if any_rstrip and token.content.startswith(tuple(WHITE_SPACE)):
             raise InputError(
                 f"the added token {token.content!r} begins with white space, which another one "
                 "takes along (rstrip): a graph cannot look for both"

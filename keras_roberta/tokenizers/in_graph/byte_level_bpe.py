@@ -21,6 +21,7 @@ from keras_roberta.tokenizers.in_graph.vectors import (
     previous,
     repeat_index,
 )
+from keras_roberta.tokenizers.offsets import WHITE_SPACE
 from keras_roberta.tokenizers.spelling import byte_alphabet
 
 
@@ -67,21 +68,29 @@ class ByteLevelBPE(tf.Module):
         self.reader = CharacterReader(added_tokens)
         self.added = self.reader.added
         self.table = MergeTable(vocabulary, merges)
-        # Of each id: its symbols, and the spaces at its front and its end.
-        lengths, fronts, ends = np.zeros((3, max(vocabulary.values()) + 1), np.int32)
+        # Of each id: its symbols, the bytes of white space at its front and its end, and whether
+        # those at its front are one character. As in the library, the letter for a space is white
+        # space in an added token too, where it is a letter.
+        lengths, fronts, ends, single = np.zeros((4, max(vocabulary.values()) + 1), np.int32)
+        space = alphabet[ord(" ")]
         for token, index in vocabulary.items():
             lengths[index] = len(token)
-            fronts[index] = len(token) - len(token.lstrip(alphabet[ord(" ")]))
-            ends[index] = len(token) - len(token.rstrip(alphabet[ord(" ")]))
+            fronts[index] = len(token) - len(token.lstrip(space))
+            ends[index] = len(token) - len(token.rstrip(space))
+            single[index] = fronts[index] == 1
         for token in added_tokens:
             content = token.content
-            fronts[token.id] = len(content.encode()) - len(content.lstrip().encode())
-            ends[token.id] = len(content.encode()) - len(content.rstrip().encode())
+            without_front = content.lstrip(WHITE_SPACE + space)
+            without_end = content.rstrip(WHITE_SPACE + space)
+            fronts[token.id] = len(content.encode()) - len(without_front.encode())
+            ends[token.id] = len(content.encode()) - len(without_end.encode())
+            single[token.id] = len(content) - len(without_front) == 1
         with tf.init_scope(), tf.device("CPU"):
             self.byte_ids = tf.constant([vocabulary[letter] for letter in alphabet], tf.int32)
             self.token_lengths = tf.constant(lengths)  # (num_ids,)
             self.front_spaces = tf.constant(fronts)  # (num_ids,)
             self.end_spaces = tf.constant(ends)  # (num_ids,)
+            self.single_spaces = tf.constant(single)  # (num_ids,)
 
     def __call__(
         self,
@@ -128,7 +137,7 @@ class ByteLevelBPE(tf.Module):
         front = look_up(self.front_spaces, token_ids)
         if self.add_prefix_space:  # which is in no text; as the library has it, for the first token
             is_first = (texts > 0) & (texts != previous(texts))
-            front = tf.where(is_first & (front == 1), 0, front)
+            front = tf.where(is_first & (look_up(self.single_spaces, token_ids) > 0), 0, front)
         begins = tf.minimum(begins + front, ends)
         return [begins, tf.maximum(ends - look_up(self.end_spaces, token_ids), begins)]
 
