@@ -1,9 +1,10 @@
-"""Makes tests/golden/families: RoBERTa's relatives with odd configs, as Transformers computes them.
+"""Makes tests/golden/families: RoBERTa's relatives, as Transformers computes them.
 
     .peers-venv/bin/python benchmarks/make_golden_families.py
 
 CamemBERT with its own ids of `<s>` and `</s>`, XLM-R with `<pad>` at 0 and two token types, and six
-layers as in DistilRoBERTa. The tests hold our model against these arrays.
+layers as in DistilRoBERTa; XLM-R XL and RoBERTa-PreLayerNorm, whose layer norms stand in front,
+with every head. The tests hold our model against these arrays.
 """
 
 import argparse
@@ -37,6 +38,24 @@ FAMILIES = {
         dict(type_vocab_size=1, num_hidden_layers=6),
     ),
 }
+HEADS = {
+    "MaskedLM": {},
+    "SequenceClassification": {},
+    "TokenClassification": {},
+    "QuestionAnswering": dict(num_labels=2),
+    "MultipleChoice": {},
+}
+FAMILIES |= {
+    f"{name}-{head}": (
+        *(getattr(transformers, f"{cls}Config"), getattr(transformers, f"{cls}For{head}")),
+        dict(type_vocab_size=1, num_hidden_layers=2, **changes),
+    )
+    for name, cls in (
+        ("xlm-roberta-xl", "XLMRobertaXL"),
+        ("roberta-prelayernorm", "RobertaPreLayerNorm"),
+    )
+    for head, changes in HEADS.items()
+}
 
 
 def main():
@@ -47,16 +66,23 @@ def main():
     torch.manual_seed(4)
     arrays = {}
     for name, (config_cls, cls, changes) in FAMILIES.items():
-        config = config_cls(**SIZES, max_position_embeddings=18, **changes)
+        config = config_cls(**{**SIZES, **changes}, max_position_embeddings=18)
         model = cls(config).eval()
         perturb(model)
         pad = config.pad_token_id
         tokens = torch.randint(7, 40, (3, 8))
         tokens[:, 0] = config.bos_token_id
         tokens[0, 5:] = pad
+        if name.endswith("MultipleChoice"):  # one question of three options
+            tokens = tokens[None]
         mask = tokens.ne(pad).long()
         with torch.no_grad():
-            arrays[f"{name}/logits"] = model(tokens, attention_mask=mask).logits.numpy()
+            found = model(tokens, attention_mask=mask)
+        if name.endswith("QuestionAnswering"):
+            logits = torch.stack([found.start_logits, found.end_logits], dim=-1)
+        else:
+            logits = found.logits
+        arrays[f"{name}/logits"] = logits.numpy()
         arrays[f"{name}/token_ids"] = tokens.numpy()
         arrays[f"{name}/padding_mask"] = mask.numpy()
         model.save_pretrained(output / name)
@@ -64,14 +90,17 @@ def main():
     (output / "README.md").write_text(README.format(made_by=made_by()))
 
 
-README = """# RoBERTa's relatives with odd configs, as Transformers computes them
+README = """# RoBERTa's relatives, as Transformers computes them
 Made by `benchmarks/make_golden_families.py` with {made_by}.
 
 - `camembert/`: `CamembertForMaskedLM`; `<s>` and `</s>` are 5 and 6.
 - `xlm-roberta/`: `XLMRobertaForTokenClassification`, three classes; `<pad>` is 0, two token types.
 - `distilroberta/`: `RobertaForSequenceClassification` of six layers, three classes.
-- `outputs.npz`: for each `NAME/token_ids`, `NAME/padding_mask` (3, 8) and `NAME/logits`. Compare
-  what does not stand at padding.
+- `xlm-roberta-xl-HEAD/`, `roberta-prelayernorm-HEAD/`: `XLMRobertaXLForHEAD` and
+  `RobertaPreLayerNormForHEAD` of two layers, with the five heads.
+- `outputs.npz`: for each `NAME/token_ids`, `NAME/padding_mask` (3, 8), of multiple choice
+  (1, 3, 8), and `NAME/logits`; of questions those of first and last tokens on the last axis.
+  Compare what does not stand at padding.
 """
 
 

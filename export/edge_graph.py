@@ -98,7 +98,8 @@ class EdgeGraph(tf.Module):
             positions = self._rows("embeddings/position", positions)
         with layer("embeddings/sum"):
             x += positions
-        x = self.layer_norm(x, "embeddings/layer_norm")
+        if self.config.embedding_norm:
+            x = self.layer_norm(x, "embeddings/layer_norm")
         if self.config.embedding_dim is not None:
             x = self.dense(x, "embeddings/projection")
         last = self.config.num_layers - 1

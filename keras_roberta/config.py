@@ -21,9 +21,9 @@ ACTIVATIONS = tuple(ACTIVATION_NAMES)
 # tiny, mini and small have the sizes of the compact BERTs (Turc et al., 2019, table 1), base and
 # large those of RoBERTa (Liu et al., 2019, section 4), xlm-base and xlm-large those of XLM-R
 # (Conneau et al., 2020, section 3), xlm-xl and xlm-xxl those of its larger versions (Goyal et al.,
-# 2021, table 1, with the rows of the released embeddings), whose layer norms stand in front. Models
-# narrower than base start with larger weights, by the square root of 768 / hidden_dim, so that a
-# layer's output is as large as in base.
+# 2021, table 1, with the rows of the released embeddings), whose layer norms stand in front, none
+# behind the embeddings. Models narrower than base start with larger weights, by the square root of
+# 768 / hidden_dim, so that a layer's output is as large as in base.
 _NAMED = {
     "tiny": dict(
         num_layers=2, num_heads=2, hidden_dim=128, intermediate_dim=512, initializer_range=0.05
@@ -39,7 +39,7 @@ _NAMED = {
 }
 _NAMED["xlm-base"] = {**_NAMED["base"], "vocabulary_size": 250_002}
 _NAMED["xlm-large"] = {**_NAMED["large"], "vocabulary_size": 250_002}
-_XL = dict(vocabulary_size=250_880, num_heads=32, norm_first=True)
+_XL = dict(vocabulary_size=250_880, num_heads=32, norm_first=True, embedding_norm=False)
 _NAMED["xlm-xl"] = {**_XL, "num_layers": 36, "hidden_dim": 2560, "intermediate_dim": 10_240}
 _NAMED["xlm-xxl"] = {**_XL, "num_layers": 48, "hidden_dim": 4096, "intermediate_dim": 16_384}
 SIZES = tuple(_NAMED)  # what `RobertaConfig.named` knows
@@ -128,6 +128,8 @@ class RobertaConfig:
         norm_first: whether layer norms stand in front of attention and feed-forward layers, and one
             more behind the last layer (pre-LN; Xiong et al., 2020, section 3), in place of behind
             them.
+        embedding_norm: whether there is a layer norm behind the sum of the embeddings. XLM-R XL and
+            XXL have none.
 
     Raises:
         InputError: a value does not fit; the message names the field and the value.
@@ -159,6 +161,7 @@ class RobertaConfig:
     sharing_groups: int = 1
     embedding_dim: int | None = None
     norm_first: bool = False
+    embedding_norm: bool = True
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -270,22 +273,26 @@ class RobertaConfig:
         13687040
         """
         h, i, e = self.hidden_dim, self.intermediate_dim, self.embedding_width
-        tables = (self.vocabulary_size + self.num_positions + self.num_token_types) * e + 2 * e
+        tables = (self.vocabulary_size + self.num_positions + self.num_token_types) * e
         projection = 0 if self.embedding_dim is None else e * h + h
         sizes = {"attention": 4 * (h * h + h) + 2 * h, "feed_forward": 2 * h * i + i + h + 2 * h}
         layers = range(self.num_layers)
         blocks = sum(
             size * len({self.owner(i, part) for i in layers}) for part, size in sizes.items()
         )
-        return tables + projection + blocks + (2 * h if self.norm_first else 0)
+        norms = (2 * e if self.embedding_norm else 0) + (2 * h if self.norm_first else 0)
+        return tables + projection + blocks + norms
 
     def beyond_roberta(self) -> list[str]:
         """The fields by which an encoder computes otherwise than RoBERTa, as "norm_first=True".
 
         Shared weights are not among them: written once for each layer, they are RoBERTa's.
         """
-        names = ("embedding_dim", "norm_first")
-        return [f"{n}={getattr(self, n)}" for n in names if getattr(self, n) not in (None, False)]
+        return [
+            f"{name}={getattr(self, name)}"
+            for name in ("embedding_dim", "norm_first", "embedding_norm")
+            if getattr(self, name) != getattr(RobertaConfig, name)
+        ]
 
     @classmethod
     def named(cls, name: str, **changes: Any) -> RobertaConfig:
@@ -325,8 +332,8 @@ class RobertaConfig:
     def from_hugging_face(cls, values: Mapping[str, Any]) -> RobertaConfig:
         """The config for the content of a Hugging Face `config.json`.
 
-        Keys that are missing take the defaults of Transformers' `RobertaConfig`. Two of them are
-        not the defaults here: an epsilon of 1e-12, and two token types.
+        Keys that are missing take the defaults of Transformers' class for the `model_type`. Two of
+        its `RobertaConfig` are not the defaults here: an epsilon of 1e-12, and two token types.
 
         Raises:
             InputError: the file is of another architecture, or has a setting that RoBERTa lacks.
@@ -334,13 +341,12 @@ class RobertaConfig:
         return cls(**fields_of(values, cls))
 
     def to_hugging_face(self) -> dict[str, Any]:
-        """The content of a `config.json` that Transformers reads as its `RobertaConfig`.
+        """The content of a `config.json` that Transformers reads as its `RobertaConfig`, or with
+        `norm_first` as its `RobertaPreLayerNormConfig` or `XLMRobertaXLConfig`.
 
         Raises:
-            InputError: no RoBERTa of Transformers computes so.
+            InputError: no model of Transformers computes so.
         """
-        if options := self.beyond_roberta():
-            raise InputError(f"Transformers' RoBERTa has no place for {' and '.join(options)}")
         return values_of(self)
 
 

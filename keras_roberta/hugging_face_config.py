@@ -45,7 +45,31 @@ _REFUSED = {
     "pruned_heads": (None, {}),
     "quantization_config": (None, {}),
 }
-_MODEL_TYPES = ("roberta", "xlm-roberta", "camembert")
+# Transformers' model types -> the fields that all their models have. The first with a config's
+# fields is written.
+_LAYOUTS = {
+    "roberta": {"norm_first": False, "embedding_norm": True},
+    "xlm-roberta": {"norm_first": False, "embedding_norm": True},
+    "camembert": {"norm_first": False, "embedding_norm": True},
+    "xlm-roberta-xl": {"norm_first": True, "embedding_norm": False},
+    "roberta-prelayernorm": {"norm_first": True, "embedding_norm": True},
+}
+MODEL_TYPES = tuple(_LAYOUTS)
+# What a missing key means where it is not the default here: in most of Transformers' classes, and
+# in those of single model types.
+_DEFAULTS = {"layer_norm_epsilon": 1e-12, "num_token_types": 2, "num_positions": 512}
+_OWN_DEFAULTS = {
+    "xlm-roberta-xl": {
+        "vocabulary_size": 250_880,
+        "num_layers": 36,
+        "num_heads": 32,
+        "hidden_dim": 2560,
+        "intermediate_dim": 10_240,
+        "layer_norm_epsilon": 1e-5,
+        "num_token_types": 1,
+        "num_positions": 514,
+    }
+}
 
 
 def fields_of(values: Mapping[str, Any], defaults: Any) -> dict[str, Any]:
@@ -57,10 +81,10 @@ def fields_of(values: Mapping[str, Any], defaults: Any) -> dict[str, Any]:
         defaults: has those of the fields as attributes.
     """
     model_type = values.get("model_type")
-    if model_type not in _MODEL_TYPES:
+    if model_type not in MODEL_TYPES:
         raise InputError(
             f"config.json: model_type is {short(model_type)}; this library reads "
-            f"{', '.join(_MODEL_TYPES)}"
+            f"{', '.join(MODEL_TYPES)}"
         )
     for key, harmless in _REFUSED.items():
         if values.get(key) not in harmless:
@@ -74,7 +98,7 @@ def fields_of(values: Mapping[str, Any], defaults: Any) -> dict[str, Any]:
         raise InputError(
             f"config.json: hidden_act is {short(activation)}; this library has {', '.join(known)}"
         )
-    theirs_alone = {"layer_norm_epsilon": 1e-12, "num_token_types": 2}
+    theirs_alone = {**_DEFAULTS, **_OWN_DEFAULTS.get(model_type, {})}
     fields = {
         ours: values.get(theirs, theirs_alone.get(ours, getattr(defaults, ours)))
         for ours, theirs in _KEYS.items()
@@ -85,7 +109,7 @@ def fields_of(values: Mapping[str, Any], defaults: Any) -> dict[str, Any]:
         elif isinstance(fields[name], list) and fields[name]:  # several that end a text
             fields[name] = fields[name][0]
     offset = fields["pad_token_id"] + 1 if is_integer(fields["pad_token_id"]) else 0
-    positions = values.get("max_position_embeddings", 512)
+    positions = values.get("max_position_embeddings", theirs_alone["num_positions"])
     if not is_integer(positions) or positions <= offset:
         raise InputError(
             f"config.json: max_position_embeddings must be an integer above {offset}; "
@@ -94,19 +118,46 @@ def fields_of(values: Mapping[str, Any], defaults: Any) -> dict[str, Any]:
     return {
         "max_sequence_length": positions - offset,
         "hidden_activation": known[activation],
+        **_LAYOUTS[model_type],
         **fields,
     }
 
 
 def values_of(config: Any) -> dict[str, Any]:
-    """The content of a `config.json` for a `RobertaConfig`."""
+    """The content of a `config.json` for a `RobertaConfig`; see `RobertaConfig.to_hugging_face`."""
     return {
-        "model_type": "roberta",
+        "model_type": model_type_of(config),
         **{theirs: getattr(config, ours) for ours, theirs in _KEYS.items()},
         "max_position_embeddings": config.num_positions,
         "hidden_act": ACTIVATION_NAMES[config.hidden_activation][0],
         "position_embedding_type": "absolute",
     }
+
+
+def model_type_of(config: Any) -> str:
+    """The model type in Transformers of a `RobertaConfig`.
+
+    Raises:
+        InputError: no model there computes so.
+    """
+    if options := beyond_transformers(config):
+        raise InputError(f"Transformers has no place for {' and '.join(options)}")
+    return next(name for name, layout in _LAYOUTS.items() if _has(config, layout))
+
+
+def beyond_transformers(config: Any) -> list[str]:
+    """The fields by which a `RobertaConfig` computes as no model of Transformers that is written
+    here, as "embedding_dim=128"."""
+    options = []
+    if config.embedding_dim is not None:
+        options.append(f"embedding_dim={config.embedding_dim}")
+    if not any(_has(config, layout) for layout in _LAYOUTS.values()):
+        options.append(f"embedding_norm={config.embedding_norm}")
+    return options
+
+
+def _has(config, layout):
+    return all(getattr(config, name) == value for name, value in layout.items())
 
 
 def is_integer(value: Any) -> bool:

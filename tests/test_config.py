@@ -35,6 +35,7 @@ from keras_roberta.errors import InputError
         ("embedding_dim", 0),
         ("embedding_dim", 1.5),
         ("norm_first", None),
+        ("embedding_norm", 1),
     ],
 )
 def test_an_invalid_field_is_named(field, value):
@@ -55,8 +56,10 @@ def test_groups_of_layers():
             assert len(set(owners)) == groups
     with pytest.raises(InputError, match="sharing_groups must be from 1 to num_layers=2; got 3"):
         RobertaConfig(num_layers=2, parameter_sharing="attention", sharing_groups=3)
-    with pytest.raises(InputError, match="no place for embedding_dim=64"):
-        RobertaConfig(embedding_dim=64).to_hugging_face()
+    for options in ({"embedding_dim": 64}, {"embedding_norm": False}):
+        ((name, value),) = options.items()
+        with pytest.raises(InputError, match=f"no place for {name}={value}$"):
+            RobertaConfig(**options).to_hugging_face()
 
 
 def test_is_frozen():
@@ -85,7 +88,8 @@ def test_named_sizes(name, layers, width, head_dim, vocabulary_size):
     by_width = 0.02 * max(1, 768 / config.hidden_dim) ** 0.5
     assert config.initializer_range == pytest.approx(by_width, rel=0.03)
     assert config.vocabulary_size == vocabulary_size
-    assert config.norm_first == (name in ("xlm-xl", "xlm-xxl"))
+    large = name in ("xlm-xl", "xlm-xxl")
+    assert config.norm_first == large and config.embedding_norm != large
 
 
 @pytest.mark.parametrize(
@@ -96,6 +100,8 @@ def test_named_sizes(name, layers, width, head_dim, vocabulary_size):
         ("large", 354_310_144),
         ("xlm-base", 277_453_056),
         ("xlm-large", 558_840_832),
+        ("xlm-xl", 3_475_929_600),
+        ("xlm-xxl", 10_695_954_432),
     ],
 )
 def test_parameters_of_released_models(name, parameters):
@@ -144,6 +150,28 @@ def test_round_trips(heads, head_dim, length, pad, types, dropout):
     assert RobertaConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     hugging_face = json.loads(json.dumps(config.to_hugging_face()))
     assert RobertaConfig.from_hugging_face(hugging_face) == config
+
+
+@pytest.mark.parametrize(
+    ("model_type", "options"),
+    [
+        ("xlm-roberta-xl", dict(norm_first=True, embedding_norm=False)),
+        ("roberta-prelayernorm", dict(norm_first=True)),
+    ],
+)
+def test_model_types_with_layer_norms_in_front(model_type, options):
+    config = RobertaConfig.named("tiny", **options)
+    values = config.to_hugging_face()
+    assert values["model_type"] == model_type
+    assert RobertaConfig.from_hugging_face(values) == config
+
+
+def test_a_short_config_has_the_defaults_of_its_model_type():
+    found = RobertaConfig.from_hugging_face({"model_type": "xlm-roberta-xl"})
+    assert found == RobertaConfig.named("xlm-xl")
+    found = RobertaConfig.from_hugging_face({"model_type": "roberta-prelayernorm"})
+    expected = RobertaConfig.from_hugging_face({"model_type": "roberta"})
+    assert found == expected.replace(norm_first=True)
 
 
 def test_hugging_face_defaults_and_errors():

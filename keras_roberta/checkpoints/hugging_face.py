@@ -8,13 +8,13 @@ import pathlib
 import numpy as np
 
 from keras_roberta.checkpoints import sentence_transformers
+from keras_roberta.checkpoints.hugging_face_families import family_of, roberta_architecture
 from keras_roberta.checkpoints.hugging_face_labels import id2label, label_names
 from keras_roberta.checkpoints.hugging_face_names import (
     HEAD_TENSORS,
     PROBLEM_TYPES,
     WITH_POOLER,
     HuggingFaceHead,
-    roberta_architecture,
 )
 from keras_roberta.checkpoints.hugging_face_weights import (
     check_encoder,
@@ -41,10 +41,9 @@ from keras_roberta.config import RobertaConfig
 from keras_roberta.errors import InputError
 from keras_roberta.files.json_file import read_json_object
 from keras_roberta.files.json_kinds import short
+from keras_roberta.hugging_face_config import MODEL_TYPES, beyond_transformers
 from keras_roberta.tokenizers import open_tokenizer
 from keras_roberta.tokenizers.tokenizer_files import MODEL_FILES
-
-MODEL_TYPES = ("roberta", "xlm-roberta", "camembert")
 
 
 def read_config(directory: str | os.PathLike) -> dict:
@@ -76,6 +75,7 @@ class HuggingFaceCheckpoint(Checkpoint):
         self._values = read_config(directory)
         with naming(directory):
             self.config = RobertaConfig.from_hugging_face(self._values)
+        self._family = family_of(self.config)
         if self.config.tie_word_embeddings and self._has_own_output_matrix():
             self.config = self.config.replace(tie_word_embeddings=False)
             logger.warning(
@@ -90,21 +90,21 @@ class HuggingFaceCheckpoint(Checkpoint):
         """The state dict, each array read when asked for."""
         tensors = open_state_dict(self.directory)
         with naming(self.directory):
-            return unwrapped(tensors)
+            return unwrapped(tensors, self._family)
 
     def _has_own_output_matrix(self):
         try:
-            return has_own_output_matrix(self.tensors)
+            return has_own_output_matrix(self.tensors, self._family)
         except InputError:
             return False  # `tensors` says it again where weights are asked for
 
     @functools.cached_property
     def _head_tensors(self) -> list[str]:
-        return head_and_pooler(self.tensors)[0]
+        return head_and_pooler(self.tensors, self._family)[0]
 
     @functools.cached_property
     def _pooler(self) -> list[str]:
-        return head_and_pooler(self.tensors)[1]
+        return head_and_pooler(self.tensors, self._family)[1]
 
     @property
     def _uses_pooler(self) -> bool:
@@ -287,6 +287,9 @@ class HuggingFaceFormat(CheckpointFormat):
     def open(self, directory):
         return HuggingFaceCheckpoint(self, directory)
 
+    def options_left_out(self, config):
+        return beyond_transformers(config)
+
     def heads_left_out(self, model):
         head = model.hugging_face
         return head_layers(model, {} if head is None else model.head_weights_by_name())
@@ -301,8 +304,9 @@ class HuggingFaceFormat(CheckpointFormat):
             weights["embeddings/token_type"] = np.zeros((1, config.hidden_dim), of_rows)
         head = model.hugging_face
         head_weights = {} if head is None else _arrays(model.head_weights_by_name())
+        architecture = head.architecture if head_weights else "RobertaModel"
         values = {
-            "architectures": [head.architecture if head_weights else "RobertaModel"],
+            "architectures": [family_of(config).architecture(architecture)],
             **config.to_hugging_face(),
             "dtype": str(weights["embeddings/token"].dtype),
         }
@@ -318,7 +322,8 @@ class HuggingFaceFormat(CheckpointFormat):
             text = json.dumps(content, indent=2) + "\n"
             (directory / name).write_text(text, encoding="utf-8")
         table = head.weights_of(config) if head_weights else []
-        write_shards(directory, to_hugging_face(weights, table, head_weights), max_shard_size)
+        tensors = to_hugging_face(weights, config, table, head_weights)
+        write_shards(directory, tensors, max_shard_size)
         if tokenizer is not None:
             tokenizer.save(directory, model_max_length=config.max_sequence_length)
 

@@ -1,19 +1,19 @@
 """Hugging Face's names and layouts for RoBERTa's weights, and ours.
 
-Theirs are those of `modeling_roberta.py` in Transformers, which XLM-R and CamemBERT share: with
-`roberta.` in front where a head was saved along, without it where not; in checkpoints converted
-from TensorFlow 1 with `gamma` and `beta` for a layer norm's `weight` and `bias`. A PyTorch
-`Linear.weight` is (out, in); our kernels are (in, out), and queries, keys and values share one.
+Theirs are those of `modeling_roberta.py` in Transformers, which XLM-R and CamemBERT share, and with
+other names for layer norms the families in `hugging_face_families`: with `roberta.` in front where
+a head was saved along, without it where not; in checkpoints converted from TensorFlow 1 with
+`gamma` and `beta` for a layer norm's `weight` and `bias`. A PyTorch `Linear.weight` is (out, in);
+our kernels are (in, out), and queries, keys and values share one.
 """
 
 import dataclasses
-import re
 from collections.abc import Callable, Iterable
 
+from keras_roberta.checkpoints.hugging_face_families import PREFIX, family_of
 from keras_roberta.checkpoints.weight_table import Weight
 from keras_roberta.config import RobertaConfig
 
-PREFIX = "roberta."
 TOKEN_EMBEDDING = "embeddings.word_embeddings.weight"
 BUFFERS = ("embeddings.position_ids", "embeddings.token_type_ids")
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
@@ -57,22 +57,15 @@ class HuggingFaceHead:
 
     def weights_of(self, config: RobertaConfig) -> list[Weight]:
         """The table of its weights in a model of this config."""
-        return [*self.weights(), *(() if config.tie_word_embeddings else self.tied)]
+        table = [*self.weights(), *(() if config.tie_word_embeddings else self.tied)]
+        prefix = family_of(config).prefix
+        return [weight.with_prefix(PREFIX, prefix) for weight in table]
 
     def tensor_names(self) -> set[str]:
         """All names that its tensors may have."""
         weights = (*self.weights(), *self.tied)
         names = {name for weight in weights for name in (*weight.sources, weight.other_source)}
         return names - {None}
-
-
-def roberta_architecture(name: str) -> str:
-    """The name of RoBERTa's class for that of a model that shares its layout.
-
-    >>> roberta_architecture("XLMRobertaForMaskedLM"), roberta_architecture("CamembertModel")
-    ('RobertaForMaskedLM', 'RobertaModel')
-    """
-    return re.sub(r"^(XLMRoberta|Camembert)(?=For|Model$)", "Roberta", name)
 
 
 def _dense(ours: str, sources: str | Iterable[str], inputs, outputs) -> list[Weight]:
@@ -91,13 +84,21 @@ def _layer_norm(ours: str, source: str, dim) -> list[Weight]:
 
 
 def encoder_weights(config: RobertaConfig) -> list[Weight]:
-    """All weights of the encoder, in order.
+    """All weights of the encoder, in order, by the names of its family.
+
+    Raises:
+        InputError: no encoder of Transformers computes so.
 
     >>> config = RobertaConfig.named("tiny")
     >>> encoder_weights(config)[5].sources[1], encoder_weights(config)[5].shape
     ('encoder.layer.0.attention.self.key.weight', (128, 128))
     """
     hidden, inner = config.hidden_dim, config.intermediate_dim
+    norms = family_of(config).layer_norms
+
+    def layer_norm(name, ours="", theirs=""):
+        return _layer_norm(ours + name, theirs + norms[name], hidden)
+
     tables = [
         ("token", "word_embeddings", config.vocabulary_size),
         ("position", "position_embeddings", config.num_positions),
@@ -108,20 +109,21 @@ def encoder_weights(config: RobertaConfig) -> list[Weight]:
         for ours, theirs, rows in tables
         if rows
     ]
-    weights += _layer_norm("embeddings/layer_norm", "embeddings.LayerNorm", hidden)
+    if config.embedding_norm:
+        weights += layer_norm("embeddings/layer_norm")
     for i in range(config.num_layers):
         ours, theirs = f"encoder/block_{i}", f"encoder.layer.{i}"
         query_key_value = [f"{theirs}.attention.self.{x}" for x in ("query", "key", "value")]
         weights += [
             *_dense(f"{ours}/attention/query_key_value", query_key_value, hidden, hidden),
             *_dense(f"{ours}/attention/output", f"{theirs}.attention.output.dense", hidden, hidden),
-            *_layer_norm(
-                f"{ours}/attention_layer_norm", f"{theirs}.attention.output.LayerNorm", hidden
-            ),
+            *layer_norm("attention_layer_norm", f"{ours}/", f"{theirs}."),
             *_dense(f"{ours}/intermediate", f"{theirs}.intermediate.dense", hidden, inner),
             *_dense(f"{ours}/output", f"{theirs}.output.dense", inner, hidden),
-            *_layer_norm(f"{ours}/output_layer_norm", f"{theirs}.output.LayerNorm", hidden),
+            *layer_norm("output_layer_norm", f"{ours}/", f"{theirs}."),
         ]
+    if config.norm_first:
+        weights += layer_norm("encoder/layer_norm")
     return weights
 
 

@@ -1,15 +1,14 @@
 """Hugging Face's tensors to our weights by name, and back, after the tables of names."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from keras_roberta.checkpoints.hugging_face_families import Family, family_of
 from keras_roberta.checkpoints.hugging_face_names import (
     BUFFERS,
     OUTPUT_PROJECTION,
-    PREFIX,
     TOKEN_EMBEDDING,
     HuggingFaceHead,
     encoder_weights,
@@ -21,7 +20,6 @@ from keras_roberta.checkpoints.weight_table import (
     find_sources,
     listed,
     load_into,
-    load_weights,
     stored_weights,
     zeros_like,
 )
@@ -43,7 +41,10 @@ def check_encoder(state: Mapping[str, np.ndarray], config: RobertaConfig) -> dic
         InputError: names the tensors that are missing, the one whose shape does not fit, or those
             of the encoder that the config has no place for.
     """
-    prefix = PREFIX if any(name.startswith(PREFIX) for name in state) else ""
+    family = family_of(config)
+    prefix = family.prefix
+    if not any(name.startswith(prefix) for name in state):
+        prefix = ""
     if config.num_layers > len(state):  # before a table is made that long
         raise InputError(
             f"the config has {config.num_layers} layers, the checkpoint {len(state)} tensors in all"
@@ -55,7 +56,7 @@ def check_encoder(state: Mapping[str, np.ndarray], config: RobertaConfig) -> dic
     left_over = [
         name
         for name in state
-        if name.startswith((f"{prefix}embeddings.", f"{prefix}encoder."))
+        if name.startswith(tuple(prefix + part for part in family.parts))
         and name not in used
         and name.removeprefix(prefix) not in BUFFERS
     ]
@@ -64,28 +65,16 @@ def check_encoder(state: Mapping[str, np.ndarray], config: RobertaConfig) -> dic
     return names
 
 
-def load_encoder_weights(
-    state: Mapping[str, np.ndarray], config: RobertaConfig
-) -> dict[str, np.ndarray]:
-    """The encoder's weights by our names.
-
-    Args:
-        state, config: see `check_encoder`.
-
-    Raises:
-        InputError: see `check_encoder`; or a tensor is of whole numbers, or not finite.
-    """
-    names = check_encoder(state, config)
-    return load_weights(state, encoder_weights(config), names)
-
-
 def load_encoder_into(
     variables: Mapping[str, Any], state: Mapping[str, np.ndarray], config: RobertaConfig
 ) -> None:
     """Assigns the encoder's weights to variables by our names, one after the other.
 
+    Args:
+        state, config: see `check_encoder`.
+
     Raises:
-        InputError: see `load_encoder_weights` and `load_into`.
+        InputError: see `check_encoder` and `load_into`.
     """
     load_into(variables, state, encoder_weights(config), check_encoder(state, config))
 
@@ -99,23 +88,11 @@ def load_head_into(
     """The same for a head.
 
     Raises:
-        InputError: see `load_head` and `load_into`.
+        InputError: part of the head is missing, its shapes do not fit each other or the config; see
+            `load_into`.
     """
     weights = head.weights_of(config)
     load_into(variables, state, weights, _check_head(state, weights, config))
-
-
-def load_head(
-    state: Mapping[str, np.ndarray], head: HuggingFaceHead, config: RobertaConfig
-) -> dict[str, np.ndarray]:
-    """A head's weights by our names.
-
-    Raises:
-        InputError: part of the head is missing, its shapes do not fit each other or the config, or
-            a tensor is of whole numbers, or not finite.
-    """
-    weights = head.weights_of(config)
-    return load_weights(state, weights, _check_head(state, weights, config))
 
 
 def zeros_of_head(
@@ -124,7 +101,7 @@ def zeros_of_head(
     """Zeros in the shapes of a head's weights, by our names; the weights are not read.
 
     Raises:
-        InputError: see `load_head`.
+        InputError: part of the head is missing, or its shapes do not fit.
     """
     weights = head.weights_of(config)
     return zeros_like(state, weights, _check_head(state, weights, config))
@@ -137,13 +114,13 @@ def _check_head(state, weights: list[Weight], config: RobertaConfig) -> dict[str
     return names
 
 
-def has_own_output_matrix(state: Mapping[str, np.ndarray]) -> bool:
+def has_own_output_matrix(state: Mapping[str, np.ndarray], family: Family) -> bool:
     """Whether there is an output matrix that is not the token embedding.
 
     Transformers then computes with it, even if the config says that they are one.
     """
     (name,) = OUTPUT_PROJECTION[0].sources
-    embedding = next((n for n in state if n.removeprefix(PREFIX) == TOKEN_EMBEDDING), None)
+    embedding = next((n for n in state if n.removeprefix(family.prefix) == TOKEN_EMBEDDING), None)
     if name not in state or embedding is None:
         return False
     if not isinstance(state, StateDict):
@@ -153,20 +130,21 @@ def has_own_output_matrix(state: Mapping[str, np.ndarray]) -> bool:
     return not state.same_numbers(embedding, name)
 
 
-def head_and_pooler(state: Mapping[str, np.ndarray]) -> tuple[list[str], list[str]]:
+def head_and_pooler(state: Mapping[str, np.ndarray], family: Family) -> tuple[list[str], list[str]]:
     """The names of the tensors that are not the encoder's: of heads, and of its pooler."""
     heads, pooler = [], []
     for name in state:
-        bare = name.removeprefix(PREFIX)
+        bare = name.removeprefix(family.prefix)
         if bare.startswith("pooler."):
             pooler.append(name)
-        elif not bare.startswith(("embeddings.", "encoder.")):
+        elif not bare.startswith(family.parts):
             heads.append(name)
     return sorted(heads), sorted(pooler)
 
 
 def to_hugging_face(
     weights: Mapping[str, np.ndarray],
+    config: RobertaConfig,
     head: list[Weight] = (),
     head_weights: Mapping[str, np.ndarray] | None = None,
 ) -> dict[str, np.ndarray]:
@@ -174,21 +152,22 @@ def to_hugging_face(
 
     Args:
         weights: the encoder's, by our names.
+        config: the encoder's.
         head: the table of a head's weights.
         head_weights: these, by our names.
 
     Returns:
-        Tensors by name, the encoder's with `roberta.` in front: views of the weights.
+        Tensors by name, the encoder's with `roberta.` or another prefix in front: views of the
+        weights.
     """
-    encoder = stored_weights(weights, _all_encoder(weights), {})
-    state = {PREFIX + name: array for name, array in encoder}
-    vocabulary_size, hidden_dim = weights["embeddings/token"].shape
-    sizes = {"vocabulary_size": vocabulary_size, "hidden_dim": hidden_dim}
+    prefix, encoder = family_of(config).prefix, stored_weights(weights, encoder_weights(config), {})
+    state = {prefix + name: array for name, array in encoder}
+    sizes = {"vocabulary_size": config.vocabulary_size, "hidden_dim": config.hidden_dim}
     state.update(stored_weights(head_weights or {}, head, sizes))
     return state
 
 
-def unwrapped(state: StateDict) -> StateDict:
+def unwrapped(state: StateDict, family: Family) -> StateDict:
     """The tensors by the names that Transformers gives them, without what a wrapper put in front.
 
     PyTorch's wrappers put `module.` (DistributedDataParallel), `_orig_mod.` (compile) or the name
@@ -203,7 +182,7 @@ def unwrapped(state: StateDict) -> StateDict:
             f"the weights are of several models ({listed(embeddings)}); save one of them alone"
         )
     front = embeddings[0].removesuffix(TOKEN_EMBEDDING) if embeddings else ""
-    wrapper = front.removesuffix(PREFIX)
+    wrapper = front.removesuffix(family.prefix)
     if not wrapper:
         return state
     names = {name: name.removeprefix(wrapper) for name in state}
@@ -213,11 +192,3 @@ def unwrapped(state: StateDict) -> StateDict:
             f"the weights hold {twice[0]} and {names[twice[0]]}; save one of the models alone"
         )
     return state.renamed(names)
-
-
-def _all_encoder(weights) -> list[Weight]:
-    """`encoder_weights` for as many blocks and tables as there are."""
-    blocks = {int(m[1]) for m in (re.match(r"encoder/block_(\d+)/", name) for name in weights) if m}
-    has_types = "embeddings/token_type" in weights
-    config = RobertaConfig(num_layers=max(blocks, default=0) + 1, num_token_types=int(has_types))
-    return encoder_weights(config)

@@ -104,8 +104,8 @@ class CheckpointFormat(abc.ABC):
             left of a checkpoint that was saved over would be read as a part of the new one, so it
             is removed.
         keeps_model_options: whether it keeps the whole `RobertaConfig`, so that models with any
-            options can be written. Else those that compute otherwise than RoBERTa are refused, and
-            weights that layers share are written for each layer.
+            options can be written. Else those of `options_left_out` are refused, and weights that
+            layers share are written for each layer.
         only_float32: whether weights of 16 bits are written in 32.
         shards: whether `write` takes `max_shard_size`, bytes that a file of weights may have.
     """
@@ -144,6 +144,10 @@ class CheckpointFormat(abc.ABC):
             **options: the format's own.
         """
 
+    def options_left_out(self, config: RobertaConfig) -> list[str]:
+        """The fields of a config that the format has no place for, as "norm_first=True"."""
+        return config.beyond_roberta()
+
     def heads_left_out(self, model) -> list[str]:
         """The heads of a model that the format has no place for."""
         return []
@@ -167,7 +171,7 @@ class CheckpointFormat(abc.ABC):
         directory = pathlib.Path(directory)
         config = getattr(model, "backbone", model).config
         if not self.keeps_model_options:
-            self._check_roberta(config, directory)
+            self._check_options(config, directory)
         left_out = self.heads_left_out(model)
         if left_out and not drop_heads:
             raise InputError(
@@ -196,8 +200,8 @@ class CheckpointFormat(abc.ABC):
         once = {id(weight): weight for weight in written}.values()
         return num_bytes + size(written) - size(once)
 
-    def _check_roberta(self, config, directory):
-        if options := config.beyond_roberta():
+    def _check_options(self, config, directory):
+        if options := self.options_left_out(config):
             raise InputError(
                 f"{directory}: {self.name} has no place for {' and '.join(options)}; presets of "
                 "this library have (--to keras)"

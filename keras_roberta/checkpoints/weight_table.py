@@ -5,6 +5,7 @@ checked and written by a table is the same for all.
 """
 
 import dataclasses
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -33,6 +34,11 @@ class Weight:
     sources: tuple[str, ...]
     shape: tuple[int | str, ...]
     other_source: str | None = None
+
+    def with_prefix(self, old: str, new: str) -> "Weight":
+        """The same where theirs begin with `new` in the place of `old`."""
+        sources = (re.sub(f"^{re.escape(old)}", new, source) for source in self.sources)
+        return dataclasses.replace(self, sources=tuple(sources))
 
     def from_sources(self, arrays: list[np.ndarray]) -> np.ndarray:
         if self.name.endswith("/kernel"):
@@ -91,20 +97,6 @@ def check_shapes(
             _check_shape(names[source], _shape(state, names[source]), weight, sizes)
 
 
-def load_weights(
-    state: Mapping[str, np.ndarray], weights: Iterable[Weight], names: Mapping[str, str]
-) -> dict[str, np.ndarray]:
-    """Our weights by name.
-
-    Args:
-        names: see `find_sources`.
-
-    Raises:
-        InputError: a tensor is of whole numbers, or not finite.
-    """
-    return {weight.name: _load(state, weight, names, np.dtype(np.float32)) for weight in weights}
-
-
 def load_into(
     variables: Mapping[str, Any],
     state: Mapping[str, np.ndarray],
@@ -146,7 +138,7 @@ def _load(state, weight: Weight, names: Mapping[str, str], dtype: np.dtype) -> n
 def zeros_like(
     state: Mapping[str, np.ndarray], weights: Iterable[Weight], names: Mapping[str, str]
 ) -> dict[str, np.ndarray]:
-    """Zeros in the shapes of `load_weights`; no tensor is read, and no memory taken."""
+    """Zeros in the shapes of our weights, by name; no tensor is read, and no memory taken."""
     zeros = {}
     for weight in weights:
         shapes = [_shape(state, names[source]) for source in weight.sources]
@@ -162,7 +154,7 @@ def zeros_like(
 def stored_weights(
     arrays: Mapping[str, np.ndarray], weights: Iterable[Weight], sizes: Mapping[str, int]
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """The tensors of a table by their names there: the inverse of `load_weights`.
+    """The tensors of a table by their names there: the inverse of `load_into`.
 
     They are views of the arrays, which take no memory of their own.
 

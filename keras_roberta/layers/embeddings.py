@@ -44,7 +44,8 @@ def position_ids(
 class RobertaEmbeddings(ConfiguredLayer):
     """The sum of token, position and token type embeddings, then layer norm and dropout.
 
-    With `config.embedding_dim` they are that wide, and a dense layer follows, as in ALBERT.
+    Without `config.embedding_norm` there is no layer norm. With `config.embedding_dim` they are
+    that wide, and a dense layer follows, as in ALBERT.
 
     Args:
         config: a `RobertaConfig`.
@@ -72,7 +73,7 @@ class RobertaEmbeddings(ConfiguredLayer):
         self.token_type_embedding = None
         if self.config.num_token_types:
             self.token_type_embedding = self._table("token_type", self.config.num_token_types)
-        self.norm = self.layer_norm("layer_norm")
+        self.norm = self.layer_norm("layer_norm") if self.config.embedding_norm else None
         self.dropout = RobertaDropout(self.config.dropout, dtype=self.dtype_policy, name="dropout")
         self.projection = None
         if self.config.embedding_dim is not None:
@@ -98,7 +99,8 @@ class RobertaEmbeddings(ConfiguredLayer):
         if self.token_type_embedding is not None:
             self.token_type_embedding.build(input_shape)
         shape = (*input_shape, self.config.embedding_width)
-        self.norm.build(shape)
+        if self.norm is not None:
+            self.norm.build(shape)
         if self.projection is not None:
             self.projection.build(shape)
 
@@ -120,5 +122,7 @@ class RobertaEmbeddings(ConfiguredLayer):
             else:
                 types = ops.zeros_like(token_ids) if token_type_ids is None else token_type_ids
                 x = x + look_up(self.token_type_embedding, types)
-        x = self.dropout(self.norm(x), training=training)
+        if self.norm is not None:
+            x = self.norm(x)
+        x = self.dropout(x, training=training)
         return x if self.projection is None else self.projection(x)

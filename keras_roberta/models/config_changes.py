@@ -7,7 +7,8 @@ from keras_roberta.errors import InputError
 
 # Fields that decide which weights a model has, or what it computes with the same weights.
 _OF_WEIGHTS = (
-    *("parameter_sharing", "sharing_groups", "embedding_dim", "norm_first"),
+    *("parameter_sharing", "sharing_groups", "embedding_dim"),
+    *("norm_first", "embedding_norm"),
     *("num_heads", "hidden_activation", "layer_norm_epsilon", "pad_token_id"),
 )
 

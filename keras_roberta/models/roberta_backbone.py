@@ -22,7 +22,7 @@ from keras_roberta.models.config_changes import check_changes
 from keras_roberta.models.extended_positions import check_extension, extended_positions
 from keras_roberta.models.first_values import check_values, valued_when_assigned
 from keras_roberta.models.kept_layers import check_layers, copy_layers
-from keras_roberta.models.named_weights import check_not_quantized, layer_weights
+from keras_roberta.models.named_weights import encoder_variables
 from keras_roberta.models.resized_vocabulary import checked_rows, copy_weights, special_tokens
 from keras_roberta.models.token_inputs import TokenInputs, completed
 from keras_roberta.training.keras_internals import (
@@ -249,35 +249,7 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
         Raises:
             InputError: a weight is quantised.
         """
-        e = self.embeddings
-        named = {
-            "embeddings/token": e.token_embedding.embeddings,
-            "embeddings/position": e.position_embedding.embeddings,
-        }
-        if e.token_type_embedding is not None:
-            named["embeddings/token_type"] = e.token_type_embedding.embeddings
-        check_not_quantized(named)
-        layers = {"embeddings/layer_norm": e.norm}
-        if e.projection is not None:
-            layers["embeddings/projection"] = e.projection
-        for i, block in enumerate(self.encoder.blocks):
-            layers |= {
-                f"encoder/block_{i}/attention/query_key_value": block.attention.query_key_value,
-                f"encoder/block_{i}/attention/output": block.attention.output_dense,
-                f"encoder/block_{i}/attention_layer_norm": block.attention_norm,
-                f"encoder/block_{i}/intermediate": block.intermediate_dense,
-                f"encoder/block_{i}/output": block.output_dense,
-                f"encoder/block_{i}/output_layer_norm": block.output_norm,
-            }
-        if self.encoder.norm is not None:
-            layers["encoder/layer_norm"] = self.encoder.norm
-        found = {}  # by the ids of layers, which blocks may share
-        for name, layer in layers.items():
-            if id(layer) not in found:
-                found[id(layer)] = name, layer_weights(name, layer)
-            first, weights = found[id(layer)]
-            named |= {name + n.removeprefix(first): weight for n, weight in weights.items()}
-        return named
+        return encoder_variables(self.embeddings, self.encoder)
 
     @classmethod
     def from_preset(

@@ -1,4 +1,5 @@
-"""CamemBERT, XLM-R and DistilRoBERTa with odd configs, as Transformers computes them.
+"""CamemBERT, XLM-R and DistilRoBERTa with odd configs, XLM-R XL and RoBERTa-PreLayerNorm with every
+head, as Transformers computes them.
 
 `tests/golden/families` holds them with Transformers' own outputs.
 """
@@ -22,6 +23,20 @@ def outputs():
     return dict(np.load(FAMILIES / "outputs.npz"))
 
 
+# Of model types that are written as themselves: the fields of their configs.
+NORM_FIRST = {
+    "xlm-roberta-xl": dict(norm_first=True, embedding_norm=False),
+    "roberta-prelayernorm": dict(norm_first=True, embedding_norm=True),
+}
+HEADS = {
+    "MaskedLM": kr.RobertaMaskedLM,
+    "SequenceClassification": kr.RobertaTextClassifier,
+    "TokenClassification": kr.RobertaTokenClassifier,
+    "QuestionAnswering": kr.RobertaQuestionAnswerer,
+    "MultipleChoice": kr.RobertaMultipleChoice,
+}
+
+
 def of_2018(name):
     """As checkpoints that came from TensorFlow 1 call a layer norm's weights."""
     return name.replace("LayerNorm.weight", "LayerNorm.gamma").replace(
@@ -39,6 +54,11 @@ def of_2018(name):
             dict(pad_token_id=0, num_token_types=2, max_sequence_length=17),
         ),
         ("distilroberta", kr.RobertaTextClassifier, dict(num_layers=6, max_sequence_length=16)),
+        *(
+            (f"{family}-{head}", cls, {**fields, "max_sequence_length": 16})
+            for family, fields in NORM_FIRST.items()
+            for head, cls in HEADS.items()
+        ),
     ],
 )
 def test_logits_are_those_of_transformers(tmp_path, outputs, name, cls, config):
@@ -48,6 +68,7 @@ def test_logits_are_those_of_transformers(tmp_path, outputs, name, cls, config):
         directory / "model.safetensors", {of_2018(n): array for n, array in tensors.items()}
     )
     task = cls.from_preset(directory, preprocessor=None)
+    assert type(task) is cls
     assert {field: getattr(task.backbone.config, field) for field in config} == config
     inputs = {
         part: outputs[f"{name}/{part}"].astype("int32") for part in ("token_ids", "padding_mask")
@@ -58,11 +79,17 @@ def test_logits_are_those_of_transformers(tmp_path, outputs, name, cls, config):
     found, expected = np.asarray(task(inputs)), outputs[f"{name}/logits"]
     real = real if expected.ndim == 3 else slice(None)
     np.testing.assert_allclose(found[real], expected[real], atol=1e-4)
+
     task.save_to_hugging_face(tmp_path / "out")
     values = json.loads((tmp_path / "out" / "config.json").read_text())
     theirs = json.loads((directory / "config.json").read_text())
-    for field in ("pad_token_id", "bos_token_id", "eos_token_id", "type_vocab_size"):
+    fields = ["pad_token_id", "bos_token_id", "eos_token_id", "type_vocab_size"]
+    if name.startswith(tuple(NORM_FIRST)):
+        fields += ["model_type", "architectures", "max_position_embeddings", "layer_norm_eps"]
+    for field in fields:
         assert values[field] == theirs[field]
-    assert set(open_state_dict(tmp_path / "out")) >= {
-        n for n in tensors if "position_ids" not in n and "decoder" not in n
-    }
+    written = open_state_dict(tmp_path / "out")
+    kept = {n for n in tensors if "position_ids" not in n and "decoder" not in n}
+    assert set(written) >= kept
+    for tensor in kept:
+        np.testing.assert_array_equal(written[tensor], tensors[tensor], err_msg=tensor)

@@ -15,7 +15,13 @@ from keras_roberta.export.task_graph import TaskGraph
 
 ROWS = [[0, 2], [0, 7, 2], [0, *range(5, 15), 2]]
 SHARED = {"parameter_sharing": "all"}
-ALL = {**SHARED, "sharing_groups": 2, "embedding_dim": 16, "norm_first": True}
+ALL = {
+    **SHARED,
+    "sharing_groups": 2,
+    "embedding_dim": 16,
+    "norm_first": True,
+    "embedding_norm": False,
+}
 
 
 def make_task(tokenizer=None, **options):
@@ -36,7 +42,10 @@ def task():
 
 @pytest.mark.parametrize(
     "options",
-    [SHARED, {"parameter_sharing": "attention"}, {"norm_first": True}, {"embedding_dim": 8}],
+    [
+        *(SHARED, {"parameter_sharing": "attention"}, {"embedding_dim": 8}),
+        *({"norm_first": True}, {"norm_first": True, "embedding_norm": False}),
+    ],
 )
 def test_the_graph_equals_keras(options):
     task = make_task(**options)

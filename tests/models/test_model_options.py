@@ -22,7 +22,7 @@ OF_GOLDEN = {
     "norm_first": {"norm_first": True},
 }
 IDS = np.array([[0, 9, 8, 7, 2, 1], [0, 5, 2, 1, 1, 1]], "int32")
-ALL = {**OF_GOLDEN["albert"], "norm_first": True}
+ALL = {**OF_GOLDEN["albert"], "norm_first": True, "embedding_norm": False}
 
 
 @pytest.fixture
@@ -159,6 +159,7 @@ def test_layers_of_another_model(config, tmp_path):
     for changes, message in [
         ({"num_layers": 5}, "num_layers: the checkpoint has 4 layers; give 1 to 4; got 5"),
         ({"norm_first": True}, "norm_first=True: the weights in .* are of a model with False"),
+        ({"embedding_norm": False}, "embedding_norm=False: the weights in"),
         ({"embedding_dim": 8}, "embedding_dim=8: the weights in .* are of a model with None"),
         ({"sharing_groups": 1}, "sharing_groups=1: the weights in .*; load_weights=False"),
         ({"num_heads": 1}, "num_heads=1: the weights in .* are of a model with"),
@@ -204,12 +205,24 @@ def test_formats_of_others(config, tmp_path, caplog):
     again = kr.RobertaBackbone.from_preset(tmp_path / "hf")
     assert again.config.parameter_sharing == "none"
     np.testing.assert_allclose(again(IDS), shared(IDS), atol=1e-6)
-    for options, named in [
-        ({"norm_first": True}, "norm_first=True"),
-        ({"embedding_dim": 8, "norm_first": True}, "embedding_dim=8 and norm_first=True"),
+    everyone = ("hugging-face", "fairseq", "keras-hub")
+    for options, named, formats in [
+        ({"embedding_dim": 8}, "embedding_dim=8", everyone),
+        ({"embedding_norm": False}, "embedding_norm=False", everyone),
+        ({"norm_first": True}, "norm_first=True", everyone[1:]),
+        (
+            {"norm_first": True, "embedding_norm": False},
+            "norm_first=True and embedding_norm=False",
+            everyone[1:],
+        ),
+        (
+            {"embedding_dim": 8, "norm_first": True},
+            "embedding_dim=8 and norm_first=True",
+            everyone[1:],
+        ),
     ]:
-        backbone = kr.RobertaBackbone(config.replace(num_layers=1, **options))
-        for name in ("hugging-face", "fairseq", "keras-hub"):
+        backbone = kr.RobertaBackbone.without_weights(config.replace(num_layers=1, **options))
+        for name in formats:
             with pytest.raises(InputError, match=f"out: {name} has no place for {named}; presets"):
                 format_named(name).save(backbone, tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -219,7 +232,13 @@ def test_a_preset_from_before_the_options(config, tmp_path):
     backbone = kr.RobertaBackbone(config)
     backbone.save_to_preset(tmp_path)
     content = json.loads((tmp_path / "config.json").read_text())
-    for name in ("parameter_sharing", "sharing_groups", "embedding_dim", "norm_first"):
+    for name in (
+        "parameter_sharing",
+        "sharing_groups",
+        "embedding_dim",
+        "norm_first",
+        "embedding_norm",
+    ):
         del content["config"]["config"][name]
     (tmp_path / "config.json").write_text(json.dumps(content))
     again = kr.RobertaBackbone.from_preset(tmp_path)

@@ -39,6 +39,11 @@ class ModelOptions(Options):
         "Layer norms in front of layers, not behind (pre-LN).",
         shown_default="the size's: of xlm-xl and xlm-xxl",
     )
+    embedding_norm: bool | None = option(
+        None,
+        "A layer norm behind the embeddings.",
+        shown_default="the size's: of all but xlm-xl and xlm-xxl",
+    )
     tie_word_embeddings: bool = option(
         True, "Predict masked tokens with the matrix of the token embeddings."
     )
