@@ -66,7 +66,9 @@ def to_saved_model(
     - The signature `tokens` takes `token_ids` and `padding_mask`, int32 (batch, length) of any
       sizes. Padding may be in front of, between or behind the tokens.
     - Both give the outputs of the task by name; see its schema. Beside a label there is its name as
-      a string, and for text there may be more, such as the spelling of tokens.
+      a string, and for text there may be more, such as the spelling of tokens. Where there are
+      outputs for each token, `num_tokens`, int32 (batch), is how many tokens the row had before it
+      was cut: more than `sequence_length` where it was.
     - Assets are `labels.txt`, one label a line, and `keras_roberta.json`; see `read_metadata`.
     - Requests with which TF Serving warms up are where it looks for them.
 
@@ -205,16 +207,18 @@ class ServingModule(tf.Module):
         with_offsets = self.graph.head.gives_offsets
         if self.graph.head.schema.prefix:
             text = tf.strings.join([byte_buffer.encode(self.graph.head.schema.prefix), text])
-        features = self.tokenizer(text, text_pair, self.longest, with_offsets)
+        # With outputs for each token one has to know where padding begins.
+        with_num_tokens = bool(self.graph.head.schema.ragged_outputs)
+        features = self.tokenizer(text, text_pair, self.longest, with_offsets, with_num_tokens)
         outputs = self.serve_tokens(features["token_ids"], features["padding_mask"])
-        if self.graph.head.schema.ragged_outputs:  # one has to know where padding begins
-            num_tokens = tf.reduce_sum(features["padding_mask"], axis=1)
-            outputs = {**outputs, "num_tokens": num_tokens}
+        if with_num_tokens:
+            outputs = {**outputs, "num_tokens": features["num_tokens"]}
         if with_offsets:
             outputs = {**outputs, "offsets": features["offsets"]}
             outputs |= self.graph.head.as_places(
                 features["offsets"], **{name: outputs[name] for name in self.graph.head.placed}
             )
+        outputs |= self.graph.head.as_quotes(outputs, text, text_pair)
         return outputs | self.graph.head.as_strings(outputs, features["token_ids"], self.tokenizer)
 
     def tokenize(self, text):

@@ -185,13 +185,17 @@ class AnswerSpan(Schema):
         return outputs
 
     def answers(self, outputs):
-        rows = []
+        """`score` is that of the answer, and where there is none the probability of that. Where a
+        threshold decides, `no_answer` is what it is compared with."""
+        rows, decides = [], self.null_threshold is not None or "threshold" in outputs
         for row in range(len(outputs["start"])):
+            none = float(outputs["no_answer"][row])
             if not outputs["answered"][row]:
-                none = float(outputs["no_answer"][row])
                 answer = {"text": "", "start": 0, "end": 0, "score": none}
             else:
                 answer = _part(outputs, row, *(outputs[name][row] for name in _PARTS))
+            if decides:
+                answer["no_answer"] = none
             if "starts" in outputs:
                 parts = zip(*(outputs[f"{name}s"][row] for name in _PARTS), strict=True)
                 parts = [_part(outputs, row, *part) for part in parts]
@@ -224,6 +228,9 @@ class AnswerSpan(Schema):
     @classmethod
     def measure_predictions(cls, table, columns, predictions):
         """A question without a prediction counts as answered wrongly; `missing` says how many.
+
+        So does the script of SQuAD 1.1. That of 2.0 leaves such a question out of its sums and
+        then ends with a KeyError.
 
         As in the official scripts the texts of the answers count, not where they are said to be.
         """

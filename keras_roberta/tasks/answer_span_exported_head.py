@@ -5,6 +5,10 @@ import tensorflow as tf
 from keras_roberta.schemas.best_spans import IMPOSSIBLE
 from keras_roberta.tasks.exported_head import ExportedHead
 
+# What Python's `str.strip` takes away, as RE2 spells it.
+_WHITE = r"[\t-\r\x1c-\x20\x{85}\pZ]+"
+_WHITE_SPACE_AT_ENDS = rf"\A{_WHITE}|{_WHITE}\z"
+
 
 class AnswerSpanHead(ExportedHead):
     """The best part of the context in a row `<s> question </s></s> context </s>`.
@@ -82,13 +86,12 @@ class AnswerSpanHead(ExportedHead):
             "end_byte": tf.where(end > 0, behind, 0),
         }
 
-    def as_strings(self, outputs, token_ids, tokenizer):
-        """`answer` (batch), "" where there is none."""
-        place = tf.range(tf.shape(token_ids)[1])[None]
-        inside = (place >= outputs["start"][:, None]) & (place < outputs["end"][:, None])
-        inside &= outputs["answered"][:, None] > 0
-        ids = tf.where(inside, token_ids, self.end_token_id)  # which is no text
-        return {"answer": tf.strings.strip(tokenizer.detokenize(ids))}
+    def as_quotes(self, outputs, text, text_pair):
+        """`answer` (batch), the text of the context as `AnswerSpan.answers` gives it, "" where
+        there is no answer."""
+        part = _whole_characters(text_pair, outputs["start_byte"], outputs["end_byte"])
+        part = tf.strings.regex_replace(part, _WHITE_SPACE_AT_ENDS, "")
+        return {"answer": tf.where(outputs["answered"] > 0, part, "")}
 
     def sample_ids(self, ids):
         """A question of a third of them, and its context."""
@@ -118,6 +121,25 @@ class AnswerSpanHead(ExportedHead):
         padded = tf.reshape(padded, (batch, length + count - 1, 1, 1))
         largest = tf.nn.max_pool2d(padded, (count, 1), 1, "VALID")
         return tf.reshape(largest, (batch, length))
+
+
+def _whole_characters(texts, start, end):
+    """The part of each text from one byte to another, with the whole of each character of which
+    it has a byte: valid UTF-8.
+
+    Args:
+        texts: strings (batch,)
+        start, end: int32 (batch,)
+    """
+    with tf.device("CPU"):
+        size = tf.strings.length(texts)
+        _, begins = tf.strings.unicode_decode_with_offsets(texts, "UTF-8")
+        begins = tf.cast(begins.to_tensor(default_value=-1), tf.int32)  # (batch, characters)
+        behind = tf.where((begins < 0) | (begins < end[:, None]), size[:, None], begins)
+        first = tf.maximum(tf.reduce_max(tf.where(begins <= start[:, None], begins, 0), axis=1), 0)
+        last = tf.maximum(tf.minimum(tf.reduce_min(behind, axis=1), size), first)
+        parts = tf.strings.substr(texts, first, last - first)
+        return tf.strings.unicode_transcode(parts, "UTF-8", "UTF-8", errors="replace")
 
 
 def _largest(x):

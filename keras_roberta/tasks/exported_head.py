@@ -79,6 +79,16 @@ class ExportedHead:
         """
         return {}
 
+    def as_quotes(self, outputs, text, text_pair) -> dict[str, tf.Tensor]:
+        """Parts of the texts, as strings, which a SavedModel gives besides. The schema's `finish`
+        drops them: whoever has the texts can cut them out.
+
+        Args:
+            outputs: of calling the head, and of `as_places`.
+            text, text_pair: the texts, strings (batch,); the latter None where there is none.
+        """
+        return {}
+
     def as_strings(self, outputs, token_ids, tokenizer) -> dict[str, tf.Tensor]:
         """What a SavedModel says besides, as strings.
 

@@ -50,7 +50,7 @@ class RobertaQuestionAnswerer(RobertaTask, keras_hub.models.Task):
             part of the context, is above this, such as 0.5. None: each question has an answer.
         max_answer_length: the most tokens of an answer.
         stride: tokens that a window shares with the one before it; at most half of what a row has
-            room for beside the question.
+            room for beside the question, so fewer behind a long question.
 
     Returns:
         float32 logits (batch, length, 2), of the first token of the answer and of the last. Where

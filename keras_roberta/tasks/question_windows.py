@@ -44,7 +44,7 @@ def question_windows(tokenizer, questions, contexts, *, max_length, stride):
         `Windows`, and for each context the offsets of its tokens in characters, int32 (tokens, 2).
 
     Raises:
-        InputError: names the question that takes more than half of a row.
+        InputError: names the question beside which a row has no room.
     """
     fronts = tokenizer.encode_batch(questions, add_special_tokens=False)
     layout = tokenizer.special_token_layout

@@ -38,11 +38,17 @@ def test_answers_and_none(outputs):
     assert (second["text"], second["start"], second["end"]) == ("", 0, 0)
     assert outputs["answered"].tolist() == [1, 0]
     assert second["score"] == pytest.approx(1 / (1 + np.exp(8.0 - 18.0)), rel=1e-5)
+    assert second["no_answer"] == second["score"]
+    assert first["no_answer"] == pytest.approx(1 / (1 + np.exp(8.0)), rel=1e-5)
 
 
 def test_without_a_threshold_there_is_an_answer():
     found = AnswerSpan().of_windows([[window(4, nothing=9.0)]])
     assert found["answered"].tolist() == [1] and found["start"].tolist() == [10]
+    found["context"] = np.array([CONTEXT], object)
+    assert "no_answer" not in AnswerSpan().answers(found)[0]
+    (answer,) = AnswerSpan().answers(AnswerSpan().at_threshold(found, 0.9))
+    assert answer["text"] == "" and answer["no_answer"] > 0.99
 
 
 def test_another_threshold(outputs):
@@ -167,6 +173,21 @@ def test_files_of_predictions(tmp_path):
         AnswerSpan.measure_predictions(table, Columns(), {"z": "a"})
     with pytest.raises(InputError, match="prediction 'x': expected text; got 3"):
         AnswerSpan.measure_predictions(table, Columns(), {"x": 3})
+
+
+def test_missing_predictions_where_questions_have_no_answer(tmp_path):
+    """They are wrong too: that nothing was said is no ""."""
+    answers = {"text": ["Nuuk"], "answer_start": [2]}
+    rows = [
+        {"question": "Where?", "context": CONTEXT, "answers": of_row, "id": number}
+        for number, of_row in {"a": answers, "b": answers, "c": [], "d": []}.items()
+    ]
+    table = write(tmp_path, rows)
+    found = AnswerSpan.measure_predictions(table, Columns(), {"a": "Nuuk", "c": "", "d": ""})
+    assert found[0] == {"exact": 75.0, "f1": 75.0}
+    assert found[1].scores["HasAns_f1"] == 50.0 and found[1].scores["missing"] == 1
+    _, details = AnswerSpan.measure_predictions(table, Columns(), {"a": "Nuuk", "c": ""})
+    assert details.scores["NoAns_exact"] == 50.0 and details.scores["NoAns_total"] == 2
 
 
 def test_predictions_are_measured_by_the_texts_of_answers_alone(tmp_path):

@@ -474,7 +474,7 @@ CASES = [
         table=_write_squad,
         asked_there=("--text-pair", TEXTS[0], "film"),
         make_forms=_forms_of_contexts,
-        answer=("text", "start", "end", "score"),
+        answer=("text", "start", "end", "score", "no_answer"),
         architecture="RobertaForQuestionAnswering",
     ),
     TaskCase(

@@ -127,13 +127,12 @@ def cut_windows(
         layout: the special tokens around them.
         max_length: of a row in tokens.
         stride: how many tokens of the text a row shares with the one before; at most half of those
-            that a row has room for.
+            that a row has room for, so fewer behind a long front.
         fronts: token ids that stand in front of every window of a text, such as a question's, as
             the first half of a pair; or None.
 
     Raises:
-        InputError: a row has no room for a token; or names the text whose front takes more than
-            half of what a row has room for.
+        InputError: a row has no room for a token; or names the text whose front leaves no room.
 
     >>> around = SpecialTokenLayout.roberta(0, 2)
     >>> windows = cut_windows([[5, 6, 7, 8]], layout=around, max_length=5, stride=1)
@@ -149,13 +148,15 @@ def cut_windows(
             before, after, size = layout.before, layout.after, room
         else:
             front = list(fronts[number])
-            if len(front) > room // 2:
+            after, size = layout.pair_after, room - len(front)
+            if size < 1:
                 raise InputError(
                     f"row {number}: the question has {len(front)} tokens, and in rows of "
-                    f"{max_length} there is room for {room // 2} beside the context; shorten it"
+                    f"{max_length} there is room for {room - 1} beside one of the context; shorten "
+                    "it, or give rows more tokens (sequence_length, of a file its longest "
+                    "--sequence-lengths)"
                 )
             before = [*layout.pair_before, *front, *layout.pair_between]
-            after, size = layout.pair_after, room - len(front)
         ids = list(ids)
         for begin in stretches(len(ids), size, stride):
             part = ids[begin : begin + size]

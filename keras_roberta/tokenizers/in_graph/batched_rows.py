@@ -44,6 +44,7 @@ class BatchedRows(tf.Module):
         text_pairs: Any = None,
         max_length: int | None = 512,
         with_offsets: bool = False,
+        with_num_tokens: bool = False,
     ) -> dict[str, tf.Tensor]:
         """Tokenizes texts, adds special tokens, truncates, and pads to the longest row.
 
@@ -54,6 +55,7 @@ class BatchedRows(tf.Module):
             max_length: largest number of tokens in a row, special tokens included. The longer text
                 is cut first, like "longest_first" of the `tokenizers` library. None: no limit.
             with_offsets: whether to return the bytes that each token stands for.
+            with_num_tokens: whether to return how long the rows were before they were cut.
 
         Returns:
             token_ids: int32 [batch, longest].
@@ -61,6 +63,8 @@ class BatchedRows(tf.Module):
             offsets: int32 [batch, longest, 2], only if `with_offsets`: begin and end of each token
                 in the bytes of its text, without white space at its front and its end. (0, 0) for
                 special tokens that are not in the text.
+            num_tokens: int32 [batch], only if `with_num_tokens`: the number of tokens of each row
+                before it was cut, special tokens included.
 
         Raises:
             InputError: `max_length` leaves no room for the special tokens.
@@ -71,7 +75,10 @@ class BatchedRows(tf.Module):
             both.append(tf.convert_to_tensor(text_pairs, tf.string))
         tokens = self._tokens[bool(with_offsets)](tf.concat(both, 0))
         with tf.device("CPU"):
-            return self._pack(max_length, len(both), *tokens)
+            outputs = self._pack(max_length, len(both), *tokens)
+            if with_num_tokens:
+                outputs["num_tokens"] = sum(tf.split(tokens[1], len(both))) + 2 * len(both)
+            return outputs
 
     def tokenize(self, texts: Any) -> tf.RaggedTensor:
         """Tokenizes texts without adding special tokens.

@@ -45,6 +45,17 @@ def test_a_question_stands_in_front_of_every_window():
     assert spread.row(1).tolist() == [-1] * 5 + [3, 4, -1]
 
 
+def test_a_long_question_leaves_room_for_a_token_at_least():
+    """The stride is then shorter."""
+    windows = cut([[10, 11, 12]], fronts=[[7] * 4], max_length=10, stride=5)
+    assert [row[7:-1] for row in rows_of(windows)] == [[10, 11], [11, 12]]
+    windows = cut([[10, 11], []], fronts=[[7] * 5, [7]], max_length=10, stride=5)
+    assert [row[8:-1] for row in rows_of(windows)] == [[10], [11], []]
+    message = "row 1: the question has 6 tokens, .* 10 there is room for 5 .*sequence_length"
+    with pytest.raises(InputError, match=message):
+        cut([[10], [10]], fronts=[[7], [7] * 6], max_length=10, stride=0)
+
+
 def test_the_window_with_most_context_counts():
     """As in the comment of Google's run_squad.py: "the man went to the store and bought a gallon
     of milk", in windows of five words of which every third begins one."""
