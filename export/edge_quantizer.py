@@ -72,12 +72,14 @@ def quantize_weights(model, scheme, samples=None):
         ranges = product_ranges(model, content, samples)
         recipe, statistics = spare_outliers(recipe, ranges), as_statistics(model, ranges)
     quantizer = Quantizer(content, recipe)
-    with _without_messages():
+    # Blocks of zeros divide by their scale.
+    with _without_messages(), np.errstate(divide="ignore", invalid="ignore"):
         try:
             found = quantizer.quantize(statistics, enable_progress_report=False).quantized_model
         except ValueError as error:  # as of a head whose width is no multiple of a block
             raise InputError(f"quantization: the model cannot be quantised so ({error})") from None
     quantized = _unpacked(bytes(found))
+    _raise_zero_scales(quantized)
     for graph in quantized.subgraphs:
         for tensor in graph.tensors:
             tensor.name = tensor.name.rpartition(_MARK)[0]
@@ -104,6 +106,19 @@ def _without_messages():
 
 def _is_of_others(record):
     return "ai_edge_quantizer" not in record.pathname
+
+
+def _raise_zero_scales(model):
+    """Gives blocks of weights the least scale that there is where theirs is 0, as that of pruned
+    weights is: XNNPACK refuses it. Such weights are 0, or too small for scales of 16 bits."""
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            details = tensor.quantization and tensor.quantization.details
+            if isinstance(details, schema.BlockwiseQuantizationT):
+                buffer = model.buffers[graph.tensors[details.scales].buffer]
+                scales = np.asarray(buffer.data, np.uint8).view("<f2")
+                least = np.finfo("<f2").smallest_subnormal
+                buffer.data = np.where(scales == 0, least, scales).astype("<f2").view(np.uint8)
 
 
 def _unpacked(content):

@@ -82,6 +82,22 @@ def test_answers_and_size(name, exported, calm_classifier):
     assert weights < path.stat().st_size < weights + 600_000
 
 
+def test_blocks_of_zeros_and_of_tiny_weights(make_task, tmp_path):
+    """As pruning leaves them; XNNPACK takes no scale of 0."""
+    task = make_task()
+    for weight in task.backbone.weights:
+        if weight.name == "kernel":
+            values = 0.25 * np.asarray(weight)
+            values[:, 3] = 0
+            values[:32, 5] *= 1e-9
+            weight.assign(values)
+    path = export.to_tflite(task, tmp_path / "f.tflite", "int4", "tokens", sequence_lengths=[16])
+    rows = as_features([[0, 9, 2], [0, 5, 6, 7, 2]], 1)
+    expected = task.named_outputs(rows)["probabilities"]
+    found = export.load(path).predict(rows)["probabilities"]
+    np.testing.assert_allclose(found, expected, atol=SCHEMES["int4"].bound.largest_change)
+
+
 def test_one_table_to_look_up_and_to_project(make_task, tokenizer, tmp_path):
     backbone = make_task(layers=1).backbone
     preprocessor = kr.RobertaMaskedLM.preprocessor_cls(tokenizer, sequence_length=16)
