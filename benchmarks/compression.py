@@ -5,9 +5,9 @@
 For each way the preset is trained on with a part of the training sentences and exported. A row
 has the file's accuracy on the dev sentences, its size as it is and packed by deflate, zeros and
 the most values in a row as counted in it, and the median milliseconds of the encoder at 64 tokens
-on one thread, in turn with the first file. "trained on" is the same training without compression. The
-last rows begin each with the result of the one before. Given a preset of `compress trim`, they show
-what all of it together makes.
+on one thread, in turn with the first file. "trained on" is the same training without compression.
+The last rows begin each with the result of the one before. Given a preset of `compress trim`, they
+show what all of it together makes.
 """
 
 import argparse
