@@ -69,7 +69,9 @@ class Entities(Schema):
     default_suffix: ClassVar[str | None] = ".conll"
     settings: ClassVar[tuple[str, ...]] = ("labelled_pieces", "stride")
     label_columns: ClassVar[tuple[str, ...]] = word_forms.LABELS
-    training_options: ClassVar[frozenset[str]] = frozenset({"r_drop", "confidence_penalty"})
+    training_options: ClassVar[frozenset[str]] = frozenset(
+        {"label_smoothing", "r_drop", "confidence_penalty"}
+    )
     ragged_outputs: ClassVar[tuple[str, ...]] = (
         *("logits", "probabilities", "label", "score", "offsets"),
     )

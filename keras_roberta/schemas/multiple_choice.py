@@ -36,7 +36,9 @@ class MultipleChoice(Schema):
     needs_pairs: ClassVar[bool] = True
     takes_options: ClassVar[bool] = True
     label_columns: ClassVar[tuple[str, ...]] = ANSWER
-    training_options: ClassVar[frozenset[str]] = frozenset({"r_drop", "confidence_penalty"})
+    training_options: ClassVar[frozenset[str]] = frozenset(
+        {"label_smoothing", "r_drop", "confidence_penalty"}
+    )
 
     @classmethod
     def from_table(cls, table, columns, *, num_classes=None):

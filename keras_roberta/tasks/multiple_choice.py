@@ -18,6 +18,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.layers import OptionScores, PooledHead, RowsOfExamples
 from keras_roberta.layers.gather import FIRST
 from keras_roberta.layers.output_distributions import Categorical
+from keras_roberta.layers.smoothed_cross_entropy import SmoothedCrossEntropy
 from keras_roberta.models.named_weights import layer_weights
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.schemas import MultipleChoice
@@ -89,7 +90,15 @@ class RobertaMultipleChoice(RobertaTask, keras_hub.models.Task):
     def schema(self):
         return MultipleChoice()
 
-    def default_loss(self):
+    def default_loss(self, label_smoothing=0.0):
+        """The cross-entropy of the options.
+
+        Args:
+            label_smoothing: the share of each answer that is spread evenly over the options that
+                the question has; see `SmoothedCrossEntropy`.
+        """
+        if label_smoothing:
+            return SmoothedCrossEntropy(label_smoothing)
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
     def default_metrics(self):

@@ -23,6 +23,7 @@ from keras_roberta.data.examples.words import places_in_characters
 from keras_roberta.errors import InputError
 from keras_roberta.layers import TokenClassificationHead
 from keras_roberta.layers.output_distributions import Categorical
+from keras_roberta.layers.smoothed_cross_entropy import SmoothedCrossEntropy
 from keras_roberta.models.named_weights import layer_weights
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.schemas import Entities
@@ -107,8 +108,15 @@ class RobertaTokenClassifier(RobertaTask, keras_hub.models.Task):
     def schema(self):
         return _schema(self.num_classes, self.preprocessor)
 
-    def default_loss(self):
-        """The mean over the tokens that have a label."""
+    def default_loss(self, label_smoothing=0.0):
+        """The mean cross-entropy over the tokens that have a label.
+
+        Args:
+            label_smoothing: the share of each label that is spread evenly over all; see
+                `SmoothedCrossEntropy`.
+        """
+        if label_smoothing:
+            return SmoothedCrossEntropy(label_smoothing, reduction="mean_with_sample_weight")
         return keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, reduction="mean_with_sample_weight"
         )

@@ -7,6 +7,7 @@ from task_cases import CONFIG, TEXTS
 
 import keras_roberta as kr
 from keras_roberta.errors import InputError
+from keras_roberta.layers.smoothed_cross_entropy import SmoothedCrossEntropy
 from keras_roberta.tasks.class_losses import takes_class_numbers
 
 NUMBERS = [0, 1, 2] * 3 + [0]
@@ -152,3 +153,16 @@ def test_labels_alone_tell_how_many_classes(classifier, tmp_path):
     np.testing.assert_array_equal(*map(np.array, kernels))
     other = kr.RobertaTextClassifier.from_preset(tmp_path / "preset", labels=["no", "yes"])
     assert other.num_classes == 2 and other.labels == ("no", "yes")
+
+
+def test_smoothed_labels_by_number():
+    """As Keras's loss of probabilities; options that are not there have no part in it."""
+    logits = np.random.default_rng(0).normal(size=(3, 5, 4)).astype("float32")
+    labels = np.random.default_rng(1).integers(0, 4, (3, 5))
+    expected = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.3)
+    found = SmoothedCrossEntropy(0.3)
+    one_hot = np.eye(4, dtype="float32")[labels]
+    assert float(found(labels, logits)) == pytest.approx(float(expected(one_hot, logits)), rel=1e-5)
+    again = SmoothedCrossEntropy.from_config(found.get_config())
+    padded = np.concatenate([logits, np.full((3, 5, 2), -1e9, "float32")], axis=-1)
+    assert float(again(labels, padded)) == pytest.approx(float(found(labels, logits)), rel=1e-5)
