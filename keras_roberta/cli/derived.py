@@ -19,6 +19,7 @@ from rich.markup import escape
 from keras_roberta.errors import InputError
 from keras_roberta.options import NamedOption, OptionError, Options, all_options
 from keras_roberta.options.values import kinds_of
+from keras_roberta.tasks.own_tasks import import_own_tasks
 
 _TYPED = (bool, str, Path)  # read by typer; other types are read from text
 _NUMBERS = {int: "<int>", float: "<float>"}
@@ -41,7 +42,8 @@ def derived_command(function: Callable) -> Callable:
     A parameter annotated with a class of `Options` gets a record of what was given; options that
     were not given take the record's defaults. Other parameters are typer's.
 
-    Errors of records are passed on with options as they are spelled on the command line.
+    The command knows tasks of one's own, see `import_own_tasks`. Errors of records are passed on
+    with options as they are spelled on the command line.
     """
     parameters, records, known = [], {}, {}
     for parameter in inspect.signature(function, eval_str=True).parameters.values():
@@ -57,6 +59,7 @@ def derived_command(function: Callable) -> Callable:
     @functools.wraps(function)
     def command(**values):
         try:
+            import_own_tasks()
             for name, (record, make) in records.items():
                 given = {named.name: values.pop(named.name) for named in all_options(record)}
                 values[name] = make(_read(record, given))

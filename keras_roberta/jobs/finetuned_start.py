@@ -11,7 +11,7 @@ from keras_roberta.checkpoints.protocol import Checkpoint
 from keras_roberta.errors import InputError
 from keras_roberta.jobs.options.finetune import FinetuneOptions
 from keras_roberta.options import OptionError
-from keras_roberta.tasks.registry import TASKS
+from keras_roberta.tasks.registry import OWN_TASKS, TASKS
 
 if TYPE_CHECKING:
     from keras_roberta.jobs.finetune import TrainingData
@@ -39,9 +39,11 @@ def options_of_preset(preset: str | Path, options: _Options) -> tuple[Checkpoint
     source = open_checkpoint(preset)
     commands = {entry.class_name: entry.command for entry in TASKS if entry.command}
     if source.head_name not in commands:
+        known = source.head_name in (None, *(entry.class_name for entry in TASKS))
         raise InputError(
             f"{preset}: has no fine-tuned head; fine-tune it first with "
             f"`keras-roberta finetune --preset {preset}`"
+            f"{'' if known else f', or name the module of its task in {OWN_TASKS}'}"
         )
     command = commands[source.head_name]
     if options.task not in (type(options)().task, command):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.errors import InputError
-from keras_roberta.tasks.registry import TASKS, task_class_of
+from keras_roberta.tasks.registry import TASKS, task_class_of, unread_head
 
 logger = logging.getLogger("keras_roberta")
 
@@ -33,7 +33,7 @@ def open_finetuned_task(preset: str | Path):
             )
         return cls.from_preset(preset)
     if source.head_name not in (None, *(entry.class_name for entry in TASKS)):
-        raise InputError(f"{preset}: no task here reads its head, {source.head_name}")
+        raise unread_head(source)
     raise only_pretrained(preset)
 
 

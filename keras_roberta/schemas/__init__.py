@@ -77,7 +77,8 @@ def schema_from_dict(values: dict) -> Schema:
     name = values.get("name")
     if name not in SCHEMAS:
         raise InputError(
-            f"answers of the kind {name!r} are not known; import the module that registers them"
+            f"answers of the kind {name!r} are not known; import the module that registers them, "
+            "or name it in KERAS_ROBERTA_TASKS"
         )
     try:
         return SCHEMAS[name].from_dict({k: v for k, v in values.items() if k != "name"})

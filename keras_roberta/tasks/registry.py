@@ -115,10 +115,13 @@ TASKS = [
 ]
 
 DEFAULT_COMMAND = "classify"  # without `--task`
+OWN_TASKS = "KERAS_ROBERTA_TASKS"  # the variable that names modules; see `own_tasks`
 
 
 def register_task(cls: type, *, command: str | None = None, summary: str = "") -> type:
     """Adds a task of your own, so that presets of it open and commands take it.
+
+    The command line imports the modules that `KERAS_ROBERTA_TASKS` names; see `own_tasks`.
 
     Args:
         cls: a subclass of `RobertaTask`, importable from its module.
@@ -207,8 +210,16 @@ def open_task(source, **kwargs):
     if cls is not None:
         return cls.from_preset(source, **kwargs)
     if checkpoint.head_name is not None:
-        raise InputError(f"{checkpoint.directory}: no task reads its head, {checkpoint.head_name}")
+        raise unread_head(checkpoint)
     raise InputError(
         f"{checkpoint.directory}: is an encoder without a task's head; fine-tune it first, with "
         "`keras-roberta finetune` or a task's `fit`"
+    )
+
+
+def unread_head(checkpoint: Checkpoint) -> InputError:
+    """An error about a head that is of no task in the list, to raise."""
+    return InputError(
+        f"{checkpoint.directory}: no task here reads its head, {checkpoint.head_name}; where it is "
+        f"one of your own, import the module that registers it, or name that module in {OWN_TASKS}"
     )

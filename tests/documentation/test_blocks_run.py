@@ -140,7 +140,7 @@ def test_example_of_fine_tuning(workplace, monkeypatch, capsys):
     assert re.search(r"(negative|positive) \d+%", capsys.readouterr().out)
 
 
-def test_example_of_a_custom_task(workplace, monkeypatch, capsys):
+def test_example_of_a_custom_task(workplace, monkeypatch, capsys, run):
     monkeypatch.syspath_prepend(ROOT / "examples")
     (workplace / "stars.tsv").write_text(
         "text\tlabel\n" + "".join(f"film {i}\t{1 + i % 5}\n" for i in range(10))
@@ -153,6 +153,15 @@ def test_example_of_a_custom_task(workplace, monkeypatch, capsys):
         assert of_task == of_file and of_task in "12345"
         assert type(kr.open_task("out/preset")) is example.StarRater
         assert "stars" in registry.commands()
+        # The command line knows no task but those of the modules that the environment names.
+        registry.TASKS[:] = before
+        ask = "predict", "--model", "out/preset", "a gob of drivel"
+        code, _, error = run(*ask)
+        assert code == 2 and "its head, StarRater; where it is one of your own" in error
+        del SCHEMAS["stars"], sys.modules["custom_task"]
+        monkeypatch.setenv("KERAS_ROBERTA_TASKS", "custom_task")
+        code, printed, error = run(*ask)
+        assert (code, printed) == (0, f"{of_task}\ta gob of drivel\n"), error
     finally:
         registry.TASKS[:] = before
         SCHEMAS.pop("stars", None)
