@@ -124,7 +124,8 @@ class Runner(abc.ABC):
                 final `</s>` stays. Of tasks whose answers are parts of texts long texts are read
                 in windows instead.
             **asked: what the task's `named_outputs` may be asked for besides, by the schema's
-                `asked_besides`: of answers to questions `n_best`, how many parts to give.
+                `asked_besides`: of answers to questions `n_best`, how many parts to give; of masks
+                `top_k`, how many tokens, up to those that the file gives.
 
         Returns:
             dict of arrays (rows, ...) by the names of the task's outputs. A classifier has
@@ -140,10 +141,11 @@ class Runner(abc.ABC):
 
     def predict_rows(self, x, **asked):
         """The outputs of rows as the file gives them; see `predict`."""
+        schema = self.schema.as_asked(**asked)
         if isinstance(x, dict) and "token_ids" in x:
             if not self.takes_token_ids:
                 raise InputError(f"{self.path}: takes texts; export it again to give it ids too")
-            return self.finish(self._run_if_any(self._rows_of_features(x)))
+            return self.finish(self._run_if_any(self._rows_of_features(x)), schema)
         texts, text_pairs = self.schema.texts_of(x)
         if self.schema.stride is not None:
             outputs = self._run_windows(*self._checked(texts, text_pairs), **asked)
@@ -151,7 +153,7 @@ class Runner(abc.ABC):
             outputs = self.run_texts(*self._checked(texts, text_pairs))
         else:
             outputs = self._run_if_any(self._tokenize(texts, text_pairs))
-        return self.finish(outputs)
+        return self.finish(outputs, schema)
 
     def answers(self, x, **asked):
         """The answers for people: a list with a dict of plain values for each row.
@@ -163,11 +165,15 @@ class Runner(abc.ABC):
         self.schema.check_answered(x, outputs)
         return self.schema.answers(outputs)
 
-    def finish(self, outputs):
-        """The task's own outputs, without ids and counts, of those of `run_rows` or `run_texts`."""
+    def finish(self, outputs, schema=None):
+        """The task's own outputs, without ids and counts, of those of `run_rows` or `run_texts`.
+
+        Args:
+            schema: by which they are read; that of the file by default.
+        """
         if "num_tokens" in outputs:
             outputs = cut(outputs, self.schema.ragged_outputs, outputs["num_tokens"])
-        outputs = self.schema.finish(outputs)
+        outputs = (schema or self.schema).finish(outputs)
         return outputs if self.tokenizer is None else self.schema.spell(outputs, self.tokenizer)
 
     def _checked(self, texts, text_pairs):

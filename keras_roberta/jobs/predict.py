@@ -15,6 +15,7 @@ from keras_roberta.jobs.options.evaluate import PredictOptions
 from keras_roberta.jobs.prediction_formats import FORMATS, ID, NO_IDS, format_of
 from keras_roberta.jobs.predictor import open_predictor
 from keras_roberta.options import OptionError
+from keras_roberta.schemas import SCHEMAS
 
 
 def predict(
@@ -93,11 +94,15 @@ def _rows(model, texts, options, data, format):
 
 def _asked_besides(schema, options):
     """Arguments for what a model is asked for besides; see `Schema.asked_besides`."""
-    if options.n_best is None:
-        return {}
-    if "n_best" not in schema.asked_besides:
-        raise OptionError("n_best", ": the model gives one answer to a text; leave it out")
-    return {"n_best": options.n_best}
+    names = sorted(set().union(*(cls.asked_besides for cls in SCHEMAS.values())))
+    values = {name: getattr(options, name, None) for name in names}
+    given = {name: value for name, value in values.items() if value is not None}
+    for name in given:
+        if name not in schema.asked_besides:
+            raise OptionError(
+                name, f": the model gives {schema.name}, which is not asked for it; leave it out"
+            )
+    return given
 
 
 def _check_options(schema, texts):

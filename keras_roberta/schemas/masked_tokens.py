@@ -9,6 +9,8 @@ import numpy as np
 
 from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.errors import InputError
+from keras_roberta.options import Option, OptionError
+from keras_roberta.options.values import checked
 from keras_roberta.schemas.schema import Comparison, Schema, changed_by
 
 _BY_MASK = ("token_ids", "scores", "logits", "tokens")  # outputs (rows, masks, top_k)
@@ -36,12 +38,32 @@ class MaskedTokens(Schema):
     takes_pairs: ClassVar[bool] = False
     has_targets: ClassVar[bool] = False
     training_options: ClassVar[frozenset[str]] = frozenset({"r_drop", "confidence_penalty"})
+    asked_besides: ClassVar[frozenset[str]] = frozenset({"top_k", "candidates"})
 
     def targets(self, labels):
         raise InputError("masked language modelling learns from texts alone; leave out labels")
 
+    def as_asked(self, *, top_k=None, candidates=None):
+        """With fewer candidates than the file gives; words to choose from it does not know."""
+        if candidates is not None:
+            raise OptionError(
+                "candidates",
+                f": the file gives the {self.top_k} likeliest tokens alone; ask the preset that it "
+                "came from",
+            )
+        if top_k is None:
+            return self
+        top_k = checked("top_k", int, Option("", at_least=1), top_k)
+        if top_k > self.top_k:
+            raise OptionError(
+                "top_k",
+                f": the file gives {self.top_k} tokens for each mask; export it with top_k={top_k}",
+            )
+        return dataclasses.replace(self, top_k=top_k)
+
     def finish(self, outputs):
-        """Cut to the most masks of a row; candidates as strings where the file spells them."""
+        """Cut to the most masks of a row and to `top_k`; candidates as strings where the file
+        spells them."""
         outputs = dict(outputs)
         besides = ("input_ids", "num_tokens", "tokens_bytes")
         if "token_utf8" in outputs:
@@ -52,7 +74,7 @@ class MaskedTokens(Schema):
         masks = int(outputs["num_masks"].max(initial=0))
         for name in _BY_MASK:
             if name in outputs:
-                outputs[name] = stacked(outputs[name])[:, :masks]
+                outputs[name] = stacked(outputs[name])[:, :masks, : self.top_k]
         for name in ("tokens", "filled"):
             if name in outputs:
                 texts = [_as_text(text) for text in outputs[name].reshape(-1)]

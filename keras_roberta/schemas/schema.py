@@ -64,7 +64,7 @@ class Schema:
         training_options: those of the options of training that not every task has, and this one
             has: `label_smoothing`, `class_weight`, `calibrate`, `r_drop`, `confidence_penalty`.
         asked_besides: what `predict` may be asked for besides, in Keras and of exported files, such
-            as `n_best`.
+            as `n_best`; see `as_asked`.
     """
 
     name: ClassVar[str]
@@ -236,6 +236,17 @@ class Schema:
     def outputs(self, logits: np.ndarray) -> dict[str, np.ndarray]:
         """The named outputs of an exported model, computed from logits."""
         raise NotImplementedError
+
+    def as_asked(self, **asked: Any) -> Schema:
+        """The schema by which an exported file answers what it is asked for besides.
+
+        Args:
+            **asked: see `asked_besides`.
+
+        Raises:
+            InputError: the file cannot answer that.
+        """
+        return self
 
     def finish(self, outputs: dict[str, Any]) -> dict[str, np.ndarray]:
         """The outputs that belong to the task, of all that an exported file gives."""

@@ -17,7 +17,8 @@ def mask_candidates(
         has_token: bool (vocabulary_size,), the rows of the embedding that a token has; only these
             are candidates.
         top_k: candidates for each mask.
-        among: int (candidates,), the only ids to choose from; fewer than `top_k` give fewer.
+        among: int (candidates,), or (rows, masks, candidates), the only ids to choose from; fewer
+            than `top_k` give fewer.
 
     Returns:
         `token_ids` int32, `scores` float32, their probabilities among all tokens, and `logits`
@@ -39,8 +40,11 @@ def _likeliest(logits, top_k, among=None):
     """Ids of the largest of logits (..., vocabulary_size), the largest first: int (..., top_k).
 
     Args:
-        among: int (candidates,), the only ids to choose from; fewer than `top_k` give fewer.
+        among: int (candidates,) or (..., candidates), the only ids to choose from; fewer than
+            `top_k` give fewer.
     """
     if among is not None:
-        return among[_likeliest(logits[..., among], top_k)]
+        among = np.broadcast_to(among, (*logits.shape[:-1], np.shape(among)[-1]))
+        order = _likeliest(np.take_along_axis(logits, among, -1), top_k)
+        return np.take_along_axis(among, order, -1)
     return np.argsort(-logits, axis=-1, kind="stable")[..., :top_k]

@@ -20,7 +20,7 @@ from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.options import OptionError
 from keras_roberta.schemas import MaskedTokens
 from keras_roberta.schemas.masked_tokens import NOTHING
-from keras_roberta.tasks.fill_mask import fill_mask
+from keras_roberta.tasks.fill_mask import candidate_ids, fill_mask
 from keras_roberta.tasks.mask_candidates import mask_candidates
 from keras_roberta.tasks.masked_lm_exported_head import MaskedLMExportedHead
 from keras_roberta.tasks.number_arguments import check_numbers
@@ -230,7 +230,7 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
 
     # === Answers ===
 
-    def named_outputs(self, x, batch_size=None, *, top_k=5, targets=None):
+    def named_outputs(self, x, batch_size=None, *, top_k=5, targets=None, candidates=None):
         """The likeliest tokens for each `<mask>`; see `MaskedLMExportedHead`.
 
         Args:
@@ -239,10 +239,13 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
             top_k: candidates for each mask.
             targets: the only candidates, texts of one token such as `" film"`; all tokens by
                 default. Scores are those among all tokens.
+            candidates: the same as words, see `fill_mask`.
 
         Raises:
-            InputError: a target is not one token.
+            InputError: a target or a candidate is not one token, or both are given.
         """
+        if targets is not None and candidates is not None:
+            raise InputError("targets and candidates: give one of the two")
         check_numbers(batch_size=batch_size)
         has_token = self._has_token()
         _check_count("top_k", top_k, int(has_token.sum()))
@@ -259,6 +262,8 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
         tokenizer, token_ids = self.preprocessor.tokenizer, features["token_ids"]
         is_mask = (token_ids == tokenizer.mask_token_id) & (features["padding_mask"] > 0)
         num_masks = is_mask.sum(axis=1).astype("int32")  # (rows,)
+        if candidates is not None:
+            among = candidate_ids(tokenizer, candidates, is_mask)
         found = []
         size = batch_size or _ROWS_AT_ONCE
         for start in range(0, len(token_ids), size):
@@ -266,7 +271,8 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
             width = max(int(num_masks.max(initial=0)), 1)
             part = {k: np.asarray(v) for k, v in self.preprocessor.find_masks(part, width).items()}
             logits = keras.ops.convert_to_numpy(self.predict_on_batch(part))
-            found.append(mask_candidates(logits, has_token, top_k, among))
+            of_part = among if among is None or among.ndim == 1 else among[start : start + size]
+            found.append(mask_candidates(logits, has_token, top_k, of_part))
         there = np.arange(found[0]["token_ids"].shape[1]) < num_masks[:, None]  # (rows, masks)
         outputs = {
             name: np.where(
@@ -282,7 +288,7 @@ class RobertaMaskedLM(RobertaTask, keras_hub.models.MaskedLM):
             [row[kept > 0] for row, kept in zip(filled, features["padding_mask"], strict=True)]
         )
         outputs |= {"filled": np.array(filled, object), "num_masks": num_masks}
-        return self.schema.spell(self.schema.finish(outputs), tokenizer)
+        return self.schema.spell(self._schema(top_k).finish(outputs), tokenizer)
 
     def fill_mask(self, x, top_k=5, candidates=None):
         """The likeliest words for each `<mask>`, each with the text that it makes.

@@ -213,5 +213,5 @@ def test_the_next_best_answers(monkeypatch):
     assert answer["text"] == "a" and [part["text"] for part in answer["n_best"]][0] == "a"
     assert len(answer["n_best"]) == 2 and "n_best" not in predict("m", asked)[0]
     monkeypatch.setattr(job, "open_predictor", lambda *_: Lengths())
-    with pytest.raises(InputError, match="n_best: the model gives one answer to a text"):
+    with pytest.raises(InputError, match="n_best: the model gives one-label, which is not"):
         predict("m", ["a"], PredictOptions(n_best=2))

@@ -51,6 +51,7 @@ class TaskCase:
         table: for the command line: the column of labels as strings, or a function that writes
             another kind of table into a directory and returns its path; None for neither.
         asked_there: arguments of `keras-roberta predict`, the last of them the text.
+        asked_besides: what a file can be asked for besides, of the schema's `asked_besides`.
         make_forms: further arguments of `fit` by the name of their form, where rows are no texts:
             function of the case. None for the forms of texts.
         make_stream: `queries` as a `tf.data.Dataset` of rows, where rows are no texts: function of
@@ -71,6 +72,7 @@ class TaskCase:
     head: dict[str, Any] | None = None
     table: list[str] | Callable | None = None
     asked_there: tuple[str, ...] = (TEXTS[0],)
+    asked_besides: dict = dataclasses.field(default_factory=dict)
     make_forms: Callable | None = None
     make_stream: Callable = tf.data.Dataset.from_tensor_slices
     exports: bool = True
@@ -473,6 +475,7 @@ CASES = [
         learnt=_extracts,
         table=_write_squad,
         asked_there=("--text-pair", TEXTS[0], "film"),
+        asked_besides={"n_best": 2},
         make_forms=_forms_of_contexts,
         answer=("text", "start", "end", "score", "no_answer"),
         architecture="RobertaForQuestionAnswering",
@@ -485,6 +488,7 @@ CASES = [
         y=None,
         queries=["a fine<mask> film", "<mask>", "dull<mask>,<mask>"],
         learnt=_fills_in,
+        asked_besides={"top_k": 2},
         answer=("tokens", "scores", "filled"),
         architecture="RobertaForMaskedLM",
     ),

@@ -1,5 +1,7 @@
 """`fill_mask`: candidates with the texts that they make."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -59,6 +61,36 @@ def test_several_masks_and_several_texts(lm):
     assert begin[0]["filled"] == f"{begin[0]['token']} fine<mask>"
     assert end[0]["filled"] == f"<mask> fine{end[0]['token']}"
     assert both[1] == lm.fill_mask("a <mask>", top_k=2)
+
+
+def test_candidates_of_named_outputs(lm):
+    """Of texts and of their token ids, more rows than are computed at once."""
+    texts = ["a <mask>", "<mask> fine<mask>"]
+    outputs = lm.named_outputs(texts, 1, candidates=["lovely", "film"])
+    assert outputs["token_ids"].shape == (2, 2, 2)
+    assert set(outputs["tokens"][1, 0]) == {"lovely", "film"}
+    for tokens in (outputs["tokens"][0, 0], outputs["tokens"][1, 1]):
+        assert set(tokens) == {" lovely", " film"}
+    best = lm.answers(lm.preprocessor(texts), candidates=["lovely", "film"], top_k=1)
+    assert [row["tokens"] for row in best] == [
+        [[outputs["tokens"][row, mask, 0]] for mask in range(row + 1)] for row in range(2)
+    ]
+    with pytest.raises(InputError, match="targets and candidates: give one of the two"):
+        lm.named_outputs(texts, targets=[" film"], candidates=["film"])
+
+
+def test_on_the_command_line(lm, tmp_path, run):
+    lm.save_to_preset(tmp_path / "preset")
+    ask = "predict", "--model", tmp_path / "preset", "--format", "jsonl", "a <mask>"
+    code, printed, _ = run(*ask, "--top-k", 3)
+    (masks,) = json.loads(printed)["tokens"]
+    assert (code, masks) == (0, [one["token"] for one in lm.fill_mask("a <mask>", top_k=3)])
+    code, printed, _ = run(*ask, "--top-k", 1, "--candidates", "film, warm")
+    (masks,) = json.loads(printed)["tokens"]
+    expected = lm.fill_mask("a <mask>", candidates=["film", "warm"])
+    assert (code, masks) == (0, [expected[0]["token"]])
+    code, _, error = run(*ask, "--candidates", "film,zebra")
+    assert code == 2 and error.startswith("error: --candidates: ' zebra' is ")
 
 
 def test_a_word_at_the_beginning_has_no_space(lm):

@@ -43,6 +43,12 @@ class PredictOptions(RunningOptions, TextColumns):
     n_best: int | None = option(
         None, "Give so many parts of each context, the best first.", at_least=1
     )
+    top_k: int | None = option(
+        None, "Tokens for each <mask>, the likeliest first.", at_least=1, shown_default="5"
+    )
+    candidates: tuple[str, ...] | None = option(
+        None, "The only words to choose from for each <mask>, such as red,green; of a preset."
+    )
     format: str | None = option(
         None,
         "What to write.",
