@@ -70,7 +70,7 @@ def run(options, way, seed):
 
     from keras_roberta.jobs.finetune import TrainingData
     from keras_roberta.jobs.task_training import compile_task, fit
-    from keras_roberta.jobs.train_and_keep_best import new_task
+    from keras_roberta.jobs.train_and_keep_best import start_of_preset
 
     if tf.config.threading.get_intra_op_parallelism_threads() != options.threads:
         tf.config.threading.set_intra_op_parallelism_threads(options.threads)
@@ -82,7 +82,9 @@ def run(options, way, seed):
     tables = options.data / "sst2"
     learnt = TrainingData.read(tables / "train.tsv", None, recipe)
     measured = TrainingData.read(tables / "dev.tsv", None, FinetuneOptions())
-    task = new_task(options.data / "granite-30m", learnt, recipe, tf.distribute.get_strategy()).task
+    task = start_of_preset(
+        options.data / "granite-30m", learnt, recipe, tf.distribute.get_strategy()
+    ).task
     compile_task(task, recipe)
     started = time.monotonic()
     fit(task, learnt.texts, learnt.targets, None, recipe)

@@ -1,4 +1,4 @@
-"""Trains on from a preset that is fine-tuned: its task, head and labels are those of the result."""
+"""Trains on from a preset that is fine-tuned, with its task, head and labels, or those of the data."""
 
 from __future__ import annotations
 
@@ -51,6 +51,8 @@ def options_of_preset(preset: str | Path, options: _Options) -> tuple[Checkpoint
     for name in OF_THE_PRESET:
         if getattr(options, name) is not None:
             raise OptionError(name, ": is the preset's; leave it out")
+    if options.new_head:
+        raise OptionError("new_head", ": the preset's head is trained on; leave it out")
     return source, dataclasses.replace(options, task=command)
 
 
@@ -58,18 +60,55 @@ def open_to_train(
     preset: str | Path, data: TrainingData, options: FinetuneOptions, strategy: Any
 ) -> tuple[RobertaTask, TrainingData]:
     """The preset's task, and the data as its schema reads them; see `train_and_keep_best.Start`."""
+    task = _task(preset, data, options, strategy)
+    return task, data.read_as(task.schema, options)
+
+
+def with_fitting_head(
+    preset: str | Path, data: TrainingData, options: FinetuneOptions, strategy: Any
+) -> tuple[RobertaTask, TrainingData, str]:
+    """The task that the data are for, with the preset's head where that has the same labels.
+
+    Their order is the preset's then. Otherwise, and with `options.new_head`, the head begins random.
+
+    Returns:
+        task, data as its schema reads them, and a line for people about the head; "" where there is
+        nothing to say, as of a preset without one.
+    """
+    source = open_checkpoint(preset)
+    saved = None if options.new_head else source.task_settings(data.entry.load())
+    said = ""
+    if saved is not None:
+        try:
+            settings = data.schema.settings_with_head(
+                {**(saved.get("preprocessor") or {}), **saved}
+            )
+        except InputError as error:
+            said = f"a new head, as the preset's does not fit: {error}"
+        else:
+            task = _task(preset, data, options, strategy, **(settings | data.settings))
+            said = "the preset's head learns on" if task.head_weights_by_name() else ""
+            return task, data.read_as(task.schema, options), said
+    elif source.head_name is not None and not options.new_head:
+        said = f"a new head; the preset's is {source.head_name}"
+    settings = data.schema.task_settings() | data.settings
+    task = _task(preset, data, options, strategy, load_head=False, **settings)
+    return task, data, said if task.head_weights_by_name() else ""
+
+
+def _task(preset, data, options, strategy, **settings):
     import keras
 
     from keras_roberta.jobs.regularization import encoder_settings
 
     keras.utils.set_random_seed(options.seed)
     with strategy.scope():
-        task = data.entry.load().from_preset(
+        return data.entry.load().from_preset(
             preset,
+            **settings,
             sequence_length=options.sequence_length,
             max_sequence_length=options.max_sequence_length,
             dtype=options.dtype,
-            remat=options.remat or None,
+            remat=options.remat or None,  # without the option, what the preset says
             **encoder_settings(options),
         )
-    return task, data.read_as(task.schema, options)

@@ -17,8 +17,8 @@ import tensorflow as tf
 from keras_roberta.data.examples.label_names import shortened
 from keras_roberta.files.json_kinds import ListOf, MapOf, Maybe, Number, Record, Whole
 from keras_roberta.files.room import bytes_of, check_room
+from keras_roberta.jobs.finetuned_start import with_fitting_head
 from keras_roberta.jobs.options.finetune import FinetuneOptions
-from keras_roberta.jobs.regularization import encoder_settings
 from keras_roberta.jobs.task_training import compile_task, fit, save
 from keras_roberta.reports.evaluation import Evaluation, write_evaluation
 from keras_roberta.reports.training_curves import finetuning_report
@@ -50,6 +50,7 @@ class Start:
     Attributes:
         task: not compiled.
         data: as the task learns them.
+        said: a line for people about it, or "".
         loss_transforms: of its training step.
         callbacks: Keras callbacks that change weights.
         first_epoch: the number, from 1, of the first epoch that may be kept.
@@ -59,6 +60,7 @@ class Start:
 
     task: RobertaTask
     data: TrainingData
+    said: str = ""
     loss_transforms: Sequence[Callable] = ()
     callbacks: Sequence[keras.callbacks.Callback] = ()
     first_epoch: int = 1
@@ -127,13 +129,15 @@ def train_and_keep_best(
         strategy: all of its workers call this.
         begin: called before the first state is written.
         start: makes what it begins with: function of preset, data, options and strategy; by
-            default `new_task`.
+            default `start_of_preset`.
     """
     exchange = Exchange(strategy)
     is_chief = exchange.rank.is_chief
-    begun = (start or new_task)(preset, data, options, strategy)
+    begun = (start or start_of_preset)(preset, data, options, strategy)
     task, data = begun.task, begun.data
     if is_chief:
+        if begun.said:
+            console.print(begun.said, markup=False, highlight=False)
         _print_classes(data.schema)
     compile_task(task, options, begun.loss_transforms)
     dev = best = None
@@ -202,26 +206,14 @@ def train_and_keep_best(
     )
 
 
-def new_task(
+def start_of_preset(
     preset: str | Path,
     data: TrainingData,
     options: FinetuneOptions,
     strategy: tf.distribute.Strategy,
 ) -> Start:
-    """A task with the encoder of a preset and a head that begins random."""
-    keras.utils.set_random_seed(options.seed)
-    with strategy.scope():
-        task = data.entry.load().from_preset(
-            preset,
-            load_head=False,
-            **{**data.schema.task_settings(), **data.settings},
-            sequence_length=options.sequence_length,
-            max_sequence_length=options.max_sequence_length,
-            dtype=options.dtype,
-            remat=options.remat or None,  # without the option, what the preset says
-            **encoder_settings(options),
-        )
-    return Start(task, data)
+    """A task with the encoder of a preset, and its head where that fits; see `with_fitting_head`."""
+    return Start(*with_fitting_head(preset, data, options, strategy))
 
 
 def save_trained(trained: TrainedTask, data: TrainingData, out: str | Path, name: str) -> None:

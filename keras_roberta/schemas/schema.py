@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from keras_roberta.data.examples.columns import Columns, read_texts
-from keras_roberta.data.examples.label_names import LabelError
+from keras_roberta.data.examples.label_names import LabelError, shortened
 from keras_roberta.data.examples.named_columns import TEXT, TEXT_PAIR
 from keras_roberta.data.examples.table_files import Table
 from keras_roberta.data.examples.text_forms import texts_and_pairs
@@ -378,6 +378,27 @@ class Schema:
 
     def task_settings(self) -> dict[str, Any]:
         """Arguments of the task's `from_preset` that make a new head for this schema."""
+        return {}
+
+    def settings_with_head(self, saved: dict[str, Any]) -> dict[str, Any]:
+        """Arguments of the task's `from_preset` by which a head that is there learns on.
+
+        Args:
+            saved: the arguments that the head was made with, those of its preprocessor among them.
+
+        Raises:
+            InputError: the head is for other labels.
+        """
+        wanted = self.task_settings()
+        names, found = (settings.get("labels") for settings in (wanted, saved))
+        if set(names or ()) != set(found or ()):
+            of_head, of_data = (
+                shortened(labels) if labels else "numbers" for labels in (found, names)
+            )
+            raise InputError(f"its labels are {of_head}; those of the data are {of_data}")
+        sizes = [settings.get("num_classes") for settings in (wanted, saved)]
+        if None not in sizes and len(set(sizes)) > 1:
+            raise InputError(f"it has {sizes[1]} classes; the data have {sizes[0]}")
         return {}
 
     def to_dict(self) -> dict[str, Any]:

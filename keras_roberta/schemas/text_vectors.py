@@ -215,6 +215,9 @@ class TextVectors(Schema):
     def task_settings(self):
         return {"score_range": self.score_range}
 
+    def settings_with_head(self, saved):
+        return self.task_settings()
+
 
 def _range_of(scores):
     """The least and the largest score; None where they are cosines."""

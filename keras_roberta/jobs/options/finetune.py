@@ -74,6 +74,12 @@ class FinetuneOptions(RegularizationOptions, TrainingColumns):
         shown_default="128",
         group="Task",
     )
+    new_head: bool = option(
+        False,
+        "Start a new head also where the preset has one for the same task and labels, which else "
+        "learns on.",
+        group="Task",
+    )
     epochs: int = option(recipe.EPOCHS, "Times to go over the data.", at_least=1)
     patience: int | None = option(
         None,
