@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 import os
 import pathlib
 
@@ -17,6 +18,7 @@ from keras_roberta.export.options import predict_options
 from keras_roberta.export.padded_rows import cut
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.schemas import schema_from_dict
+from keras_roberta.schemas.text_search import search, similarity
 from keras_roberta.tokenizers.offsets import tokens_in_bytes
 from keras_roberta.tokenizers.special_token_layout import SpecialTokenLayout
 from keras_roberta.unknown_arguments import refuse_unknown
@@ -164,6 +166,39 @@ class Runner(abc.ABC):
         outputs = self.predict(x, **asked)
         self.schema.check_answered(x, outputs)
         return self.schema.answers(outputs)
+
+    def similarity(self, a, b):
+        """The cosine of each text of `a` with each of `b`, of a file that gives vectors.
+
+        Args:
+            a, b: texts, or vectors (texts, size).
+
+        Returns:
+            float32 (texts of a, texts of b)
+
+        Raises:
+            InputError: the file gives no vectors, or texts of `b` have a prefix of their own.
+        """
+        return similarity(a, b, *self._embedders())
+
+    def search(self, queries, corpus, top_k=10, *, vectors=None):
+        """The texts of a corpus that are nearest to each query, of a file that gives vectors.
+
+        Args:
+            queries, corpus: texts, or vectors (texts, size).
+            top_k: how many for each query.
+            vectors: of the texts of the corpus, as `predict(corpus)["vector"]` gives them, to
+                compute them once for many searches.
+
+        Returns:
+            see `keras_roberta.schemas.text_search.search`.
+        """
+        return search(queries, corpus, top_k, *self._embedders(), vectors=vectors)
+
+    def _embedders(self):
+        """Functions of texts that give the vectors of queries, and of texts that are searched."""
+        of_queries = functools.partial(self.schema.vectors_of, predict=self.predict)
+        return of_queries, functools.partial(of_queries, of_corpus=True)
 
     def finish(self, outputs, schema=None):
         """The task's own outputs, without ids and counts, of those of `run_rows` or `run_texts`.

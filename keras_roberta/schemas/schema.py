@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -282,6 +283,21 @@ class Schema:
             **asked: see `asked_besides`.
         """
         return {name: windows.joined(rows) for name, rows in outputs.items()}
+
+    def vectors_of(
+        self, texts: Any, predict: Callable[[Any], dict[str, Any]], *, of_corpus: bool = False
+    ) -> np.ndarray:
+        """The vectors of texts, out of an exported file: float32 (texts, size).
+
+        Args:
+            texts: single texts in memory.
+            predict: the file's, texts to named outputs.
+            of_corpus: whether they are searched, rather than what is searched for.
+
+        Raises:
+            InputError: the answers are no vectors, or the file makes those of the other side.
+        """
+        raise InputError(f"the model gives {self.name}, no vectors to compare or to search with")
 
     def check_answered(self, asked: Any, outputs: dict[str, np.ndarray]) -> None:
         """Checks that the outputs answer all that was asked; a schema that always does checks

@@ -15,6 +15,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.options import OptionError
 from keras_roberta.schemas.metrics import Details, rank_correlation
 from keras_roberta.schemas.schema import Comparison, Schema
+from keras_roberta.schemas.text_search import single_texts
 from keras_roberta.schemas.vector_search import pair_cosines, ranks_of_seconds
 
 _RECALLS = (5, 10)  # besides recall at 1
@@ -144,6 +145,14 @@ class TextVectors(Schema):
                 "give the sides apart, each to a file with its prefix"
             )
         return groups.rows, None
+
+    def vectors_of(self, texts, predict, *, of_corpus=False):
+        if of_corpus and self.corpus_prefix not in (None, self.prefix):
+            raise InputError(
+                "the file puts the prefix of queries in front of texts, and those that are searched "
+                "have another; give their vectors, of a file that was exported with that prefix"
+            )
+        return predict(single_texts(texts))["vector"]
 
     def with_texts(self, outputs, asked):
         """The vectors of pairs as (pairs, 2 or more, size)."""

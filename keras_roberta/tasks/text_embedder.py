@@ -1,5 +1,7 @@
 """A vector for each text, trained so that like texts lie together."""
 
+import functools
+
 import keras
 import keras_hub
 import numpy as np
@@ -17,7 +19,7 @@ from keras_roberta.layers.similarity_losses import SimilarityLoss
 from keras_roberta.models.roberta_backbone import RobertaBackbone
 from keras_roberta.options import OptionError
 from keras_roberta.schemas import TextVectors
-from keras_roberta.schemas.vector_search import cosines, nearest
+from keras_roberta.schemas.text_search import search, similarity, single_texts
 from keras_roberta.tasks.data_reading import no_preprocessor
 from keras_roberta.tasks.exported_head import ExportedHead
 from keras_roberta.tasks.number_arguments import check_numbers
@@ -198,7 +200,7 @@ class RobertaTextEmbedder(RobertaTask, keras_hub.models.TextEmbedder):
         from keras_roberta.data.examples.examples import Examples
         from keras_roberta.data.examples.ragged import Ragged
 
-        columns = [_single_texts(texts)]
+        columns = [single_texts(texts)]
         rows = Ragged(*self.preprocessor.tokenize_columns(columns, of_corpus=True))
         check_rows(rows, self.backbone.config.vocabulary_size)
         return Examples(self.preprocessor, rows)
@@ -216,10 +218,7 @@ class RobertaTextEmbedder(RobertaTask, keras_hub.models.TextEmbedder):
         Returns:
             float32 (texts of a, texts of b)
         """
-        return cosines(
-            self._vectors(a, self._query_vectors, batch_size),
-            self._vectors(b, self.corpus_vectors, batch_size),
-        )
+        return similarity(_as_array(a), _as_array(b), *self._embedders(batch_size))
 
     def search(self, queries, corpus, top_k=10, *, vectors=None, batch_size=None):
         """The texts of a corpus that are nearest to each query.
@@ -238,28 +237,15 @@ class RobertaTextEmbedder(RobertaTask, keras_hub.models.TextEmbedder):
         Raises:
             InputError: there is no query or no text, or there are not as many vectors as texts.
         """
-        corpus = _as_array(corpus)
-        texts = None if _are_vectors(corpus) else _single_texts(corpus)
-        if vectors is None:
-            vectors = corpus if texts is None else self.corpus_vectors(texts, batch_size)
-        elif texts is not None and len(vectors) != len(texts):
-            raise InputError(f"vectors: {len(vectors)} of them for {len(texts)} texts")
-        asked = self._vectors(queries, self._query_vectors, batch_size)
-        found = []
-        for row in zip(*(part.tolist() for part in nearest(asked, vectors, top_k)), strict=True):
-            hits = [{"index": i, "score": score} for score, i in zip(*row, strict=True)]
-            if texts is not None:
-                hits = [{"index": h["index"], "text": texts[h["index"]], **h} for h in hits]
-            found.append(hits)
-        return found
+        asked = _as_array(queries), _as_array(corpus), top_k
+        return search(*asked, *self._embedders(batch_size), vectors=vectors)
 
-    def _query_vectors(self, texts, batch_size):
-        return self.predict(texts, batch_size, verbose=0)
-
-    @staticmethod
-    def _vectors(x, embed, batch_size):
-        x = _as_array(x)
-        return x if _are_vectors(x) else embed(x, batch_size)
+    def _embedders(self, batch_size):
+        """Functions of texts that give the vectors of queries, and of texts that are searched."""
+        return (
+            functools.partial(self.predict, batch_size=batch_size, verbose=0),
+            functools.partial(self.corpus_vectors, batch_size=batch_size),
+        )
 
     def exported_head(self, prefix=None):
         """The `ExportedHead`.
@@ -336,19 +322,7 @@ def _rows(inputs):
     return {name: keras.ops.reshape(x, (-1, keras.ops.shape(x)[-1])) for name, x in inputs.items()}
 
 
-def _single_texts(corpus):
-    groups = text_groups(corpus)
-    if groups.texts_a_group > 1:
-        raise InputError("a corpus has single texts, not pairs")
-    return groups.columns[0]
-
-
 def _as_array(x):
     """A tensor as an array, anything else as it is."""
     is_tensor = not isinstance(x, np.ndarray) and keras.ops.is_tensor(x)
     return keras.ops.convert_to_numpy(x) if is_tensor else x
-
-
-def _are_vectors(x):
-    kind = getattr(getattr(x, "dtype", None), "kind", None)
-    return kind == "f" and x.ndim == 2

@@ -223,6 +223,12 @@ def test_prefixes_of_exported_files(make, tokenizer, tmp_path):
     np.testing.assert_allclose(runner.predict(TEXTS)["vector"], queries, atol=1e-5)
     with pytest.raises(InputError, match="prefixes of their own"):
         runner.predict((TEXTS, TEXTS))
+    expected = task.search(TEXTS[:2], TEXTS, top_k=3)
+    found = runner.search(TEXTS[:2], TEXTS, top_k=3, vectors=corpus)
+    for hits, others in zip(found, expected, strict=True):
+        assert [hit["text"] for hit in hits] == [hit["text"] for hit in others]
+    with pytest.raises(InputError, match="those that are searched have another"):
+        runner.similarity(TEXTS, TEXTS)
     path = export.to_saved_model(task, tmp_path / "corpus", prefix="cold ", warmup_batch_sizes=[1])
     np.testing.assert_allclose(export.load(path).predict(TEXTS)["vector"], corpus, atol=1e-5)
     path = export.to_tflite(
@@ -230,6 +236,7 @@ def test_prefixes_of_exported_files(make, tokenizer, tmp_path):
     )
     runner = export.load(path, tokenizer)
     np.testing.assert_allclose(runner.predict(TEXTS)["vector"], corpus, atol=1e-4)
+    np.testing.assert_allclose(runner.similarity(TEXTS, TEXTS), corpus @ corpus.T, atol=1e-4)
     scores = [answer["score"] for answer in runner.answers(PAIRS)]
     of_pairs = [corpus[i] @ corpus[i + 5] for i in range(5)]
     np.testing.assert_allclose(scores, of_pairs, atol=1e-4)
