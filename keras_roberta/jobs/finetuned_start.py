@@ -1,4 +1,4 @@
-"""Trains on from a preset that is fine-tuned, with its task, head and labels, or those of the data."""
+"""Trains on from a preset that is fine-tuned, with its head and labels or those of the data."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ def with_fitting_head(
 ) -> tuple[RobertaTask, TrainingData, str]:
     """The task that the data are for, with the preset's head where that has the same labels.
 
-    Their order is the preset's then. Otherwise, and with `options.new_head`, the head begins random.
+    Their order is the preset's then. Otherwise, and with `options.new_head`, the head begins
+    random.
 
     Returns:
         task, data as its schema reads them, and a line for people about the head; "" where there is

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from keras_roberta.data.examples.columns import Columns
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.files.hold_output import hold_output
@@ -38,7 +39,8 @@ def predict(
     Returns:
         list of dicts: the answer of the model's schema, with `all_scores` a dict of label and
         probability, then the `id` of a table's row where there is one, and what was asked: `text`,
-        and `text_pair` where there is one; or what else the schema's `shown_inputs` gives.
+        and `text_pair` where there is one; or what else the schema's `shown_inputs` gives. With a
+        corpus `nearest` in place of an answer, see `keras_roberta.schemas.text_search.search`.
 
     Raises:
         InputError: names the file, column or option that does not fit.
@@ -65,6 +67,7 @@ def _rows(model, texts, options, data, format):
         table = read_input_table(data, options.columns, labels=False).head(options.limit)
     if format == "json" and (table is None or ID not in table.columns):
         raise InputError(NO_IDS)
+    corpus = options.corpus and read_input_table(options.corpus, Columns(), labels=False)
     predictor = open_predictor(model, options.tokenizer, options.threads)
     schema = predictor.schema
     if table is not None:
@@ -75,6 +78,18 @@ def _rows(model, texts, options, data, format):
         texts = texts[: options.limit]
     if table is None:
         _check_options(schema, texts)
+    if corpus:
+        rows = _nearest(predictor, texts, corpus, options)
+    else:
+        rows = _answers(predictor, texts, options, data)
+    if table is not None and ID in table.columns:
+        for row, number in zip(rows, table.column(ID), strict=True):
+            row[ID] = number
+    return [{**row, **shown} for row, shown in zip(rows, schema.shown_inputs(texts), strict=True)]
+
+
+def _answers(predictor, texts, options, data):
+    schema = predictor.schema
     outputs = predictor.outputs(texts, **_asked_besides(schema, options))
     try:
         schema.check_answered(texts, outputs)
@@ -86,10 +101,15 @@ def _rows(model, texts, options, data, format):
     if options.all_scores:
         for row, scores in zip(rows, schema.all_scores(outputs), strict=True):
             row["all_scores"] = scores
-    if table is not None and ID in table.columns:
-        for row, number in zip(rows, table.column(ID), strict=True):
-            row[ID] = number
-    return [{**row, **shown} for row, shown in zip(rows, schema.shown_inputs(texts), strict=True)]
+    return rows
+
+
+def _nearest(predictor, texts, corpus, options):
+    """For each text the nearest texts of a table."""
+    if predictor.search is None:
+        raise OptionError("corpus", f": the model gives {predictor.schema.name}, no vectors")
+    searched = predictor.schema.read_inputs(corpus, Columns())
+    return [{"nearest": hits} for hits in predictor.search(texts, searched, options.top_k or 10)]
 
 
 def _asked_besides(schema, options):

@@ -26,6 +26,8 @@ class Predictor:
             of arrays (rows, ...).
         one: runs a single text (a list of one), without what a batch needs; for timing.
         schema: what the outputs mean.
+        search: function of texts, a corpus of texts and a number, giving the nearest ones as
+            `schemas.text_search.search` does; None where the model has none.
         num_bytes: size on disk.
     """
 
@@ -33,6 +35,7 @@ class Predictor:
     one: Callable[[Any], Any]
     schema: Schema
     num_bytes: int
+    search: Callable[[Any, Any, int], list[list[dict[str, Any]]]] | None = None
 
 
 def open_predictor(path: str | Path, tokenizer: str | None = None, threads: int = 1) -> Predictor:
@@ -64,7 +67,13 @@ def runner_predictor(path: str | Path, tokenizer=None, threads: int = 1) -> Pred
     """
     is_tflite = Path(path).suffix == ".tflite"
     runner = load(path, tokenizer, threads if is_tflite else None)
-    return Predictor(runner.predict, runner.predict, runner.schema, bytes_on_disk(path))
+    return Predictor(
+        outputs=runner.predict,
+        one=runner.predict,
+        schema=runner.schema,
+        num_bytes=bytes_on_disk(path),
+        search=runner.search,
+    )
 
 
 def task_predictor(task, num_bytes: int = 0) -> Predictor:
@@ -74,6 +83,7 @@ def task_predictor(task, num_bytes: int = 0) -> Predictor:
         one=task.predict_on_batch,
         schema=task.schema,
         num_bytes=num_bytes,
+        search=getattr(task, "search", None),  # of those that give vectors
     )
 
 

@@ -212,7 +212,7 @@ def start_of_preset(
     options: FinetuneOptions,
     strategy: tf.distribute.Strategy,
 ) -> Start:
-    """A task with the encoder of a preset, and its head where that fits; see `with_fitting_head`."""
+    """A task with the encoder of a preset, its head where that fits; see `with_fitting_head`."""
     return Start(*with_fitting_head(preset, data, options, strategy))
 
 

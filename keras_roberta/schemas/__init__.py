@@ -7,13 +7,14 @@ of it share one schema; it is kept in their metadata, and none of it needs Tenso
 
 from keras_roberta.errors import InputError
 from keras_roberta.schemas.answer_span import AnswerSpan
+from keras_roberta.schemas.comparison import Comparison
 from keras_roberta.schemas.entities import Entities
 from keras_roberta.schemas.format_2 import schema_from_format_2
 from keras_roberta.schemas.many_labels import ManyLabels
 from keras_roberta.schemas.masked_tokens import MaskedTokens
 from keras_roberta.schemas.multiple_choice import MultipleChoice
 from keras_roberta.schemas.one_label import OneLabel
-from keras_roberta.schemas.schema import Comparison, Schema
+from keras_roberta.schemas.schema import Schema
 from keras_roberta.schemas.text_vectors import TextVectors
 from keras_roberta.schemas.value import Value
 

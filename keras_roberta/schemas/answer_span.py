@@ -16,8 +16,9 @@ from keras_roberta.options import Option, OptionError
 from keras_roberta.options.values import checked
 from keras_roberta.schemas.answer_labels import check_in_context, references
 from keras_roberta.schemas.best_spans import Window, best_spans
+from keras_roberta.schemas.comparison import Comparison, changed_by
 from keras_roberta.schemas.metrics import Details, checked_threshold
-from keras_roberta.schemas.schema import Comparison, Schema, changed_by
+from keras_roberta.schemas.schema import Schema
 from keras_roberta.schemas.squad_scores import squad_scores
 from keras_roberta.tokenizers import byte_buffer
 

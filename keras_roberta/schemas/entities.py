@@ -21,10 +21,11 @@ from keras_roberta.data.examples.words import (
 from keras_roberta.errors import InputError
 from keras_roberta.options import OptionError
 from keras_roberta.schemas import labelled_words
+from keras_roberta.schemas.comparison import Comparison, changed_by
 from keras_roberta.schemas.labelled_words import Annotation
 from keras_roberta.schemas.metrics import Details
 from keras_roberta.schemas.one_label import softmax
-from keras_roberta.schemas.schema import Comparison, Schema, changed_by
+from keras_roberta.schemas.schema import Schema
 from keras_roberta.schemas.span_scores import SpanCounts
 from keras_roberta.schemas.tag_schemes import (
     OUTSIDE,

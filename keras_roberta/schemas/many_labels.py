@@ -16,6 +16,8 @@ from keras_roberta.data.examples.label_names import (
 )
 from keras_roberta.data.examples.table_files import is_label
 from keras_roberta.errors import InputError
+from keras_roberta.schemas.comparison import Comparison, changed_by
+from keras_roberta.schemas.label_scores import scores_by_label
 from keras_roberta.schemas.metrics import (
     ConfusionMatrix,
     Details,
@@ -26,7 +28,7 @@ from keras_roberta.schemas.metrics import (
     of_marks,
     threshold_of,
 )
-from keras_roberta.schemas.schema import Comparison, Schema, changed_by, scores_by_label
+from keras_roberta.schemas.schema import Schema
 from keras_roberta.schemas.table_classes import classes_of_table
 
 

@@ -11,7 +11,8 @@ from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.errors import InputError
 from keras_roberta.options import Option, OptionError
 from keras_roberta.options.values import checked
-from keras_roberta.schemas.schema import Comparison, Schema, changed_by
+from keras_roberta.schemas.comparison import Comparison, changed_by
+from keras_roberta.schemas.schema import Schema
 
 _BY_MASK = ("token_ids", "scores", "logits", "tokens")  # outputs (rows, masks, top_k)
 # What they hold where a text has no such mask: no token has the id.

@@ -19,8 +19,9 @@ from keras_roberta.data.examples.label_names import LabelError, class_numbers
 from keras_roberta.data.examples.table_files import MISSING, Table
 from keras_roberta.errors import InputError
 from keras_roberta.options import OptionError
+from keras_roberta.schemas.comparison import Comparison, changed_by
 from keras_roberta.schemas.one_label import softmax
-from keras_roberta.schemas.schema import Comparison, Schema, changed_by
+from keras_roberta.schemas.schema import Schema
 
 # The logit of an option that is not there, where questions have different numbers of them: finite,
 # since JSON has no infinity, and low enough that its share is 0.

@@ -24,6 +24,8 @@ from keras_roberta.schemas.calibration import (
     fitted_temperature,
     reliability,
 )
+from keras_roberta.schemas.comparison import Comparison, changed_by
+from keras_roberta.schemas.label_scores import scores_by_label
 from keras_roberta.schemas.metrics import (
     ConfusionMatrix,
     Details,
@@ -34,7 +36,7 @@ from keras_roberta.schemas.metrics import (
     of_matrix,
     threshold_of,
 )
-from keras_roberta.schemas.schema import Comparison, Schema, changed_by, scores_by_label
+from keras_roberta.schemas.schema import Schema
 from keras_roberta.schemas.table_classes import classes_of_table
 
 

@@ -9,28 +9,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from keras_roberta.data.examples.columns import Columns, read_texts
-from keras_roberta.data.examples.label_names import LabelError, shortened
+from keras_roberta.data.examples.label_names import LabelError
 from keras_roberta.data.examples.named_columns import TEXT, TEXT_PAIR
 from keras_roberta.data.examples.table_files import Table
 from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.data.examples.windows import Windows
 from keras_roberta.errors import InputError
 from keras_roberta.options import OptionError
+from keras_roberta.schemas.comparison import Comparison
+from keras_roberta.schemas.fitting_head import check_head_fits
 from keras_roberta.schemas.metrics import Details
-
-
-@dataclasses.dataclass(frozen=True)
-class Comparison:
-    """How far two models' outputs for the same texts are apart.
-
-    Attributes:
-        agreement: share of the answers that are the same; None where answers are numbers.
-        largest_change: of a probability, or of a value as a share of the largest value (at least
-            1, so that values near 0 are compared as they are).
-    """
-
-    agreement: float | None
-    largest_change: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -239,14 +227,8 @@ class Schema:
         raise NotImplementedError
 
     def as_asked(self, **asked: Any) -> Schema:
-        """The schema by which an exported file answers what it is asked for besides.
-
-        Args:
-            **asked: see `asked_besides`.
-
-        Raises:
-            InputError: the file cannot answer that.
-        """
+        """The schema by which an exported file answers what it is asked for besides, see
+        `asked_besides`; an InputError where it cannot."""
         return self
 
     def finish(self, outputs: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -287,10 +269,9 @@ class Schema:
     def vectors_of(
         self, texts: Any, predict: Callable[[Any], dict[str, Any]], *, of_corpus: bool = False
     ) -> np.ndarray:
-        """The vectors of texts, out of an exported file: float32 (texts, size).
+        """The vectors of single texts, out of an exported file: float32 (texts, size).
 
         Args:
-            texts: single texts in memory.
             predict: the file's, texts to named outputs.
             of_corpus: whether they are searched, rather than what is searched for.
 
@@ -405,16 +386,7 @@ class Schema:
         Raises:
             InputError: the head is for other labels.
         """
-        wanted = self.task_settings()
-        names, found = (settings.get("labels") for settings in (wanted, saved))
-        if set(names or ()) != set(found or ()):
-            of_head, of_data = (
-                shortened(labels) if labels else "numbers" for labels in (found, names)
-            )
-            raise InputError(f"its labels are {of_head}; those of the data are {of_data}")
-        sizes = [settings.get("num_classes") for settings in (wanted, saved)]
-        if None not in sizes and len(set(sizes)) > 1:
-            raise InputError(f"it has {sizes[1]} classes; the data have {sizes[0]}")
+        check_head_fits(self.task_settings(), saved)
         return {}
 
     def to_dict(self) -> dict[str, Any]:
@@ -425,24 +397,3 @@ class Schema:
     def from_dict(cls, values: dict[str, Any]) -> Schema:
         """The inverse of `to_dict`, without the name."""
         return cls(**values)
-
-
-def scores_by_label(labels: tuple[str, ...], probabilities: np.ndarray) -> list[dict[str, float]]:
-    """A dict of label and probability for each row of probabilities (rows, labels).
-
-    >>> scores_by_label(("no", "yes"), np.array([[0.25, 0.75]]))
-    [{'no': 0.25, 'yes': 0.75}]
-    """
-    return [
-        dict(zip(labels, row, strict=True)) for row in np.asarray(probabilities, "float64").tolist()
-    ]
-
-
-def changed_by(found: np.ndarray, expected: np.ndarray) -> float:
-    """The largest absolute difference; infinite where one is not a number.
-
-    >>> changed_by(np.array([0.5, 1.0]), np.array([0.25, 1.0]))
-    0.25
-    """
-    difference = np.abs(np.asarray(found, "float64") - np.asarray(expected, "float64"))
-    return float(np.max(np.nan_to_num(difference, nan=np.inf), initial=0.0))

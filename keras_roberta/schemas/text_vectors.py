@@ -13,8 +13,9 @@ from keras_roberta.data.examples.table_files import as_number
 from keras_roberta.data.examples.text_groups import TextGroups, negative_columns, text_groups
 from keras_roberta.errors import InputError
 from keras_roberta.options import OptionError
+from keras_roberta.schemas.comparison import Comparison
 from keras_roberta.schemas.metrics import Details, rank_correlation
-from keras_roberta.schemas.schema import Comparison, Schema
+from keras_roberta.schemas.schema import Schema
 from keras_roberta.schemas.text_search import single_texts
 from keras_roberta.schemas.vector_search import pair_cosines, ranks_of_seconds
 
@@ -149,8 +150,8 @@ class TextVectors(Schema):
     def vectors_of(self, texts, predict, *, of_corpus=False):
         if of_corpus and self.corpus_prefix not in (None, self.prefix):
             raise InputError(
-                "the file puts the prefix of queries in front of texts, and those that are searched "
-                "have another; give their vectors, of a file that was exported with that prefix"
+                "the file puts the prefix of queries in front of texts, and those that are "
+                "searched have another; give their vectors, of a file that was exported with it"
             )
         return predict(single_texts(texts))["vector"]
 

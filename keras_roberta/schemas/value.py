@@ -9,8 +9,9 @@ import numpy as np
 
 from keras_roberta.data.examples.label_names import LabelError, flat_labels
 from keras_roberta.options import OptionError
+from keras_roberta.schemas.comparison import Comparison, changed_by
 from keras_roberta.schemas.metrics import Details, rank_correlation
-from keras_roberta.schemas.schema import Comparison, Schema, changed_by
+from keras_roberta.schemas.schema import Schema
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What is asked of a model and how its answers are written; the model is a stand-in."""
 
 import csv
+import functools
 import io
 import json
 
@@ -12,8 +13,9 @@ from keras_roberta.jobs import predict as job
 from keras_roberta.jobs import prediction_formats
 from keras_roberta.jobs.options.evaluate import PredictOptions
 from keras_roberta.jobs.predict import predict
-from keras_roberta.schemas import AnswerSpan, Entities, MultipleChoice, OneLabel
+from keras_roberta.schemas import AnswerSpan, Entities, MultipleChoice, OneLabel, TextVectors
 from keras_roberta.schemas.best_spans import Window
+from keras_roberta.schemas.text_search import search
 
 
 class Lengths:
@@ -204,6 +206,39 @@ class Questions:
         windows = [[Window(logits, np.array([(0, 0), (0, 1), (1, 2)]))] for _ in texts[0]]
         found = self.schema.of_windows(windows, n_best)
         return {**found, "context": np.array(texts[1], object)}
+
+
+class Vectors:
+    """Gives how often a text has the letters a and b."""
+
+    schema = TextVectors()
+
+    def outputs(self, texts):
+        return {"vector": np.array([[t.count("a"), t.count("b")] for t in texts], "float32")}
+
+    def search(self, texts, corpus, top_k):
+        of_both = [functools.partial(self.schema.vectors_of, predict=self.outputs)] * 2
+        return search(texts, corpus, top_k, *of_both)
+
+
+def test_the_nearest_texts_of_a_corpus(monkeypatch, tmp_path):
+    monkeypatch.setattr(job, "open_predictor", lambda *_: Vectors())
+    (tmp_path / "corpus.txt").write_text("aaa\nab\nb\n")
+    options = PredictOptions(corpus=tmp_path / "corpus.txt", top_k=2)
+    (row,) = predict("m", ["bb"], options)
+    assert list(row) == ["nearest", "text"]
+    assert [(hit["index"], hit["text"]) for hit in row["nearest"]] == [(2, "b"), (1, "ab")]
+    (tmp_path / "asked.tsv").write_text("id\ttext\n7\ta\n")
+    (row,) = predict("m", data=tmp_path / "asked.tsv", options=options)
+    assert (row["nearest"][0]["text"], row["id"], row["text"]) == ("aaa", "7", "a")
+    with pytest.raises(InputError, match="top_k: the model gives text-vectors, which is not asked"):
+        predict("m", ["a"], PredictOptions(top_k=2))
+    with pytest.raises(InputError, match="n_best and corpus: do not go together"):
+        PredictOptions(corpus="c.txt", n_best=2)
+    monkeypatch.setattr(Lengths, "search", None, raising=False)
+    monkeypatch.setattr(job, "open_predictor", lambda *_: Lengths())
+    with pytest.raises(InputError, match="corpus: the model gives one-label, no vectors"):
+        predict("m", ["a"], options)
 
 
 def test_the_next_best_answers(monkeypatch):

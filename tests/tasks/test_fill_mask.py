@@ -64,14 +64,14 @@ def test_several_masks_and_several_texts(lm):
 
 
 def test_candidates_of_named_outputs(lm):
-    """Of texts and of their token ids, more rows than are computed at once."""
+    """Of texts and of their token ids, a text at once."""
     texts = ["a <mask>", "<mask> fine<mask>"]
-    outputs = lm.named_outputs(texts, 1, candidates=["lovely", "film"])
+    outputs = lm.named_outputs(texts, 1, candidates=["lovely", ","])
     assert outputs["token_ids"].shape == (2, 2, 2)
-    assert set(outputs["tokens"][1, 0]) == {"lovely", "film"}
+    assert set(outputs["tokens"][1, 0]) == {"lovely", ","}
     for tokens in (outputs["tokens"][0, 0], outputs["tokens"][1, 1]):
-        assert set(tokens) == {" lovely", " film"}
-    best = lm.answers(lm.preprocessor(texts), candidates=["lovely", "film"], top_k=1)
+        assert set(tokens) == {" lovely", " ,"}
+    best = lm.answers(lm.preprocessor(texts), candidates=["lovely", ","], top_k=1)
     assert [row["tokens"] for row in best] == [
         [[outputs["tokens"][row, mask, 0]] for mask in range(row + 1)] for row in range(2)
     ]

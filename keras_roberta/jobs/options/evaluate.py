@@ -44,10 +44,19 @@ class PredictOptions(RunningOptions, TextColumns):
         None, "Give so many parts of each context, the best first.", at_least=1
     )
     top_k: int | None = option(
-        None, "Tokens for each <mask>, the likeliest first.", at_least=1, shown_default="5"
+        None,
+        "Tokens for each <mask>, or texts of --corpus, the likeliest first.",
+        at_least=1,
+        shown_default="5 tokens, 10 texts",
     )
     candidates: tuple[str, ...] | None = option(
         None, "The only words to choose from for each <mask>, such as red,green; of a preset."
+    )
+    corpus: str | None = option(
+        None,
+        "Texts to search, a table or a .txt file with a text a line: those nearest to each text, "
+        "for a model that gives vectors.",
+        is_path=True,
     )
     format: str | None = option(
         None,
@@ -55,6 +64,12 @@ class PredictOptions(RunningOptions, TextColumns):
         choices=tuple(FORMATS),
         shown_default="that of --out's name; text on standard output",
     )
+
+    def check(self):
+        super().check()
+        for name in ("all_scores", "threshold", "n_best", "candidates"):
+            if self.corpus is not None and getattr(self, name) not in (None, False):
+                raise OptionError((name, "corpus"), ": do not go together; leave one out")
 
     def check_source(self, data: str | Path | None) -> None:
         """Raises where columns are named and there is no table."""
