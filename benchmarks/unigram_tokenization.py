@@ -6,8 +6,9 @@ and sentencepiece itself, on sentences in ten languages, in one run.
 DIR holds `xlmr-small/` (`sentencepiece.bpe.model`, `tokenizer.json`) and `lingua_sentences/*.txt`.
 The contestants take turns, each turn with sentences of its own, so that what else the machine does
 hits them alike; medians are printed. tensorflow-text's operation gives sentencepiece's own numbers,
-no row of ids for XLM-R, and has to be in the program that loads the model. At the end the worst
-inputs: one word without end.
+no row of ids for XLM-R, and has to be in the program that loads the model. Then the static form in
+TFLite, one thread, by the length of its buffer: the processor's time, of each text the least of all
+turns. At the end the worst inputs: one word without end.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-NUM_BYTES, LENGTH = 512, 128  # of the static tokenizer
+BUFFERS = {512: 128, 128: 32}  # bytes of the static tokenizer, and its tokens
 BASE = "graph: BatchedUnigramTokenizer"
 
 
@@ -40,7 +41,8 @@ def main():
     made = tables._made(tokenizer._model)
     size = sum(table.nbytes for table in made)
     print(f"tables: {time.perf_counter() - begin:.1f} s to make, {size / 1e6:.1f} MB as made")
-    runs = contestants(tokenizer, options.data / "xlmr-small")
+    interpreters = static_interpreters(tokenizer)
+    runs = contestants(tokenizer, options.data / "xlmr-small", interpreters)
     paths = sorted((options.data / "lingua_sentences").glob("*.txt"))
     texts = [line for path in paths for line in path.read_text("utf-8").splitlines() if line]
     random.Random(0).shuffle(texts)
@@ -55,10 +57,11 @@ def main():
             for name, run in runs.items():
                 times[name].append(timed(run, batch))
         print_times(size, texts, times)
+    measure_buffers(interpreters, texts, options.turns)
     measure_long_words(runs, options.longest)
 
 
-def contestants(tokenizer, directory):
+def contestants(tokenizer, directory, interpreters):
     """Functions of a list of texts and the same as a tensor, by name."""
     import sentencepiece
     import tensorflow as tf
@@ -83,7 +86,7 @@ def contestants(tokenizer, directory):
         ),
         BASE: lambda _, batch: graph.tokenize(batch),
         "graph: tensorflow-text": lambda _, batch: run_operation(batch),
-        "TFLite: StaticUnigramTokenizer": static_tokenizer(tokenizer),
+        "TFLite: StaticUnigramTokenizer": one_after_the_other(interpreters),
     }
 
 
@@ -106,36 +109,73 @@ def print_times(size, texts, times):
         print(row, flush=True)
 
 
-def static_tokenizer(tokenizer):
-    """A function that runs the static tokenizer, as TFLite, on one text after the other."""
+def static_interpreters(tokenizer):
+    """The static tokenizer in TFLite, by the bytes of its buffer."""
     import tensorflow as tf
     from ai_edge_litert.interpreter import Interpreter
 
+    static, interpreters = tokenizer.static_in_graph(), {}
+    for num_bytes, length in BUFFERS.items():
+        function = tf.function(
+            lambda utf8, length=length: static(utf8, sequence_length=length),
+            [tf.TensorSpec([1, num_bytes], tf.uint8, "utf8")],
+            autograph=False,
+        )
+        converter = tf.lite.TFLiteConverter.from_concrete_functions(
+            [function.get_concrete_function()], static
+        )
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        model = converter.convert()
+        print(f"TFLite: {num_bytes} bytes in, {length} tokens out: {len(model) / 1e6:.2f} MB")
+        interpreters[num_bytes] = Interpreter(model_content=model, num_threads=1)
+        interpreters[num_bytes].allocate_tensors()
+    return interpreters
+
+
+def one_after_the_other(interpreters):
+    """A function that runs the longest static tokenizer on each text."""
     from keras_roberta.tokenizers import byte_buffer
 
-    static = tokenizer.static_in_graph()
-    function = tf.function(
-        lambda utf8: static(utf8, sequence_length=LENGTH),
-        [tf.TensorSpec([1, NUM_BYTES], tf.uint8, "utf8")],
-        autograph=False,
-    )
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [function.get_concrete_function()], static
-    )
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    model = converter.convert()
-    print(f"TFLite file of the tokenizer alone: {len(model) / 1e6:.2f} MB")
-    print(f"TFLite: one text at a time, {NUM_BYTES} bytes in, {LENGTH} tokens out, one thread")
-    interpreter = Interpreter(model_content=model, num_threads=1)
-    interpreter.allocate_tensors()
+    longest = max(interpreters)
+    interpreter = interpreters[longest]
     place = interpreter.get_input_details()[0]["index"]
 
     def run(texts, _):
-        for buffer in byte_buffer.fill(texts, NUM_BYTES):
+        for buffer in byte_buffer.fill(texts, longest):
             interpreter.set_tensor(place, buffer[None])
             interpreter.invoke()
 
     return run
+
+
+def measure_buffers(interpreters, texts, turns, count=100):
+    from keras_roberta.tokenizers import byte_buffer
+
+    print(f"\n{'TFLite, one text':24}{'bytes of text':>14}{'of the buffer':>14}{'ms':>8}")
+    encoded, joined = [text.encode() for text in texts], " ".join(texts).encode()
+    for num_bytes, interpreter in interpreters.items():
+        place = interpreter.get_input_details()[0]["index"]
+        sets = {
+            "sentences": [text for text in encoded if len(text) < num_bytes][:count],
+            "full buffers": [joined[i * num_bytes :][:num_bytes] for i in range(count)],
+        }
+        for name, chosen in sets.items():
+            times = [run_each(interpreter, place, byte_buffer.fill(chosen, num_bytes))
+                     for _ in range(turns + 1)]  # the first warms up  # fmt: skip
+            least = statistics.mean(map(min, zip(*times[1:], strict=True)))
+            size = statistics.mean(map(len, chosen))
+            print(f"{name:24}{size:14.0f}{num_bytes:14}{least * 1e3:8.2f}", flush=True)
+
+
+def run_each(interpreter, place, buffers):
+    """The processor's seconds for each."""
+    times = []
+    for buffer in buffers:
+        interpreter.set_tensor(place, buffer[None])
+        begin = time.process_time()
+        interpreter.invoke()
+        times.append(time.process_time() - begin)
+    return times
 
 
 def measure_long_words(runs, longest):

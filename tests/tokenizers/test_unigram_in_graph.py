@@ -59,6 +59,15 @@ def tflite(tokenizer):
     return interpreter
 
 
+def static_on(static, num_bytes):
+    """The static tokenizer as a function of a buffer, with rows that no text fills."""
+    return tf.function(
+        lambda utf8: static(utf8, sequence_length=num_bytes + 2),
+        [tf.TensorSpec((1, num_bytes), tf.uint8)],
+        autograph=False,
+    )
+
+
 def check(tokenizer, batched, texts):
     """Ids, places and texts of rows, as on the host."""
     found = batched([text.encode() for text in texts], max_length=None, with_offsets=True)
@@ -117,6 +126,13 @@ def test_sums_are_rounded_as_sentencepiece_rounds_them(tokenizer, seed):
     assert tied.batched_in_graph().tokenize(texts).to_list() == tied(
         texts, add_special_tokens=False
     )
+    short = texts[:25]
+    assert float32_sums_matter(tied._processor, short) > 5
+    run = static_on(tied.static_in_graph(), 400)
+    for text in short:
+        found = run(tf.constant(byte_buffer.fill([text], 400)))
+        ids = found["token_ids"][0, : int(found["num_tokens"][0])].numpy().tolist()
+        assert ids == tied(text), text
 
 
 def test_long_texts(tokenizer, batched):

@@ -71,8 +71,12 @@ class AddedTokens(tf.Module):
             self.token_ids = tf.constant([0, *(token.id for token in tokens)], tf.int32)
 
     def any_in(self, utf8: tf.Tensor, free: tf.Tensor, size: int | None = None) -> tf.Tensor:
-        """Whether a token is spelt out anywhere: bool. The arguments are those of `find`."""
-        found = [tf.reduce_any(each.spelt(utf8, free, size) > 0) for each in self.passes]
+        """Whether a token is spelt out anywhere: bool. In static vectors the first byte of one is
+        enough for True. The arguments are those of `find`."""
+        if size is None:
+            found = [tf.reduce_any(each.spelt(utf8, free, size) > 0) for each in self.passes]
+        else:  # to compare at all places would take nearly as long as to find them
+            found = [tf.reduce_any(each.begins(utf8, free)) for each in self.passes]
         return tf.reduce_any(tf.stack([False, *found]))
 
     def find(
@@ -129,10 +133,14 @@ class _Pass(tf.Module):
             # (1 + tokens,) each; None where no token has the flag
             self.flags = {k: tf.constant(v) if v.any() else None for k, v in flags.items()}
 
+    def begins(self, utf8, free):
+        """Whether a token begins with each byte: bool [n]."""
+        return look_up(self.may_begin, utf8) & free
+
     def spelt(self, utf8, free, size):
         """The longest token that is spelt out from each byte on: int32 [n], 1 + index, or 0."""
         if size is None:  # compares only at the few places where one may begin
-            place = tf.cast(tf.where(look_up(self.may_begin, utf8) & free)[:, 0], tf.int32)
+            place = tf.cast(tf.where(self.begins(utf8, free))[:, 0], tf.int32)
         else:
             place = tf.range(size)
         ends = tf.fill([self.longest], _NO_BYTE)

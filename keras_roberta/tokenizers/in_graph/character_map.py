@@ -83,8 +83,7 @@ class CharacterMap(tf.Module):
             source: int32, same shape, the place from which each comes.
         """
         barrier = texts == 0
-        rule, width = self._longest_rules(code_points, barrier, breaks, size)
-        reads = from_left(width, self.longest, size)
+        rule, reads = self._rules(code_points, barrier, breaks, size)
         lengths = tf.cast(look_up(self.lengths, rule), tf.int32)
         counts = tf.where(rule > 0, lengths, tf.where(barrier, 2, 1))
         front = 0 if breaks is None else tf.where(breaks, 2, 0)
@@ -108,19 +107,33 @@ class CharacterMap(tf.Module):
             kept, new_texts = tf.where(inside, kept, 0), tf.where(inside, new_texts, 0)
         return kept, new_texts, source
 
-    def _longest_rules(self, code_points, barrier, breaks, size):
-        """At each place the longest rule, or 0, and how many characters it replaces: int32 [n]."""
+    def _rules(self, code_points, barrier, breaks, size):
+        """At each place the longest rule, or 0, and whether who reads from the left stops there:
+        int32 [n], bool [n]."""
         points = tf.maximum(code_points, 0)
         columns = tf.where(barrier, 0, self.columns(points))
         if breaks is not None:
             columns = tf.where(breaks, 0, columns)  # no rule goes across
         behind = following(columns)
         node = tf.where(barrier, 0, self.first(points))
-        rule = tf.where(look_up(self.is_end, node), node, 0)  # of one character
+        alone = tf.where(look_up(self.is_end, node), node, 0)  # the rule of one character
+        goes_on = (node > 0) & (behind > 0)
+
+        def longest():
+            rule, width = self._longest_rules(node, behind, alone, goes_on, size)
+            return rule, from_left(width, self.longest, size)
+
+        if size is None:
+            return longest()
+        # Few texts have characters of which several have a rule together.
+        return tf.cond(tf.reduce_any(goes_on), longest, lambda: (alone, tf.ones_like(barrier)))
+
+    def _longest_rules(self, node, behind, rule, goes_on, size):
+        """The longest rule at each place, and how many characters it replaces: int32 [n]."""
         width = tf.ones_like(rule)
-        at = tf.range(tf.size(node)) if size is None else tf.range(size)
-        if size is None:  # few characters have rules with the next one
-            at, node = keep_where((node > 0) & (behind > 0), at, node)
+        at = tf.range(tf.size(node) if size is None else size)
+        if size is None:
+            at, node = keep_where(goes_on, at, node)
         steps = self.edges.walk(behind, at, node, self.longest - 1, size)
         for distance, at, node in steps:
             ends = look_up(self.is_end, node)

@@ -110,10 +110,8 @@ class CharacterReader(tf.Module):
             nowhere = tf.zeros_like(texts, tf.bool)
             return tf.zeros_like(texts), nowhere, nowhere
 
-        if size is None:  # few texts have any
-            number, inside, stripped = tf.cond(self.added.any_in(utf8, texts > 0), find, none)
-        else:
-            number, inside, stripped = find()
+        # Few texts have any.
+        number, inside, stripped = tf.cond(self.added.any_in(utf8, texts > 0, size), find, none)
         is_added = number > 0
         mark = -(number + self.base * texts)
         texts = tf.where(is_added | stripped, 0, texts)

@@ -40,7 +40,7 @@ class EdgeTable(tf.Module):
 
         Args:
             columns: int32 [n], 0 where no edge leads on.
-            at: int32 [k], places.
+            at: int32 [k], places; in static vectors all of them.
             node: int32 [k], the node of each.
             rounds: how many edges to follow.
             size: n if it is static, else None.
@@ -52,7 +52,10 @@ class EdgeTable(tf.Module):
         """
         columns = tf.concat([columns, tf.zeros([rounds + 1], tf.int32)], 0)
         for length in range(1, rounds + 1):
-            column = look_up(columns, at + (length - 1))
+            if size is None:
+                column = look_up(columns, at + (length - 1))
+            else:
+                column = tf.slice(columns, [length - 1], [size])
             slots = tf.cast(look_up(self.shifts, node), tf.int32) + column
             found = tf.cast(look_up(self.owners, slots), tf.int32) == node
             if size is None:

@@ -95,7 +95,7 @@ class Unigram(tf.Module):
         )
         number, row = self.reader.number_and_text(before)
         is_added = number > 0
-        pieces = look_up(found.numbers, found.slots(ends, lengths))
+        pieces = look_up(tf.reshape(found.numbers, [-1]), found.slots(ends, lengths))
         begins = ends - tf.where(is_added, 1, lengths)
         last = tf.maximum(ends - 1, 0)
         rows = tf.where(is_added, row, look_up(texts, last))

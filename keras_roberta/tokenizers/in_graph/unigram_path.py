@@ -9,7 +9,11 @@ it are.
 import tensorflow as tf
 
 from keras_roberta.tokenizers.in_graph.running_sums import may_differ, sums_before
-from keras_roberta.tokenizers.in_graph.unigram_lattice import Lattice, Segments
+from keras_roberta.tokenizers.in_graph.unigram_lattice import (
+    BatchedLattice,
+    Segments,
+    StaticLattice,
+)
 from keras_roberta.tokenizers.in_graph.unigram_pieces import FoundPieces
 from keras_roberta.tokenizers.in_graph.vectors import keep_where, look_up, previous
 
@@ -24,7 +28,11 @@ def best_path(found: FoundPieces, texts: tf.Tensor, size: int | None) -> tf.Tens
     """
     place = tf.range(tf.size(texts) if size is None else size)
     segments = Segments(found.starts, size)
-    lattice = Lattice(found.scores, found.starts, previous(texts) > 0, segments, size)
+    inside = previous(texts) > 0
+    if size is None:
+        lattice = BatchedLattice(found, inside, segments)
+    else:
+        lattice = StaticLattice(found, inside)
     scores = tf.reshape(found.scores, [-1])
     # What is summed up by itself: all between two barriers. Of each boundary, that which ends there
     # or goes across.
@@ -53,5 +61,9 @@ def best_path(found: FoundPieces, texts: tf.Tensor, size: int | None) -> tf.Tens
         better, _ = lattice.best_path(first, path, doubtful)
         return better, tf.reduce_any(better != path)
 
-    state = (path, tf.reduce_any(doubts))
-    return tf.while_loop(lambda path, changed: changed, again, state)[0]
+    def until_the_same():
+        state = (path, tf.constant(True))
+        return tf.while_loop(lambda path, changed: changed, again, state)[0]
+
+    # Not a loop of no rounds, which in TFLite copies all that its rounds would read.
+    return tf.cond(tf.reduce_any(doubts), until_the_same, lambda: path)

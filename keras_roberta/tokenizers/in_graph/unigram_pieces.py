@@ -51,22 +51,29 @@ class FoundPieces(NamedTuple):
     """The pieces in a vector of characters. Boundary i lies before character i.
 
     Attributes:
-        numbers: int32 [n * longest], at boundary * longest + longest - length the piece of this
-            length that ends at the boundary, from 1 by ascending ids. 0 where there is none: then
-            that of length 1 is the unknown character.
-        scores: float32 [n, longest], likewise; `NO_PIECE` where there is none.
+        numbers: int32 [n, longest], at [boundary, longest - length] the piece of this length that
+            ends at the boundary, from 1 by ascending ids. 0 where there is none: then that of
+            length 1 is the unknown character. With static shapes [longest, n], at
+            [longest - length, boundary].
+        scores: float32, same shape, likewise; `NO_PIECE` where there is none.
         starts: bool [n], boundaries that no piece crosses.
+        size: n if it is static, else None.
     """
 
     numbers: tf.Tensor
     scores: tf.Tensor
     starts: tf.Tensor
+    size: int | None
 
     def slots(self, ends: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """Where in `numbers`, and in `scores` flattened, pieces stand: int32 [k]; 0 for those of
-        the length 0."""
-        longest = self.scores.shape[1]
-        return tf.where(lengths > 0, ends * longest + longest - lengths, 0)
+        """Where pieces stand in `numbers` and in `scores`, both flattened: int32 [k]; 0 for those
+        of the length 0."""
+        if self.size is None:
+            longest = self.scores.shape[1]
+            slots = ends * longest + longest - lengths
+        else:
+            slots = (self.scores.shape[0] - lengths) * self.size + ends
+        return tf.where(lengths > 0, slots, 0)
 
 
 class Pieces(tf.Module):
@@ -119,16 +126,17 @@ class Pieces(tf.Module):
 
     def _static(self, columns, unknown, size):
         at, root = tf.range(size), tf.zeros_like(columns)
-        longest, ending = root, []
-        for length, _, node in self.edges.walk(columns, at, root, self.longest, size):
-            piece = tf.where(node <= self.num_pieces, node, 0)
-            longest = tf.where(piece > 0, length, longest)
-            ending.insert(0, previous(piece, length))
-        numbers = tf.stack(ending, 1)  # (n, longest)
+        walk = self.edges.walk(columns, at, root, self.longest, size)
+        nodes = tf.stack([node for _, _, node in walk])  # (longest, n), by lengths from 1
+        pieces = tf.where(nodes <= self.num_pieces, nodes, 0)
+        lengths = tf.range(1, self.longest + 1)[:, None]
+        longest = tf.reduce_max(tf.where(pieces > 0, lengths, 0), 0)
+        ending = [previous(row, length) for length, row in enumerate(tf.unstack(pieces), 1)]
+        numbers = tf.stack(ending[::-1])
         scores = self._scores(numbers)
-        alone = tf.where(previous(unknown, fill=False), self.unknown_score, scores[:, -1])
-        scores = tf.concat([scores[:, :-1], alone[:, None]], 1)
-        return FoundPieces(tf.reshape(numbers, [-1]), scores, ~covered(longest, self.longest))
+        alone = tf.where(previous(unknown, fill=False), self.unknown_score, scores[-1])
+        scores = tf.concat([scores[:-1], alone[None]], 0)
+        return FoundPieces(numbers, scores, ~covered(longest, self.longest), size)
 
     def _batched(self, columns, inside, unknown):
         n = tf.size(columns)
@@ -146,4 +154,5 @@ class Pieces(tf.Module):
         scores = tf.fill(tf.reshape(n * self.longest, [1]), NO_PIECE)
         scores = tf.tensor_scatter_nd_update(scores, slots, new)
         scores = tf.reshape(scores, [-1, self.longest])
-        return FoundPieces(numbers, scores, ~covered(longest, self.longest))
+        numbers = tf.reshape(numbers, [-1, self.longest])
+        return FoundPieces(numbers, scores, ~covered(longest, self.longest), None)

@@ -44,10 +44,12 @@ def covered(width: tf.Tensor, longest: int) -> tf.Tensor:
         width: int32 [n], the number of entries that each entry extends over, itself included.
         longest: int, the largest width.
     """
-    reached = tf.zeros_like(width, tf.bool)
-    for distance in range(1, longest):
-        reached |= previous(width, distance) > distance
-    return reached
+    place = tf.range(tf.size(width))
+    reach, window = place + width, 1  # the entries, this one the last, whose furthest reach it is
+    while window < longest - 1:
+        reach = tf.maximum(reach, previous(reach, window))
+        window *= 2
+    return previous(reach) > place
 
 
 def reachable(sure: tf.Tensor, jumps: tf.Tensor, size: int | None) -> tf.Tensor:
