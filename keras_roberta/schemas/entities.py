@@ -156,8 +156,9 @@ class Entities(Schema):
         return annotations
 
     def repairs(self, table, columns):
-        """`repaired_tags`, tags such as I- that follow no tag of their span, and `widened_spans`,
-        those that end within a word and are learnt as if they ended with it."""
+        """`repaired_tags`, tags such as I- that follow no tag of their span; `widened_spans`,
+        those that end within a word and are learnt as if they ended with it; and
+        `skipped_comments`, lines of the file that begin with `#` and were not taken for words."""
         annotations = _read_annotations(table, self.label_column(table, columns))
         scheme = scheme_of_rows(row.tags for row in annotations if row.tags is not None)
         counts = {"repaired_tags": 0, "widened_spans": 0}
@@ -165,6 +166,7 @@ class Entities(Schema):
         for text, places, found in zip(texts, words, annotations, strict=True):
             kind = "widened_spans" if found.tags is None else "repaired_tags"
             counts[kind] += labelled_words.repairs_of(found, text, places, scheme)
+        counts["skipped_comments"] = table.skipped_comments
         return {name: count for name, count in counts.items() if count}
 
     def texts_of(self, asked):

@@ -127,8 +127,7 @@ def check_known(annotation: Annotation, scheme: TagScheme) -> None:
     found = annotation.spans
     if annotation.tags is not None:
         # Of whatever scheme: B-PER is known where I-PER is.
-        of_row = TagScheme(tuple(dict.fromkeys((*scheme.tags, *annotation.tags))))
-        found = [of_row.parsed(tag) for tag in annotation.tags if tag != OUTSIDE]
+        found = [scheme.parsed(tag) for tag in annotation.tags if tag != OUTSIDE]
         if scheme.marks_single_words and OUTSIDE in annotation.tags:
             raise InputError(f"label {OUTSIDE!r} is none of {shortened(scheme.labels)}")
     for one in found:

@@ -9,6 +9,7 @@ of the CoNLL shared tasks and of their followers:
     BILOU   the same, with L- and U-
     IO      the label alone: neighbours of one label are one span
 
+Labels may look as if they had a prefix, as E-MAIL or S-BAHN; `_have_prefixes` says when they do not.
 Tags without any `O` mark words one by one, as parts of speech do.
 """
 
@@ -62,7 +63,7 @@ class TagScheme:
     @functools.cached_property
     def is_plain(self) -> bool:
         """Whether tags have no prefixes."""
-        return not self.is_bare and not any(map(_has_prefix, self.tags))
+        return not self.is_bare and not _have_prefixes(self.tags)
 
     @property
     def marks_single_words(self) -> bool:
@@ -104,8 +105,10 @@ class TagScheme:
         """
         if tag == OUTSIDE:
             return Tag(OUTSIDE, "")
-        if self.is_bare:
+        if self.is_bare and len(tag) == 1 and tag in _PREFIXES:
             return Tag(_AS_BIOES.get(tag, tag), UNNAMED)
+        if self.is_plain and tag in self.tags:
+            return Tag("", tag)
         if _has_prefix(tag):  # also where the scheme has none: tags of other data
             return Tag(_AS_BIOES.get(tag[0], tag[0]), tag[2:])
         return Tag("", tag)
@@ -176,6 +179,24 @@ class TagScheme:
 
 def _has_prefix(tag):
     return len(tag) > 2 and tag[0] in _PREFIXES and tag[1] == "-"
+
+
+def _have_prefixes(tags):
+    """Whether tags such as E-MAIL are a prefix and a label, and not a label each.
+
+    They are where all tags have a prefix, of which one begins a span (a span of several words ends
+    with E- or L- only if it began with B-). Some tags without a prefix do not matter if a label has
+    several of the prefixes, one of them B- or I-.
+    """
+    tags = [tag for tag in tags if tag != OUTSIDE]
+    prefixes = {}
+    for tag in filter(_has_prefix, tags):
+        prefixes.setdefault(tag[2:], set()).add(tag[0])
+    if any(len(found) > 1 and found & {"B", "I"} for found in prefixes.values()):
+        return True
+    letters = set().union(*prefixes.values())
+    begins = letters & {"B", "I"} or letters in ({"S"}, {"U"})
+    return bool(begins) and all(map(_has_prefix, tags))
 
 
 def scheme_of_rows(rows: Iterable[Sequence[str]]) -> TagScheme:

@@ -87,6 +87,10 @@ def test_repairs_are_counted(tmp_path):
     table = table_of(tmp_path, rows)
     schema = Entities.from_table(table, Columns())
     assert schema.repairs(table, Columns()) == {"widened_spans": 1}
+    table = table_of(tmp_path, "# s1\nSam B-PER\n#x O\n", "a.conll")
+    assert Entities.from_table(table, Columns()).repairs(table, Columns()) == {
+        "skipped_comments": 1
+    }
     table = table_of(tmp_path, "Sam I-PER\nx O\n", "a.conll")  # IOB1
     assert Entities.from_table(table, Columns()).repairs(table, Columns()) == {}
 
@@ -176,6 +180,22 @@ def test_labels_without_prefixes_and_tags_with():
     assert schema.checked([words], [tags])[0].tags == tuple(tags)
     scores = schema.scores(outputs, [tags])
     assert scores["f1"] == scores["accuracy"] == 1.0
+
+
+def test_labels_that_look_as_if_they_had_a_prefix(tmp_path):
+    table = table_of(tmp_path, "at O\na@b.de E-MAIL\n12 PHONE\n", "a.conll")
+    schema = Entities.from_table(table, Columns())
+    assert schema.labels == ("O", "E-MAIL", "PHONE") == schema.scheme.tags
+    (found,) = schema.read_targets(table, Columns())
+    assert found.tags == ("O", "E-MAIL", "PHONE") and schema.repairs(table, Columns()) == {}
+    with pytest.raises(InputError, match="label 'MAIL' is none of E-MAIL, PHONE"):
+        schema.checked([["a"]], [["B-MAIL"]])
+
+
+@pytest.mark.parametrize("known", [("O", "B-A", "B-B"), ("O", "B", "I"), ("O", "A", "B")])
+def test_a_label_that_is_not_known_is_named(known):
+    with pytest.raises(InputError, match="label 'LOC' is none of"):
+        Entities(3, known).checked([["a", "b"]], [["B-LOC", "O"]])
 
 
 def test_a_table_without_texts_or_labels(tmp_path):

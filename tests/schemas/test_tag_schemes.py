@@ -45,6 +45,13 @@ def test_spans_are_those_of_seqeval(tags):
         ("O B I", "BIO"),
         ("O B-A I-A SEP", "BIO"),
         ("O B-A I-A LOC US", "BIO"),
+        ("O S-PER S-LOC", "BIOES"),
+        ("O U-PER", "BILOU"),
+        ("O E-MAIL PHONE", "IO"),
+        ("O E-MAIL", "IO"),  # a span that ends has begun
+        ("O S-BAHN U-BAHN", "IO"),  # of no one scheme
+        ("U-BOAT SHIP", "IO"),
+        ("O B-SIDE A-SIDE", "IO"),
     ],
 )
 def test_schemes_by_their_prefixes(tags, name):
@@ -83,6 +90,17 @@ def test_plain_tags():
     bare = TagScheme(("B", "I", "O"))
     assert bare.spans(["B", "I", "O", "B"]) == [Span(0, 2, "_"), Span(3, 4, "_")]
     assert bare.tags_of([Span(0, 2, "_")], 3) == ["B", "I", "O"]
+
+
+@pytest.mark.parametrize("labels", [("E-MAIL", "PHONE"), ("BOAT", "U-BOAT"), ("S-BAHN", "U-BAHN")])
+def test_labels_that_look_as_if_they_had_a_prefix(labels):
+    scheme = scheme_of_rows([["O", *labels, labels[0]]])
+    assert scheme.labels == labels
+    assert training_tags(labels, scheme) == ("O", *labels)
+    spans = [Span(0, 2, labels[0]), Span(3, 4, labels[1])]
+    tags = [labels[0], labels[0], "O", labels[1]]
+    assert scheme.spans(tags) == spans and scheme.tags_of(spans, 4) == tags
+    assert repaired_tags(scheme, tags) == 0
 
 
 def test_tags_with_dashes_in_their_labels():

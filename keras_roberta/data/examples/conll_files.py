@@ -1,8 +1,9 @@
 """Files of the CoNLL shared tasks: a word a line, its labels in columns, blank lines between texts.
 
 Columns are parted by tabs, or where a file has none by spaces. The first is the word, the last its
-tag. A line that begins with `#` is a comment unless it has the columns of a word. `-DOCSTART-`
-begins a document. (Tjong Kim Sang and De Meulder, 2003, section 2.)
+tag. A line that begins with `#` is a comment where it cannot be a word, see `_is_comment`, since
+words begin with it too. `-DOCSTART-` begins a document. (Tjong Kim Sang and De Meulder, 2003,
+section 2.)
 
 In `.conllu` the second column is the word and the fourth its universal part of speech; lines of
 several words together (1-2) and of words that are left out in the text (1.1) do not count.
@@ -21,9 +22,10 @@ _DOCUMENT = "-DOCSTART-"
 _TAG = re.compile(r"O|[BIESLU](-.+)?")
 _NUMBER = re.compile(r"[0-9]+")  # of a word in CoNLL-U
 _SPACES = " \t"  # other white space, such as U+3000, may be in a word
+_OF_CONLLU = ("newdoc", "newpar")  # comments of CoNLL-U that have no value
 
 
-def conll_columns(path: Path, text: str) -> tuple[dict[str, list[list[str]]], list[int]]:
+def conll_columns(path: Path, text: str) -> tuple[dict[str, list[list[str]]], list[int], int]:
     """The texts of a file.
 
     Args:
@@ -34,27 +36,35 @@ def conll_columns(path: Path, text: str) -> tuple[dict[str, list[list[str]]], li
         columns: `tokens` and `tags`, and every column by its number, from "1" on: for each text a
             list of strings. There are no `tags` in a file of one column.
         lines: the line that each text begins on, counted from 1.
+        skipped: lines that were taken for comments; 0 in CoNLL-U, where it is certain what they
+            are.
 
     Raises:
         InputError: names the line that has other columns than those before, or says that there is
             no word.
     """
-    is_tabs = "\t" in text
+    split = text.split("\n")
+    # A comment may have a tab in a file that is parted by spaces.
+    without_comments = [line for line in split if not line.startswith("#")]
+    is_tabs = any("\t" in line for line in (without_comments or split))
     is_conllu = ".conllu" in (suffix.lower() for suffix in path.suffixes)
     word, tag = (1, 3) if is_conllu else (0, -1)
-    rows = [_fields(line.rstrip("\r"), is_tabs) for line in text.split("\n")]
+    rows = [_fields(line.rstrip("\r"), is_tabs) for line in split]
     # The first line that is certainly of a word tells.
     num_columns = next(
         (len(row) for row in rows if row and row[0] != _DOCUMENT and row[0][:1] != "#"), None
     )
     if is_conllu and (num_columns or 0) < 4:
         raise InputError(f"{path}: expected the columns of CoNLL-U, parted by tabs")
-    texts, lines, words = [], [], []
+    tags = {row[tag] for row in rows if row[:1] != [_DOCUMENT] and _may_be(row, num_columns)}
+    texts, lines, words, skipped = [], [], [], 0
     for number, fields in enumerate(rows, 1):
         if not fields or fields[0] == _DOCUMENT:
             words = []
             continue
-        if _is_comment(fields, num_columns, begins_text=not words, is_tabs=is_tabs):
+        begins_text = not words
+        if _is_comment(fields, num_columns, tags, begins_text=begins_text, is_tabs=is_tabs):
+            skipped += not is_conllu
             continue
         num_columns = num_columns or len(fields)
         if len(fields) != num_columns:
@@ -79,7 +89,7 @@ def conll_columns(path: Path, text: str) -> tuple[dict[str, list[list[str]]], li
     named = {"tokens": columns[word]}
     if num_columns > 1:
         named["tags"] = columns[tag]
-    return {**named, **numbered}, lines
+    return {**named, **numbered}, lines, skipped
 
 
 def _fields(line: str, is_tabs: bool) -> list[str]:
@@ -92,16 +102,39 @@ def _fields(line: str, is_tabs: bool) -> list[str]:
     return re.split(" +", line.lstrip(" "))
 
 
+def _may_be(fields: list[str], num_columns: int | None) -> bool:
+    """Whether a line is certainly of a word and its tag."""
+    return len(fields) > 1 and len(fields) == num_columns and not fields[0].startswith("#")
+
+
 def _is_comment(
-    fields: list[str], num_columns: int | None, *, begins_text: bool, is_tabs: bool
+    fields: list[str],
+    num_columns: int | None,
+    tags: set[str],
+    *,
+    begins_text: bool,
+    is_tabs: bool,
 ) -> bool:
-    """A word may be `#` itself, or begin with it as in `#news`."""
+    """Whether a line is no word: a word may be `#` itself, or begin with it as `#news` does.
+
+    One with other columns than words have is none. A comment such as `# s12` in front of a text
+    has as many as a word and its tag; it is one where all tags are B-, I- and their like, and the
+    last column is not.
+
+    Args:
+        tags: of the lines that are certainly of words.
+    """
     if not fields[0].startswith("#"):
         return False
-    if is_tabs and (len(fields) < 2 or fields[0].startswith("# ")):
-        return True
+    if is_tabs:
+        if len(fields) < 2 or fields[0].startswith("# "):
+            return True
+        return num_columns not in (None, len(fields))
     if num_columns not in (None, len(fields)):
         return True
-    # "# newdoc" in front of a text has two fields as well.
-    may_be = not is_tabs and begins_text and len(fields) > 1
-    return may_be and not _TAG.fullmatch(fields[-1])
+    if not begins_text or len(fields) < 2:
+        return False
+    if fields[0] == "#" and len(fields) == 2 and fields[1] in _OF_CONLLU:
+        return fields[1] not in tags
+    have_prefixes = bool(tags - {"O"}) and all(map(_TAG.fullmatch, tags))
+    return have_prefixes and not _TAG.fullmatch(fields[-1])

@@ -73,12 +73,15 @@ class Table:
         lines: where each row is, for messages: the line of the file that it ends on, counted from
             1; or another name of it, such as a question's id.
         unit: what `lines` names.
+        skipped_comments: lines of the file that were taken for comments, though words could have
+            looked like them.
     """
 
     path: Path
     columns: Mapping[str, list]
     lines: list[int] | list[str]
     unit: str = "line"
+    skipped_comments: int = 0
 
     def __len__(self):
         return len(self.lines)
@@ -376,7 +379,8 @@ def _json_objects(path, records, lines, unit):
 
 
 def _conll(path, text):
-    return Table(path, *conll_columns(path, text))
+    columns, lines, skipped = conll_columns(path, text)
+    return Table(path, columns, lines, skipped_comments=skipped)
 
 
 def _listed(names):

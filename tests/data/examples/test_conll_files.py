@@ -61,6 +61,28 @@ def test_comments(tmp_path):
     assert table.columns["tags"] == [["DET", "NOUN"], ["SYM"]]
 
 
+@pytest.mark.parametrize(
+    ("text", "words", "skipped"),
+    [
+        ("#Brexit EVENT\nwins O\n", [["#Brexit", "wins"]], 0),
+        ("#Brexit B-EVENT\nwins O\n", [["#Brexit", "wins"]], 0),
+        ("# SYM\n5 CD\n", [["#", "5"]], 0),
+        ("# newdoc\n# SYM\n5 CD\n", [["#", "5"]], 1),
+        ("# newpar\n#a PER\nb O\n\n# c\nd PER\n", [["#a", "b"], ["#", "d"]], 1),
+        # Where all tags have prefixes a line of another kind is none of a word.
+        ("# s1\nSam B-PER\n# O\n\n#s2 x\nNuuk B-LOC\n", [["Sam", "#"], ["Nuuk"]], 2),
+        ("# id 5-a domain=en\na _ _ O\nSam _ _ B-PER\n", [["a", "Sam"]], 1),
+        ("# id 5-a\tdomain=en\na _ _ O\nSam _ _ B-PER\n", [["a", "Sam"]], 1),  # MultiCoNER
+        ("# one two\n#a\tO\nb\tO\n", [["#a", "b"]], 1),
+    ],
+)
+def test_what_begins_with_a_hash(tmp_path, text, words, skipped):
+    """A word where it may be one; the lines that are left out are counted."""
+    table = read(tmp_path, text)
+    assert table.columns["tokens"] == words and table.skipped_comments == skipped
+    assert table.head(1).skipped_comments == skipped
+
+
 def test_conllu(tmp_path):
     """Spanish "vámonos al mar", after the example of the format's page: two words in one, and a
     word that is left out."""
@@ -72,6 +94,7 @@ def test_conllu(tmp_path):
     assert table.columns["tokens"] == [["vamos", "nos", "a", "el", "#"], ["Nuuk"]]
     assert table.columns["tags"] == [["VERB", "PRON", "ADP", "DET", "SYM"], ["PROPN"]]
     assert table.columns["3"][0][0] == "ir" and table.lines == [3, 12]
+    assert table.skipped_comments == 0  # there it is certain what they are
     with pytest.raises(InputError, match=r"a\.conllu: expected the columns of CoNLL-U, parted by"):
         read(tmp_path, "Sam B-PER\n", "a.conllu")
 
