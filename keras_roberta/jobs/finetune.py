@@ -16,11 +16,14 @@ from keras_roberta.jobs.unfinished_run import UnfinishedRun, run_record
 from keras_roberta.options import OptionError
 from keras_roberta.schemas import Schema
 from keras_roberta.tasks.registry import TaskEntry, task_of_command
+from keras_roberta.unknown_arguments import nearest
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
     from keras_roberta.tasks.task import RobertaTask
+
+_LOSS = "loss"  # on the dev table, in place of a score
 
 
 def finetune(
@@ -132,7 +135,8 @@ class TrainingData:
         settings = options.settings_of(entry.schema_cls)
         suffix = entry.schema_cls.default_suffix
         train, dev = (
-            path and read_table(path, suffix).head(options.limit) for path in (train, dev)
+            path and read_table(path, suffix, header=columns.header).head(options.limit)
+            for path in (train, dev)
         )
         _check_options(entry, options, dev)
         schema = entry.schema_cls.from_table(train, columns, num_classes=options.num_classes)
@@ -153,7 +157,31 @@ class TrainingData:
         repairs = {f"train_{k}": n for k, n in schema.repairs(train, columns).items()}
         if dev:
             repairs |= {f"dev_{k}": n for k, n in schema.repairs(dev, columns.of_dev).items()}
-        return cls(entry, schema, settings, train, dev, texts, targets, validation, repairs)
+        data = cls(entry, schema, settings, train, dev, texts, targets, validation, repairs)
+        data.deciding_score(options.metric)
+        return data
+
+    def deciding_score(self, metric: str | None) -> str | None:
+        """The score of the dev table by which the best epoch is chosen; None for the loss.
+
+        Args:
+            metric: its name, or "loss"; None for the schema's main score.
+
+        Raises:
+            OptionError: the schema has no such score, or it tells nothing of what is better.
+        """
+        if self.validation is None or metric == _LOSS:
+            return None
+        targets = self.validation[1]
+        if metric is None:
+            return self.schema.main_score_of(targets)
+        known = (*self.schema.ranking_scores(targets), _LOSS)
+        if metric not in known:
+            raise OptionError(
+                "metric",
+                f"{metric!r}: expected one of {', '.join(known)}{nearest(metric, known)}",
+            )
+        return metric
 
     def read_as(self, schema: Schema, options: FinetuneOptions) -> TrainingData:
         """The same tables with the labels of another schema of the task.
@@ -176,6 +204,6 @@ def _check_options(entry, options, dev):
         given = getattr(options, name) != getattr(defaults, name)
         if given and name not in entry.schema_cls.training_options:
             raise OptionError(name, f": the task {entry.command} does not have it; leave it out")
-    for name in ("calibrate", "patience"):
+    for name in ("calibrate", "patience", "metric"):
         if getattr(options, name) and not dev:
             raise OptionError(name, ": is decided by dev data; give a dev file")

@@ -25,7 +25,7 @@ def read_input_table(path: str | Path, columns: Columns, *, labels: bool) -> Tab
         lines = read_text_lines(path)
         return Table(Path(path), {"text": lines}, list(range(1, len(lines) + 1)))
     suffixes = (cls.default_suffix for cls in SCHEMAS.values())
-    table = read_table(path, next(filter(None, suffixes), None))
+    table = read_table(path, next(filter(None, suffixes), None), header=columns.header)
     wanted = {"text": columns.text, "text-pair": columns.text_pair}
     if labels:
         usual = dict.fromkeys(name for cls in SCHEMAS.values() for name in cls.label_columns)

@@ -95,7 +95,7 @@ def finetune_all(
             if number >= len(done):
                 done.append(_train(preset, data, chosen, run, strategy, number, done, Path(out)))
         if is_chief:
-            score = data.schema.main_score_of(data.validation[1]) or "negative loss"
+            score = data.deciding_score(options.metric) or "negative loss"
             _write(run, Path(out), done, score, f"{data.train.path.name}, {data.dev.path.name}")
             run.remove()
         exchange.of_chief([0])  # a worker that has ended would pass for one that was lost

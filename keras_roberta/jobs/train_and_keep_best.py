@@ -145,7 +145,7 @@ def train_and_keep_best(
         dev = DevSet(begun, options.batch_size)
         best = BestEpoch(
             dev.measure,
-            data.schema.main_score_of(dev.targets),
+            data.deciding_score(options.metric),
             patience=options.patience,
             exchange=exchange,
             first_epoch=begun.first_epoch,

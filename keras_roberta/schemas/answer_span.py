@@ -214,6 +214,9 @@ class AnswerSpan(Schema):
     def scores(self, outputs, targets):
         return self._measured(outputs, targets).means()
 
+    def ranking_scores(self, targets):
+        return ("exact", "f1")
+
     def details(self, outputs, targets):
         scores = self._measured(outputs, targets).by_kind()
         if scores:

@@ -73,6 +73,7 @@ class Entities(Schema):
     training_options: ClassVar[frozenset[str]] = frozenset(
         {"label_smoothing", "r_drop", "confidence_penalty"}
     )
+    names_numbers: ClassVar[bool] = True
     ragged_outputs: ClassVar[tuple[str, ...]] = (
         *("logits", "probabilities", "label", "score", "offsets"),
     )
@@ -95,18 +96,26 @@ class Entities(Schema):
 
     @classmethod
     def from_table(cls, table, columns, *, num_classes=None):
-        rows = _read_annotations(table, cls.label_column(table, columns))
+        rows = _read_annotations(table, cls.label_column(table, columns), columns.label_names)
+        if columns.label_names is not None:
+            return cls._of_names(table, columns.label_names, num_classes)
         tags = [row.tags for row in rows if row.tags is not None]
         scheme = scheme_of_rows(tags)
         labels = {*scheme.labels, *(span.label for row in rows for span in row.spans or ())}
         if not labels:
             raise InputError(f"{table.path}: has no label but {OUTSIDE}: there is nothing to learn")
         found = training_tags(labels, scheme if tags else TagScheme((OUTSIDE, "B-LABEL")))
-        if num_classes not in (None, len(found)):
+        return cls._of_names(table, found, num_classes)
+
+    @classmethod
+    def _of_names(cls, table, names, num_classes):
+        if num_classes not in (None, len(names)):
             raise InputError(
-                f"{table.path}: {len(found)} tags, but --num-classes is {num_classes}; leave it out"
+                f"{table.path}: {len(names)} tags, but --num-classes is {num_classes}; leave it out"
             )
-        return cls(len(found), found)
+        if set(names) == {OUTSIDE}:
+            raise OptionError("labels", f": there is nothing to learn but {OUTSIDE}; name the tags")
+        return cls(len(names), names)
 
     def read_inputs(self, table, columns, *, prefix="--"):
         if columns.text_pair is not None:
@@ -128,7 +137,8 @@ class Entities(Schema):
 
     def read_targets(self, table, columns, *, prefix="--"):
         column = self.label_column(table, columns)
-        annotations = _read_annotations(table, column, f"{prefix}label-column")
+        names = columns.label_names or self.label_names
+        annotations = _read_annotations(table, column, names, f"{prefix}label-column")
         try:
             return self.checked(self.read_inputs(table, columns, prefix=prefix), annotations)
         except LabelError as error:
@@ -159,7 +169,8 @@ class Entities(Schema):
         """`repaired_tags`, tags such as I- that follow no tag of their span; `widened_spans`,
         those that end within a word and are learnt as if they ended with it; and
         `skipped_comments`, lines of the file that begin with `#` and were not taken for words."""
-        annotations = _read_annotations(table, self.label_column(table, columns))
+        names = columns.label_names or self.label_names
+        annotations = _read_annotations(table, self.label_column(table, columns), names)
         scheme = scheme_of_rows(row.tags for row in annotations if row.tags is not None)
         counts = {"repaired_tags": 0, "widened_spans": 0}
         texts, words = self.words_of(self.read_inputs(table, columns))
@@ -267,6 +278,9 @@ class Entities(Schema):
                 words += len(found)
         return {**self._counts(units, true).scores(), "accuracy": right / max(words, 1)}
 
+    def ranking_scores(self, targets):
+        return ("precision", "recall", "f1", "macro_f1", "accuracy")
+
     def details(self, outputs, targets):
         units = self._units(outputs)
         true = self._true(outputs, targets, units)
@@ -371,12 +385,12 @@ def _token_rows(outputs):
         yield dict(zip(names, map(np.asarray, row), strict=True))
 
 
-def _read_annotations(table, column, option="--label-column"):
-    """The labels of each row of a table, whose tags are names."""
+def _read_annotations(table, column, names, option="--label-column"):
+    """The labels of each row of a table, whose tags are names, or the numbers of these."""
     rows = []
     for value, line in zip(table.column(column, option), table.lines, strict=True):
         try:
-            rows.append(labelled_words.read_annotation(value, None))
+            rows.append(labelled_words.read_annotation(value, names))
         except InputError as error:
             raise table.error(line, column, str(error)) from None
     return rows

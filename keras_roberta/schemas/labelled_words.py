@@ -141,7 +141,8 @@ def _tag(label, tags):
     if isinstance(label, (int, np.integer)) and not isinstance(label, bool):
         if tags is None:
             raise InputError(
-                f"the tags are numbers such as {label}; give their names, such as B-PER"
+                f"the tags are numbers such as {label}; name them in their order, such as "
+                "--labels O,B-PER,I-PER"
             )
         if 0 <= label < len(tags):
             return tags[label]

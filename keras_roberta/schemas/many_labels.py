@@ -156,6 +156,9 @@ class ManyLabels(Schema):
             "exact_match": float(np.mean((given == targets).all(axis=1))),
         }
 
+    def ranking_scores(self, targets):
+        return ("micro_f1", "macro_f1", "exact_match")
+
     def details(self, outputs, targets):
         names, targets = self.label_names, as_marks(targets)
         chosen = outputs.get("threshold")

@@ -155,6 +155,23 @@ def of_marks(targets, given) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return (targets & given).sum(axis=0), given.sum(axis=0), targets.sum(axis=0)
 
 
+def matthews_correlation(counts: np.ndarray) -> float:
+    """Matthews correlation coefficient, of several classes R_K (Gorodkin, 2004, equation 8); 0
+    where all answers, or all true classes, are one.
+
+    Args:
+        counts: as `confusion_matrix` gives them.
+
+    >>> [matthews_correlation(np.array(counts)) for counts in ([[3, 0], [0, 1]], [[3, 0], [1, 0]])]
+    [1.0, 0.0]
+    """
+    right, answered, true = (one.astype("float64") for one in of_matrix(counts))
+    rows = true.sum()
+    together = right.sum() * rows - answered @ true
+    apart = (rows**2 - answered @ answered) * (rows**2 - true @ true)
+    return float(together / np.sqrt(apart)) if apart > 0 else 0.0
+
+
 def best_threshold(is_true: np.ndarray, probabilities: np.ndarray) -> tuple[float, float]:
     """The threshold with the largest F1, half-way between two probabilities, and that F1.
 

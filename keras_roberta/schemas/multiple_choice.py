@@ -15,8 +15,9 @@ from keras_roberta.data.examples.choices import (
     read_choices,
 )
 from keras_roberta.data.examples.columns import Columns, column_names, texts_of_columns
+from keras_roberta.data.examples.json_tables import MISSING
 from keras_roberta.data.examples.label_names import LabelError, class_numbers
-from keras_roberta.data.examples.table_files import MISSING, Table
+from keras_roberta.data.examples.table_files import Table
 from keras_roberta.errors import InputError
 from keras_roberta.options import OptionError
 from keras_roberta.schemas.comparison import Comparison, changed_by

@@ -33,6 +33,7 @@ from keras_roberta.schemas.metrics import (
     class_scores,
     confusion_matrix,
     f1_scores,
+    matthews_correlation,
     of_matrix,
     threshold_of,
 )
@@ -57,6 +58,7 @@ class OneLabel(Schema):
 
     name: ClassVar[str] = "one-label"
     main_score: ClassVar[str] = "accuracy"
+    names_numbers: ClassVar[bool] = True
     training_options: ClassVar[frozenset[str]] = frozenset(
         {"label_smoothing", "class_weight", "calibrate", "r_drop", "confidence_penalty"}
     )
@@ -69,6 +71,8 @@ class OneLabel(Schema):
     def from_table(cls, table, columns, *, num_classes=None):
         column = cls.label_column(table, columns)
         labels = table.labels(column, "--label-column")
+        if columns.label_names is not None:
+            return cls(num_classes or len(columns.label_names), columns.label_names)
         found = cls(*classes_of_table(table, labels, num_classes))
         if len(set(map(spelt, labels))) < 2:
             raise InputError(
@@ -146,13 +150,22 @@ class OneLabel(Schema):
         ]
 
     def scores(self, outputs, targets):
+        """Accuracy, the mean F1 of the classes that occur, of two classes the F1 of the second, and
+        Matthews correlation: GLUE's, with `f1` for MRPC and QQP and the last for CoLA."""
         predicted, targets = np.asarray(outputs["label"]), _as_classes(targets)
-        right, answered, true = of_matrix(confusion_matrix(targets, predicted, self.num_classes))
-        seen = answered + true > 0
+        counts = confusion_matrix(targets, predicted, self.num_classes)
+        right, answered, true = of_matrix(counts)
+        seen, f1 = answered + true > 0, f1_scores(right, answered, true)
         return {
             "accuracy": float(np.mean(predicted == targets)),
-            "macro_f1": float(f1_scores(right, answered, true)[seen].mean()),
+            "macro_f1": float(f1[seen].mean()),
+            **({"f1": float(f1[1])} if self.num_classes == 2 else {}),
+            "matthews_correlation": matthews_correlation(counts),
         }
+
+    def ranking_scores(self, targets):
+        f1 = ("f1",) if self.num_classes == 2 else ()
+        return ("accuracy", "macro_f1", *f1, "matthews_correlation")
 
     def details(self, outputs, targets):
         names, targets = self.label_names, _as_classes(targets)

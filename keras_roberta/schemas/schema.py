@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from keras_roberta.data.examples.columns import Columns, read_texts
-from keras_roberta.data.examples.label_names import LabelError
 from keras_roberta.data.examples.named_columns import TEXT, TEXT_PAIR
 from keras_roberta.data.examples.table_files import Table
 from keras_roberta.data.examples.text_forms import texts_and_pairs
@@ -19,6 +18,7 @@ from keras_roberta.options import OptionError
 from keras_roberta.schemas.comparison import Comparison
 from keras_roberta.schemas.fitting_head import check_head_fits
 from keras_roberta.schemas.metrics import Details
+from keras_roberta.schemas.table_targets import check_texts, targets_of_column
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Schema:
             has: `label_smoothing`, `class_weight`, `calibrate`, `r_drop`, `confidence_penalty`.
         asked_besides: what `predict` may be asked for besides, in Keras and of exported files, such
             as `n_best`; see `as_asked`.
+        names_numbers: whether labels of tables may be numbers that `Columns.label_names` names.
     """
 
     name: ClassVar[str]
@@ -72,6 +73,7 @@ class Schema:
     stride = None  # without a type: in subclasses it may be a field behind others
     training_options: ClassVar[frozenset[str]] = frozenset()
     asked_besides: ClassVar[frozenset[str]] = frozenset()
+    names_numbers: ClassVar[bool] = False
 
     # From tables and Python data
 
@@ -96,7 +98,13 @@ class Schema:
 
     @classmethod
     def label_column(cls, table: Table, columns: Columns) -> str:
-        """The column that is named, or the first of the usual ones that the table has."""
+        """The column that is named, or the first of the usual ones that the table has.
+
+        Raises:
+            InputError: there are names for numbers, and labels are no numbers here.
+        """
+        if columns.label_names is not None and not cls.names_numbers:
+            raise OptionError("labels", f": {cls.name} has no numbers to name; leave it out")
         if columns.label is not None:
             return columns.label
         usual = cls.label_columns
@@ -128,30 +136,12 @@ class Schema:
         Raises:
             InputError: names the line whose label does not fit, or that has no text to its label.
         """
-        self._check_texts(table, columns, prefix)
+        check_texts(self.read_inputs(table, columns, prefix=prefix), table)
         column = self.label_column(table, columns)
         labels = self.read_labels(table, column, f"{prefix}label-column")
-        try:
-            return self.targets(labels)
-        except LabelError as error:
-            raise table.error(table.lines[error.row], column, error.problem) from None
-        except InputError as error:
-            for label, line in zip(labels, table.lines, strict=True):
-                try:
-                    self.targets([label])
-                except InputError as of_row:
-                    raise table.error(line, column, str(of_row)) from None
-            raise InputError(f"{table.path}, column {column!r}: {error}") from None
-
-    def _check_texts(self, table, columns, prefix):
-        inputs = self.read_inputs(table, columns, prefix=prefix)
-        for side in inputs if isinstance(inputs, tuple) else (inputs,):
-            for text, line in zip(side, table.lines, strict=True):
-                if isinstance(text, str) and not text.strip():
-                    raise InputError(
-                        f"{table.place(line)}: there is a label but no text; remove the "
-                        f"{table.unit}"
-                    )
+        if columns.label_names is not None:
+            labels = [columns.label_name(label) for label in labels]
+        return targets_of_column(self.targets, labels, table, column)
 
     def read_labels(self, table: Table, column: str, option: str) -> list:
         """A column of a table as `targets` takes it: one label for each row.
@@ -316,6 +306,11 @@ class Schema:
     def main_score_of(cls, targets: np.ndarray) -> str | None:
         """The `main_score` where models are measured with these targets."""
         return cls.main_score
+
+    def ranking_scores(self, targets: np.ndarray) -> tuple[str, ...]:
+        """The keys of `scores` by which models may be ranked: those of which larger is better."""
+        main = self.main_score_of(targets)
+        return () if main is None else (main,)
 
     @classmethod
     def measure_predictions(

@@ -9,8 +9,8 @@ of the CoNLL shared tasks and of their followers:
     BILOU   the same, with L- and U-
     IO      the label alone: neighbours of one label are one span
 
-Labels may look as if they had a prefix, as E-MAIL or S-BAHN; `_have_prefixes` says when they do not.
-Tags without any `O` mark words one by one, as parts of speech do.
+Labels may look as if they had a prefix, as E-MAIL or S-BAHN do, see `_have_prefixes`. Tags without
+any `O` mark words one by one, as parts of speech do.
 """
 
 from __future__ import annotations

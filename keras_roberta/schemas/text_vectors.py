@@ -201,6 +201,9 @@ class TextVectors(Schema):
     def main_score_of(cls, targets):
         return cls.main_score if targets.ndim == 1 else "mrr"
 
+    def ranking_scores(self, targets):
+        return ("spearman", "pearson") if targets.ndim == 1 else ("recall_at_1", "mrr")
+
     def details(self, outputs, targets):
         if targets.ndim == 1:
             if self.score_range is None and np.abs(targets).max() > 1:

@@ -77,6 +77,7 @@ def test_scores_and_the_best_threshold(outputs):
     schema = AnswerSpan(null_threshold=0.5)
     targets = schema.targets([{"text": "Nuuk", "answer_start": 2}, (10, 13)])
     assert schema.scores(outputs, targets) == {"exact": 50.0, "f1": 50.0}
+    assert set(schema.ranking_scores(targets)) == {"exact", "f1"}
     assert schema.details(outputs, targets).scores == {}  # SQuAD 1.1
     targets = schema.targets([{"text": "Nuuk", "answer_start": 2}, None])
     assert schema.scores(outputs, targets) == {"exact": 100.0, "f1": 100.0}

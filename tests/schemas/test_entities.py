@@ -58,6 +58,7 @@ def test_scores_of_words_and_of_texts():
     scores = SCHEMA.scores(outputs, [["B-PER", "O", "O", "B-LOC", "O"]])
     assert scores["precision"] == pytest.approx(2 / 3) and scores["recall"] == 1.0
     assert scores["f1"] == pytest.approx(0.8) and scores["accuracy"] == pytest.approx(4 / 5)
+    assert set(SCHEMA.ranking_scores([])) == set(scores)
     outputs = outputs_of(SCHEMA, LABELS, OFFSETS, TEXT)
     spans = [{"start": 0, "end": 3, "label": "PER"}, (13, 17, "LOC"), (19, 24, "LOC")]
     assert SCHEMA.scores(outputs, [spans])["f1"] == pytest.approx(2 / 3)
@@ -100,7 +101,7 @@ def test_repairs_are_counted(tmp_path):
     [
         ({"tokens": ["a", "b"], "tags": ["O"]}, "1 tag for 2 words"),
         ({"tokens": ["a"], "tags": ["B-ORG"]}, "label 'ORG' is none of LOC, PER"),
-        ({"tokens": ["a"], "tags": [3]}, "the tags are numbers such as 3"),
+        ({"tokens": ["a"], "tags": [5]}, r"label 5 is outside 0\.\.4"),
         ({"tokens": ["a"], "tags": "O"}, "expected a tag for each word, or a list of spans"),
         ({"text": "abc", "tags": [[0, 4, "LOC"]]}, r"0-4 \(LOC\) lies outside of the text, which"),
         ({"text": "abc", "tags": [[2, 1, "LOC"]]}, "lies outside of the text"),
@@ -119,9 +120,38 @@ def test_labels_that_do_not_fit_name_file_and_line(tmp_path, row, message):
         SCHEMA.read_targets(table, Columns())
     assert "\n" not in str(error.value)
     labels = [row["tags"]]
-    if "numbers" not in message:
-        with pytest.raises(InputError, match=f"row 0: .*{message}"):
-            SCHEMA.checked([row.get("tokens", row.get("text"))], labels)
+    with pytest.raises(InputError, match=f"row 0: .*{message}"):
+        SCHEMA.checked([row.get("tokens", row.get("text"))], labels)
+
+
+def test_tags_that_are_numbers(tmp_path):
+    """As `datasets` writes CoNLL-2003 and WNUT-17: the names of the numbers are said, and a model
+    that is measured knows its own."""
+    names = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
+    rows = [{"tokens": ["Sam", "in", "Nuuk"], "ner_tags": [1, 0, 3]}]
+    table = table_of(tmp_path, rows)
+    message = r"line 1, column 'ner_tags': the tags are numbers such as 1; name .* --labels O,B-PER"
+    with pytest.raises(InputError, match=message):
+        Entities.from_table(table, Columns())
+    columns = Columns(label_names=names)
+    schema = Entities.from_table(table, columns)
+    assert schema.labels == names and schema.repairs(table, columns) == {}
+    expected = ("B-PER", "O", "B-LOC")
+    assert schema.read_targets(table, columns)[0].tags == expected
+    assert schema.read_targets(table, Columns())[0].tags == expected
+    assert SCHEMA.read_targets(table, Columns())[0].tags == ("B-LOC", "O", "B-PER")
+    assert SCHEMA.read_targets(table, columns)[0].tags == expected  # by other numbers
+    with pytest.raises(InputError, match=r"column 'ner_tags': label 3 is outside 0\.\.1"):
+        Entities.from_table(table, Columns(label_names=names[:2]))
+    with pytest.raises(InputError, match="5 tags, but --num-classes is 3"):
+        Entities.from_table(table, columns, num_classes=3)
+    with pytest.raises(InputError, match="labels: there is nothing to learn but O"):
+        nothing = table_of(tmp_path, [{"tokens": ["a"], "ner_tags": [0]}], "b.jsonl")
+        Entities.from_table(nothing, Columns(label_names=("O",)))
+    with pytest.raises(InputError, match="labels: 'O' is named twice"):
+        Columns(label_names=("O", "O"))
+    table = table_of(tmp_path, "Sam B-PER\n", "a.conll")
+    assert Entities.from_table(table, columns).labels == names
 
 
 def test_no_labels_beside_words(tmp_path):

@@ -6,7 +6,7 @@ import sklearn.metrics
 from scipy.stats import spearmanr
 
 from keras_roberta.errors import InputError
-from keras_roberta.schemas import ManyLabels, MaskedTokens, OneLabel, Value
+from keras_roberta.schemas import ManyLabels, MaskedTokens, MultipleChoice, OneLabel, Value
 
 
 def random_logits(rows, classes, seed=0):
@@ -34,8 +34,47 @@ def test_one_label(classes, rows):
         sklearn.metrics.confusion_matrix(targets, outputs["label"], labels=range(classes)),
     )
     macro = sklearn.metrics.f1_score(targets, outputs["label"], average="macro", zero_division=0)
-    assert schema.scores(outputs, targets)["macro_f1"] == pytest.approx(macro)
+    scores = schema.scores(outputs, targets)
+    assert scores["macro_f1"] == pytest.approx(macro)
+    correlation = sklearn.metrics.matthews_corrcoef(targets, outputs["label"])
+    assert scores["matthews_correlation"] == pytest.approx(correlation)
+    if classes == 2:
+        assert scores["f1"] == pytest.approx(sklearn.metrics.f1_score(targets, outputs["label"]))
     assert len(details.thresholds) == (classes == 2)
+
+
+@pytest.mark.parametrize(
+    ("targets", "answers", "f1", "correlation"),
+    [
+        # 3 right of each class, 1 and 2 wrong: (3 * 3 - 1 * 2) / sqrt(4 * 5 * 4 * 5), 6 / 9
+        ([0] * 4 + [1] * 5, [0, 0, 0, 1, 1, 1, 1, 0, 0], 6 / 9, 7 / 20),
+        ([0, 1, 0, 1], [1, 0, 1, 0], 0.0, -1.0),
+        ([0, 1, 1], [1, 1, 1], 4 / 5, 0.0),  # one answer alone says nothing
+        ([1, 1, 1], [1, 1, 1], 1.0, 0.0),
+    ],
+)
+def test_the_scores_of_glue(targets, answers, f1, correlation):
+    schema = OneLabel(2, ("no", "yes"))
+    scores = schema.scores(schema.outputs(np.eye(2)[answers]), np.array(targets))
+    assert list(scores) == ["accuracy", "macro_f1", "f1", "matthews_correlation"]
+    assert scores["f1"] == pytest.approx(f1)
+    assert scores["matthews_correlation"] == pytest.approx(correlation)
+
+
+def test_scores_that_rank_are_measured():
+    """Those of the other schemas are looked at where their scores are."""
+    logits, numbers, marks = np.eye(3), np.arange(3), np.eye(3, dtype=int)
+    for schema, targets in (
+        (OneLabel(3), numbers),
+        (ManyLabels(3), marks),
+        (MultipleChoice(), numbers),
+        (Value(), numbers),
+    ):
+        given = logits[:, :1] if isinstance(schema, Value) else logits
+        names = schema.ranking_scores(targets)
+        assert set(names) <= set(schema.scores(schema.outputs(given), targets))
+        assert schema.main_score_of(targets) in names
+    assert MaskedTokens(4).ranking_scores(numbers) == ()
 
 
 def test_many_labels():

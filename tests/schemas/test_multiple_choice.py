@@ -88,6 +88,14 @@ def test_columns_of_other_names(tmp_path):
         SCHEMA.read_inputs(found, Columns())
 
 
+def test_a_text_that_would_not_be_read(tmp_path):
+    row = {"passage": "a", "context": "b", "question": "c", "choices": ["d", "e"], "label": 1}
+    found = table(tmp_path, [row])
+    with pytest.raises(InputError, match="a.jsonl: the column 'passage' may be .*--text-column"):
+        SCHEMA.read_inputs(found, Columns())
+    assert read(found, Columns(text="question"))[0]["context"] == ["b"]  # as it is asked for
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

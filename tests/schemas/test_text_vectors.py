@@ -121,6 +121,7 @@ def test_scores_of_pairs():
     assert TextVectors().details({"vector": pairs}, 1 + 4 * targets).scores == {}
     constant = TextVectors().scores({"vector": pairs}, np.ones(40))
     assert constant == {"spearman": None, "pearson": None}
+    assert TextVectors().ranking_scores(targets) == tuple(constant)
 
 
 def test_scores_of_pairs_that_belong_together():
@@ -129,6 +130,7 @@ def test_scores_of_pairs_that_belong_together():
     numbers = np.arange(8).reshape(4, 2)
     found = TextVectors().scores({"vector": vectors}, numbers)
     assert found["recall_at_1"] == 0.5
+    assert set(TextVectors().ranking_scores(numbers)) == set(found)
     details = TextVectors().details({"vector": vectors}, numbers).scores
     assert details["recall_at_5"] == 1.0
 

@@ -17,12 +17,16 @@ from keras_roberta.errors import InputError
 from keras_roberta.files.json_kinds import short
 
 # What columns are called, the likeliest first. SWAG has `sent1` (a context), `sent2` (how the next
-# sentence begins) and `ending0` to `ending3`; `startphrase` is the first two of them.
-QUESTION = ("question", "sent2", "startphrase")
+# sentence begins) and `ending0` to `ending3`; `startphrase` is the first two of them, and so is
+# HellaSwag's `ctx`. `question_stem` is OpenBookQA's, `premise` COPA's; PIQA has `goal` and `sol1`.
+QUESTION = ("question", "question_stem", "sent2", "startphrase", "ctx", "goal")
 CHOICES = ("choices", "options", "endings")
-CONTEXT = ("context", "article", "passage", "sent1")
+CONTEXT = ("context", "article", "passage", "premise", "sent1")
+_HOLDS = {"sent2": {"startphrase"}, "startphrase": {"sent1", "sent2"}}  # of one text, or both ways
+# COPA's two questions, as its authors ask them (Roemmele et al., 2011, section 2).
+_OF_COPA = {"cause": "What was the cause of this?", "effect": "What happened as a result?"}
 ANSWER = ("label", "answer", "answerKey", "labels")
-_ONE_CHOICE = re.compile(r"(?:ending|choice|option)_?([0-9]+)")
+_ONE_CHOICE = re.compile(r"(?:ending|choice|option|answer|sol)_?([0-9]+)")
 _GAP = re.compile(r"(?<![^\W_])_+(?![^\W_])")  # underscores that are no part of a word
 EXPECTED = (
     "expected questions with options: a list of (question, [options]), a pair (questions, options) "
@@ -153,6 +157,7 @@ def choices_of_columns(
         LabelError: names the row that is no question with options.
         InputError: there are no such columns.
     """
+    is_named = question is not None
     question = question or next((name for name in QUESTION if name in columns), None)
     choices = choices or next((name for name in CHOICES if name in columns), None)
     if question is None or question not in columns:
@@ -160,7 +165,11 @@ def choices_of_columns(
     context = next((name for name in CONTEXT if name in columns and name != question), None)
     if question == "startphrase":  # which begins with the context
         context = None
+    if not is_named:
+        _check_unread(columns, question, context)
     questions = columns[question]
+    if context == "premise" and set(map(_of_text, questions)) <= _OF_COPA.keys():
+        questions = [_OF_COPA[text] for text in questions]
     contexts = columns[context] if context else [""] * len(questions)
     if choices is not None and choices in columns:
         options = columns[choices]
@@ -177,6 +186,23 @@ def choices_of_columns(
     if not rows:
         raise InputError("there are no questions")
     return Choices(*map(list, zip(*rows, strict=True)))
+
+
+def _check_unread(columns, question, context):
+    """Raises where a column that is called as questions or contexts are would not be read."""
+    read = {question, context} | _HOLDS.get(question, set())
+    known = (name for name in (*QUESTION, *CONTEXT) if name in columns)
+    unread = next((name for name in known if name not in read), None)
+    if unread is not None:
+        used = " and ".join(repr(name) for name in (context, question) if name)
+        raise InputError(
+            f"the column {unread!r} may be a part of the questions too, beside {used}: remove it, "
+            "or name the column of the questions"
+        )
+
+
+def _of_text(value):
+    return value if isinstance(value, str) else None
 
 
 def _one_a_column(columns):

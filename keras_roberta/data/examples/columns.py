@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from keras_roberta.data.examples.label_names import as_integer, checked_names
 from keras_roberta.data.examples.named_columns import LABELS, TEXT, TEXT_PAIR
 from keras_roberta.data.examples.table_files import Table
 from keras_roberta.errors import InputError
@@ -18,6 +19,9 @@ class Columns:
         text_pair: the second sentences, or None.
         label: the labels; None for the usual name, see `Schema.label_columns`.
         dev_text, dev_text_pair, dev_label: the same in the dev file, where it names them otherwise.
+        label_names: what labels that are numbers mean, in the order of the numbers; or None.
+        header: whether the first line of a TSV or CSV names the columns; else "1", "2" and so on
+            do.
     """
 
     text: str | None = None
@@ -26,6 +30,23 @@ class Columns:
     dev_text: str | None = None
     dev_text_pair: str | None = None
     dev_label: str | None = None
+    label_names: tuple[str, ...] | None = None
+    header: bool = True
+
+    def __post_init__(self):
+        object.__setattr__(self, "label_names", checked_names(self.label_names, None))
+
+    def label_name(self, label):
+        """The name of a label that is a number; others as they are, as are all where numbers are
+        names.
+
+        >>> [Columns(label_names=("no", "yes")).label_name(label) for label in ("1", 0, "no", 2)]
+        ['yes', 'no', 'no', 2]
+        """
+        names, number = self.label_names, as_integer(label)
+        if number is None or any(as_integer(name) is not None for name in names):
+            return label
+        return names[number] if 0 <= number < len(names) else label
 
     @property
     def of_dev(self):

@@ -6,11 +6,17 @@ ReAding Comprehension Dataset From Examinations").
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from keras_roberta.errors import InputError
+from keras_roberta.files.json_file import JsonError, parse_json
+from keras_roberta.files.regular_file import read_regular
+from keras_roberta.files.text_file import text_of_bytes
 
 _LISTS = ("questions", "options", "answers")
+_SUFFIXES = (".txt", ".json")
 
 
 def is_race(record: Any) -> bool:
@@ -49,3 +55,32 @@ def race_rows(document: dict[str, Any], place: str) -> list[dict[str, Any]]:
         {**shared, **{singular[name]: values[i] for name, values in columns.items()}}
         for i in range(count)
     ]
+
+
+def race_documents(directory: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The documents in a directory as RACE is distributed: one in each `.txt` (or `.json`) in it,
+    or in `high/` and `middle/` below it.
+
+    Yields:
+        the file's path below the directory, and what it holds; in the order of the paths, numbers
+        in them as numbers.
+
+    Raises:
+        InputError: names the file that is no such document.
+    """
+    paths = [path for path in directory.rglob("*") if path.suffix.lower() in _SUFFIXES]
+    for path in sorted(paths, key=_by_number):
+        try:
+            document = parse_json(text_of_bytes(read_regular(path), path))
+        except JsonError:
+            document = None
+        if not is_race(document):
+            raise InputError(
+                f"{path}: expected a document of RACE, with an article, questions and options; "
+                "give the file itself if it is a table"
+            )
+        yield path.relative_to(directory).as_posix(), document
+
+
+def _by_number(path):
+    return path.parent, int(path.stem) if path.stem.isdecimal() else -1, path.name

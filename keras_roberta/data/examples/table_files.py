@@ -3,8 +3,10 @@
 import collections
 import csv
 import dataclasses
+import functools
 import gzip
 import io
+import itertools
 import math
 import sys
 import zlib
@@ -12,54 +14,22 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from keras_roberta.data.examples.conll_files import SUFFIXES, conll_columns
+from keras_roberta.data.examples.json_tables import (
+    MISSING,
+    JsonColumns,
+    is_json_object,
+    json_columns,
+    json_lines_columns,
+    race_columns,
+)
 from keras_roberta.data.examples.label_names import shortened
-from keras_roberta.data.examples.race_files import is_race, race_rows
-from keras_roberta.data.examples.squad_files import is_squad, squad_columns
 from keras_roberta.errors import InputError
 from keras_roberta.files.failure_reason import reason_of
-from keras_roberta.files.json_file import JsonError, parse_json
 from keras_roberta.files.json_kinds import short
 from keras_roberta.files.packed_size import most_unpacked
 from keras_roberta.files.regular_file import read_regular
 from keras_roberta.files.text_file import text_of_bytes
-
-MISSING = object()
-
-
-class JsonColumns(Mapping):
-    """The fields of JSON objects, each read when it is asked for: what others hold does not matter.
-
-    A field of a field has a name with dots, unless a field is spelt so: "meta.stars".
-
-    >>> columns = JsonColumns([{"meta": {"stars": 5}}, {"meta": {"stars": 1}, "other": [1]}])
-    >>> columns["meta.stars"], list(columns)
-    ([5, 1], ['meta', 'other'])
-    """
-
-    def __init__(self, records: list[dict]):
-        self.records = records
-
-    def __getitem__(self, name):
-        values = [_field(record, name) for record in self.records]
-        if all(value is MISSING for value in values):
-            raise KeyError(name)
-        return values
-
-    def __iter__(self):
-        return iter(dict.fromkeys(name for record in self.records for name in record))
-
-    def __len__(self):
-        return len(list(iter(self)))
-
-
-def _field(record, name):
-    if name in record:
-        return record[name]
-    for part in name.split("."):
-        if not isinstance(record, dict) or part not in record:
-            return MISSING
-        record = record[part]
-    return record
+from keras_roberta.options import OptionError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,20 +159,25 @@ def is_label(value):
     return as_number(value) is not None
 
 
-def read_table(path, default_suffix=None):
+def read_table(path, default_suffix=None, *, header=True):
     """Reads a table by its suffix: `.tsv`, `.csv`, `.jsonl` or `.json`, each also with `.gz`.
 
-    The first line of a TSV or CSV names the columns. TSV is GLUE's: no quoting, a quote is a
-    character. CSV is quoted after RFC 4180. JSON is one object a line; its fields are the columns,
-    and only those that are asked for need to be there. A `.json` may also be one document: a list
-    of such objects; or SQuAD's, see `squad_columns`. An object that is a document of RACE gives a
-    row for each of its questions, see `race_rows`. A `.conll` has a word and its tag on each line,
-    see `conll_files`, which has other suffixes for it too.
+    The first line of a TSV or CSV names the columns, unless there is no `header`. TSV is GLUE's: no
+    quoting, a quote is a character. CSV is quoted after RFC 4180. JSON is one object a line; its
+    fields are the columns, and only those that are asked for need to be there. A `.json` may also
+    be one document: a list of such objects; or SQuAD's, see `squad_columns`. An object that is a
+    document of RACE gives a row for each of its questions, see `race_rows`. A `.conll` has a word
+    and its tag on each line, see `conll_files`, which has other suffixes for it too.
+
+    A file with another suffix, or with none, is read as JSON if it is an object, such as a `.txt`
+    of RACE. A directory is one of RACE, see `race_documents`.
 
     Args:
         path: the file.
-        default_suffix: one of those above: how a file with an unknown suffix, or with none, is
-            read. None: it is refused.
+        default_suffix: one of those above: how other files with an unknown suffix, or with none,
+            are read. None: they are refused.
+        header: whether the first line of a TSV or CSV names the columns. Without, they are called
+            "1", "2" and so on, as those of CoNLL are too.
 
     Returns:
         `Table`
@@ -211,18 +186,26 @@ def read_table(path, default_suffix=None):
         InputError: names the file and the line that cannot be read.
     """
     path = Path(path).expanduser()
+    if path.is_dir():
+        return _directory(path)
     suffixes = [suffix.lower() for suffix in path.suffixes]
     compressed = suffixes[-1:] == [".gz"]
     suffix = (suffixes[:-1] if compressed else suffixes)[-1:]
     read = _READERS.get("".join(suffix))
-    if read is None and default_suffix is None:
+    if not header:
+        if read not in (_tsv, _csv):
+            raise OptionError("no_header", f": {path.name} is no .tsv or .csv; leave it out")
+        read = functools.partial(read, header=False)
+    if read is not None:
+        return _parsed(path, read_regular(path), compressed, read)
+    data = read_regular(path)
+    if is_json_object(data):
+        return _parsed(path, data, compressed, _json)
+    if default_suffix is None:
         raise InputError(
             f"{path}: unknown kind of table; name it .tsv, .csv or .jsonl, .conll if it has a word "
             "a line (or with .gz)"
         )
-    data = read_regular(path)
-    if read is not None:
-        return _parsed(path, data, compressed, read)
     try:
         return _parsed(path, data, compressed, _READERS[default_suffix])
     except InputError as error:
@@ -230,6 +213,13 @@ def read_table(path, default_suffix=None):
             f"{error}; it was read as {default_suffix}, since its suffix is unknown: name it .tsv, "
             ".csv or .jsonl if it is such a table"
         ) from None
+
+
+def _directory(path):
+    columns = race_columns(path)
+    if columns is None:
+        read_regular(path)  # which says that it is a directory
+    return Table(path, *columns)
 
 
 def _parsed(path, data, compressed, read):
@@ -254,24 +244,28 @@ def _unpacked(path, data):
     return unpacked
 
 
-def _tsv(path, text):
+def _tsv(path, text, header=True):
     # Not splitlines: texts may hold the other characters it would split at. A row at a time would
     # take seconds for a million rows.
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     numbers = [number for number, line in enumerate(lines, 1) if line]
-    header, *rows = filter(None, lines)
-    names = header.split("\t")
-    _check_names(path, names)
-    for row, number in zip(rows, numbers[1:], strict=True):
+    rows = list(filter(None, lines))
+    names = rows[0].split("\t")
+    if header:
+        _check_names(path, names)
+        del rows[0], numbers[0]
+    else:
+        names = _numbered(names)
+    for row, number in zip(rows, numbers, strict=True):
         if row.count("\t") + 1 != len(names):
             _check_width(path, number, row.split("\t"), names)
     _check_rows(path, rows)
     fields = "\t".join(rows).split("\t")
     columns = {name: fields[i :: len(names)] for i, name in enumerate(names)}
-    return Table(path, columns, numbers[1:])
+    return Table(path, columns, numbers)
 
 
-def _csv(path, text):
+def _csv(path, text, header=True):
     csv.field_size_limit(sys.maxsize)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
 
@@ -283,12 +277,21 @@ def _csv(path, text):
         except csv.Error as error:
             raise InputError(f"{path}, line {reader.line_num}: not valid CSV ({error})") from None
 
-    return _with_header(path, rows())
+    numbered = rows()
+    first = next(numbered)
+    if header:
+        names = first[1]
+        _check_names(path, names)
+    else:
+        names, numbered = _numbered(first[1]), itertools.chain([first], numbered)
+    return _of_rows(path, names, numbered)
 
 
-def _with_header(path, numbered):
-    _, names = next(numbered)
-    _check_names(path, names)
+def _numbered(fields):
+    return [str(number) for number, _ in enumerate(fields, 1)]
+
+
+def _of_rows(path, names, numbered):
     lines, rows = [], []
     for line, row in numbered:
         _check_width(path, line, row, names)
@@ -311,76 +314,23 @@ def _check_rows(path, rows):
 
 def _check_width(path, line, row, names):
     if len(row) != len(names):
+        others = "other lines have" if names == _numbered(names) else "the header has"
         raise InputError(
-            f"{path}, line {line}: {len(row)} fields, but the header has {len(names)} "
-            f"({_listed(names)})"
+            f"{path}, line {line}: {len(row)} fields, but {others} {len(names)} ({_listed(names)})"
         )
-
-
-def _json(path, text):
-    """One document of a known form; else JSON lines."""
-    if not _is_json_lines(text):
-        document = _document(path, text)
-        if is_squad(document):
-            columns = squad_columns(document, path)
-            return Table(path, columns, columns["id"], "question")
-        if is_race(document):
-            return _json_objects(path, [document], [1], "line")
-        if isinstance(document, list) and document:
-            return _json_objects(path, document, range(1, len(document) + 1), "object")
-    return _json_lines(path, text)
-
-
-def _document(path, text):
-    """What a JSON file holds; None where it is none, and its errors are those of JSON lines."""
-    try:
-        return parse_json(text)
-    except JsonError as error:
-        if text.lstrip().startswith("["):
-            raise InputError(f"{path}: not valid JSON ({error})") from None
-        return None
-
-
-def _is_json_lines(text):
-    """Whether the first line is an object, and other lines follow."""
-    first, _, rest = text.lstrip().partition("\n")
-    try:
-        return bool(rest.strip()) and isinstance(parse_json(first), dict)
-    except JsonError:
-        return False
-
-
-def _json_lines(path, text):
-    records, lines = [], []
-    for line, content in enumerate(text.split("\n"), 1):
-        if not content.strip():
-            continue
-        try:
-            record = parse_json(content)
-        except JsonError as error:
-            raise InputError(f"{path}, line {line}: not valid JSON ({error})") from None
-        records.append(record)
-        lines.append(line)
-    return _json_objects(path, records, lines, "line")
-
-
-def _json_objects(path, records, lines, unit):
-    """A row for each object of a file, or for each question of one that is a document of RACE."""
-    rows, places = [], []
-    for record, line in zip(records, lines, strict=True):
-        place = f"{path}, {unit} {line}"
-        if not isinstance(record, dict):
-            wanted = "one JSON object a line" if unit == "line" else "a list of JSON objects"
-            raise InputError(f"{place}: expected {wanted}, found {_short(record)}")
-        of_record = race_rows(record, place) if is_race(record) else [record]
-        rows += of_record
-        places += [line] * len(of_record)
-    return Table(path, JsonColumns(rows), places, unit)
 
 
 def _conll(path, text):
     columns, lines, skipped = conll_columns(path, text)
     return Table(path, columns, lines, skipped_comments=skipped)
+
+
+def _json(path, text):
+    return Table(path, *json_columns(path, text))
+
+
+def _json_lines(path, text):
+    return Table(path, *json_lines_columns(path, text))
 
 
 def _listed(names):

@@ -88,6 +88,12 @@ class FinetuneOptions(RegularizationOptions, TrainingColumns):
         at_least=1,
         shown_default="all epochs are trained",
     )
+    metric: str | None = option(
+        None,
+        "Score on the dev file by which the best epoch, and of several runs the best one, is "
+        "chosen, such as matthews_correlation; loss is the loss.",
+        shown_default="the task's first",
+    )
     batch_size: int = option(recipe.BATCH_SIZE, "Texts a step.", at_least=1)
     learning_rate: float = option(
         recipe.LEARNING_RATE, "The peak; the rate rises, then falls.", above=0

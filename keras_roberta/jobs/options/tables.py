@@ -20,12 +20,17 @@ class TextColumns(Options):
     text_pair_column: str | None = option(
         None, "Column of the second sentences, for sentence pairs."
     )
+    no_header: bool = option(
+        False, "The first line of a .tsv or .csv is a row; columns are called 1, 2 and so on."
+    )
     limit: int | None = option(None, "Use only the first rows.", at_least=1)
 
     @property
     def columns(self) -> Columns:
         """The same for `read_texts` and schemas."""
-        return Columns(text=self.text_column, text_pair=self.text_pair_column)
+        return Columns(
+            text=self.text_column, text_pair=self.text_pair_column, header=not self.no_header
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,10 +42,17 @@ class TableColumns(TextColumns):
     label_column: str | None = option(
         None, "Column of the labels: numbers or names.", shown_default="label"
     )
+    labels: tuple[str, ...] = option(
+        (),
+        "Names of labels that are numbers, in the order of the numbers, such as O,B-PER,I-PER.",
+        shown_default="as found",
+    )
 
     @property
     def columns(self) -> Columns:
-        return dataclasses.replace(super().columns, label=self.label_column)
+        return dataclasses.replace(
+            super().columns, label=self.label_column, label_names=self.labels or None
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -97,6 +97,53 @@ def test_swag():
     assert read_choices(table).pairs() == (["He sits. He"] * 4, [f"does {i}." for i in range(4)])
 
 
+OTHERS = {
+    "COPA": (
+        {"premise": ["I fell."] * 2, "choice1": ["a", "c"], "choice2": ["b", "d"],
+         "question": ["cause", "effect"], "label": [0, 1]},
+        ["What was the cause of this? a", "What was the cause of this? b",
+         "What happened as a result? c", "What happened as a result? d"],
+    ),
+    "a premise and questions": (
+        {"premise": ["I fell."], "question": ["Why?"], "options": [["a", "b"]]},
+        ["Why? a", "Why? b"],
+    ),
+    "HellaSwag": (
+        {"activity_label": ["Falling"], "ctx_a": ["I"], "ctx_b": ["fell"], "ctx": ["I fell."],
+         "endings": [["a", "b"]], "label": ["1"]},
+        ["a", "b"],
+    ),
+    "OpenBookQA": (
+        {"question_stem": ["I fell."], "choices": [{"label": ["A", "B"], "text": ["a", "b"]}],
+         "answerKey": ["B"]},
+        ["a", "b"],
+    ),
+    "PIQA": ({"goal": ["I fell."], "sol1": ["a"], "sol2": ["b"], "label": [1]}, ["a", "b"]),
+    "Cosmos QA": (
+        {"context": ["I fell."], "question": ["Why?"], "answer0": ["a"], "answer1": ["b"],
+         "label": [1]},
+        ["Why? a", "Why? b"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_tables_of_other_data_sets(name):
+    table, seconds = OTHERS[name]
+    assert read_choices(table).pairs() == (["I fell."] * len(seconds), seconds)
+    if name != "a premise and questions":
+        assert answer_numbers(with_answers(table)[1], read_choices(table))[-1] == 1
+
+
+@pytest.mark.parametrize("name", ["passage", "premise", "question_stem", "ctx"])
+def test_a_text_that_would_not_be_read(name):
+    table = {"context": ["a"], "question": ["b"], "options": [["c", "d"]], name: ["e"]}
+    with pytest.raises(
+        InputError, match=f"column '{name}' may be a part .*'context' and 'question'"
+    ):
+        read_choices(table)
+
+
 @pytest.mark.parametrize(
     ("question", "second"),
     [

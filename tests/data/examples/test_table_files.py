@@ -76,6 +76,26 @@ def test_which_column_holds_the_texts(tmp_path, header, expected):
     assert read_texts(table, Columns()) == expected
 
 
+@pytest.mark.parametrize(("name", "between"), [("a.tsv", "\t"), ("a.csv", ",")])
+def test_a_table_without_a_header(tmp_path, name, between):
+    rows = [("x", "", "same"), ("x", "1", "two")]
+    path = write(tmp_path, name, "".join(f"{between.join(row)}\n" for row in rows))
+    table = read_table(path, header=False)
+    assert table.columns == {"1": ["x", "x"], "2": ["", "1"], "3": ["same", "two"]}
+    assert table.lines == [1, 2] and len(read_table(path)) == 1
+    path = write(tmp_path, name, f"a{between}b\nc\n")
+    with pytest.raises(InputError, match=r"line 2: 1 fields, but other lines have 2 \(1, 2\)"):
+        read_table(path, header=False)
+
+
+def test_json_under_another_name(tmp_path):
+    """Whatever other files of unknown names are taken for."""
+    path = write(tmp_path, "a.txt", "\ufeff" + json.dumps({"text": "a"}) + "\n")
+    assert read_table(path).texts("text") == read_table(path, ".conll").texts("text") == ["a"]
+    path = write(tmp_path, "b", "{ O\n} O\n")
+    assert read_table(path, ".conll").columns["tokens"] == [["{", "}"]]
+
+
 def test_gzip_and_byte_order_mark(tmp_path):
     path = write(tmp_path, "a.tsv.gz", gzip.compress("\ufefftext\tlabel\na\t1\n".encode()))
     assert read_table(path).columns == {"text": ["a"], "label": ["1"]}
