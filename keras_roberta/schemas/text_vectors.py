@@ -16,6 +16,7 @@ from keras_roberta.options import OptionError
 from keras_roberta.schemas.comparison import Comparison
 from keras_roberta.schemas.metrics import Details, rank_correlation
 from keras_roberta.schemas.schema import Schema
+from keras_roberta.schemas.table_targets import check_texts
 from keras_roberta.schemas.text_search import single_texts
 from keras_roberta.schemas.vector_search import pair_cosines, ranks_of_seconds
 
@@ -101,7 +102,7 @@ class TextVectors(Schema):
                 f"say {prefix}text-pair-column"
             )
         if self._score_column(table, columns) is None:
-            self._check_texts(table, columns, prefix)
+            check_texts(self.read_inputs(table, columns, prefix=prefix), table)
             return groups.numbers
         return super().read_targets(table, columns, prefix=prefix)
 
