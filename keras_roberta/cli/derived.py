@@ -120,7 +120,7 @@ def _parameter(named: NamedOption) -> inspect.Parameter:
     kind = next((k for k in kinds if k in _TYPED and option.parse is None), str)
     required = named.default is dataclasses.MISSING
     flag, help_ = named.flag, escape(option.help)
-    if kind is bool and named.default is True:  # it has to be possible to turn it off
+    if kind is bool and named.default is not False:  # it has to be possible to turn it off
         flag = f"{flag}/--no-{flag.removeprefix('--')}"
     shown = option.shown_default or (None if required else _shown(named.default))
     if shown:

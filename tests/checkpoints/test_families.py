@@ -12,8 +12,15 @@ import numpy as np
 import pytest
 
 import keras_roberta as kr
+from keras_roberta.checkpoints.hugging_face_families import FAMILIES as NAMES
+from keras_roberta.checkpoints.hugging_face_weights import (
+    check_encoder,
+    head_and_pooler,
+    unwrapped,
+)
 from keras_roberta.checkpoints.safetensors_files import write_safetensors
 from keras_roberta.checkpoints.tensor_files import open_state_dict
+from keras_roberta.errors import InputError
 
 FAMILIES = pathlib.Path(__file__).resolve().parents[1] / "golden" / "families"
 
@@ -93,3 +100,26 @@ def test_logits_are_those_of_transformers(tmp_path, outputs, name, cls, config):
     assert set(written) >= kept
     for tensor in kept:
         np.testing.assert_array_equal(written[tensor], tensors[tensor], err_msg=tensor)
+
+
+@pytest.mark.parametrize("family", NORM_FIRST)
+def test_an_encoder_alone_and_a_wrapped_one(family):
+    """Saved without a head, tensors have no prefix; a last layer norm is then no head."""
+    head = f"{family}-TokenClassification"
+    state = open_state_dict(FAMILIES / head)
+    values = json.loads((FAMILIES / head / "config.json").read_text())
+    config, its = kr.RobertaConfig.from_hugging_face(values), NAMES[family]
+    expected = check_encoder(state, config)
+    assert set(expected.values()) == {n for n in state if n.startswith(its.prefix)}
+
+    bare = {name: name.removeprefix(its.prefix) for name in expected.values()}
+    encoder = {new: state[old] for old, new in bare.items()}
+    assert check_encoder(encoder, config) == {key: bare[old] for key, old in expected.items()}
+    assert head_and_pooler(encoder, its) == ([], [])
+    assert head_and_pooler(state, its) == (["classifier.bias", "classifier.weight"], [])
+    wrapped = state.renamed({name: f"module.{name}" for name in state})
+    assert set(unwrapped(wrapped, its)) == set(state)
+
+    other = next(name for name in NORM_FIRST if name != family)
+    with pytest.raises(InputError, match="the checkpoint lacks|no place for"):
+        check_encoder(state, config.replace(**NORM_FIRST[other]))

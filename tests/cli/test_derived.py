@@ -52,6 +52,7 @@ class Record(Options):
 class Switches(Options):
     on: bool = option(True, "On unless it is turned off.")
     off: bool = option(False, "Off unless it is turned on.")
+    either: bool | None = option(None, "As another option says.", shown_default="that one's")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,6 +162,8 @@ def test_a_switch_that_is_on_can_be_turned_off():
     assert calls == [("x", Switches(on=False, off=True), 3)]
     _, calls = run(Annotated[dict, Given(Switches)], "--out", "x", "--no-on")
     assert calls == [("x", {"on": False}, 3)]
+    _, calls = run(Switches, "--out", "x", "--no-either")
+    assert calls == [("x", Switches(either=False), 3)]
     result, _ = run(Switches, "--out", "x", "--no-off")
     assert result.exit_code == 2
 

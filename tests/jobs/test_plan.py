@@ -50,6 +50,8 @@ def test_a_size_keeps_its_layer_norms():
     assert plan(size="xlm-xl", steps=1).config.norm_first is True
     assert plan(size="xlm-xl", steps=1, norm_first=False).config.norm_first is False
     assert plan(size="base", steps=1).config.norm_first is False
+    assert plan(size="xlm-xl", steps=1).config.embedding_norm is False
+    assert plan(size="base", steps=1, embedding_norm=False).config.embedding_norm is False
 
 
 def test_memory_grows_with_what_is_on_the_device():
