@@ -1,5 +1,6 @@
 """Checks of what callers pass to the exporters."""
 
+from keras_roberta.errors import InputError
 from keras_roberta.options import OptionError
 
 INPUTS = ("text", "tokens")
@@ -32,6 +33,27 @@ def takes_pairs(task, inputs, pairs):
     return pairs or (inputs == "text" and getattr(schema_cls, "needs_pairs", False))
 
 
+def check_sides(schema, sides, inputs, pairs, what="calibration"):
+    """Raises an InputError unless there are texts, or pairs of them, as a file takes.
+
+    Args:
+        schema: of the task.
+        sides: as its `texts_of` gives them; returned.
+        inputs, pairs: of the file. Rows of token ids may be of either.
+        what: the texts are, for the message: an argument or a path.
+    """
+    if not sides[0]:
+        raise InputError(f"{what}: there are no texts")
+    are_pairs = sides[1] is not None
+    if are_pairs and not schema.takes_pairs:
+        raise InputError(f"{what}: has pairs of texts, and the task takes single texts")
+    if inputs == "text" and are_pairs and not pairs:
+        raise OptionError("pairs", f": {what} has pairs of texts; give pairs")
+    if inputs == "text" and pairs and not are_pairs:
+        raise InputError(f"{what}: has no second texts, and the file takes pairs")
+    return sides
+
+
 def check_in_graph(tokenizer, in_graph):
     """The in-graph form of a tokenizer; an InputError where it has none (None)."""
     if in_graph is None:
@@ -47,13 +69,13 @@ def lengths_of_file(sequence_lengths, longest, of_texts=None):
     """The lengths of a `.tflite`: those that are asked for, or those of `LENGTHS` that fit.
 
     Args:
-        sequence_lengths: numbers of tokens, or None.
+        sequence_lengths: numbers of tokens, ascending, or None.
         longest: the model's `max_sequence_length`.
         of_texts: the preprocessor's `sequence_length`, beyond which no default goes; None where
             there are no texts.
 
     Raises:
-        InputError: names the length that does not fit.
+        InputError: names the length that does not fit, or they do not increase.
 
     >>> lengths_of_file(None, 514), lengths_of_file(None, 40), lengths_of_file(None, 514, 20)
     ([32, 64, 128], [32, 40], [20])
@@ -61,7 +83,14 @@ def lengths_of_file(sequence_lengths, longest, of_texts=None):
     if sequence_lengths is None:
         longest = min(longest, of_texts or longest)
         return sorted({min(length, longest) for length in LENGTHS})
-    return check_lengths(sequence_lengths, longest=longest)
+    lengths = check_lengths(sequence_lengths, longest=longest)
+    if lengths != [int(length) for length in sequence_lengths]:
+        raise OptionError(
+            "sequence_lengths",
+            f": {', '.join(map(str, sequence_lengths))} do not increase; give each once, such as "
+            f"{','.join(map(str, lengths))}",
+        )
+    return lengths
 
 
 def check_lengths(lengths, *, longest=None, name="sequence_lengths", shortest=SHORTEST):

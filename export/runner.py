@@ -11,11 +11,11 @@ import numpy as np
 
 from keras_roberta.data.examples.ragged import Ragged
 from keras_roberta.data.examples.token_rows import check_rows
-from keras_roberta.data.examples.windows import cut_windows
 from keras_roberta.errors import InputError
 from keras_roberta.export.metadata import read_metadata
 from keras_roberta.export.options import predict_options
 from keras_roberta.export.padded_rows import cut
+from keras_roberta.export.rows_of_texts import rows_of_texts, windows_of_texts
 from keras_roberta.files.failure_reason import reason_of
 from keras_roberta.schemas import schema_from_dict
 from keras_roberta.schemas.text_search import search, similarity
@@ -154,7 +154,10 @@ class Runner(abc.ABC):
         elif self.takes_text:
             outputs = self.run_texts(*self._checked(texts, text_pairs))
         else:
-            outputs = self._run_if_any(self._tokenize(texts, text_pairs))
+            if self.tokenizer is None:
+                raise self._no_tokenizer()
+            rows = rows_of_texts(self.schema, self.tokenizer, texts, text_pairs, self.max_length)
+            outputs = self._run_if_any(rows)
         return self.finish(outputs, schema)
 
     def answers(self, x, **asked):
@@ -222,17 +225,16 @@ class Runner(abc.ABC):
 
     def _run_windows(self, texts, text_pairs=None, **asked):
         """The outputs of texts, or of pairs whose second text may be long, of any length."""
-        fronts = None if text_pairs is None else [ids for ids, _ in self._all_tokens(texts)]
-        tokens = self._all_tokens(texts if text_pairs is None else text_pairs)
-        windows = cut_windows(
-            [ids for ids, _ in tokens],
+        windows, offsets = windows_of_texts(
+            texts,
+            text_pairs,
+            tokens_of=self._all_tokens,
             layout=self._special_token_layout,
             max_length=self.max_length,
             stride=self.schema.stride,
-            fronts=fronts,
         )
         rows = [windows.token_ids.row(i) for i in range(len(windows))]
-        offsets = windows.spread([offsets for _, offsets in tokens])
+        offsets = windows.spread(offsets)
         outputs = self._run_if_any(rows)
         outputs = {name: outputs[name] for name in self.schema.ragged_outputs if name in outputs}
         outputs["offsets"] = [offsets.row(i) for i in range(len(windows))]
@@ -264,14 +266,6 @@ class Runner(abc.ABC):
             check_rows(Ragged.of(rows), vocabulary_size)
         counts = list(map(len, rows))
         return cut(self.run_rows(rows), self.schema.ragged_outputs, counts)
-
-    def _tokenize(self, texts, text_pairs):
-        """Token ids of each row, a list of int32 arrays, none longer than `max_length`."""
-        if self.tokenizer is None:
-            raise self._no_tokenizer()
-        texts = [self.schema.prefix + text for text in texts]
-        ids = self.tokenizer.encode_batch(texts, text_pairs, max_length=self.max_length)
-        return [np.array(row, "int32") for row in ids]
 
     def _rows_of_features(self, features):
         token_ids = np.asarray(features["token_ids"], "int32")

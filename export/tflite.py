@@ -13,7 +13,6 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
-from keras_roberta.data.examples.text_forms import texts_and_pairs
 from keras_roberta.errors import InputError
 from keras_roberta.export.arguments import (
     check_calibration,
@@ -29,8 +28,8 @@ from keras_roberta.export.interpreter import open_interpreter
 from keras_roberta.export.metadata import add_metadata, describe
 from keras_roberta.export.mismatch import ExportMismatch
 from keras_roberta.export.packed_model import packed
-from keras_roberta.export.padded_rows import as_features
 from keras_roberta.export.quantization import SCHEMES
+from keras_roberta.export.samples import samples_of_texts
 from keras_roberta.export.shared_scales import share_scales
 from keras_roberta.export.signature_names import ENCODE, OF_TOKENIZER, PLACE, TEXT, TOKENIZE
 from keras_roberta.export.task_graph import TaskGraph
@@ -39,12 +38,8 @@ from keras_roberta.export.tflite_rewrites import name_layers
 from keras_roberta.export.tflite_runner import TFLiteRunner
 from keras_roberta.export.verify import SENTENCES, verify
 from keras_roberta.files.atomic_write import atomic_file
-from keras_roberta.options import OptionError
 from keras_roberta.tokenizers import byte_buffer
 from keras_roberta.unknown_arguments import refuse_misspelt
-
-# More texts change little about what is calibrated, and each is computed without XNNPACK.
-MOST_SAMPLES = 1000
 
 logger = logging.getLogger("keras_roberta")
 
@@ -96,14 +91,15 @@ def to_tflite(
         quantization: the name of a scheme of `export.quantization.SCHEMES`, whose `summary` says
             what it does: "none", "float16", "int8", "int4" and others, or one that you added.
         inputs: "text" or "tokens".
-        sequence_lengths: lengths in tokens, with special tokens. By default 32, 64 and 128, as far
-            as the model has positions and, with `inputs="text"`, as the preprocessor's
+        sequence_lengths: lengths in tokens, with special tokens, ascending. By default 32, 64 and
+            128, as far as the model has positions and, with `inputs="text"`, as the preprocessor's
             `sequence_length` goes.
         pairs: whether the model takes pairs of texts, as it does where the task always does; with
             `inputs="text"`.
         overwrite: replace the file if there is one.
         calibration: texts like those that the model will see, a hundred or more, for quantisations
-            that need them.
+            that need them: in a form that the task's `predict` takes, so pairs of texts, questions
+            with contexts or with options where the model is to see these.
         license: under which the model may be used, such as its SPDX identifier; for the metadata.
         **head_options: options of the task. A masked language model has `top_k`, the candidates for
             each mask, and `max_masks`, the number of masks of a text that are answered; its output
@@ -123,7 +119,7 @@ def to_tflite(
     scheme = SCHEMES[quantization]
     check_calibration(scheme, calibration)
     if calibration is not None:
-        check_number_of_texts(scheme, len(texts_and_pairs(calibration)[0]))
+        check_number_of_texts(scheme, len(task.schema.texts_of(calibration)[0]))
     check_quantizer(scheme)
     path = pathlib.Path(path).expanduser()
     if path.exists() and not overwrite:
@@ -209,26 +205,17 @@ class PhoneModule(tf.Module):
                 functions |= {f"{PLACE}_{n}": self._trace_places(n) for n in self.lengths}
         return functions
 
-    def samples(self, texts):
-        """What is calibrated on: a function that yields pairs of a signature's name and its inputs,
-        each text in the shortest signature that holds it. Of very many texts some are taken."""
-        sides = [list(side) for side in texts_and_pairs(texts) if side is not None]
-        if not sides[0] or len(sides) != 1 + self.pairs:
-            raise OptionError(
-                "calibration", ": expected texts, or pairs of texts, as the model takes"
-            )
-        sides = [side[:: -(-len(side) // MOST_SAMPLES)] for side in sides]
-        sides[0] = [self.graph.head.schema.prefix + text for text in sides[0]]
-        if self.preprocessor is None:
-            raise OptionError("calibration", ": the task has no preprocessor to tokenize the texts")
-        rows = self.preprocessor.tokenizer.encode_batch(*sides, max_length=self.lengths[-1])
-
-        def samples():
-            for row in rows:
-                length = next(length for length in self.lengths if len(row) <= length)
-                yield f"{ENCODE}_{length}", as_features([row], self.pad_token_id, length)
-
-        return samples
+    def samples(self, asked):
+        """What is calibrated on, see `samples_of_texts`."""
+        return samples_of_texts(
+            asked,
+            self.graph.head.schema,
+            getattr(self.preprocessor, "tokenizer", None),
+            lengths=self.lengths,
+            pad_token_id=self.pad_token_id,
+            inputs=self.inputs,
+            pairs=self.pairs,
+        )
 
     def _trace_tokens(self, length):
         """From token ids to the task's outputs."""

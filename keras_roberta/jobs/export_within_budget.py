@@ -113,8 +113,8 @@ def export_within_budget(
     tables = tables or TableColumns()
     _check(options, budget, out)
     table = read_input_table(dev, tables.columns, labels=True).head(tables.limit)
-    data = ExportData.read(preset, options, tables.columns)
-    _check_number_of_texts(data, options)
+    data = ExportData.read(preset, options, tables.columns, tables.limit, dev=table)
+    _check_number_of_texts(data)
     asked = {**options.to_dict(), **budget.to_dict(), **tables.to_dict()}
     asked["keras_roberta"] = keras_roberta.__version__  # files of another may be others
     files = {"dev": dev, "model": open_checkpoint(preset).directory}
@@ -148,19 +148,19 @@ def _check(options, budget, out):
         )
 
 
-def _check_number_of_texts(data, options):
+def _check_number_of_texts(data):
     if data.calibration is None:
         return
-    texts = data.calibration[0] if options.pairs else data.calibration
     for scheme in SCHEMES.values():
         if scheme.needs_calibration:
-            check_number_of_texts(scheme, len(texts))
+            check_number_of_texts(scheme, len(data.calibration.table))
 
 
 def _search(task, measure, data, options, budget, run, progress) -> Search:
     from keras_roberta.export.tflite import to_tflite
 
     arguments = data.arguments(task, options)
+    calibration = data.texts(data.calibration, task, options)
     state = run.directory / "variants.json"
     done = {one.name: one for one in _read_done(state)}
     variants: list[Variant] = []
@@ -189,7 +189,7 @@ def _search(task, measure, data, options, budget, run, progress) -> Search:
         found = done.get(scheme.name)
         # What was refused is tried again: a package that was missing may be there now.
         if found is None or found.row is None or not path.is_file():
-            found = _try(task, scheme, path, arguments, data.calibration, measure, to_tflite)
+            found = _try(task, scheme, path, arguments, calibration, measure, to_tflite)
         variants.append(found)
         done[found.name] = found
         write_json(state, {"variants": [one.to_dict() for one in done.values()]})

@@ -21,7 +21,7 @@ def read_input_table(path: str | Path, columns: Columns, *, labels: bool) -> Tab
     Raises:
         InputError: names the file, the line or the column.
     """
-    if not labels and Path(path).suffix.lower() == ".txt":
+    if not labels and has_no_columns(path):
         lines = read_text_lines(path)
         return Table(Path(path), {"text": lines}, list(range(1, len(lines) + 1)))
     suffixes = (cls.default_suffix for cls in SCHEMAS.values())
@@ -38,6 +38,11 @@ def read_input_table(path: str | Path, columns: Columns, *, labels: bool) -> Tab
         for part in column_names(table, name):
             table.column(part, f"--{option}-column")
     return table
+
+
+def has_no_columns(path: str | Path) -> bool:
+    """Whether each line of a file is a text."""
+    return Path(path).suffix.lower() == ".txt"
 
 
 def _needs_no_labels(table, columns):

@@ -10,10 +10,10 @@ from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.data.examples.columns import Columns
 from keras_roberta.data.examples.table_files import Table
 from keras_roberta.errors import InputError
+from keras_roberta.export.arguments import check_sides
 from keras_roberta.export.note_scores import note_scores
 from keras_roberta.export.quantization import QuantizationScheme
 from keras_roberta.jobs.predictor import runner_predictor
-from keras_roberta.options import OptionError
 from keras_roberta.reports.contents import Row
 from keras_roberta.reports.latency import latencies_over_texts, summary
 from keras_roberta.reports.quality import quality
@@ -69,13 +69,8 @@ class FileMeasure:
             pairs: whether it takes two texts a row.
             inputs: "text" or "tokens", which may be of either.
         """
-        if inputs != "text" or self._schema.takes_options:
-            return
-        are_pairs = isinstance(self._texts, tuple)
-        if are_pairs and not pairs:
-            raise OptionError("pairs", f": {self.table.path} has pairs of texts; give pairs")
-        if pairs and not are_pairs:
-            raise InputError(f"{self.table.path}: has no second texts, and the file takes pairs")
+        sides = self._schema.texts_of(self._texts)
+        check_sides(self._schema, sides, inputs, pairs, self.table.path)
 
     def __call__(self, scheme: QuantizationScheme, path: Path) -> Variant:
         """What a file is worth that was written in a scheme; its scores are noted in it."""

@@ -156,6 +156,11 @@ CASES = [
     ("pretrain", {"--hours": "inf"}, "--hours must be a number; got inf"),
     ("evaluate", {"--threshold": "1.5"}, "--threshold must be between 0 and 1; got 1.5"),
     ("export", {"--sequence-lengths": "32,x"}, "--sequence-lengths '32,x'"),
+    *(
+        ("export", {"--sequence-lengths": given}, f"--sequence-lengths: {shown} do not increase")
+        for given, shown in (("32,16", "32, 16"), ("16,32,32", "16, 32, 32"))
+    ),
+    ("export", {"--sequence-lengths": "auto"}, "--sequence-lengths 'auto': there are no texts"),
     ("export", {"--sequence-lengths": "4000"}, "--sequence-lengths: 4000 is outside 3..32"),
     # A path that is called as an option is.
     ("predict", {"--model": "tokenizer"}, "error: tokenizer: no such"),

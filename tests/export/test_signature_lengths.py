@@ -71,7 +71,7 @@ def test_on_the_command_line(task, tmp_path, run):
     (tmp_path / "texts.tsv").write_text("label\ttext\n" + f"a\t{SHORT}\n" * 5 + f"b\t{LONG}\n")
     code, _, error = run(
         "export", "--preset", tmp_path / "preset", "--lengths-from", tmp_path / "texts.tsv",
-        "--num-lengths", "2", "--out", tmp_path / "model.tflite",
+        "--sequence-lengths", "auto", "--num-lengths", "2", "--out", tmp_path / "model.tflite",
     )  # fmt: skip
     assert code == 0, error
     assert export.read_metadata(tmp_path / "model.tflite")["sequence_lengths"] == [8, 40]
@@ -85,6 +85,10 @@ def test_on_the_command_line(task, tmp_path, run):
             "lengths_from and sequence_lengths.*give one",
         ),
         (dict(lengths_from="t.tsv", prefix="a "), "lengths_from and prefix do not go together"),
+        (
+            dict(sequence_lengths="auto", prefix="a "),
+            "sequence_lengths and prefix do not go together",
+        ),
         (dict(num_lengths=2), "num_lengths.*give lengths_from"),
         (dict(format="saved-model", lengths_from="t.tsv"), "lengths_from.*is for TFLite"),
     ],

@@ -190,6 +190,7 @@ def test_a_split_graph_is_noticed(exported, monkeypatch):
         (dict(sequence_lengths=(16.5,)), "expected whole numbers"),
         (dict(sequence_lengths=16), "expected whole numbers"),
         (dict(sequence_lengths="long"), "expected whole numbers"),
+        (dict(sequence_lengths=(16, 8)), "sequence_lengths: 16, 8 do not increase; .* 8,16"),
         (dict(top_k=3), "top_k: a RobertaTextClassifier has no such option"),
         (dict(quantisation="int8"), "no argument .quantisation.; did you mean quantization"),
         (dict(calibration=["a gem"]), "calibration: quantization 'int8' needs no sample texts"),

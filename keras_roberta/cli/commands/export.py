@@ -44,7 +44,7 @@ def export(
         _search(preset, dev, out, options, budget, tables, overwrite)
         return
     budget.check_not_given()
-    if tables.limit is not None and options.lengths_from is None:
+    if tables.limit is not None and not (options.lengths_from or options.calibration):
         raise OptionError("limit", ": is of tables that are read; there is none")
     if tables.label_column is not None:
         raise OptionError("label_column", ": is for a search among quantizations")
@@ -54,7 +54,9 @@ def export(
     from keras_roberta.cli.printing import print_values
     from keras_roberta.jobs.export import export
 
-    exported = export(preset, out, options, columns=tables.columns, overwrite=overwrite)
+    exported = export(
+        preset, out, options, columns=tables.columns, limit=tables.limit, overwrite=overwrite
+    )
     print_values(exported)
 
 

@@ -38,9 +38,10 @@ class ExportOptions(Options):
         choices=lambda: tuple(dict.fromkeys([*SCHEMES, *SAVED_MODEL_SCHEMES, AUTO])),
         shown_default="int8; none in a SavedModel",
     )
-    sequence_lengths: tuple[int, ...] | None = option(
+    sequence_lengths: tuple[int, ...] | str | None = option(
         None,
-        "Lengths in tokens that the TFLite model takes, with commas.",
+        "Lengths in tokens that the TFLite model takes, ascending, with commas; or auto, those at "
+        "which the texts of --lengths-from take the least time, or else of --dev or --calibration.",
         at_least=3,
         shown_default="32,64,128",
         group=_OF_TFLITE,
@@ -54,15 +55,15 @@ class ExportOptions(Options):
     )
     num_lengths: int | None = option(
         None,
-        "How many lengths, of --lengths-from.",
+        "How many lengths, of --lengths-from and auto.",
         at_least=1,
         shown_default="3",
         group=_OF_TFLITE,
     )
     calibration: str | None = option(
         None,
-        "Table of texts like those that the model will see, for quantizations that need them: one "
-        "column, or text (and text_pair) among others.",
+        "Table, or .txt file, of texts like those that the model will see, for quantizations that "
+        "need them.",
         is_path=True,
         group=_OF_TFLITE,
     )
@@ -104,20 +105,32 @@ class ExportOptions(Options):
                 "quantization",
                 f"{self.quantization!r}: {kind} has {', '.join(schemes)}; choose one of these",
             )
-        if self.lengths_from is not None and self.sequence_lengths is not None:
+        if isinstance(self.sequence_lengths, str) and self.sequence_lengths != AUTO:
+            raise OptionError(
+                "sequence_lengths",
+                f"{self.sequence_lengths!r}: give whole numbers such as 32,64,128, or {AUTO}",
+            )
+        if self.lengths_from is not None and self.sequence_lengths not in (None, AUTO):
             raise OptionError(
                 ("lengths_from", "sequence_lengths"), "both say which lengths there are; give one"
             )
-        if self.lengths_from is not None and self.prefix is not None:
+        if self.chooses_lengths and self.prefix is not None:
             raise OptionError(
-                ("lengths_from", "prefix"),
-                "do not go together: texts are counted with the preset's prefix; name "
+                ("sequence_lengths" if self.lengths_from is None else "lengths_from", "prefix"),
+                "do not go together: texts are counted with the preset's prefix; name the lengths "
+                "in sequence_lengths",
+            )
+        if self.num_lengths is not None and not self.chooses_lengths:
+            raise OptionError(
+                "num_lengths",
+                f": is how many lengths to choose by texts; give lengths_from, or {AUTO!r} for "
                 "sequence_lengths",
             )
-        if self.num_lengths is not None and self.lengths_from is None:
-            raise OptionError(
-                "num_lengths", ": is how many lengths to choose from a table; give lengths_from too"
-            )
+
+    @property
+    def chooses_lengths(self) -> bool:
+        """Whether lengths are chosen by those of texts."""
+        return self.lengths_from is not None or self.sequence_lengths == AUTO
 
     @property
     def of_head(self) -> dict:
