@@ -6,7 +6,8 @@ For each way the preset is trained on with a part of the training sentences and 
 has the file's accuracy on the dev sentences, its size as it is and packed by deflate, zeros and
 distinct values of all matrices as counted in it, and the median milliseconds of the encoder at 64
 tokens on one thread, in turn with the first file. "trained on" is the same training without
-compression. The last rows begin each with the result of the one before. Given a preset of
+compression. Fixed ranges of activations are those of the training sentences, or where it says so
+learned in training. The last rows begin each with the result of the one before. Given a preset of
 `compress trim`, they show what all of it together makes.
 """
 
@@ -46,7 +47,13 @@ WAYS = (
     ("pruned 2:4", "int8", [lambda: MagnitudePruning(structure="2:4")], False),
     ("16 clusters", "int8", [lambda: WeightClustering(16)], False),
     ("QAT", "int8", [lambda: QuantizationAwareTraining("int8")], False),
-    ("QAT", "int8-static", [], True),
+    ("QAT for int8", "int8-static", [], True),
+    (
+        "QAT, ranges learned",
+        "int8-static",
+        [lambda: QuantizationAwareTraining("int8-static")],
+        False,
+    ),
     ("QAT", "int4", [lambda: QuantizationAwareTraining("int4")], False),
     ("50%, embeddings too", "int8", [lambda: MagnitudePruning(0.5, embeddings=True)], False),
     ("… and 16 clusters", "int8", [lambda: WeightClustering(16, embeddings=True)], True),
@@ -81,6 +88,7 @@ def main():
                     texts, labels, batch_size=16, epochs=options.epochs, verbose=0, callbacks=made
                 )
             path = pathlib.Path(directory) / f"{number}.tflite"
+            needs_texts = SCHEMES[scheme].needs_calibration and not has_ranges(task, scheme)
             try:
                 export.to_tflite(
                     task,
@@ -88,7 +96,7 @@ def main():
                     scheme,
                     "tokens",
                     sequence_lengths=[LENGTH],
-                    calibration=texts if SCHEMES[scheme].needs_calibration else None,
+                    calibration=texts if needs_texts else None,
                 )
             except export.ExportMismatch as error:
                 print(f"| {name} | {scheme} | {error} |", flush=True)
@@ -97,6 +105,12 @@ def main():
             first = first or runner
             cells = cells_of(runner, first, measured, options.repeats)
             print("|", " | ".join([name, scheme, *cells]), "|", flush=True)
+
+
+def has_ranges(task, scheme):
+    """Whether training has left ranges of activations for a scheme."""
+    ranges = task.backbone.activation_ranges
+    return ranges is not None and ranges.quantization == scheme
 
 
 def read(path, number=None):

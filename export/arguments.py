@@ -1,6 +1,7 @@
 """Checks of what callers pass to the exporters."""
 
 from keras_roberta.errors import InputError
+from keras_roberta.export.recipes import is_static
 from keras_roberta.options import OptionError
 
 INPUTS = ("text", "tokens")
@@ -132,13 +133,23 @@ def check_number_of_texts(scheme, count):
         )
 
 
-def check_calibration(scheme, calibration):
-    """Raises an InputError unless a scheme is given sample texts just where it needs them."""
+def check_calibration(scheme, calibration, learned=None, fingerprint=None):
+    """Raises an InputError unless a scheme is given sample texts just where it needs them.
+
+    Args:
+        learned: the `ActivationRanges` of the encoder, in place of texts; or None.
+        fingerprint: of the encoder's weights; None where they are not known yet.
+    """
     if scheme.needs_calibration and calibration is None:
+        why = None
+        if learned is not None and any(map(is_static, scheme.recipe)):
+            why = learned.unfit_for(scheme.name, fingerprint)
+            if not why:
+                return
         raise OptionError(
             "calibration",
             f": quantization {scheme.name!r} needs texts like those that the model will "
-            "see; give a hundred or more",
+            f"see; give a hundred or more{f' ({why})' if why else ''}",
         )
     if calibration is not None and not scheme.needs_calibration:
         raise OptionError(

@@ -10,13 +10,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 from keras_roberta.errors import InputError
 from keras_roberta.export.packed_model import packed
-from keras_roberta.export.recipes import fit_blocks, smallest_blocks
-from keras_roberta.export.static_ranges import (
-    as_statistics,
-    is_static,
-    product_ranges,
-    spare_outliers,
-)
+from keras_roberta.export.recipes import fit_blocks, is_static, smallest_blocks
+from keras_roberta.export.static_ranges import as_statistics, product_ranges, spare_outliers
 from keras_roberta.options import OptionError
 
 _MARK = b";;"
@@ -44,13 +39,14 @@ def check_widths(scheme, config):
             )
 
 
-def quantize_weights(model, scheme, samples=None):
+def quantize_weights(model, scheme, samples=None, ranges=None):
     """A model with its weights in few bits.
 
     Args:
         model: `schema.ModelT` with weights in float32; not to be used any more.
         scheme: `QuantizationScheme` with a recipe.
         samples: see `calibration.Samples`; None where the scheme needs none.
+        ranges: of activations, see `static_ranges.ranges_of_training`; None: those of the samples.
 
     Returns:
         `schema.ModelT`. Tensors that shared a weight still do.
@@ -69,7 +65,8 @@ def quantize_weights(model, scheme, samples=None):
         recipe = scheme.adapt_recipe(recipe, content, samples)
     statistics = None
     if any(map(is_static, recipe)):
-        ranges = product_ranges(model, content, samples)
+        if ranges is None:
+            ranges = product_ranges(model, content, samples)
         recipe, statistics = spare_outliers(recipe, ranges), as_statistics(model, ranges)
     quantizer = Quantizer(content, recipe)
     # Blocks of zeros divide by their scale.

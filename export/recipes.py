@@ -73,6 +73,11 @@ def static(operation: str, activation_bits: int, *, layers: str = ".*") -> Entry
     return entry
 
 
+def is_static(entry: Entry) -> bool:
+    """Whether an entry of a recipe gives activations fixed ranges."""
+    return "activation_tensor_config" in entry.get("op_config", {})
+
+
 def smallest_blocks(recipe: Sequence[Entry]) -> Iterator[int]:
     """Of each entry, into which blocks it cuts rows at the smallest; 1 where it need not."""
     for entry in recipe:

@@ -1,4 +1,4 @@
-"""Fixed ranges for activations, from what sample texts make of them."""
+"""Fixed ranges for activations, from what sample texts make of them or a training has found."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_roberta.checkpoints.activation_ranges import ActivationRanges
 from keras_roberta.export.calibration import Samples, products_of, runs
-from keras_roberta.export.recipes import Entry, few_bits
+from keras_roberta.export.recipes import Entry, few_bits, is_static
 from keras_roberta.export.tflite_rewrites import signature_graphs
 
 # The largest error that a fixed range may make, as a share of a typical token's root mean square.
@@ -26,12 +27,13 @@ class Range(NamedTuple):
 
     Attributes:
         low, high: the least and the largest, at most and at least 0.
-        typical: the median over the tokens of their root mean square.
+        typical: the median over the tokens of their root mean square, or a mean that outliers
+            hardly move; NaN where it is not known.
     """
 
     low: float
     high: float
-    typical: float
+    typical: float = np.nan
 
     def noise(self, num_bits: int) -> float:
         """The root mean square of what rounding to so many bits changes, as a share of a typical
@@ -77,12 +79,32 @@ def product_ranges(model, content: bytes, samples: Samples) -> dict[str, Product
     }
 
 
-def as_statistics(model, ranges: Mapping[str, ProductRanges]) -> dict[str, dict[str, np.ndarray]]:
+def ranges_of_training(
+    learned: ActivationRanges, query_scale: float
+) -> dict[str, ProductRanges | None]:
+    """As `product_ranges`, of what a training has found; None for products with outliers.
+
+    Args:
+        learned: the task's.
+        query_scale: the scale of attention scores, which exported graphs have in the query.
+    """
+
+    def ranges_of(layer, sides):
+        scale = query_scale if layer.endswith("/attention/query") else 1.0
+        result = Range(*(end * scale for end in sides["result"]))
+        return ProductRanges(Range(*sides["inputs"]), result)
+
+    return {layer: sides and ranges_of(layer, sides) for layer, sides in learned.products.items()}
+
+
+def as_statistics(
+    model, ranges: Mapping[str, ProductRanges | None]
+) -> dict[str, dict[str, np.ndarray]]:
     """Ranges as ai-edge-quantizer takes them, by the names of tensors, the same in each signature.
 
     Args:
         model: `schema.ModelT`
-        ranges: see `product_ranges`.
+        ranges: see `product_ranges`; products without ranges are left out.
     """
     return {
         graph.tensors[getattr(product, side)].name.decode(): {
@@ -91,16 +113,14 @@ def as_statistics(model, ranges: Mapping[str, ProductRanges]) -> dict[str, dict[
         }
         for graph in signature_graphs(model)
         for product in products_of(model, graph)
+        if ranges.get(product.layer) is not None
         for side in ProductRanges._fields
     }
 
 
-def is_static(entry: Entry) -> bool:
-    """Whether an entry of a recipe gives activations fixed ranges."""
-    return "activation_tensor_config" in entry.get("op_config", {})
-
-
-def spare_outliers(recipe: Sequence[Entry], ranges: Mapping[str, ProductRanges]) -> list[Entry]:
+def spare_outliers(
+    recipe: Sequence[Entry], ranges: Mapping[str, ProductRanges | None]
+) -> list[Entry]:
     """A recipe in which products with outliers scale their activations as they come.
 
     In trained models a few tokens have numbers a thousand times as large as the others in some
@@ -108,7 +128,7 @@ def spare_outliers(recipe: Sequence[Entry], ranges: Mapping[str, ProductRanges])
 
     Args:
         recipe: entries, see `recipes.static`.
-        ranges: see `product_ranges`.
+        ranges: see `product_ranges`; None for a product that is known to have outliers.
     """
     kept = []
     for entry in filter(is_static, recipe):
@@ -117,7 +137,7 @@ def spare_outliers(recipe: Sequence[Entry], ranges: Mapping[str, ProductRanges])
             layer
             for layer, sides in ranges.items()
             if re.search(entry["regex"], f"{layer}/")
-            and max(side.noise(bits) for side in sides) > MOST_NOISE
+            and (sides is None or max(side.noise(bits) for side in sides) > MOST_NOISE)
         ]
     if not kept:
         return list(recipe)

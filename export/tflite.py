@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
+from keras_roberta.checkpoints.activation_ranges import fingerprint_of
 from keras_roberta.errors import InputError
 from keras_roberta.export.arguments import (
     check_calibration,
@@ -32,6 +33,7 @@ from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.export.samples import samples_of_texts
 from keras_roberta.export.shared_scales import share_scales
 from keras_roberta.export.signature_names import ENCODE, OF_TOKENIZER, PLACE, TEXT, TOKENIZE
+from keras_roberta.export.static_ranges import ranges_of_training
 from keras_roberta.export.task_graph import TaskGraph
 from keras_roberta.export.text_signatures import add_text_signatures, put_first
 from keras_roberta.export.tflite_rewrites import name_layers
@@ -99,7 +101,9 @@ def to_tflite(
         overwrite: replace the file if there is one.
         calibration: texts like those that the model will see, a hundred or more, for quantisations
             that need them: in a form that the task's `predict` takes, so pairs of texts, questions
-            with contexts or with options where the model is to see these.
+            with contexts or with options where the model is to see these. None
+            where quantisation-aware training has left ranges with the task for this one
+            (`QuantizationAwareTraining`), which are then used.
         license: under which the model may be used, such as its SPDX identifier; for the metadata.
         **head_options: options of the task. A masked language model has `top_k`, the candidates for
             each mask, and `max_masks`, the number of masks of a text that are answered; its output
@@ -117,7 +121,11 @@ def to_tflite(
     refuse_misspelt(to_tflite, head_options, getattr(task, "export_options", ()))
     check_choice("quantization", quantization, SCHEMES)
     scheme = SCHEMES[quantization]
-    check_calibration(scheme, calibration)
+    learned = None
+    if calibration is None and scheme.needs_calibration:
+        learned = getattr(task.backbone, "activation_ranges", None)
+    fingerprint = learned and fingerprint_of(task.backbone.weights_by_name())
+    check_calibration(scheme, calibration, learned, fingerprint)
     if calibration is not None:
         check_number_of_texts(scheme, len(task.schema.texts_of(calibration)[0]))
     check_quantizer(scheme)
@@ -153,6 +161,7 @@ def to_tflite(
             scheme=scheme,
             metadata=values,
             samples=None if calibration is None else module.samples(calibration),
+            ranges=learned and ranges_of_training(learned, task.backbone.config.head_dim**-0.5),
             directory=temporary.parent,
         )
         temporary.write_bytes(content)
@@ -260,7 +269,7 @@ class PhoneModule(tf.Module):
         )
 
 
-def tflite_bytes(module, *, scheme, metadata, samples=None, directory=None):
+def tflite_bytes(module, *, scheme, metadata, samples=None, ranges=None, directory=None):
     """The content of the `.tflite` file.
 
     Args:
@@ -268,6 +277,7 @@ def tflite_bytes(module, *, scheme, metadata, samples=None, directory=None):
         scheme: `QuantizationScheme`
         metadata: see `describe`.
         samples: see `PhoneModule.samples`.
+        ranges: of activations, see `quantize_weights`.
         directory: on a disk with room for the model; None: that of the system's temporary files.
     """
     functions = module.functions()
@@ -285,7 +295,7 @@ def tflite_bytes(module, *, scheme, metadata, samples=None, directory=None):
     for rewrite in (name_layers, *scheme.rewrites):
         rewrite(model)
     if scheme.recipe:
-        model = quantize_weights(model, scheme, samples)
+        model = quantize_weights(model, scheme, samples, ranges)
     if module.inputs == "text":
         add_text_signatures(model, module.lengths, module.graph.head.ids_name)
     add_metadata(model, metadata, scheme.min_runtime_version)

@@ -10,7 +10,7 @@ from keras_roberta.training.needs_tensorflow import needs_tensorflow
 from keras_roberta.training.workers.fit_workers import FitWorkers
 
 if TYPE_CHECKING:
-    from keras_roberta.export.compression.loss_with_weights import LossWithWeights
+    from keras_roberta.training.step.batch import LossTransform
 
 
 class CompressionCallback(FitChange):
@@ -26,7 +26,7 @@ class CompressionCallback(FitChange):
     """
 
     _of_task: dict[str, bool] = {}  # arguments of `kernels_of`
-    _transform = None  # of the loss, while `fit` runs
+    _transforms = ()  # of the loss, while `fit` runs
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         needs_tensorflow(type(self).__name__, "train without it")
@@ -38,15 +38,15 @@ class CompressionCallback(FitChange):
     def prepare(self) -> None:
         """Called in the strategy's scope before the first step; for subclasses."""
 
-    def train_with(self, transform: LossWithWeights) -> None:
-        """Adds a loss transform to the task until `fit` ends."""
-        self._transform = transform
+    def train_with(self, transform: LossTransform) -> None:
+        """Adds a loss transform to the task until `fit` ends, behind those that are there."""
+        self._transforms = (*self._transforms, transform)
         self.model.add_loss_transform(transform)
 
     def undo(self) -> None:
-        if self._transform is not None:
-            self.model.remove_loss_transform(self._transform)
-            self._transform = None
+        for transform in self._transforms:
+            self.model.remove_loss_transform(transform)
+        self._transforms = ()
 
     def scope(self):
         """The scope of the strategy that trains the task."""

@@ -2,6 +2,7 @@
 
 import pathlib
 
+from keras_roberta.checkpoints.activation_ranges import ActivationRanges
 from keras_roberta.checkpoints.hdf5_weights import count_stored_numbers
 from keras_roberta.checkpoints.keras_weight_files import (
     in_one_line,
@@ -44,6 +45,9 @@ class KerasPreset(Checkpoint):
                 "optional_inputs": settings.get("optional_inputs", ()),
                 **_quantization(settings),
             }
+            if settings.get("activation_ranges") is not None:
+                ranges = ActivationRanges.from_dict(settings["activation_ranges"])
+                self.backbone_settings["activation_ranges"] = ranges
 
     def check_backbone(self):
         quantized = "dtype" in self.backbone_settings

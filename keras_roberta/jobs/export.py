@@ -170,9 +170,11 @@ def _export(preset, out, options, columns, limit, overwrite):
         of_weights["quantization"] = options.quantization
     if options.format == "tflite" and options.quantization is not None:
         scheme = SCHEMES[options.quantization]
-        check_calibration(scheme, options.calibration)
+        source = open_checkpoint(preset)
+        learned = source.backbone_settings.get("activation_ranges")
+        check_calibration(scheme, options.calibration, learned)
         check_quantizer(scheme)
-        check_widths(scheme, open_checkpoint(preset).config)
+        check_widths(scheme, source.config)
     data = ExportData.read(preset, options, columns, limit)
     if data.calibration is not None and scheme is not None:
         check_number_of_texts(scheme, len(data.calibration.table))

@@ -15,7 +15,7 @@ import keras
 import tensorflow as tf
 
 from keras_roberta.data.examples.label_names import shortened
-from keras_roberta.files.json_kinds import ListOf, MapOf, Maybe, Number, Record, Whole
+from keras_roberta.files.json_kinds import OBJECT, ListOf, MapOf, Maybe, Number, Record, Whole
 from keras_roberta.files.room import bytes_of, check_room
 from keras_roberta.jobs.finetuned_start import with_fitting_head
 from keras_roberta.jobs.options.finetune import FinetuneOptions
@@ -25,6 +25,7 @@ from keras_roberta.reports.training_curves import finetuning_report
 from keras_roberta.schemas.calibration import Reliability
 from keras_roberta.schemas.metrics import Details
 from keras_roberta.tasks.task import RobertaTask
+from keras_roberta.training.fit_changes import FitChange
 from keras_roberta.training.optimizer.averaged_weights import averaged_weights
 from keras_roberta.training.runs.best_epoch import BestEpoch
 from keras_roberta.training.runs.epoch_rows import EpochRows
@@ -40,7 +41,10 @@ if TYPE_CHECKING:
 # The values of a saved state.
 _SCORES = MapOf(Maybe(Number()))
 _BEST = Record({"epoch": Whole(0), "scores": _SCORES, "best": Maybe(Number())})
-_STATE = Record({"seconds": Number(0), "rows": ListOf(_SCORES), "best": Maybe(_BEST)})
+_STATE = Record(
+    {"seconds": Number(0), "rows": ListOf(_SCORES), "best": Maybe(_BEST)},
+    {"changes": ListOf(OBJECT)},
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +156,8 @@ def train_and_keep_best(
             weights_as=averaged_weights,  # which are the weights where no averages are asked for
         )
     averaged = options.ema_momentum is not None
-    rows, seconds = _restore(states, task, best, exchange)
+    changes = [one for one in begun.callbacks if isinstance(one, FitChange)]
+    rows, seconds = _restore(states, task, best, changes, exchange)
     if is_chief:
         needed = bytes_of(task.weights)
         if options.epochs > 1:  # one state more than is kept, while that is written
@@ -167,6 +172,7 @@ def train_and_keep_best(
             "seconds": time.monotonic() - started,
             "rows": [_with_nulls(row) for row in rows.rows],
             "best": best and best.state(),
+            "changes": [change.state() for change in changes],
         },
         # If the last epoch is the best, the state already holds its weights, unless they are
         # averages.
@@ -241,7 +247,7 @@ def _print_classes(schema):
         console.print(f"classes: {numbered}", markup=False, highlight=False)
 
 
-def _restore(states, task, best, exchange):
+def _restore(states, task, best, changes, exchange):
     """The epochs that were trained before, as `EpochRows`, and their seconds."""
     found = restore_on_all(states, task, _STATE, exchange)
     if found is None:
@@ -249,6 +255,8 @@ def _restore(states, task, best, exchange):
     if best is not None:
         weights = {v.path: v.numpy() for v in task.trainable_variables}
         best.restore(found["best"], found.get("tensors", weights))
+    for change, state in zip(changes, found.get("changes", ()), strict=False):
+        change.restore(state)
     rows = [{k: math.nan if v is None else v for k, v in row.items()} for row in found["rows"]]
     return EpochRows(rows), found["seconds"]
 

@@ -10,6 +10,7 @@ import keras
 import keras_hub
 from keras import ops
 
+from keras_roberta.checkpoints.activation_ranges import ActivationRanges
 from keras_roberta.checkpoints.formats import open_checkpoint
 from keras_roberta.checkpoints.preset_mixin import PresetMixin, expanded
 from keras_roberta.config import RobertaConfig
@@ -36,7 +37,7 @@ logger = logging.getLogger("keras_roberta")
 
 OPTIONAL_INPUTS = ("token_type_ids", "segment_ids")
 _FIELDS = tuple(field.name for field in dataclasses.fields(RobertaConfig))
-_OF_CONSTRUCTOR = ("config", "optional_inputs", "dtype", "name", "trainable")
+_OF_CONSTRUCTOR = ("config", "optional_inputs", "dtype", "activation_ranges", "name", "trainable")
 # Arguments of `RobertaBackbone.from_preset` that the `from_preset` of tasks hands on to it.
 OF_BACKBONE = (
     *("dtype", "max_sequence_length", "extend_positions"),
@@ -58,6 +59,8 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
             both int (batch, length). With "segment_ids" several documents can share a row: tokens
             see only their own document, and its positions are counted from its beginning.
         dtype: dtype policy, for example "mixed_bfloat16".
+        activation_ranges: `ActivationRanges`, or its `to_dict()`, which quantisation-aware training
+            leaves in the attribute of this name; None for none.
 
     Call arguments:
         inputs: dict of `token_ids` and `padding_mask`, both int (batch, length); the mask is 1
@@ -82,6 +85,7 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
         config: RobertaConfig | dict[str, Any] | None = None,
         optional_inputs: Sequence[str] = (),
         dtype: str | keras.DTypePolicy | None = None,
+        activation_ranges: ActivationRanges | dict[str, Any] | None = None,
         **kwargs,
     ):
         refuse_unknown("RobertaBackbone", kwargs, (*_OF_CONSTRUCTOR, *_FIELDS))
@@ -106,6 +110,9 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
         # === Config ===
         self.config = config
         self.optional_inputs = tuple(optional_inputs)
+        if isinstance(activation_ranges, Mapping):
+            activation_ranges = ActivationRanges.from_dict(activation_ranges)
+        self.activation_ranges = activation_ranges
         self.start_token_index = 0
         settle_quantized_policies(self)
 
@@ -161,7 +168,8 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
         else:
             rows = checked_rows(rows, config.vocabulary_size)
             config = config.replace(vocabulary_size=len(rows), **special_tokens(config, rows))
-        resized = type(self)(config, self.optional_inputs, dtype=self.dtype_policy)
+        kept = {"dtype": self.dtype_policy, "activation_ranges": self.activation_ranges}
+        resized = type(self)(config, self.optional_inputs, **kept)
         copy_weights(self, resized, rows)
         return resized
 
@@ -208,11 +216,14 @@ class RobertaBackbone(PresetMixin, TokenInputs, keras_hub.models.Backbone):
         return self.embeddings(**inputs), taken
 
     def get_config(self):
-        return {
+        settings = {
             **super().get_config(),
             "config": self.config.to_dict(),
             "optional_inputs": list(self.optional_inputs),
         }
+        if self.activation_ranges is not None:
+            settings["activation_ranges"] = self.activation_ranges.to_dict()
+        return settings
 
     def default_lora_layer_names(self):
         return ["query_key_value"]

@@ -1,7 +1,7 @@
 """Callbacks that change a task while `fit` runs, and undo it however `fit` ends."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -17,6 +17,13 @@ class FitChange(keras.callbacks.Callback):
 
     def undo(self) -> None:
         """Takes out of the task what is still there; may be called more than once."""
+
+    def state(self) -> dict[str, Any]:
+        """What a `fit` that goes on with a later epoch needs besides the weights, as JSON."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes the state of another one before `fit` goes on."""
 
 
 @contextlib.contextmanager

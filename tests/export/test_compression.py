@@ -94,7 +94,7 @@ def small(tokenizer, tmp_path_factory):
     after = {"pruned": kernels(task)}
     for name, callback in {
         "clustered": compression.WeightClustering(8, frequency=2),
-        "rounded": compression.QuantizationAwareTraining("int8", frequency=2),
+        "rounded": compression.QuantizationAwareTraining("int8-static", frequency=2),
     }.items():
         if name == "rounded":
             task.compile(keras.optimizers.Adam(3e-3), jit_compile=True)
@@ -143,6 +143,15 @@ def test_zeros_and_clusters_are_in_the_file(small):
     counted = compression.measure_weights(path)
     assert counted.megabytes == path.stat().st_size / 1e6 > counted.megabytes_zipped
     assert 0.5 < counted.zeros < 0.76  # the head is not pruned
+
+
+def test_ranges_are_learned_in_a_compiled_step(small):
+    """16 steps, in the last of which activations were rounded."""
+    ranges = small[0].backbone.activation_ranges
+    assert ranges.steps == 16 and len(ranges.products) == 6
+    for sides in ranges.products.values():
+        for low, high in sides.values():
+            assert low < 0 < high < 50
 
 
 def test_a_compressed_preset_is_a_preset(small, tmp_path):

@@ -53,11 +53,18 @@ def test_prune_then_qat(finetuned, tmp_path, run):
         assert np.mean(matrix == 0) == pytest.approx(0.75, abs=1 / matrix.size), name
     _, metrics = compress(
         tmp_path / "pruned", table, table, tmp_path / "rounded",
-        QatOptions(batch_size=4, epochs=1, learning_rate=1e-3),
+        QatOptions(quantization="int8-static", batch_size=4, epochs=1, learning_rate=1e-3),
     )  # fmt: skip
     assert 0 <= metrics["accuracy"] <= 1
     for name, matrix in kernels(tmp_path / "rounded").items():
         np.testing.assert_array_equal(matrix == 0, pruned[name] == 0)
+    # The ranges of activations are in the preset.
+    out = tmp_path / "a.tflite"
+    code, _, error = run(
+        *("export", "--preset", tmp_path / "rounded", "--quantization", "int8-static"),
+        *("--inputs", "tokens", "--sequence-lengths", "16", "--out", out),
+    )
+    assert code == 0 and out.stat().st_size, error
 
 
 def test_wrong_commands(finetuned, tmp_path, run):

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import replica_runs
+import tensorflow as tf
 from contract import assert_equal, every_task
 from task_cases import CASES, CONFIG
 
@@ -62,6 +63,20 @@ def test_several_replicas_train_as_one_device_does(case, replicated, on_tensorfl
     losses = replicated[case.class_name]
     assert len(losses) == 20
     np.testing.assert_allclose(losses, on_tensorflow[case.class_name]["loss"], atol=1e-4)
+
+
+def test_compression_on_several_replicas(replicated, directory):
+    for name in replica_runs.COMPRESSIONS:
+        found = replicated[name]
+        assert found["copies"] == 2 and found["apart"] == 0, name
+        assert np.isfinite(found["losses"]).all()
+        assert (found["zeros"] == pytest.approx(0.5, abs=0.01)) == (name == "pruned")
+        assert (found["values"] <= 4) == (name == "clustered")
+        assert found["has ranges"] == (name == "fixed ranges")
+    for name in ("pruned", "rounded"):
+        alone = replica_runs.compressed(directory, name, tf.distribute.get_strategy())
+        assert alone["copies"] == 1
+        np.testing.assert_allclose(replicated[name]["losses"], alone["losses"], atol=1e-4)
 
 
 @every_task

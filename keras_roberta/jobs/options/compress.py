@@ -121,7 +121,8 @@ class QatOptions(CompressOptions):
 
     @property
     def measured_scheme(self) -> str:
-        """That which was trained with, unless its files need texts to be made."""
+        """That which was trained with; int8, which has the same weights, in place of one whose
+        files need ranges of activations, since the preset before has none."""
         if self.measured_quantization or SCHEMES[self.quantization].needs_calibration:
             return super().measured_scheme
         return self.quantization

@@ -24,7 +24,11 @@ logger = logging.getLogger("keras_roberta")
 MANY_SHAPES = 16
 
 
-def compiled(*, other_variables: Sequence[keras.Variable] = ()) -> GradientTransform:
+def compiled(
+    *,
+    other_variables: Sequence[keras.Variable] = (),
+    other_states: Sequence[keras.Variable] = (),
+) -> GradientTransform:
     """A gradient transform that runs the gradient function as an XLA program.
 
     The gradients are the same, but all dense. There is one program for each shape of batch.
@@ -35,14 +39,16 @@ def compiled(*, other_variables: Sequence[keras.Variable] = ()) -> GradientTrans
     Args:
         other_variables: variables of other models that the function reads, such as a teacher's.
             A variable that is missing here works only on a single device.
+        other_states: variables besides the model's that the function assigns; they keep what it
+            assigned.
     """
-    return lambda gradient_fn: _CompiledGradients(gradient_fn, other_variables)
+    return lambda gradient_fn: _CompiledGradients(gradient_fn, other_variables, other_states)
 
 
 class _CompiledGradients:
-    def __init__(self, gradient_fn, other_variables):
+    def __init__(self, gradient_fn, other_variables, other_states):
         self._gradient_fn = gradient_fn
-        self._other_variables = list(other_variables)
+        self._other_variables, self._other_states = list(other_variables), list(other_states)
         self._programs = {}
         self._shapes = set()
         self._warned = False
@@ -52,7 +58,7 @@ class _CompiledGradients:
         with tf.init_scope():  # metrics create their variables at first use
             build_from_batch(model, tuple(batch))
         weights = [tf.convert_to_tensor(v.value) for v in model.trainable_variables]
-        states = _states(model)
+        states = self._states(model)
         values = [tf.convert_to_tensor(v.value) for v in states]
         constants = [tf.convert_to_tensor(v.value) for v in self._constants(model)]
         gradients, changed = self._program(model)(weights, values, constants, batch)
@@ -75,8 +81,12 @@ class _CompiledGradients:
         """The variables that are only read."""
         return [*self._other_variables, *_of_optimizer(model.optimizer)]
 
+    def _states(self, model):
+        """The variables that a forward pass may change, such as seeds of dropout and metrics."""
+        return model.non_trainable_variables + model.metrics_variables + self._other_states
+
     def _run(self, model, weights, values, constants, batch):
-        states = _states(model)
+        states = self._states(model)
         scope = keras.StatelessScope(
             [
                 *zip(model.trainable_variables, weights, strict=True),
@@ -107,11 +117,6 @@ class _CompiledGradients:
                 MANY_SHAPES,
                 ", ".join("×".join(map(str, shape)) for shape in sorted(self._shapes)),
             )
-
-
-def _states(model):
-    """The variables that a forward pass may change, such as seeds of dropout and metrics."""
-    return model.non_trainable_variables + model.metrics_variables
 
 
 def _of_optimizer(optimizer):

@@ -60,7 +60,8 @@ class ComposedTrainStep:
                 are still compiled.
             loss_transforms: functions that change the loss of a step; the first is applied first
                 (see `training.step`). A transform that reads variables of another model, such as
-                a teacher's, must list them in an attribute `variables`.
+                a teacher's, must list them in an attribute `variables`; those that are not the
+                model's and that it assigns, in `states`.
             gradient_transforms: functions that change the gradients of a step; the first is
                 applied first. A `.keras` file contains a transform, of the loss or the gradients,
                 only if it is an object with `get_config` and `from_config`, registered with Keras.

@@ -33,7 +33,7 @@ def make_gradient_function(
         jit_compile: whether forward and backward pass become one XLA program.
         loss_transforms: transforms that become part of the program. A transform that reads
             variables of another model, such as a teacher's, lists them in an attribute
-            `variables`.
+            `variables`; those that are not the model's and that it assigns, in `states`.
         gradient_transforms: transforms that run outside the program, once for each part of the
             batch. If a transform needs the gradients of the whole batch, give `accumulated(parts)`
             here before it, and leave `gradient_accumulation_steps` at 1.
@@ -42,7 +42,8 @@ def make_gradient_function(
     gradient_fn = gradients_of(counted(chain(*loss_transforms)(model_loss)))
     if jit_compile:
         others = [v for t in loss_transforms for v in getattr(t, "variables", ())]
-        gradient_fn = compiled(other_variables=others)(gradient_fn)
+        states = [v for t in loss_transforms for v in getattr(t, "states", ())]
+        gradient_fn = compiled(other_variables=others, other_states=states)(gradient_fn)
     if gradient_transforms:
         gradient_fn = chain(unscaled, *gradient_transforms, scaled)(gradient_fn)
     if gradient_accumulation_steps > 1:
