@@ -4,7 +4,7 @@
 
 For each way the preset is trained on with a part of the training sentences and exported. A row
 has the file's accuracy on the dev sentences, its size as it is and packed by deflate, zeros and
-distinct values of all matrices as counted in it, and the median milliseconds of the encoder at 64
+distinct values of its matrices of products, and the median milliseconds of the encoder at 64
 tokens on one thread, in turn with the first file. "trained on" is the same training without
 compression. Fixed ranges of activations are those of the training sentences, or where it says so
 learned in training. The last rows begin each with the result of the one before. Given a preset of

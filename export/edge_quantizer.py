@@ -11,7 +11,12 @@ from ai_edge_litert import schema_py_generated as schema
 from keras_roberta.errors import InputError
 from keras_roberta.export.packed_model import packed
 from keras_roberta.export.recipes import fit_blocks, is_static, smallest_blocks
-from keras_roberta.export.static_ranges import as_statistics, product_ranges, spare_outliers
+from keras_roberta.export.static_ranges import (
+    as_statistics,
+    layers_of_products,
+    product_ranges,
+    spare_outliers,
+)
 from keras_roberta.options import OptionError
 
 _MARK = b";;"
@@ -67,9 +72,11 @@ def quantize_weights(model, scheme, samples=None, ranges=None):
     if any(map(is_static, recipe)):
         if ranges is None:
             ranges = product_ranges(model, content, samples)
+        else:  # a scheme may have more products than a training has ranges of
+            ranges = dict.fromkeys(layers_of_products(model)) | ranges
         recipe, statistics = spare_outliers(recipe, ranges), as_statistics(model, ranges)
     quantizer = Quantizer(content, recipe)
-    # Blocks of zeros divide by their scale.
+    # The quantizer divides a block of zeros by its scale, which is 0.
     with _without_messages(), np.errstate(divide="ignore", invalid="ignore"):
         try:
             found = quantizer.quantize(statistics, enable_progress_report=False).quantized_model

@@ -62,7 +62,8 @@ class QuantizationScheme:
             sample texts (`calibration.Samples`) that returns the recipe for this model.
         min_runtime_version: the oldest TFLite or LiteRT that runs the file, where `recipe` uses
             what the converter does not know of.
-        needs_calibration: whether sample texts have to be given.
+        needs_calibration: whether sample texts have to be given, unless a training has left ranges
+            with the task.
         least_texts: how many of them.
         one_partition: "demanded" refuses a file that XNNPACK does not run in one piece from the
             embeddings to the head; "reported" only logs how many pieces there are.

@@ -61,8 +61,8 @@ def samples_of_texts(
 
 
 def _some(items):
-    """`MOST_SAMPLES` at most, in their order; of two columns the same ones. At random: one in so
-    many could always be the same option of a question."""
+    """At most `MOST_SAMPLES` items in their order, chosen at random, but the same of lists of equal
+    length. Every n-th could always be the same option of a question."""
     if len(items) <= MOST_SAMPLES:
         return items
     taken = np.random.default_rng(0).choice(len(items), MOST_SAMPLES, replace=False)

@@ -23,10 +23,11 @@ logger = logging.getLogger("keras_roberta")
 
 
 class Range(NamedTuple):
-    """Of the numbers in one place of a model, over all tokens of the sample texts.
+    """Of the numbers in one place of a model.
 
     Attributes:
-        low, high: the least and the largest, at most and at least 0.
+        low, high: the least and the largest of all tokens of the sample texts, or of a training the
+            averages over its batches; at most and at least 0.
         typical: the median over the tokens of their root mean square, or a mean that outliers
             hardly move; NaN where it is not known.
     """
@@ -77,6 +78,16 @@ def product_ranges(model, content: bytes, samples: Samples) -> dict[str, Product
         layer: ProductRanges(*(range_of((layer, side)) for side in ProductRanges._fields))
         for layer in layers
     }
+
+
+def layers_of_products(model) -> list[str]:
+    """The names of the layers of all matrix products, each once.
+
+    Args:
+        model: `schema.ModelT`
+    """
+    products = (product for g in signature_graphs(model) for product in products_of(model, g))
+    return list(dict.fromkeys(product.layer for product in products))
 
 
 def ranges_of_training(

@@ -45,8 +45,8 @@ _REFUSED = {
     "pruned_heads": (None, {}),
     "quantization_config": (None, {}),
 }
-# Transformers' model types -> the fields that all their models have. The first with a config's
-# fields is written.
+# Transformers' model types -> the fields that all their models have. A config is written as the
+# first type whose fields it has.
 _LAYOUTS = {
     "roberta": {"norm_first": False, "embedding_norm": True},
     "xlm-roberta": {"norm_first": False, "embedding_norm": True},

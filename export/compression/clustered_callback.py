@@ -59,7 +59,7 @@ class ClusteredCallback(CompressionCallback):
         self._settle()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        self._settle()
+        # They were settled when the epoch ended. By now they may be those of an earlier one.
         self.undo()
 
     def _settle(self):

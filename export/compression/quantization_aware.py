@@ -19,7 +19,8 @@ from keras_roberta.export.edge_quantizer import check_widths
 from keras_roberta.export.quantization import SCHEMES
 from keras_roberta.export.recipes import is_static
 
-# Calls of the training function in which ranges of activations are only measured.
+# Calls of the training function in which ranges of activations are only measured, if neither a
+# validation nor the end of an epoch comes before.
 _MEASURED = 10
 
 
@@ -34,8 +35,9 @@ class QuantizationAwareTraining(ClusteredCallback):
 
     Most schemes scale activations as they come, and these are not rounded here. A scheme with fixed
     ranges ("int8-static", "int16x8") has what goes into the encoder's products and what comes out
-    rounded, too, in training and in validation. The ranges are moving averages over the steps, of
-    which the first ten only measure; then products with outliers, for which no range will do, are
+    rounded, too, in training and in validation. The ranges are moving averages over the steps. The
+    first ten calls of the training function, or those before the first validation or end of an
+    epoch, only measure; then products with outliers, for which no range will do, are
     told apart for good, and scale their activations as they come. The ranges stay with the task as
     `task.backbone.activation_ranges`, and with its presets: `to_tflite` in this scheme needs no
     sample texts, and uses these ranges, as long as the encoder's weights are those that `fit` left
@@ -71,7 +73,7 @@ class QuantizationAwareTraining(ClusteredCallback):
         if static is not None and self.model.backbone.config.remat:
             raise InputError(
                 f"quantization: {self.scheme.name!r} rounds activations in training, which does "
-                "not go with remat; open the task with remat=False"
+                "not go with remat; open the task with remat=False (--no-remat)"
             )
         width = math.gcd(*(kernel.shape[0] for kernel in self.kernels.values()))
         self._rounded = rounding_by(self._entry, width)
@@ -124,8 +126,8 @@ class QuantizationAwareTraining(ClusteredCallback):
         with self.scope():
             self._activations.share()
             fingerprint = self._fingerprint()
-        self._learned[fingerprint] = self._activations.learned(self.scheme.name, fingerprint)
-        self._give_ranges()
+        ranges = self._activations.learned(self.scheme.name, fingerprint)
+        self._learned[fingerprint] = self.model.backbone.activation_ranges = ranges
 
     def undo(self) -> None:
         self._testing.close()

@@ -82,7 +82,7 @@ class WatchedProducts:
 
     def _around_block(self, number, call):
         def watched(x, bias, positions=None, training=False):
-            # A token that any token may see is none of padding.
+            # No token may see one of padding.
             mask = tf.reduce_max(bias[:, 0], axis=1) > -1.0  # (batch, tokens)
             self._running.block = number, mask, positions is None
             try:

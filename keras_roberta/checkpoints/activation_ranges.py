@@ -81,14 +81,14 @@ class ActivationRanges:
 
 
 def fingerprint_of(weights: Mapping[str, Any]) -> int:
-    """A number that weights of an encoder's blocks have and others have not; embeddings do not
-    count, so that a vocabulary can be trimmed.
+    """A number that weights of an encoder have and others have not. The tables of tokens and of
+    positions do not count, so that a vocabulary can be trimmed and rows made longer.
 
     Args:
         weights: of an encoder by name, see `RobertaBackbone.weights_by_name`.
     """
     number = 0
     for name, weight in weights.items():
-        if name.startswith("encoder/"):
+        if name not in ("embeddings/token", "embeddings/position"):
             number = zlib.crc32(np.ascontiguousarray(weight).tobytes(), number)
     return number

@@ -5,7 +5,6 @@ checked and written by a table is the same for all.
 """
 
 import dataclasses
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -37,7 +36,7 @@ class Weight:
 
     def with_prefix(self, old: str, new: str) -> "Weight":
         """The same where theirs begin with `new` in the place of `old`."""
-        sources = (re.sub(f"^{re.escape(old)}", new, source) for source in self.sources)
+        sources = (new + s.removeprefix(old) if s.startswith(old) else s for s in self.sources)
         return dataclasses.replace(self, sources=tuple(sources))
 
     def from_sources(self, arrays: list[np.ndarray]) -> np.ndarray:

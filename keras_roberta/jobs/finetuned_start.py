@@ -110,6 +110,6 @@ def _task(preset, data, options, strategy, **settings):
             sequence_length=options.sequence_length,
             max_sequence_length=options.max_sequence_length,
             dtype=options.dtype,
-            remat=options.remat or None,  # without the option, what the preset says
+            remat=options.remat,
             **encoder_settings(options),
         )

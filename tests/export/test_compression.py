@@ -354,6 +354,19 @@ def test_a_column_of_zeros_stays_zero_by_xla(quantization):
     np.testing.assert_allclose(found, rounded(matrix, quantization), atol=1e-5)
 
 
+def test_weights_that_are_brought_back_stay(make):
+    """As by `EarlyStopping`, behind the last epoch."""
+    task = make()
+    clustering = compression.WeightClustering(4)
+    begin(task, clustering)
+    clustering.on_epoch_end(0)
+    kernel = next(iter(kernels_of(task).values()))
+    earlier = np.asarray(kernel) + np.float32(0.5)
+    kernel.assign(earlier)
+    clustering.on_train_end()
+    np.testing.assert_array_equal(np.asarray(kernel), earlier)
+
+
 @pytest.mark.parametrize("quantization", ["int8", "int4"])
 def test_gradients_are_those_at_the_rounded_weights(quantization, make):
     """And go to the weights that are rounded; validation is with the rounded ones."""

@@ -186,6 +186,10 @@ def test_ranges_of_other_weights_are_not_used(trained, tmp_path):
     with pytest.raises(InputError, match=says):
         export.to_tflite(task, path, "int8-static")
     task.save_to_preset(tmp_path / "other")
+    task = kr.open_task(preset)
+    task.backbone.weights_by_name()["embeddings/layer_norm/gamma"].assign(np.full(32, 2.0))
+    with pytest.raises(InputError, match=says):
+        export.to_tflite(task, path, "int8-static")
     with pytest.raises(InputError, match=says):
         export_preset(tmp_path / "other", path, ExportOptions(quantization="int8-static"))
     with pytest.raises(InputError, match=r"'int16x8' needs .* were learnt for 'int8-static'\)"):

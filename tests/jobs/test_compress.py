@@ -10,6 +10,7 @@ from keras_roberta.errors import InputError
 from keras_roberta.export.compression.kernels import kernels_of
 from keras_roberta.jobs.compress import compress
 from keras_roberta.jobs.options.compress import PruneOptions, QatOptions
+from keras_roberta.options import OptionError
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +104,8 @@ def test_what_is_measured_is_what_was_trained_and_no_part_of_the_run(finetuned, 
     assert PruneOptions().measured_scheme == "int8"
     assert QatOptions(quantization="int4").measured_scheme == "int4"
     assert QatOptions(quantization="int8-static").measured_scheme == "int8"
+    with pytest.raises(OptionError, match="remat: does not go with 'int8-static'"):
+        QatOptions(quantization="int8-static", remat=True)
     named = QatOptions(quantization="int4", measured_quantization="none")
     assert named.measured_scheme == "none"
     trained = []

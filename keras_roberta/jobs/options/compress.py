@@ -6,6 +6,7 @@ from typing import Any
 from keras_roberta.export.compression.rounded_schemes import schemes_with_rounding
 from keras_roberta.export.compression.structures import BLOCK_SIZE, STRUCTURES, check_pruning
 from keras_roberta.export.quantization import SCHEMES
+from keras_roberta.export.recipes import is_static
 from keras_roberta.jobs.options.finetune import FinetuneOptions
 from keras_roberta.options import OptionError, option
 
@@ -118,6 +119,13 @@ class QatOptions(CompressOptions):
         "The scheme of .tflite files whose rounding is trained with.",
         choices=schemes_with_rounding,
     )
+
+    def check(self):
+        super().check()
+        if self.remat and any(map(is_static, SCHEMES[self.quantization].recipe)):
+            raise OptionError(
+                "remat", f": does not go with {self.quantization!r}, whose ranges are learnt"
+            )
 
     @property
     def measured_scheme(self) -> str:

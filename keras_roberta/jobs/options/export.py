@@ -63,7 +63,7 @@ class ExportOptions(Options):
     calibration: str | None = option(
         None,
         "Table, or .txt file, of texts like those that the model will see, for quantizations that "
-        "need them.",
+        "need them and were not trained with.",
         is_path=True,
         group=_OF_TFLITE,
     )

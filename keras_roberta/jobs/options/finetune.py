@@ -116,7 +116,11 @@ class FinetuneOptions(RegularizationOptions, TrainingColumns):
     )
     seed: int = option(0, "Seeds head, order and dropout.", at_least=0, at_most=2**32 - 1)
     dtype: str = option("float32", "Precision.", choices=DTYPES)
-    remat: bool = option(False, "Less memory for more time: gradient checkpointing.")
+    remat: bool | None = option(
+        None,
+        "Less memory for more time: gradient checkpointing.",
+        shown_default="as the preset says",
+    )
     class_weight: str | None = option(
         None,
         "balanced: errors on a class weigh the more the fewer texts it has.",
