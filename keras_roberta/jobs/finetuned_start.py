@@ -11,6 +11,7 @@ from keras_roberta.checkpoints.protocol import Checkpoint
 from keras_roberta.errors import InputError
 from keras_roberta.jobs.options.finetune import FinetuneOptions
 from keras_roberta.options import OptionError
+from keras_roberta.schemas.fitting_head import check_head_fits
 from keras_roberta.tasks.registry import OWN_TASKS, TASKS
 
 if TYPE_CHECKING:
@@ -76,25 +77,35 @@ def with_fitting_head(
         task, data as its schema reads them, and a line for people about the head; "" where there is
         nothing to say, as of a preset without one.
     """
-    source = open_checkpoint(preset)
-    saved = None if options.new_head else source.task_settings(data.entry.load())
-    said = ""
+    saved, said = None, ""
+    if not options.new_head:
+        saved, said = _fitting_head(preset, data)
+    if saved is None:
+        settings = {"load_head": False, **data.schema.task_settings()}
+    else:
+        settings = data.schema.settings_with_head(saved)
+    task = _task(preset, data, options, strategy, **(settings | data.settings))
     if saved is not None:
-        try:
-            settings = data.schema.settings_with_head(
-                {**(saved.get("preprocessor") or {}), **saved}
-            )
-        except InputError as error:
-            said = f"a new head, as the preset's does not fit: {error}"
-        else:
-            task = _task(preset, data, options, strategy, **(settings | data.settings))
-            said = "the preset's head learns on" if task.head_weights_by_name() else ""
-            return task, data.read_as(task.schema, options), said
-    elif source.head_name is not None and not options.new_head:
-        said = f"a new head; the preset's is {source.head_name}"
-    settings = data.schema.task_settings() | data.settings
-    task = _task(preset, data, options, strategy, load_head=False, **settings)
+        data = data.read_as(task.schema, options)
     return task, data, said if task.head_weights_by_name() else ""
+
+
+def _fitting_head(preset, data):
+    """What the preset's head was made with, None where the data need a new one, and a line."""
+    source, cls = open_checkpoint(preset), data.entry.load()
+    try:
+        saved = source.task_settings(cls)
+    except InputError as error:
+        return None, f"a new head, as the preset's cannot be read: {error}"
+    if saved is None:
+        other = source.head_name
+        return None, "" if other is None else f"a new head; the preset's is {other}"
+    saved = {**(saved.get("preprocessor") or {}), **saved}
+    try:
+        check_head_fits(data.schema.task_settings(), saved)
+    except InputError as error:
+        return None, f"a new head, as the preset's does not fit: {error}"
+    return saved, "the preset's head learns on"
 
 
 def _task(preset, data, options, strategy, **settings):
@@ -102,12 +113,13 @@ def _task(preset, data, options, strategy, **settings):
 
     from keras_roberta.jobs.regularization import encoder_settings
 
+    if options.sequence_length is not None:  # else the preset's stays, where its head does
+        settings["sequence_length"] = options.sequence_length
     keras.utils.set_random_seed(options.seed)
     with strategy.scope():
         return data.entry.load().from_preset(
             preset,
             **settings,
-            sequence_length=options.sequence_length,
             max_sequence_length=options.max_sequence_length,
             dtype=options.dtype,
             remat=options.remat,

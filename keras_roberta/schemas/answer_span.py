@@ -272,6 +272,12 @@ class AnswerSpan(Schema):
     def task_settings(self):
         return dataclasses.asdict(self)
 
+    def settings_with_head(self, saved):
+        """The threshold of data with questions that have no answer, where the head has none."""
+        if self.null_threshold is None or saved.get("null_threshold") is not None:
+            return {}
+        return {"null_threshold": self.null_threshold}
+
 
 _PARTS = ("start", "end", "score")
 _NO_PREDICTION = "\ufffc"  # a text that is no answer

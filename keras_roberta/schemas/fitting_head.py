@@ -13,8 +13,9 @@ def check_head_fits(wanted: Mapping[str, Any], saved: Mapping[str, Any]) -> None
     """Raises unless a head has the labels, in whatever order, and the size that data want.
 
     Args:
-        wanted, saved: settings of tasks, with `labels` (None where classes are numbers) and
-            `num_classes` where they have these.
+        wanted: settings of a task, with `labels` (None where classes are numbers) and
+            `num_classes` where it has these.
+        saved: those that the head was made with.
 
     Raises:
         InputError: says what both have.
@@ -22,7 +23,7 @@ def check_head_fits(wanted: Mapping[str, Any], saved: Mapping[str, Any]) -> None
     >>> check_head_fits({"labels": ["no", "yes"]}, {"labels": ["yes", "no"]})
     """
     names, found = wanted.get("labels"), saved.get("labels")
-    if set(names or ()) != set(found or ()):
+    if "labels" in wanted and set(names or ()) != set(found or ()):
         raise InputError(f"its labels are {_shown(found)}; those of the data are {_shown(names)}")
     sizes = wanted.get("num_classes"), saved.get("num_classes")
     if None not in sizes and sizes[0] != sizes[1]:

@@ -16,7 +16,6 @@ from keras_roberta.data.examples.windows import Windows
 from keras_roberta.errors import InputError
 from keras_roberta.options import OptionError
 from keras_roberta.schemas.comparison import Comparison
-from keras_roberta.schemas.fitting_head import check_head_fits
 from keras_roberta.schemas.metrics import Details
 from keras_roberta.schemas.table_targets import check_texts, targets_of_column
 
@@ -373,15 +372,11 @@ class Schema:
         return {}
 
     def settings_with_head(self, saved: dict[str, Any]) -> dict[str, Any]:
-        """Arguments of the task's `from_preset` by which a head that is there learns on.
+        """Arguments of the task's `from_preset` that the data set where a head learns on.
 
         Args:
             saved: the arguments that the head was made with, those of its preprocessor among them.
-
-        Raises:
-            InputError: the head is for other labels.
         """
-        check_head_fits(self.task_settings(), saved)
         return {}
 
     def to_dict(self) -> dict[str, Any]:

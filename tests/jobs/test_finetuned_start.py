@@ -1,6 +1,8 @@
 """Whether the head of a fine-tuned preset learns on."""
 
 import dataclasses
+import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,7 +14,15 @@ from keras_roberta.jobs.finetune import TrainingData, finetune
 from keras_roberta.jobs.finetuned_start import options_of_preset, with_fitting_head
 from keras_roberta.jobs.options.distill import DistillOptions
 from keras_roberta.jobs.options.finetune import FinetuneOptions
-from keras_roberta.schemas import Entities, MultipleChoice, OneLabel, TextVectors, Value
+from keras_roberta.schemas import (
+    AnswerSpan,
+    Entities,
+    MultipleChoice,
+    OneLabel,
+    TextVectors,
+    Value,
+)
+from keras_roberta.schemas.fitting_head import check_head_fits
 
 TEXTS = ["a fine film", "a dull film", "fine", "dull"]
 OPTIONS = FinetuneOptions(epochs=1, learning_rate=1e-12)
@@ -113,17 +123,64 @@ def test_compression_keeps_the_head(preset):
         options_of_preset(preset, DistillOptions(new_head=True))
 
 
+@pytest.mark.parametrize(
+    ("task", "given", "expected"),
+    [
+        ("classify", {}, 12),
+        ("classify", {"sequence_length": 8}, 8),
+        ("classify", {"max_sequence_length": 20}, 20),
+        ("classify", {"new_head": True}, 16),
+        ("regress", {}, 16),
+    ],
+)
+def test_the_longest_text_stays_with_the_head(preset, tmp_path, task, given, expected):
+    shorter = kr.open_task(preset, sequence_length=12)
+    shorter.save_to_preset(tmp_path / "shorter")
+    labels = ["good", "poor"] if task == "classify" else ["1", "2.5"]
+    data = table(tmp_path / "t.tsv", labels * 2)
+    options = dataclasses.replace(OPTIONS, task=task, **given)
+    task, _, _ = opened(tmp_path / "shorter", data, options)
+    assert task.preprocessor.sequence_length == expected
+
+
+def test_a_head_that_cannot_be_read(preset, tmp_path):
+    shutil.copytree(preset, tmp_path / "damaged")
+    path = tmp_path / "damaged" / "task.json"
+    values = json.loads(path.read_text())
+    values["config"]["num_classes"] = 10**6
+    path.write_text(json.dumps(values))
+    data = table(tmp_path / "t.tsv", ["good", "poor", "good", "poor"])
+    task, _, said = opened(tmp_path / "damaged", data, OPTIONS)
+    assert said.startswith("a new head, as the preset's cannot be read: ")
+    assert "task.json makes a head of more than 8,000,000 numbers" in said
+    assert task.labels == ("good", "poor") and task.num_classes == 2
+
+
 def test_heads_by_their_labels_and_sizes():
-    assert OneLabel(3).settings_with_head({"num_classes": 3, "labels": None}) == {}
+    def check(schema, saved):
+        check_head_fits(schema.task_settings(), saved)
+        return schema.settings_with_head(saved)
+
+    assert check(OneLabel(3), {"num_classes": 3, "labels": None}) == {}
     with pytest.raises(InputError, match="it has 2 classes; the data have 3"):
-        OneLabel(3).settings_with_head({"num_classes": 2})
+        check(OneLabel(3), {"num_classes": 2})
     tags = ("O", "B-PER", "I-PER")
     entities = Entities(3, tags, stride=4)
-    assert entities.settings_with_head({"num_classes": 3, "labels": list(tags[::-1])}) == {}
+    assert check(entities, {"num_classes": 3, "labels": list(tags[::-1])}) == {}
     with pytest.raises(InputError, match="its labels are numbers; those of the data are O"):
-        entities.settings_with_head({"num_classes": 3})
+        check(entities, {"num_classes": 3})
     for schema in (Value(), MultipleChoice()):
-        assert schema.settings_with_head({"num_classes": 1, "labels": None}) == {}
+        assert check(schema, {"num_classes": 1, "labels": None}) == {}
+        assert check(schema, {"labels": ["score"]}) == {}  # a name says nothing of one number
     # An embedder has no head: what the data say of scores is what is learnt.
     scored = TextVectors(score_range=(0, 5))
-    assert scored.settings_with_head({"pooling": "cls"}) == {"score_range": (0.0, 5.0)}
+    assert check(scored, {"pooling": "cls"}) == {"score_range": (0.0, 5.0)}
+
+
+@pytest.mark.parametrize(
+    ("of_data", "saved", "expected"),
+    [(0.5, None, {"null_threshold": 0.5}), (0.5, 0.9, {}), (None, 0.9, {}), (None, None, {})],
+)
+def test_questions_without_an_answer_give_a_head_a_threshold(of_data, saved, expected):
+    schema = AnswerSpan(null_threshold=of_data)
+    assert schema.settings_with_head({"null_threshold": saved, "stride": 8}) == expected

@@ -76,8 +76,8 @@ class FinetuneOptions(RegularizationOptions, TrainingColumns):
     )
     new_head: bool = option(
         False,
-        "Start a new head also where the preset has one for the same task and labels, which else "
-        "learns on.",
+        "Start a new head even if the preset's fits; without it, a head that fits is trained "
+        "further.",
         group="Task",
     )
     epochs: int = option(recipe.EPOCHS, "Times to go over the data.", at_least=1)
@@ -90,8 +90,8 @@ class FinetuneOptions(RegularizationOptions, TrainingColumns):
     )
     metric: str | None = option(
         None,
-        "Score on the dev file by which the best epoch, and of several runs the best one, is "
-        "chosen, such as matthews_correlation; loss is the loss.",
+        "Score on the dev file that chooses the best epoch and the best of several runs, such as "
+        "f1; or loss.",
         shown_default="the task's first",
     )
     batch_size: int = option(recipe.BATCH_SIZE, "Texts a step.", at_least=1)
@@ -106,7 +106,8 @@ class FinetuneOptions(RegularizationOptions, TrainingColumns):
         None,
         "Longest text in tokens; what is beyond is cut off.",
         at_least=3,
-        shown_default="what the model has positions for",
+        shown_default="the preset's where its head is trained further, else what the model has "
+        "positions for",
     )
     max_sequence_length: int | None = option(
         None,
