@@ -181,7 +181,7 @@ def test_debug_keeps_the_traceback(run, preset, train, tmp_path, monkeypatch):
 
 
 def test_interrupt(run, preset, train, tmp_path, monkeypatch):
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("keras_roberta.jobs.finetune.read_table", interrupt)
@@ -193,7 +193,7 @@ def test_interrupt(run, preset, train, tmp_path, monkeypatch):
 def test_a_worker_that_has_gone(run, preset, train, tmp_path, monkeypatch):
     """The code by which a launcher knows that the same command may go on."""
 
-    def lost(*_):
+    def lost(*_, **__):
         raise WorkerLostError("worker 1 (a:1) has gone")
 
     monkeypatch.setattr("keras_roberta.jobs.finetune.read_table", lost)
