@@ -126,8 +126,8 @@ class Runner(abc.ABC):
                 final `</s>` stays. Of tasks whose answers are parts of texts long texts are read
                 in windows instead.
             **asked: what the task's `named_outputs` may be asked for besides, by the schema's
-                `asked_besides`: of answers to questions `n_best`, how many parts to give; of masks
-                `top_k`, how many tokens, up to those that the file gives.
+                `asked_besides`: of answers to questions, where these are texts, `n_best`, how many
+                parts to give; of masks `top_k`, how many tokens, up to those that the file gives.
 
         Returns:
             dict of arrays (rows, ...) by the names of the task's outputs. A classifier has
@@ -145,6 +145,7 @@ class Runner(abc.ABC):
         """The outputs of rows as the file gives them; see `predict`."""
         schema = self.schema.as_asked(**asked)
         if isinstance(x, dict) and "token_ids" in x:
+            schema.check_asked_of_ids(**asked)
             if not self.takes_token_ids:
                 raise InputError(f"{self.path}: takes texts; export it again to give it ids too")
             return self.finish(self._run_if_any(self._rows_of_features(x)), schema)

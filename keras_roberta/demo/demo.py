@@ -119,7 +119,9 @@ def demo_on_tables(
 
 def _on_tables(out, options):
     columns, limit = options.tables.columns, options.tables.limit
-    train, dev = (read_table(path).head(limit) for path in (options.train, options.dev))
+    train, dev = (
+        read_table(path, header=columns.header).head(limit) for path in (options.train, options.dev)
+    )
     schema, of_dev = OneLabel.from_table(train, columns), columns.of_dev
     texts = LabelledTexts(
         f"{train.path.name} -> {dev.path.name}",

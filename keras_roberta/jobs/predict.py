@@ -5,18 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from keras_roberta.data.examples.columns import Columns
 from keras_roberta.errors import InputError
 from keras_roberta.files.atomic_write import atomic_file
 from keras_roberta.files.hold_output import hold_output
 from keras_roberta.files.output_checks import check_output_file
 from keras_roberta.files.room import check_room
-from keras_roberta.jobs.input_table import read_input_table
-from keras_roberta.jobs.options.evaluate import PredictOptions
+from keras_roberta.jobs.input_table import read_corpus, read_input_table
+from keras_roberta.jobs.options.evaluate import GOES_WITH, PredictOptions
 from keras_roberta.jobs.prediction_formats import FORMATS, ID, NO_IDS, format_of
 from keras_roberta.jobs.predictor import open_predictor
 from keras_roberta.options import OptionError
-from keras_roberta.schemas import SCHEMAS
 
 
 def predict(
@@ -33,7 +31,7 @@ def predict(
         model: see `open_predictor`.
         texts: a list, or a pair of lists, of which the second may hold the options of each
             question; left out with `data`.
-        data: a table of texts instead; or a `.txt` file, each of whose lines is one.
+        data: a table of texts instead; or a `.txt` file, see `read_input_table`.
         out: a file to write, in the format of its suffix or of the options; or None.
 
     Returns:
@@ -67,7 +65,9 @@ def _rows(model, texts, options, data, format):
         table = read_input_table(data, options.columns, labels=False).head(options.limit)
     if format == "json" and (table is None or ID not in table.columns):
         raise InputError(NO_IDS)
-    corpus = options.corpus and read_input_table(options.corpus, Columns(), labels=False)
+    corpus = None
+    if options.corpus is not None:
+        corpus = read_corpus(options.corpus, options.corpus_column, header=not options.no_header)
     predictor = open_predictor(model, options.tokenizer, options.threads)
     schema = predictor.schema
     if table is not None:
@@ -78,7 +78,7 @@ def _rows(model, texts, options, data, format):
         texts = texts[: options.limit]
     if table is None:
         _check_options(schema, texts)
-    if corpus:
+    if corpus is not None:
         rows = _nearest(predictor, texts, corpus, options)
     else:
         rows = _answers(predictor, texts, options, data)
@@ -105,23 +105,19 @@ def _answers(predictor, texts, options, data):
 
 
 def _nearest(predictor, texts, corpus, options):
-    """For each text the nearest texts of a table."""
+    """For each text the nearest texts of a corpus."""
     if predictor.search is None:
-        raise OptionError("corpus", f": the model gives {predictor.schema.name}, no vectors")
-    searched = predictor.schema.read_inputs(corpus, Columns())
-    return [{"nearest": hits} for hits in predictor.search(texts, searched, options.top_k or 10)]
+        raise OptionError("corpus", ": goes with a model that gives vectors; leave it out")
+    return [{"nearest": hits} for hits in predictor.search(texts, corpus, options.top_k or 10)]
 
 
 def _asked_besides(schema, options):
     """Arguments for what a model is asked for besides; see `Schema.asked_besides`."""
-    names = sorted(set().union(*(cls.asked_besides for cls in SCHEMAS.values())))
-    values = {name: getattr(options, name, None) for name in names}
+    values = {name: getattr(options, name) for name in GOES_WITH}
     given = {name: value for name, value in values.items() if value is not None}
     for name in given:
         if name not in schema.asked_besides:
-            raise OptionError(
-                name, f": the model gives {schema.name}, which is not asked for it; leave it out"
-            )
+            raise OptionError(name, f": goes with {GOES_WITH[name]}; leave it out")
     return given
 
 

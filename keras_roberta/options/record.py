@@ -133,6 +133,18 @@ class Options:
         defaults = {n.name: _plain(n.default) for n in all_options(type(self))}
         return {name: value for name, value in values.items() if value != defaults[name]}
 
+    def check_not_given(self, *names: str, problem: str) -> None:
+        """Raises for the first of these options that does not have its default.
+
+        Args:
+            names: options that would make no difference.
+            problem: why, and what to do; see `OptionError`.
+        """
+        given = self.changed()
+        for name in names:
+            if name in given:
+                raise OptionError(name, problem)
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of `to_dict`; what is left out takes its default.

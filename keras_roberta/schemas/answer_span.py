@@ -155,6 +155,15 @@ class AnswerSpan(Schema):
         answered = (outputs["end"] > outputs["start"]) & ~none
         return {**outputs, "answered": answered.astype("int32")}
 
+    def as_asked(self, *, n_best=1):
+        """`n_best` is for `join_windows`; it is checked here."""
+        checked("n_best", int, Option("", at_least=1), n_best)
+        return self
+
+    def check_asked_of_ids(self, *, n_best=1):
+        if n_best != 1:
+            raise OptionError("n_best", ": of token ids the best answer alone is told; give texts")
+
     def finish(self, outputs):
         besides = ("start_byte", "end_byte", "answer", "offsets")
         return {k: v for k, v in super().finish(outputs).items() if k not in besides}
@@ -162,14 +171,14 @@ class AnswerSpan(Schema):
     def join_windows(self, outputs, windows, *, n_best=1):
         """See `of_windows`, of an exported model's rows; places are bytes of the contexts."""
         columns = (*(outputs[name] for name in _PER_TOKEN), outputs["offsets"])
-        rows = [
+        found = [
             Window(np.column_stack([starts, ends]), offsets)
             for starts, ends, offsets in zip(*columns, strict=True)
         ]
         last = np.cumsum(windows.rows_per_text)
         first = last - windows.rows_per_text
-        windows = [rows[i:j] for i, j in zip(first, last, strict=True)]
-        return self.of_windows(windows, checked("n_best", int, Option("", at_least=1), n_best))
+        by_text = [found[i:j] for i, j in zip(first, last, strict=True)]
+        return self.of_windows(by_text, n_best)
 
     def with_texts(self, outputs, asked):
         """Places in bytes of the contexts as places in characters, and `context`, which answers are

@@ -49,8 +49,8 @@ class MaskedTokens(Schema):
         if candidates is not None:
             raise OptionError(
                 "candidates",
-                f": the file gives the {self.top_k} likeliest tokens alone; ask the preset that it "
-                "came from",
+                f": the file takes none, it gives the {self.top_k} likeliest tokens; ask the "
+                "preset that it came from",
             )
         if top_k is None:
             return self

@@ -103,7 +103,7 @@ class Schema:
             InputError: there are names for numbers, and labels are no numbers here.
         """
         if columns.label_names is not None and not cls.names_numbers:
-            raise OptionError("labels", f": {cls.name} has no numbers to name; leave it out")
+            raise OptionError("labels", ": the task has no numbered labels; leave it out")
         if columns.label is not None:
             return columns.label
         usual = cls.label_columns
@@ -219,6 +219,9 @@ class Schema:
         """The schema by which an exported file answers what it is asked for besides, see
         `asked_besides`; an InputError where it cannot."""
         return self
+
+    def check_asked_of_ids(self, **asked: Any) -> None:
+        """Raises an InputError where that cannot be asked of token ids, see `asked_besides`."""
 
     def finish(self, outputs: dict[str, Any]) -> dict[str, np.ndarray]:
         """The outputs that belong to the task, of all that an exported file gives."""

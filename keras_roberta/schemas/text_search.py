@@ -56,11 +56,13 @@ def search(
     found = []
     nearby = nearest(_vectors(queries, of_queries), vectors, top_k)
     for scores, indices in zip(*(part.tolist() for part in nearby), strict=True):
-        hits = [{"index": i, "score": score} for score, i in zip(scores, indices, strict=True)]
-        if texts is not None:
-            hits = [{"index": h["index"], "text": texts[h["index"]], **h} for h in hits]
-        found.append(hits)
+        hits = zip(scores, indices, strict=True)
+        found.append([{"index": i, **_named(texts, i), "score": score} for score, i in hits])
     return found
+
+
+def _named(texts, index):
+    return {} if texts is None else {"text": texts[index]}
 
 
 def single_texts(texts: Any) -> list[str]:

@@ -60,17 +60,16 @@ class Value(Schema):
         return {
             "mse": float(np.mean((values - targets) ** 2)),
             "pearson": float(np.corrcoef(values, targets)[0, 1]) if varied else None,
+            "spearman": rank_correlation(values, targets) if varied else None,
         }
+
+    def ranking_scores(self, targets):
+        return ("pearson", "spearman")
 
     def details(self, outputs, targets):
         values = np.asarray(outputs["value"], "float64")
         targets = np.asarray(targets, "float64")
-        return Details(
-            scores={
-                "mae": float(np.mean(np.abs(values - targets))),
-                "spearman": rank_correlation(values, targets),
-            }
-        )
+        return Details(scores={"mae": float(np.mean(np.abs(values - targets)))})
 
     def compare(self, found, expected):
         scale = max(1.0, float(np.max(np.abs(expected["value"]), initial=0.0)))

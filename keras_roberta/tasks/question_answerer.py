@@ -168,10 +168,11 @@ class RobertaQuestionAnswerer(RobertaTask, keras_hub.models.Task):
         Args:
             x: questions and contexts as for `predict`; or features, whose places are numbers of
                 tokens.
-            n_best: the most parts of each context to give.
+            n_best: the most parts of each context to give; of features one alone.
         """
         check_numbers(batch_size=batch_size, n_best=n_best)
         if isinstance(x, Mapping) and "token_ids" in x:
+            self._schema.check_asked_of_ids(n_best=n_best)
             return self._outputs_of_features(x, batch_size)
         data = self._read(x, None, None, batch_size, labelled=False, as_a_whole=True).batches
         windows, contexts = [], []

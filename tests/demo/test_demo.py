@@ -8,6 +8,7 @@ from keras_roberta.demo import demo, finetune_and_compare
 from keras_roberta.demo.demo import demo_on_docstrings, demo_on_tables
 from keras_roberta.export import arguments, to_saved_model, to_tflite
 from keras_roberta.jobs.options.demo import DemoOptions
+from keras_roberta.jobs.options.tables import TrainingColumns
 
 WORDS = {"numpy": "array shape axis sum", "matplotlib": "figure axes line colour"}
 
@@ -65,3 +66,13 @@ def test_demo_on_tables(config, tokenizer, sentiment, tmp_path, monkeypatch):
     options = DemoOptions(preset=tmp_path / "preset", train=table, dev=table, epochs=12)
     tables = demo_on_tables(tmp_path / "out", options)
     assert "pre-train" not in check(tmp_path / "out", tables)["seconds"]
+
+
+def test_tables_without_a_header(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "finetune_and_compare", lambda preset, out, texts, *_: texts)
+    table = tmp_path / "table.tsv"
+    table.write_text("fine\t1\ndull\t0\n")
+    columns = TrainingColumns(no_header=True, text_column="1", label_column="2")
+    options = DemoOptions(preset="none", train=table, dev=table, tables=columns)
+    texts = demo_on_tables(tmp_path / "out", options)
+    assert texts.train[0] == texts.test[0] == ["fine", "dull"]

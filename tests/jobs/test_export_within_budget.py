@@ -197,10 +197,21 @@ def test_what_does_not_fit(arguments, message, directory, run, monkeypatch, tmp_
     assert not (tmp_path / "phone").exists()
 
 
-@pytest.mark.parametrize("option", ["--max-drop 1", "--threads 2", "--dev dev.tsv"])
+@pytest.mark.parametrize(
+    "option", ["--max-drop 1", "--threads 2", "--dev dev.tsv", "--label-column x", "--labels a,b"]
+)
 def test_without_auto_there_is_no_budget(option, directory, run, monkeypatch, tmp_path):
     monkeypatch.chdir(directory)
     out = str(tmp_path / "m.tflite")
     code, _, stderr = run("export", "--preset", "preset", "--out", out, *option.split())
     assert code != 0
     assert f"{option.split()[0]}: is for a search among quantizations" in " ".join(stderr.split())
+
+
+@pytest.mark.parametrize("option", ["--no-header", "--text-column x", "--limit 3"])
+def test_without_a_table_nothing_says_how_it_is_read(option, directory, run, monkeypatch, tmp_path):
+    monkeypatch.chdir(directory)
+    out = str(tmp_path / "m.tflite")
+    code, _, stderr = run("export", "--preset", "preset", "--out", out, *option.split())
+    assert code == 2
+    assert f"{option.split()[0]} is of tables that are read; give" in " ".join(stderr.split())

@@ -1,5 +1,7 @@
 """Tables that a model is run on: the columns that are named are there."""
 
+import json
+
 import pytest
 
 from keras_roberta.data.examples.columns import Columns
@@ -35,6 +37,23 @@ def test_a_suffix_that_no_table_has(tmp_path):
     assert table.columns["tags"] == [["B-PER", "O"]]
     texts = read_input_table(path, Columns(), labels=False)
     assert texts.columns == {"text": ["Sam B-PER", "lives O"]}
+
+
+def test_a_document_of_race_is_read_the_same_with_and_without_labels(tmp_path):
+    path = tmp_path / "1.txt"
+    document = {
+        "article": "Sam lives in Nuuk.",
+        "questions": ["Where does Sam live?", "Nuuk is _ ."],
+        "options": [["Nuuk", "Bonn"], ["a town", "a song"]],
+        "answers": ["A", "A"],
+    }
+    path.write_text(json.dumps(document))
+    for labels in (False, True):
+        table = read_input_table(path, Columns(), labels=labels)
+        assert table.column("question") == document["questions"]
+    path.write_text("{so they say}\na text\n")
+    texts = read_input_table(path, Columns(), labels=False)
+    assert texts.columns == {"text": ["{so they say}", "a text"]}
 
 
 def test_questions_of_several_columns(tmp_path):

@@ -11,9 +11,16 @@ import pytest
 from keras_roberta.errors import InputError
 from keras_roberta.jobs import predict as job
 from keras_roberta.jobs import prediction_formats
-from keras_roberta.jobs.options.evaluate import PredictOptions
+from keras_roberta.jobs.options.evaluate import GOES_WITH, PredictOptions
 from keras_roberta.jobs.predict import predict
-from keras_roberta.schemas import AnswerSpan, Entities, MultipleChoice, OneLabel, TextVectors
+from keras_roberta.schemas import (
+    SCHEMAS,
+    AnswerSpan,
+    Entities,
+    MultipleChoice,
+    OneLabel,
+    TextVectors,
+)
 from keras_roberta.schemas.best_spans import Window
 from keras_roberta.schemas.text_search import search
 
@@ -44,10 +51,17 @@ def test_a_limit_holds_for_lists_too():
     assert predict("m", pairs, options) == [{**answer, "text": "abc", "text_pair": "e"}]
 
 
-@pytest.mark.parametrize("name", ["text_column", "text_pair_column"])
-def test_columns_are_those_of_a_table(name):
-    with pytest.raises(InputError, match=f"{name} names a column of a table"):
-        predict("m", ["a"], PredictOptions(**{name: "b"}))
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"text_column": "b"}, "text_column names a column of a table; give the table as data"),
+        ({"text_pair_column": "b"}, "text_pair_column names a column of a table"),
+        ({"no_header": True}, "no_header is of tables that are read; give one as data or corpus"),
+    ],
+)
+def test_columns_are_those_of_a_table(given, message):
+    with pytest.raises(InputError, match=message):
+        predict("m", ["a"], PredictOptions(**given))
 
 
 def sources(tmp_path):
@@ -231,14 +245,47 @@ def test_the_nearest_texts_of_a_corpus(monkeypatch, tmp_path):
     (tmp_path / "asked.tsv").write_text("id\ttext\n7\ta\n")
     (row,) = predict("m", data=tmp_path / "asked.tsv", options=options)
     assert (row["nearest"][0]["text"], row["id"], row["text"]) == ("aaa", "7", "a")
-    with pytest.raises(InputError, match="top_k: the model gives text-vectors, which is not asked"):
+    with pytest.raises(InputError, match="top_k: goes with a model that fills <mask>, or with --c"):
         predict("m", ["a"], PredictOptions(top_k=2))
     with pytest.raises(InputError, match="n_best and corpus: do not go together"):
         PredictOptions(corpus="c.txt", n_best=2)
     monkeypatch.setattr(Lengths, "search", None, raising=False)
     monkeypatch.setattr(job, "open_predictor", lambda *_: Lengths())
-    with pytest.raises(InputError, match="corpus: the model gives one-label, no vectors"):
+    with pytest.raises(InputError, match="corpus: goes with a model that gives vectors; leave"):
         predict("m", ["a"], options)
+
+
+def test_a_corpus_with_columns_or_without_a_header(monkeypatch, tmp_path):
+    monkeypatch.setattr(job, "open_predictor", lambda *_: Vectors())
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "q.tsv").write_text("bb\na\n")
+    (tmp_path / "c.tsv").write_text("aaa\nab\nb\n")
+    (tmp_path / "d.tsv").write_text("id\ttitle\tbody\n1\taa\tb\n2\tb\tb\n")
+    (tmp_path / "pairs.tsv").write_text("text\ttext_pair\na\tb\n")
+
+    def indices(texts=None, data=None, **options):
+        rows = predict("m", texts, PredictOptions(**options), data=data)
+        return [[(hit["index"], hit["text"]) for hit in row["nearest"]] for row in rows]
+
+    one = {"corpus": "c.tsv", "no_header": True, "top_k": 1}
+    assert indices(data="q.tsv", text_column="1", **one) == [[(2, "b")], [(0, "aaa")]]
+    assert indices(["a"], **one) == [[(0, "aaa")]]
+    of_two = {"corpus": "d.tsv", "top_k": 1}
+    assert indices(["b"], corpus_column="title", **of_two) == [[(1, "b")]]
+    assert indices(["b"], corpus_column="title,body", **of_two) == [[(1, "b\nb")]]
+    for options, message in (
+        ({"corpus": "d.tsv"}, "d.tsv: which column holds the texts. say --corpus-column"),
+        ({"corpus": "d.tsv", "corpus_column": "x"}, "d.tsv: no column 'x'.*with --corpus-column"),
+        ({"corpus": "pairs.tsv"}, "pairs.tsv: a corpus has single texts.*with --corpus-column"),
+        ({"corpus_column": "x"}, "corpus_column names a column of a corpus; give corpus"),
+    ):
+        with pytest.raises(InputError, match=message):
+            indices(["b"], **options)
+
+
+def test_what_options_go_with_is_told():
+    asked = set().union(*(cls.asked_besides for cls in SCHEMAS.values()))
+    assert set(GOES_WITH) == asked & set(PredictOptions().to_dict())
 
 
 def test_the_next_best_answers(monkeypatch):
@@ -248,5 +295,5 @@ def test_the_next_best_answers(monkeypatch):
     assert answer["text"] == "a" and [part["text"] for part in answer["n_best"]][0] == "a"
     assert len(answer["n_best"]) == 2 and "n_best" not in predict("m", asked)[0]
     monkeypatch.setattr(job, "open_predictor", lambda *_: Lengths())
-    with pytest.raises(InputError, match="n_best: the model gives one-label, which is not"):
+    with pytest.raises(InputError, match="n_best: goes with a model that answers from contexts; l"):
         predict("m", ["a"], PredictOptions(n_best=2))

@@ -43,7 +43,7 @@ def test_labels_that_are_named(cola):
     with pytest.raises(InputError, match=r"train.tsv, line 2, column '2': label '0' is none of"):
         TrainingData.read(cola, cola, FinetuneOptions(**OF_COLA, labels=("1", "2")))
     regression = FinetuneOptions(**OF_COLA, task="regress", labels=("bad", "good"))
-    with pytest.raises(InputError, match="labels: value has no numbers to name; leave it out"):
+    with pytest.raises(InputError, match="labels: the task has no numbered labels; leave it out"):
         TrainingData.read(cola, None, regression)
 
 
@@ -53,7 +53,7 @@ def test_labels_that_are_named(cola):
         ({"metric": "f1"}, None, "metric: is decided by dev data; give a dev file"),
         ({"metric": "macrof1"}, True, "metric 'macrof1': expected one of accuracy, macro_f1, f1, "
          "matthews_correlation, loss; did you mean macro_f1"),
-        ({"metric": "mse", "task": "regress"}, True, "metric 'mse': expected one of pearson, loss"),
+        ({"metric": "mse", "task": "regress"}, True, "'mse': expected one of pearson, spearman"),
         ({"text_column": "5"}, True, "no column '5'; there are 1, 2, 3, 4; name one with --text"),
         ({"no_header": False}, True, "no column '2'; there are gj04, 1, , Our friends"),
     ],
@@ -85,10 +85,12 @@ def test_race_as_it_is_distributed(tmp_path):
     path.write_text(json.dumps({**ARTICLE, "answers": ["A", "C"]}))
     with pytest.raises(InputError, match="train, file middle/1.txt, column 'answer': answer 'C'"):
         TrainingData.read(tmp_path / "train", None, options)
+    path.with_name("._1.txt").write_bytes(b"\0\5\x16\7\xff")  # as macOS leaves them
+    with pytest.raises(InputError, match="column 'answer': answer 'C'"):
+        TrainingData.read(tmp_path / "train", None, options)
     path.write_text("Sam lives in Nuuk.")
-    with pytest.raises(
-        InputError, match=r"middle.1\.txt: expected a document of RACE, with an art"
-    ):
+    message = r"middle.1\.txt: expected a document of RACE.* move it out of the directory"
+    with pytest.raises(InputError, match=message):
         TrainingData.read(tmp_path / "train", None, options)
     with pytest.raises(InputError, match=r"1\.txt: unknown kind of table"):
         TrainingData.read(path, None, options)

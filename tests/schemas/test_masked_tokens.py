@@ -32,7 +32,10 @@ def test_fewer_tokens_than_the_file_gives():
         ({"top_k": 4}, "top_k: the file gives 3 tokens for each mask; export it with top_k=4"),
         ({"top_k": 0}, "top_k must be a whole number from 1"),
         ({"top_k": "2"}, "top_k must be a whole number; got '2'"),
-        ({"candidates": ["a"]}, "candidates: the file gives the 3 likeliest tokens alone; ask"),
+        (
+            {"candidates": ["a"]},
+            "candidates: the file takes none, it gives the 3 likeliest tokens; ask",
+        ),
     ],
 )
 def test_what_a_file_cannot_answer(asked, message):

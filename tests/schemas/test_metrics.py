@@ -160,10 +160,14 @@ def test_another_threshold():
 
 def test_values():
     values, targets = np.array([1.0, 2.0, 2.0, 5.0]), np.array([1.5, 1.0, 3.0, 3.0])
-    scores = Value().details({"value": values}, targets).scores
-    assert scores["mae"] == pytest.approx((0.5 + 1 + 1 + 2) / 4)
+    scores = Value().scores({"value": values}, targets)
+    assert list(scores) == ["mse", "pearson", "spearman"]
     assert scores["spearman"] == pytest.approx(spearmanr(values, targets).statistic)
-    assert Value().details({"value": values}, np.ones(4)).scores["spearman"] is None
+    details = Value().details({"value": values}, targets).scores
+    assert details == {"mae": pytest.approx((0.5 + 1 + 1 + 2) / 4)}
+    for unknown in (np.ones(4), [np.nan, *targets[1:]]):  # what does not vary, or is no number
+        found = Value().scores({"value": values}, unknown)
+        assert found["pearson"] is None and found["spearman"] is None
 
 
 def test_all_scores():

@@ -58,6 +58,19 @@ def test_schemes_by_their_prefixes(tags, name):
     assert TagScheme(tuple(tags.split())).name == name
 
 
+@pytest.mark.parametrize(
+    ("tags", "labels"),
+    [
+        ("O S-BAHN U-BAHN", ("S-BAHN", "U-BAHN")),
+        ("O S-BAHN S-TRAM", ("BAHN", "TRAM")),  # as words of BIOES that are spans
+        ("B-PER I-PER O E-MAIL", ("PER", "MAIL")),  # as a span of BIOES that ends
+    ],
+)
+def test_labels_that_may_be_prefixes(tags, labels):
+    """The cases that the guide of tasks and decision 090 name."""
+    assert TagScheme(tuple(tags.split())).labels == labels
+
+
 def test_iob1_is_told_by_its_b():
     """B- stands there only between spans of one label."""
     rows = [["I-PER", "B-PER", "O", "I-LOC"]]

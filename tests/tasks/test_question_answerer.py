@@ -9,6 +9,8 @@ from task_cases import CONFIG
 
 import keras_roberta as kr
 from keras_roberta.errors import InputError
+from keras_roberta.export.runner import Runner
+from keras_roberta.schemas import AnswerSpan
 from keras_roberta.tokenizers import open_tokenizer
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden"
@@ -81,6 +83,30 @@ def test_padding_changes_no_loss(task):
 def test_what_is_no_question(task, asked, message):
     with pytest.raises(InputError, match=message):
         task.answers(asked)
+
+
+class Exported(Runner):
+    """An exported file that is not opened."""
+
+    _open = run_rows = run_texts = tokenize = None
+
+    def __init__(self):
+        self.schema = AnswerSpan()
+
+
+@pytest.mark.parametrize("kind", ["task", "exported"])
+@pytest.mark.parametrize(
+    ("n_best", "message"),
+    [
+        (3, "n_best: of token ids the best answer alone is told"),
+        (0, "n_best must be a whole number from 1; got 0"),
+    ],
+)
+def test_token_ids_have_one_answer(request, kind, n_best, message):
+    asked = request.getfixturevalue("task") if kind == "task" else Exported()
+    ids = {"token_ids": np.array([[0, 5, 2, 2, 6, 2]])}
+    with pytest.raises(InputError, match=message):
+        asked.answers(ids, n_best=n_best)
 
 
 def test_labels_that_do_not_fit(task):

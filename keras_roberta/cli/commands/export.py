@@ -8,11 +8,10 @@ from typer import Option
 from keras_roberta.cli.paths import Overwrite, check_file, check_model, expand_home
 from keras_roberta.cli.quiet_interpreter import start_interpreter
 from keras_roberta.errors import InputError
-from keras_roberta.jobs.options.budget import BudgetOptions
+from keras_roberta.jobs.options.budget import OF_A_SEARCH, BudgetOptions
 from keras_roberta.jobs.options.export import AUTO, ExportOptions
 from keras_roberta.jobs.options.tables import TableColumns
 from keras_roberta.jobs.unfinished_run import check_place
-from keras_roberta.options import OptionError
 
 
 def export(
@@ -43,11 +42,13 @@ def export(
     if options.quantization == AUTO:
         _search(preset, dev, out, options, budget, tables, overwrite)
         return
-    budget.check_not_given()
-    if tables.limit is not None and not (options.lengths_from or options.calibration):
-        raise OptionError("limit", ": is of tables that are read; there is none")
-    if tables.label_column is not None:
-        raise OptionError("label_column", ": is for a search among quantizations")
+    budget.check_none_given()
+    tables.check_not_given("label_column", "labels", problem=OF_A_SEARCH)
+    if options.lengths_from is None and options.calibration is None:
+        tables.check_not_given(
+            *("text_column", "text_pair_column", "no_header", "limit"),
+            problem="is of tables that are read; give one as calibration or lengths_from",
+        )
     if dev is not None:
         raise InputError(f"--dev: is for a search among quantizations; give --quantization {AUTO}")
     start_interpreter()

@@ -52,6 +52,7 @@ def predict(
         format_of(out, options.format)
         check_output_file(out)
     check_model(model)
+    check_file(options.corpus)
     if data:
         check_file(data)
     else:

@@ -59,13 +59,14 @@ class Columns:
         )
 
 
-def read_texts(table: Table, columns: Columns, prefix="--"):
+def read_texts(table: Table, columns: Columns, prefix="--", *, option: str | None = None):
     """The texts of a table as the task takes them: a list, or a pair of lists.
 
     Args:
         prefix: "--" or "--dev-", for the option's name in messages.
+        option: the option that names the column, where it is not called `text-column`.
     """
-    option = f"{prefix}text-column"
+    option = option or f"{prefix}text-column"
     name, pair = columns.text, columns.text_pair
     if name is None:
         others = [n for n in table.columns if n not in (columns.label or LABELS[0], pair)]

@@ -56,7 +56,7 @@ def conll_columns(path: Path, text: str) -> tuple[dict[str, list[list[str]]], li
     )
     if is_conllu and (num_columns or 0) < 4:
         raise InputError(f"{path}: expected the columns of CoNLL-U, parted by tabs")
-    tags = {row[tag] for row in rows if row[:1] != [_DOCUMENT] and _may_be(row, num_columns)}
+    tags = {row[tag] for row in rows if row[:1] != [_DOCUMENT] and _is_word(row, num_columns)}
     texts, lines, words, skipped = [], [], [], 0
     for number, fields in enumerate(rows, 1):
         if not fields or fields[0] == _DOCUMENT:
@@ -102,7 +102,7 @@ def _fields(line: str, is_tabs: bool) -> list[str]:
     return re.split(" +", line.lstrip(" "))
 
 
-def _may_be(fields: list[str], num_columns: int | None) -> bool:
+def _is_word(fields: list[str], num_columns: int | None) -> bool:
     """Whether a line is certainly of a word and its tag."""
     return len(fields) > 1 and len(fields) == num_columns and not fields[0].startswith("#")
 

@@ -59,7 +59,8 @@ def race_rows(document: dict[str, Any], place: str) -> list[dict[str, Any]]:
 
 def race_documents(directory: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The documents in a directory as RACE is distributed: one in each `.txt` (or `.json`) in it,
-    or in `high/` and `middle/` below it.
+    or in `high/` and `middle/` below it. Hidden files and directories, whose names
+    begin with a dot, do not count.
 
     Yields:
         the file's path below the directory, and what it holds; in the order of the paths, numbers
@@ -68,7 +69,11 @@ def race_documents(directory: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     Raises:
         InputError: names the file that is no such document.
     """
-    paths = [path for path in directory.rglob("*") if path.suffix.lower() in _SUFFIXES]
+    paths = [
+        path
+        for path in directory.rglob("*")
+        if path.suffix.lower() in _SUFFIXES and not _is_hidden(path.relative_to(directory))
+    ]
     for path in sorted(paths, key=_by_number):
         try:
             document = parse_json(text_of_bytes(read_regular(path), path))
@@ -77,9 +82,13 @@ def race_documents(directory: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         if not is_race(document):
             raise InputError(
                 f"{path}: expected a document of RACE, with an article, questions and options; "
-                "give the file itself if it is a table"
+                "move it out of the directory"
             )
         yield path.relative_to(directory).as_posix(), document
+
+
+def _is_hidden(path):
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _by_number(path):

@@ -5,6 +5,7 @@ import dataclasses
 from keras_roberta.options import OptionError, Options, option
 from keras_roberta.reports.variants import Budget
 
+OF_A_SEARCH = ": is for a search among quantizations; give quantization auto"
 LIMITS = tuple(field.name for field in dataclasses.fields(Budget))
 
 
@@ -34,13 +35,10 @@ class BudgetOptions(Options):
         if self.budget == Budget():
             raise OptionError(LIMITS, ": quantization auto needs one of these limits at least")
 
-    def check_not_given(self) -> None:
+    def check_none_given(self) -> None:
         """Raises an OptionError if there is anything in it."""
-        for field in dataclasses.fields(self):
-            if getattr(self, field.name) is not None:
-                raise OptionError(
-                    field.name, ": is for a search among quantizations; give quantization auto"
-                )
+        names = [field.name for field in dataclasses.fields(self)]
+        self.check_not_given(*names, problem=OF_A_SEARCH)
 
     @property
     def budget(self) -> Budget:

@@ -7,6 +7,13 @@ from keras_roberta.jobs.options.tables import TableColumns, TextColumns
 from keras_roberta.jobs.prediction_formats import FORMATS
 from keras_roberta.options import OptionError, Options, option
 
+# What the options that only some models have are for, as messages say it.
+GOES_WITH = {
+    "n_best": "a model that answers from contexts",
+    "top_k": "a model that fills <mask>, or with --corpus",
+    "candidates": "a model that fills <mask>",
+}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunningOptions(Options):
@@ -58,6 +65,9 @@ class PredictOptions(RunningOptions, TextColumns):
         "for a model that gives vectors.",
         is_path=True,
     )
+    corpus_column: str | None = option(
+        None, "Column of the texts of --corpus.", shown_default="text, or the only one"
+    )
     format: str | None = option(
         None,
         "What to write.",
@@ -70,9 +80,15 @@ class PredictOptions(RunningOptions, TextColumns):
         for name in ("all_scores", "threshold", "n_best", "candidates"):
             if self.corpus is not None and getattr(self, name) not in (None, False):
                 raise OptionError((name, "corpus"), ": do not go together; leave one out")
+        if self.corpus is None:
+            self.check_not_given("corpus_column", problem="names a column of a corpus; give corpus")
 
     def check_source(self, data: str | Path | None) -> None:
-        """Raises where columns are named and there is no table."""
-        for name in ("text_column", "text_pair_column"):
-            if data is None and getattr(self, name) is not None:
-                raise OptionError(name, "names a column of a table; give the table as data")
+        """Raises where options say how a table is read, and there is none."""
+        if data is not None:
+            return
+        names = ("text_column", "text_pair_column")
+        self.check_not_given(*names, problem="names a column of a table; give the table as data")
+        if self.corpus is None:
+            problem = "is of tables that are read; give one as data or corpus"
+            self.check_not_given("no_header", problem=problem)
