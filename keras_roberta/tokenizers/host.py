@@ -22,11 +22,7 @@ from keras_roberta.tokenizers.added_tokens import (
 )
 from keras_roberta.tokenizers.hugging_face_names import HuggingFaceNames
 from keras_roberta.tokenizers.kinds.kind import Kind
-from keras_roberta.tokenizers.offsets import (
-    WHITE_SPACE,
-    places_in_bytes,
-    without_front_space,
-)
+from keras_roberta.tokenizers.offsets import WHITE_SPACE, places_in_bytes, without_front_space
 from keras_roberta.tokenizers.protocol import (
     PlacedTokens,
     PlainTokens,
